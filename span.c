@@ -1,0 +1,76 @@
+#include "span.h"
+
+#include <string.h>
+#include <strings.h>
+
+struct span
+span_of(const char *text)
+{
+	return (struct span){ text, strlen(text) };
+}
+
+bool
+span_is(struct span text, const char *word)
+{
+	return text.len == strlen(word) &&
+	       strncasecmp(text.p, word, text.len) == 0;
+}
+
+bool
+span_skip(struct span *text, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	if (text->len < len || strncasecmp(text->p, prefix, len) != 0)
+		return false;
+	text->p += len;
+	text->len -= len;
+	return true;
+}
+
+struct span
+span_trim(struct span text)
+{
+	while (text.len > 0 && text.p[0] == ' ') {
+		text.p++;
+		text.len--;
+	}
+	while (text.len > 0 && text.p[text.len - 1] == ' ')
+		text.len--;
+	return text;
+}
+
+struct span
+span_word(struct span *text)
+{
+	const char *blank = memchr(text->p, ' ', text->len);
+	struct span word = *text;
+
+	if (blank)
+		word.len = (size_t)(blank - text->p);
+	text->p += word.len;
+	text->len -= word.len;
+	*text = span_trim(*text);
+	return word;
+}
+
+bool
+span_number(struct span text, uint64_t *ret)
+{
+	uint64_t n = 0;
+
+	if (text.len < 1 || text.len > 20)
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned digit = (unsigned)(text.p[i] - '0');
+
+		if (text.p[i] < '0' || text.p[i] > '9')
+			return false;
+		if (n > (UINT64_MAX - digit) / 10)
+			n = UINT64_MAX;
+		else
+			n = n * 10 + digit;
+	}
+	*ret = n;
+	return true;
+}

@@ -1,0 +1,39 @@
+/*
+ * Octets that a peer sent, lent by whoever filled it in.  There is no
+ * terminating NUL, and any octet may occur.  A `char *` in this program is
+ * text that has been validated and ends in NUL.
+ */
+#ifndef SPAN_H
+#define SPAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct span {
+	const char *p;
+	size_t len;
+};
+
+/* The text of a string, without its NUL. */
+struct span span_of(const char *text);
+
+/* Is it this word, whatever the case of its ASCII letters? */
+bool span_is(struct span text, const char *word);
+
+/* Moves `*text` behind `prefix`, whatever its case; false: not there. */
+bool span_skip(struct span *text, const char *prefix);
+
+/* Without the blanks (SP) at both ends. */
+struct span span_trim(struct span text);
+
+/* Cuts the first word off `*text`, which is trimmed before and after. */
+struct span span_word(struct span *text);
+
+/*
+ * Reads 1 to 20 digits and nothing else, as SIZE= (RFC 1870 s. 4) and BDAT
+ * (RFC 3030 s. 2) want them; what needs over 64 bits becomes UINT64_MAX.
+ */
+bool span_number(struct span text, uint64_t *ret);
+
+#endif
