@@ -1,0 +1,147 @@
+/*
+ *	          "."            CR              LF
+ *	LINE_START ---> DOT ---> DOT_CR ---> the end
+ *	  ^   | other     | other   | other: a bare CR
+ *	  |   v           v         v
+ *	  |  TEXT <-------+---------+
+ *	  |   | CR  ^ other: a bare CR
+ *	  |   v     |
+ *	  +-- AFTER_CR
+ *	   LF
+ *
+ * The dot of DOT is withheld: it either ends the mail or is taken out.  With
+ * BODY_ANY a lone LF counts as CRLF everywhere; with BODY_CRLF it is noted and
+ * stays in the line, so that LF.LF, LF.CRLF and CRLF.LF end nothing.
+ */
+#include "body.h"
+
+#include <string.h>
+
+enum {
+	LINE_START,
+	DOT,
+	DOT_CR,
+	TEXT,
+	AFTER_CR,
+	LONE_LF, /* before one that is to become CRLF (BODY_ANY) */
+};
+
+static const struct span crlf = { "\r\n", 2 };
+
+void
+body_start(struct body *b, enum body_line_ends line_ends)
+{
+	*b = (struct body){ .line_ends = line_ends, .at = LINE_START };
+}
+
+/* The first `octet` from `p` on, or `end`. */
+static const char *
+find(const char *p, int octet, const char *end)
+{
+	const char *found = memchr(p, octet, (size_t)(end - p));
+
+	return found ? found : end;
+}
+
+/*
+ * Looks at the line from `p` on, as far as it goes, and returns where to go
+ * on.  `*cr` is the next CR or `end`; it is kept between calls, since text
+ * full of LF would else be searched for it once a line.
+ */
+static const char *
+scan_text(struct body *b, const char *p, const char **cr, const char *end)
+{
+	const char *lf;
+
+	if (*cr < p)
+		*cr = find(p, '\r', end);
+	lf = find(p, '\n', *cr);
+	if (lf < *cr && b->line_ends == BODY_ANY) {
+		b->at = LONE_LF;
+		return lf;
+	}
+	if (lf < *cr) {
+		b->bare_lf = true;
+		return lf + 1;
+	}
+	if (*cr == end)
+		return end;
+	b->at = AFTER_CR;
+	return *cr + 1;
+}
+
+enum body_result
+body_next(struct body *b, struct span *input, struct span *ret)
+{
+	const char *start = input->p; /* of what is not yet reported */
+	const char *end = start + input->len;
+	const char *p = start;
+	const char *cr = find(start, '\r', end);
+	enum body_result result = BODY_MORE;
+
+	while (p < end) {
+		switch (b->at) {
+		case LINE_START:
+			if (*p != '.') {
+				b->at = TEXT;
+				continue;
+			}
+			if (p > start)
+				goto report;
+			start = ++p;
+			b->at = DOT;
+			continue;
+		case DOT:
+			if (*p == '\r') {
+				start = ++p;
+				b->at = DOT_CR;
+			} else if (*p == '\n' && b->line_ends == BODY_ANY) {
+				start = ++p;
+				result = BODY_END;
+				goto report;
+			} else {
+				b->at = TEXT;
+			}
+			continue;
+		case DOT_CR:
+			if (*p == '\n') {
+				start = ++p;
+				result = BODY_END;
+				goto report;
+			}
+			b->bare_cr = true;
+			b->at = TEXT;
+			continue;
+		case AFTER_CR:
+			if (*p == '\n') {
+				p++;
+				b->at = LINE_START;
+			} else {
+				b->bare_cr = true;
+				b->at = TEXT;
+			}
+			continue;
+		case TEXT:
+			p = scan_text(b, p, &cr, end);
+			continue;
+		case LONE_LF:
+			if (p > start)
+				goto report;
+			input->p = p + 1;
+			input->len = (size_t)(end - input->p);
+			b->at = LINE_START;
+			*ret = crlf;
+			return BODY_DATA;
+		}
+	}
+
+report:
+	input->p = p;
+	input->len = (size_t)(end - p);
+	if (p > start) {
+		ret->p = start;
+		ret->len = (size_t)(p - start);
+		return BODY_DATA;
+	}
+	return result;
+}

@@ -1,0 +1,57 @@
+/*
+ * The envelope of one mail: what MAIL and RCPT said.  The session fills it,
+ * the store writes it; neither needs to know the other for that.
+ *
+ * All text is NUL-terminated, validated, and lives in blocks that the
+ * envelope owns, until envelope_reset() or envelope_free().
+ */
+#ifndef ENVELOPE_H
+#define ENVELOPE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "span.h"
+
+struct recipient {
+	const char *forward_path;       /* no brackets, no source route */
+	const char *notify;             /* NOTIFY= as sent (3461); or NULL */
+	const char *original_recipient; /* ORCPT= as sent, xtext; or NULL */
+};
+
+struct envelope {
+	const char *verb;         /* "MAIL", "SEND", "SOML" or "SAML" */
+	const char *protocol;     /* WITH name: RFC 3848, 6531 s. 4.3 */
+	const char *helo;         /* argument of HELO or EHLO; "" if none */
+	const char *reverse_path; /* no brackets; "" for <> */
+	const char *body_type;    /* "7BIT", "8BITMIME" or "BINARYMIME" */
+	bool smtputf8;            /* MAIL carried SMTPUTF8 */
+	const char *envelope_id;  /* ENVID= as sent, xtext; or NULL */
+	const char *dsn_return;   /* "FULL", "HDRS" or NULL */
+	uint64_t size;            /* octets of the mail data */
+
+	struct recipient *recipients;
+	unsigned nrecipients;
+
+	/* Private to envelope.c. */
+	unsigned recipients_cap;
+	struct envelope_block *blocks;
+};
+
+/* Forgets the mail, keeps a little memory for the next one. */
+void envelope_reset(struct envelope *e);
+/* Gives everything back; `e` may then be dropped or filled anew. */
+void envelope_free(struct envelope *e);
+
+/*
+ * Copies `text` into the envelope and ends it with NUL.  NULL: no memory.
+ */
+const char *envelope_text(struct envelope *e, struct span text);
+
+/*
+ * Appends a recipient whose strings came from envelope_text().  Returns 0, or
+ * -1 when there is no memory; the envelope is then as it was.
+ */
+int envelope_add(struct envelope *e, const struct recipient *r);
+
+#endif

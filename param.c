@@ -1,0 +1,130 @@
+#include "param.h"
+
+#include "address.h"
+
+static enum reply
+read_size(struct span value, struct params *p)
+{
+	return span_number(value, &p->size) ? REPLY_NONE : REPLY_PARAM_VALUE;
+}
+
+static enum reply
+read_body(struct span value, struct params *p)
+{
+	static const char *const types[] = { "7BIT", "8BITMIME", "BINARYMIME" };
+
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+		if (span_is(value, types[i])) {
+			p->body_type = types[i];
+			return REPLY_NONE;
+		}
+	}
+	return REPLY_BODY_UNKNOWN;
+}
+
+/* It has no value (RFC 6531 s. 3.4). */
+static enum reply
+read_smtputf8(struct span value, struct params *p)
+{
+	p->smtputf8 = true;
+	return value.p ? REPLY_PARAM_VALUE : REPLY_NONE;
+}
+
+static enum reply
+read_ret(struct span value, struct params *p)
+{
+	if (span_is(value, "FULL"))
+		p->dsn_return = "FULL";
+	else if (span_is(value, "HDRS"))
+		p->dsn_return = "HDRS";
+	else
+		return REPLY_PARAM_VALUE;
+	return REPLY_NONE;
+}
+
+static enum reply
+read_envid(struct span value, struct params *p)
+{
+	p->envelope_id = value;
+	if (value.len > ADDRESS_ENVID_MAX || !address_is_xtext(value))
+		return REPLY_PARAM_VALUE;
+	return REPLY_NONE;
+}
+
+/* NEVER alone, or a list of the others, each once (RFC 3461 s. 4.1). */
+static enum reply
+read_notify(struct span value, struct params *p)
+{
+	static const char *const words[] = { "SUCCESS", "FAILURE", "DELAY" };
+	const size_t nwords = sizeof words / sizeof *words;
+	struct span rest = value;
+	unsigned seen = 0;
+	size_t i;
+
+	p->notify = value;
+	if (span_is(value, "NEVER"))
+		return REPLY_NONE;
+	do {
+		for (i = 0; i < nwords && !span_skip(&rest, words[i]); i++)
+			;
+		if (i == nwords || seen & 1u << i)
+			return REPLY_PARAM_VALUE;
+		seen |= 1u << i;
+	} while (span_skip(&rest, ","));
+	return rest.len == 0 ? REPLY_NONE : REPLY_PARAM_VALUE;
+}
+
+static enum reply
+read_orcpt(struct span value, struct params *p)
+{
+	p->orcpt = value;
+	if (value.len > ADDRESS_ORCPT_MAX || !address_is_orcpt(value))
+		return REPLY_PARAM_VALUE;
+	return REPLY_NONE;
+}
+
+/* clang-format off */
+static const struct {
+	const char *keyword;
+	enum param_command command;
+	enum reply (*read)(struct span, struct params *);
+} rows[] = {
+	{ "SIZE",     PARAM_MAIL, read_size },     /* RFC 1870 s. 6 */
+	{ "BODY",     PARAM_MAIL, read_body },     /* RFC 6152 s. 2, 3030 s. 3 */
+	{ "SMTPUTF8", PARAM_MAIL, read_smtputf8 }, /* RFC 6531 s. 3.4 */
+	{ "RET",      PARAM_MAIL, read_ret },      /* RFC 3461 s. 4.3 */
+	{ "ENVID",    PARAM_MAIL, read_envid },    /* RFC 3461 s. 4.4 */
+	{ "NOTIFY",   PARAM_RCPT, read_notify },   /* RFC 3461 s. 4.1 */
+	{ "ORCPT",    PARAM_RCPT, read_orcpt },    /* RFC 3461 s. 4.2 */
+};
+/* clang-format on */
+
+static const size_t nrows = sizeof rows / sizeof *rows;
+
+enum reply
+param_read(enum param_command command, struct span text, struct params *ret)
+{
+	struct address_param given;
+	unsigned seen = 0;
+	int got;
+
+	*ret = (struct params){ .body_type = "7BIT" };
+	while ((got = address_read_param(&text, &given)) > 0) {
+		enum reply id;
+		size_t i = 0;
+
+		while (
+		    i < nrows && !(rows[i].command == command &&
+				     span_is(given.keyword, rows[i].keyword)))
+			i++;
+		if (i == nrows)
+			return REPLY_PARAM_UNKNOWN;
+		if (seen & 1u << i)
+			return REPLY_PARAM_TWICE;
+		seen |= 1u << i;
+		id = rows[i].read(given.value, ret);
+		if (id != REPLY_NONE)
+			return id;
+	}
+	return got < 0 ? REPLY_PARAM_SYNTAX : REPLY_NONE;
+}

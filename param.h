@@ -1,0 +1,34 @@
+/*
+ * The parameters behind the path of MAIL and RCPT (RFC 5321 s. 4.1.1.11): one
+ * table of those that EHLO announces, whom they belong to, and their rules.
+ */
+#ifndef PARAM_H
+#define PARAM_H
+
+#include "reply.h"
+#include "span.h"
+
+enum param_command {
+	PARAM_MAIL = 1 << 0,
+	PARAM_RCPT = 1 << 1,
+};
+
+/* What was given.  A span whose p is NULL was not. */
+struct params {
+	const char *body_type;   /* BODY: a constant, "7BIT" if not given */
+	const char *dsn_return;  /* RET: "FULL", "HDRS" or NULL */
+	struct span envelope_id; /* ENVID */
+	bool smtputf8;
+	uint64_t size; /* SIZE, in octets; 0 if not given */
+	struct span notify;
+	struct span orcpt;
+};
+
+/*
+ * Reads `text`, all that follows the path.  Returns REPLY_NONE, or the refusal
+ * of the first parameter that is wrong.
+ */
+enum reply param_read(
+    enum param_command command, struct span text, struct params *ret);
+
+#endif
