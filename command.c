@@ -1,0 +1,524 @@
+/*
+ * What each verb does.  Two tables say most of it: the commands, from which
+ * HELP is printed, and the keywords of EHLO's reply.  A handler returns the
+ * reply to give.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "param.h"
+#include "session_private.h"
+
+#define IN(state) (1u << (state))
+
+enum {
+	ANY_STATE = ~0,
+	MAIL_BEGUN = IN(ST_MAIL) | IN(ST_RCPT),
+};
+
+enum argument {
+	ARG_NONE,
+	ARG_NEEDED,
+	ARG_ANY,
+};
+
+enum {
+	FLAG_RFC821 = 1 << 0, /* 502 unless asked for (RFC 5321 s. F.6) */
+	FLAG_HIDDEN = 1 << 1, /* not in HELP */
+};
+
+struct command {
+	const char *verb;
+	int in;        /* the states it is legal in */
+	int in_strict; /* the same with --strict */
+	enum argument argument;
+	int flags;
+	/* Gets the argument without blanks around it. */
+	enum reply (*run)(struct session *, struct span arg);
+	enum reply otherwise; /* out of place; always, if there is no `run` */
+	const char *help;
+};
+
+static enum reply cmd_helo(struct session *, struct span);
+static enum reply cmd_ehlo(struct session *, struct span);
+static enum reply cmd_mail(struct session *, struct span);
+static enum reply cmd_rcpt(struct session *, struct span);
+static enum reply cmd_data(struct session *, struct span);
+static enum reply cmd_bdat(struct session *, struct span);
+static enum reply cmd_rset(struct session *, struct span);
+static enum reply cmd_quit(struct session *, struct span);
+static enum reply cmd_help(struct session *, struct span);
+
+/* clang-format off */
+static const struct command commands[] = {
+	{ "HELO", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           cmd_helo, 0,
+	  "HELO domain: say who you are" },
+	{ "EHLO", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           cmd_ehlo, 0,
+	  "EHLO domain: say who you are, see the extensions" },
+	{ "MAIL", ANY_STATE,  IN(ST_IDLE), ARG_NEEDED, 0,           cmd_mail, REPLY_BAD_SEQUENCE,
+	  "MAIL FROM:<reverse-path> [SIZE= BODY= SMTPUTF8 RET= ENVID=]: begin a mail" },
+	{ "RCPT", MAIL_BEGUN, MAIL_BEGUN,  ARG_NEEDED, 0,           cmd_rcpt, REPLY_NEEDS_MAIL,
+	  "RCPT TO:<forward-path> [NOTIFY= ORCPT=]: name one recipient" },
+	{ "DATA", ANY_STATE,  ANY_STATE,   ARG_NONE,   0,           cmd_data, 0,
+	  "DATA: send the mail; a line with a single dot ends it" },
+	{ "BDAT", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           cmd_bdat, 0,
+	  "BDAT octets [LAST]: send a part of the mail" },
+	{ "RSET", ANY_STATE,  ANY_STATE,   ARG_NONE,   0,           cmd_rset, 0,
+	  "RSET: forget the mail begun" },
+	{ "NOOP", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           NULL,     REPLY_OK,
+	  "NOOP [text]: do nothing" },
+	{ "QUIT", ANY_STATE,  ANY_STATE,   ARG_NONE,   0,           cmd_quit, 0,
+	  "QUIT: end the session" },
+	{ "VRFY", ANY_STATE,  ANY_STATE,   ARG_NEEDED, 0,           NULL,     REPLY_CANNOT_VRFY,
+	  "VRFY mailbox: ask whether it exists (never told)" },
+	{ "EXPN", ANY_STATE,  ANY_STATE,   ARG_NEEDED, 0,           NULL,     REPLY_NOT_IMPLEMENTED,
+	  "EXPN list: ask who is on it (not implemented)" },
+	{ "HELP", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           cmd_help, 0,
+	  "HELP [verb | STATUS]: explain a command, or this session" },
+	{ "SEND", ANY_STATE,  IN(ST_IDLE), ARG_NEEDED, FLAG_RFC821, cmd_mail, REPLY_BAD_SEQUENCE,
+	  "SEND FROM:<reverse-path>: as MAIL, for a terminal" },
+	{ "SOML", ANY_STATE,  IN(ST_IDLE), ARG_NEEDED, FLAG_RFC821, cmd_mail, REPLY_BAD_SEQUENCE,
+	  "SOML FROM:<reverse-path>: as MAIL, for a terminal or mailbox" },
+	{ "SAML", ANY_STATE,  IN(ST_IDLE), ARG_NEEDED, FLAG_RFC821, cmd_mail, REPLY_BAD_SEQUENCE,
+	  "SAML FROM:<reverse-path>: as MAIL, for a terminal and mailbox" },
+	/* RFC 5321 s. F.1: not without strong authentication. */
+	{ "TURN", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           NULL,     REPLY_NOT_IMPLEMENTED,
+	  "TURN: swap roles (not implemented)" },
+	/* A browser that was tricked into posting a mail starts so. */
+	{ "GET",     ANY_STATE, ANY_STATE, ARG_ANY,    FLAG_HIDDEN, NULL,     REPLY_NOT_SMTP, NULL },
+	{ "POST",    ANY_STATE, ANY_STATE, ARG_ANY,    FLAG_HIDDEN, NULL,     REPLY_NOT_SMTP, NULL },
+	{ "CONNECT", ANY_STATE, ANY_STATE, ARG_ANY,    FLAG_HIDDEN, NULL,     REPLY_NOT_SMTP, NULL },
+};
+/* clang-format on */
+
+static const size_t ncommands = sizeof commands / sizeof *commands;
+
+/*
+ * HELO, EHLO
+ */
+
+enum keyword_value {
+	VALUE_NONE,
+	VALUE_SIZE,
+	VALUE_LIMITS,
+};
+
+/* clang-format off */
+static const struct {
+	const char *keyword;
+	enum keyword_value value;
+	int flags;
+} keywords[] = {
+	{ "PIPELINING",          VALUE_NONE,   0 },           /* RFC 2920 */
+	{ "SIZE",                VALUE_SIZE,   0 },           /* RFC 1870 */
+	{ "8BITMIME",            VALUE_NONE,   0 },           /* RFC 6152 */
+	{ "SMTPUTF8",            VALUE_NONE,   0 },           /* RFC 6531 */
+	{ "ENHANCEDSTATUSCODES", VALUE_NONE,   0 },           /* RFC 2034 */
+	{ "CHUNKING",            VALUE_NONE,   0 },           /* RFC 3030 */
+	{ "BINARYMIME",          VALUE_NONE,   0 },           /* RFC 3030 */
+	{ "DSN",                 VALUE_NONE,   0 },           /* RFC 3461 */
+	{ "LIMITS",              VALUE_LIMITS, 0 },           /* RFC 9422 */
+	{ "SEND",                VALUE_NONE,   FLAG_RFC821 }, /* RFC 5321 s. F.6 */
+	{ "SOML",                VALUE_NONE,   FLAG_RFC821 },
+	{ "SAML",                VALUE_NONE,   FLAG_RFC821 },
+	{ "HELP",                VALUE_NONE,   0 },           /* RFC 5321 s. 4.1.1.8 */
+};
+/* clang-format on */
+
+static const size_t nkeywords = sizeof keywords / sizeof *keywords;
+
+/* A session may begin anew at any time (RFC 5321 s. 4.1.4). */
+static enum reply
+take_helo(struct session *s, struct span name, bool esmtp)
+{
+	if (s->conf->strict) {
+		if (!address_is_domain(name, ADDRESS_STRICT))
+			return REPLY_HELO_SYNTAX;
+	} else {
+		name = span_word(&name);
+	}
+	if (name.len > HELO_MAX || (name.len > 0 && !address_is_utf8(name)))
+		return REPLY_HELO_SYNTAX;
+
+	memcpy(s->helo, name.p, name.len);
+	s->helo[name.len] = '\0';
+	s->esmtp = esmtp;
+	s->greeted = true;
+	session_abandon_mail(s);
+	return REPLY_HELO;
+}
+
+static enum reply
+cmd_helo(struct session *s, struct span arg)
+{
+	return take_helo(s, arg, false);
+}
+
+static void
+reply_keyword(struct session *s, size_t i)
+{
+	char line[128];
+	const char *keyword = keywords[i].keyword;
+
+	switch (keywords[i].value) {
+	case VALUE_NONE:
+		snprintf(line, sizeof line, "%s", keyword);
+		break;
+	case VALUE_SIZE:
+		snprintf(line, sizeof line, "%s %llu", keyword,
+		    (unsigned long long)s->conf->max_size);
+		break;
+	case VALUE_LIMITS:
+		snprintf(line, sizeof line, "%s RCPTMAX=%u MAILMAX=%d", keyword,
+		    s->conf->max_recipients, MAILS_MAX);
+		break;
+	}
+	session_reply_line(s, 250, i == nkeywords - 1, line);
+}
+
+static enum reply
+cmd_ehlo(struct session *s, struct span arg)
+{
+	enum reply id = take_helo(s, arg, true);
+
+	if (id != REPLY_HELO)
+		return id;
+	session_reply_line(s, 250, false, s->conf->hostname);
+	for (size_t i = 0; i < nkeywords; i++) {
+		if (!(keywords[i].flags & FLAG_RFC821) || s->conf->rfc821)
+			reply_keyword(s, i);
+	}
+	return REPLY_NONE;
+}
+
+/*
+ * MAIL, RCPT
+ */
+
+static enum reply
+read_path(const struct session *s, struct span *arg, enum reply syntax,
+    struct address_path *ret)
+{
+	enum address_mode mode =
+	    s->conf->strict ? ADDRESS_STRICT : ADDRESS_LENIENT;
+
+	switch (address_read_path(arg, mode, ret)) {
+	case ADDRESS_OK:
+		return REPLY_NONE;
+	case ADDRESS_BAD_SYNTAX:
+		return syntax;
+	case ADDRESS_BAD_UTF8:
+		return REPLY_BAD_UTF8;
+	case ADDRESS_LOCAL_TOO_LONG:
+		return REPLY_LOCAL_TOO_LONG;
+	case ADDRESS_DOMAIN_TOO_LONG:
+		return REPLY_DOMAIN_TOO_LONG;
+	case ADDRESS_PATH_TOO_LONG:
+		return REPLY_PATH_TOO_LONG;
+	}
+	return syntax;
+}
+
+/* RFC 3848; RFC 6531 s. 4.3. */
+static const char *
+protocol_name(const struct session *s, bool smtputf8)
+{
+	if (smtputf8)
+		return "UTF8SMTP";
+	return s->esmtp ? "ESMTP" : "SMTP";
+}
+
+/* Copies what MAIL said into the envelope. */
+static enum reply
+begin_mail(struct session *s, struct span mailbox, const struct params *p)
+{
+	struct envelope *e = &s->envelope;
+
+	e->verb = s->command->verb;
+	e->protocol = protocol_name(s, p->smtputf8);
+	e->helo = s->helo;
+	e->smtputf8 = p->smtputf8;
+	e->body_type = p->body_type;
+	e->dsn_return = p->dsn_return;
+	e->reverse_path = envelope_text(e, mailbox);
+	if (p->envelope_id.p)
+		e->envelope_id = envelope_text(e, p->envelope_id);
+	if (!e->reverse_path || (p->envelope_id.p && !e->envelope_id)) {
+		session_abandon_mail(s);
+		return REPLY_NO_MEMORY;
+	}
+	s->state = ST_MAIL;
+	return REPLY_SENDER_OK;
+}
+
+/*
+ * A new MAIL resets what an earlier one began, and does so even when it is
+ * refused: what follows it must not go to the earlier recipients.  RFC 5321
+ * s. 4.1.4 has 503 for it, which --strict gives.
+ */
+static enum reply
+cmd_mail(struct session *s, struct span arg)
+{
+	struct address_path path;
+	struct params params;
+	enum reply id;
+
+	if (s->counts.mails >= MAILS_MAX)
+		return REPLY_TOO_MANY_MAILS;
+	session_abandon_mail(s);
+	if (!span_skip(&arg, "FROM:"))
+		return REPLY_MAIL_SYNTAX;
+	id = read_path(s, &arg, REPLY_MAIL_SYNTAX, &path);
+	if (id == REPLY_NONE)
+		id = param_read(PARAM_MAIL, arg, &params);
+	if (id != REPLY_NONE)
+		return id;
+
+	/* Only as a forward-path may postmaster go without a domain. */
+	if (s->conf->strict && path.mailbox.len > 0 && path.domain.len == 0)
+		return REPLY_MAIL_SYNTAX;
+	if (path.non_ascii && !params.smtputf8)
+		return REPLY_NEEDS_SMTPUTF8;
+	if (params.size > s->conf->max_size)
+		return REPLY_TOO_BIG;
+	return begin_mail(s, path.mailbox, &params);
+}
+
+static enum reply
+check_rcpt(const struct session *s, struct span arg, struct span *ret_mailbox,
+    struct params *ret_params)
+{
+	struct address_path path;
+	enum reply id;
+
+	if (!span_skip(&arg, "TO:"))
+		return REPLY_RCPT_SYNTAX;
+	id = read_path(s, &arg, REPLY_RCPT_SYNTAX, &path);
+	if (id == REPLY_NONE)
+		id = param_read(PARAM_RCPT, arg, ret_params);
+	if (id != REPLY_NONE)
+		return id;
+
+	if (path.mailbox.len == 0)
+		return REPLY_RCPT_NULL;
+	if (path.non_ascii && !s->envelope.smtputf8)
+		return REPLY_NEEDS_SMTPUTF8;
+	if (s->envelope.nrecipients >= s->conf->max_recipients)
+		return REPLY_TOO_MANY_RECIPIENTS;
+	*ret_mailbox = path.mailbox;
+	return REPLY_NONE;
+}
+
+/*
+ * The recipient is copied when the caller says yes (session_answer()), so
+ * that refused ones cost no memory; until then its spans point into the line.
+ */
+static enum reply
+cmd_rcpt(struct session *s, struct span arg)
+{
+	enum reply id = check_rcpt(s, arg, &s->query.mailbox, &s->query_params);
+
+	if (id != REPLY_NONE) {
+		s->refused_recipient = true;
+		return id;
+	}
+	s->query.kind = SESSION_RCPT;
+	s->pending = SESSION_ASK;
+	return REPLY_NONE;
+}
+
+/*
+ * DATA, BDAT
+ */
+
+/* Why no text can be taken now; REPLY_NONE: it can. */
+static enum reply
+check_text(const struct session *s)
+{
+	switch (s->state) {
+	case ST_RCPT:
+	case ST_CHUNKS:
+		return REPLY_NONE;
+	case ST_MAIL:
+		return s->refused_recipient ? REPLY_NO_RECIPIENTS
+					    : REPLY_NEEDS_RCPT;
+	case ST_START:
+	case ST_IDLE:
+	case ST_DATA:
+	case ST_CHUNK:
+		break;
+	}
+	return REPLY_NEEDS_MAIL;
+}
+
+static enum reply
+cmd_data(struct session *s, struct span arg)
+{
+	enum reply id = check_text(s);
+
+	(void)arg;
+	if (id != REPLY_NONE)
+		return id;
+	if (strcmp(s->envelope.body_type, "BINARYMIME") == 0)
+		return REPLY_NEEDS_BDAT; /* RFC 3030 s. 3 */
+	body_start(&s->body, s->conf->any_line_end ? BODY_ANY : BODY_CRLF);
+	s->state = ST_DATA;
+	return REPLY_START_MAIL;
+}
+
+/*
+ * The octets follow whatever the reply will be, so they are always read (RFC
+ * 3030 s. 2).  Where their number is not to be understood, what follows could
+ * be anything, and the only safe thing is to stop listening.
+ */
+static enum reply
+cmd_bdat(struct session *s, struct span arg)
+{
+	struct span octets = span_word(&arg);
+
+	if (!span_number(octets, &s->chunk_size) ||
+	    (arg.len > 0 && !span_is(arg, "LAST"))) {
+		session_reply(s, REPLY_BDAT_SYNTAX);
+		return REPLY_LOST_TRACK;
+	}
+	s->chunk_reply = check_text(s);
+	s->chunk_left = s->chunk_size;
+	s->chunk_last = arg.len > 0;
+	s->state = ST_CHUNK;
+	return REPLY_NONE;
+}
+
+/*
+ * The rest
+ */
+
+static enum reply
+cmd_rset(struct session *s, struct span arg)
+{
+	(void)arg;
+	session_abandon_mail(s);
+	return REPLY_FLUSHED;
+}
+
+static enum reply
+cmd_quit(struct session *s, struct span arg)
+{
+	(void)arg;
+	s->closing = true;
+	return REPLY_CLOSING;
+}
+
+static bool
+is_on(const struct session *s, const struct command *c)
+{
+	return !(c->flags & FLAG_RFC821) || s->conf->rfc821;
+}
+
+static const struct command *
+find_command(struct span verb)
+{
+	for (size_t i = 0; i < ncommands; i++) {
+		if (span_is(verb, commands[i].verb))
+			return &commands[i];
+	}
+	return NULL;
+}
+
+static void
+help_all(struct session *s)
+{
+	char line[256] = "2.0.0";
+	size_t len = strlen(line);
+
+	for (size_t i = 0; i < ncommands; i++) {
+		const struct command *c = &commands[i];
+
+		if (c->flags & FLAG_HIDDEN || !is_on(s, c))
+			continue;
+		len += (size_t)snprintf(
+		    line + len, sizeof line - len, " %s", c->verb);
+	}
+	session_reply_line(s, 214, false, line);
+	session_reply_line(s, 214, false, "2.0.0 HELP verb explains one");
+	session_reply_line(
+	    s, 214, true, "2.0.0 HELP STATUS tells of this session");
+}
+
+/* System status (211): what this is, what it takes, what was done so far. */
+static void
+help_status(struct session *s)
+{
+	char line[128];
+	const struct session_counts *n = &s->counts;
+
+	snprintf(line, sizeof line, "2.0.0 smtpd %s", s->conf->version);
+	session_reply_line(s, 211, false, line);
+	snprintf(line, sizeof line,
+	    "2.0.0 Limits: %llu octets, %u recipients, %d mails, %u errors",
+	    (unsigned long long)s->conf->max_size, s->conf->max_recipients,
+	    MAILS_MAX, s->conf->max_errors);
+	session_reply_line(s, 211, false, line);
+	snprintf(line, sizeof line,
+	    "2.0.0 So far: %u commands, %u errors, %u mails, "
+	    "%u recipients, %llu octets",
+	    n->commands, n->errors, n->mails, n->recipients,
+	    (unsigned long long)n->octets);
+	session_reply_line(s, 211, true, line);
+}
+
+static enum reply
+cmd_help(struct session *s, struct span arg)
+{
+	const struct command *c = find_command(arg);
+	char line[128];
+
+	if (arg.len == 0) {
+		help_all(s);
+	} else if (span_is(arg, "STATUS")) {
+		help_status(s);
+	} else if (c && c->help) {
+		snprintf(line, sizeof line, "2.0.0 %s", c->help);
+		session_reply_line(s, 214, true, line);
+	} else {
+		return REPLY_HELP_UNKNOWN;
+	}
+	return REPLY_NONE;
+}
+
+static bool
+has_control_character(struct span line)
+{
+	for (size_t i = 0; i < line.len; i++) {
+		unsigned char octet = (unsigned char)line.p[i];
+
+		if (octet < 0x20 || octet == 0x7f)
+			return true;
+	}
+	return false;
+}
+
+enum reply
+command_run(struct session *s)
+{
+	struct span arg = { s->line, s->line_len };
+	const struct command *c;
+	int legal;
+
+	if (has_control_character(arg))
+		return REPLY_BAD_OCTET;
+	arg = span_trim(arg);
+	c = find_command(span_word(&arg));
+	if (!c)
+		return REPLY_UNKNOWN;
+	if (!is_on(s, c))
+		return REPLY_NOT_IMPLEMENTED;
+	legal = s->conf->strict ? c->in_strict : c->in;
+	if (!(legal & IN(s->state)))
+		return c->otherwise;
+	if (c->argument == ARG_NONE && arg.len > 0)
+		return REPLY_NO_ARGUMENT;
+	if (c->argument == ARG_NEEDED && arg.len == 0)
+		return REPLY_NEEDS_ARGUMENT;
+	s->command = c;
+	return c->run ? c->run(s, arg) : c->otherwise;
+}
