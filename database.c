@@ -1,0 +1,425 @@
+/*
+ * The connection to the database: how it is opened, made and migrated, the
+ * statements, and what its errors mean.
+ */
+#include <sys/vfs.h>
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "store_private.h"
+#include "turnstile.h"
+
+enum {
+	/* "smtd", in octets 68 to 71 of the file (sqlite.org/fileformat). */
+	APPLICATION_ID = 0x736d7464,
+};
+
+static const char schema[] = {
+#include "schema.inc"
+	, '\0'
+};
+
+/* Row `v` leads from user_version v to v + 1. */
+static const char *const migrations[] = {
+	schema,
+};
+
+static const int schema_version = sizeof migrations / sizeof *migrations;
+
+static const char *const sql_text[SQL__COUNT] = {
+	[SQL_BEGIN] = "BEGIN IMMEDIATE",
+	[SQL_COMMIT] = "COMMIT",
+	[SQL_ROLLBACK] = "ROLLBACK",
+	/* What AUTOINCREMENT will choose; the trace names it. */
+	[SQL_NEXT_ID] = "SELECT 1 + max("
+			" coalesce((SELECT seq FROM sqlite_sequence"
+			"           WHERE name = 'message'), 0),"
+			" coalesce((SELECT max(id) FROM message), 0))",
+	[SQL_INSERT_MESSAGE] =
+	    "INSERT INTO message (id, received_at, client_address,"
+	    " client_port, helo, protocol, verb, reverse_path, body_type,"
+	    " smtputf8, envelope_id, dsn_return, size, trace, data)"
+	    " VALUES (:id, :received_at, :client_address,"
+	    " :client_port, :helo, :protocol, :verb, :reverse_path, :body_type,"
+	    " :smtputf8, :envelope_id, :dsn_return, :size,"
+	    " :trace_before_id || :id || :trace_after_id, :data)",
+	[SQL_INSERT_RECIPIENT] =
+	    "INSERT INTO recipient (message_id, position, forward_path,"
+	    " notify, original_recipient)"
+	    " VALUES (:message_id, :position, :forward_path,"
+	    " :notify, :original_recipient)",
+};
+
+/*
+ * Errors
+ */
+
+enum store_result
+database_fail(
+    struct store *st, enum store_result result, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(st->error, sizeof st->error, format, args);
+	va_end(args);
+	return result;
+}
+
+static enum store_result
+result_of_errno(int error)
+{
+	switch (error) {
+	case ENOSPC:
+	case EDQUOT:
+		return STORE_FULL;
+	case ENOMEM:
+		return STORE_NO_MEMORY;
+	case ETIMEDOUT:
+		return STORE_BUSY;
+	default:
+		return STORE_FAILED;
+	}
+}
+
+enum store_result
+database_fail_errno(struct store *st, const char *what, int error)
+{
+	return database_fail(
+	    st, result_of_errno(error), "%s: %s", what, strerror(error));
+}
+
+static enum store_result
+result_of_sqlite(int rc, int system_error)
+{
+	switch (rc & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return STORE_BUSY;
+	case SQLITE_FULL:
+		return STORE_FULL;
+	case SQLITE_NOMEM:
+		return STORE_NO_MEMORY;
+	case SQLITE_TOOBIG:
+		return STORE_TOO_BIG;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return STORE_CORRUPT;
+	case SQLITE_IOERR: /* which hides EDQUOT, and ENOSPC in the -shm */
+		if (rc == SQLITE_IOERR_NOMEM)
+			return STORE_NO_MEMORY;
+		return result_of_errno(system_error);
+	default:
+		return STORE_FAILED;
+	}
+}
+
+enum store_result
+database_fail_sqlite(struct store *st, const char *what, int rc)
+{
+	int error = st->db ? sqlite3_system_errno(st->db) : 0;
+	const char *message =
+	    st->db ? sqlite3_errmsg(st->db) : sqlite3_errstr(rc);
+
+	if ((rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN)
+		return database_fail(st, result_of_sqlite(rc, error),
+		    "%s: %s (%d): %s", what, message, rc, strerror(error));
+	return database_fail(
+	    st, result_of_sqlite(rc, error), "%s: %s (%d)", what, message, rc);
+}
+
+/*
+ * Statements
+ */
+
+sqlite3_stmt *
+database_statement(struct store *st, enum sql which)
+{
+	sqlite3_stmt **q = &st->stmts[which];
+
+	if (!*q)
+		sqlite3_prepare_v3(st->db, sql_text[which], -1,
+		    SQLITE_PREPARE_PERSISTENT, q, NULL);
+	return *q;
+}
+
+int
+database_run(struct store *st, enum sql which)
+{
+	sqlite3_stmt *q = database_statement(st, which);
+
+	if (!q)
+		return sqlite3_extended_errcode(st->db);
+	sqlite3_step(q);
+	return sqlite3_reset(q);
+}
+
+int
+database_run_integer(struct store *st, enum sql which, int64_t *ret)
+{
+	sqlite3_stmt *q = database_statement(st, which);
+
+	if (!q)
+		return sqlite3_extended_errcode(st->db);
+	if (sqlite3_step(q) == SQLITE_ROW)
+		*ret = sqlite3_column_int64(q, 0);
+	return sqlite3_reset(q);
+}
+
+/* The integer that SQL answers which is needed once. */
+static int
+query_integer(struct store *st, const char *sql, int64_t *ret)
+{
+	sqlite3_stmt *q;
+	int rc = sqlite3_prepare_v2(st->db, sql, -1, &q, NULL);
+
+	if (rc != SQLITE_OK)
+		return rc;
+	if (sqlite3_step(q) == SQLITE_ROW)
+		*ret = sqlite3_column_int64(q, 0);
+	return sqlite3_finalize(q);
+}
+
+static int
+exec(struct store *st, const char *sql)
+{
+	return sqlite3_exec(st->db, sql, NULL, NULL, NULL);
+}
+
+/*
+ * Open, make, migrate
+ */
+
+/*
+ * The write-ahead log needs memory that all processes share, which network
+ * file systems do not give, and locks that they give at best by halves.
+ */
+static enum store_result
+check_file_system(struct store *st)
+{
+	/* clang-format off */
+	static const struct {
+		unsigned magic; /* statfs(2), linux/magic.h */
+		const char *name;
+	} refused[] = {
+		{ 0x6969,     "NFS" },
+		{ 0xff534d42, "CIFS" },
+		{ 0xfe534d42, "SMB2" },
+		{ 0x517b,     "SMB" },
+		{ 0x01021997, "9p" },
+		{ 0x65735546, "FUSE" },
+		{ 0x5346414f, "AFS" },
+		{ 0x00c36400, "Ceph" },
+		{ 0x73757245, "Coda" },
+		{ 0x564c,     "NCP" },
+	};
+	/* clang-format on */
+	struct statfs fs;
+
+	if (statfs(st->folder, &fs) < 0)
+		return database_fail(st,
+		    errno == ENOENT || errno == ENOTDIR
+			? STORE_UNUSABLE
+			: result_of_errno(errno),
+		    "folder %s: %s", st->folder, strerror(errno));
+	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+		if ((unsigned)fs.f_type == refused[i].magic)
+			return database_fail(st, STORE_UNUSABLE,
+			    "%s is on a network file system (%s), where "
+			    "SQLite's write-ahead log cannot work; use a "
+			    "local disk",
+			    st->folder, refused[i].name);
+	}
+	return STORE_OK;
+}
+
+static int
+note_log_pages(void *arg, sqlite3 *db, const char *name, int pages)
+{
+	struct store *st = arg;
+
+	(void)db;
+	(void)name;
+	st->log_pages = pages;
+	return SQLITE_OK;
+}
+
+static enum store_result
+open_turnstile(struct store *st)
+{
+	/* SQLite has resolved links: one database, one lock. */
+	char *path =
+	    sqlite3_mprintf("%s-lock", sqlite3_db_filename(st->db, "main"));
+	enum store_result result = STORE_OK;
+
+	if (!path)
+		return database_fail_errno(st, "open", ENOMEM);
+	st->turnstile = turnstile_open(path);
+	if (st->turnstile < 0)
+		result = database_fail_errno(st, path, errno);
+	sqlite3_free(path);
+	return result;
+}
+
+static enum store_result
+connect(struct store *st)
+{
+	int rc = sqlite3_open_v2(st->conf->path, &st->db,
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
+		SQLITE_OPEN_EXRESCODE,
+	    NULL);
+
+	if (rc != SQLITE_OK)
+		return database_fail_sqlite(st, st->conf->path, rc);
+	/* For foreign writers; ours wait at the turnstile. */
+	sqlite3_busy_timeout(st->db, st->conf->wait_ms);
+	sqlite3_wal_hook(st->db, note_log_pages, st); /* no auto-checkpoint */
+	st->log_pages = 0;
+	return open_turnstile(st);
+}
+
+/* Is it ours?  `*ret_version` is 0 for a database without content. */
+static enum store_result
+identify(struct store *st, int64_t *ret_version)
+{
+	const char *path = st->conf->path;
+	int64_t application = 0, objects = 0;
+	int rc;
+
+	if ((rc = query_integer(st, "PRAGMA application_id", &application)) ||
+	    (rc = query_integer(st, "PRAGMA user_version", ret_version)))
+		return database_fail_sqlite(st, path, rc);
+	if (application == 0) {
+		rc = query_integer(
+		    st, "SELECT count(*) FROM sqlite_schema", &objects);
+		if (rc != SQLITE_OK)
+			return database_fail_sqlite(st, path, rc);
+		if (objects == 0 && *ret_version == 0)
+			return STORE_OK;
+	}
+	if (application != APPLICATION_ID)
+		return database_fail(st, STORE_UNUSABLE,
+		    "%s is the database of another application", path);
+	if (*ret_version > schema_version)
+		return database_fail(st, STORE_UNUSABLE,
+		    "%s has version %lld, from a newer smtpd; this one knows "
+		    "%d",
+		    path, (long long)*ret_version, schema_version);
+	return STORE_OK;
+}
+
+/* Under the turnstile; another process may have been here before. */
+static enum store_result
+migrate_locked(struct store *st)
+{
+	enum store_result result;
+	int64_t version;
+	char pragmas[96];
+	int rc;
+
+	/* Both matter for a new file only, and must stand outside BEGIN. */
+	if ((rc = exec(st, "PRAGMA page_size = 8192")) ||
+	    (rc = exec(st, "PRAGMA journal_mode = WAL")) ||
+	    (rc = database_run(st, SQL_BEGIN)))
+		return database_fail_sqlite(st, "make database", rc);
+	result = identify(st, &version);
+	if (result != STORE_OK)
+		goto rollback;
+	for (; version < schema_version; version++) {
+		rc = exec(st, migrations[version]);
+		if (rc != SQLITE_OK)
+			goto failed;
+	}
+	snprintf(pragmas, sizeof pragmas,
+	    "PRAGMA application_id = %d; PRAGMA user_version = %d",
+	    APPLICATION_ID, schema_version);
+	if ((rc = exec(st, pragmas)) == SQLITE_OK &&
+	    (rc = database_run(st, SQL_COMMIT)) == SQLITE_OK)
+		return STORE_OK;
+
+failed:
+	result = database_fail_sqlite(st, "make tables", rc);
+rollback:
+	database_run(st, SQL_ROLLBACK);
+	return result;
+}
+
+enum store_result
+database_enter(struct store *st)
+{
+	if (turnstile_enter(st->turnstile, st->conf->wait_ms) < 0)
+		return database_fail_errno(
+		    st, "waiting for other writers", errno);
+	return STORE_OK;
+}
+
+static enum store_result
+migrate(struct store *st)
+{
+	enum store_result result = database_enter(st);
+
+	if (result != STORE_OK)
+		return result;
+	result = migrate_locked(st);
+	turnstile_leave(st->turnstile);
+	return result;
+}
+
+/* Settings that belong to the connection, not to the file. */
+static enum store_result
+configure(struct store *st)
+{
+	sqlite3_stmt *q = NULL;
+	int rc = sqlite3_prepare_v2(
+	    st->db, "PRAGMA journal_mode = WAL", -1, &q, NULL);
+	int is_wal =
+	    rc == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW &&
+	    strcmp((const char *)sqlite3_column_text(q, 0), "wal") == 0;
+
+	rc = sqlite3_finalize(q);
+	if (rc != SQLITE_OK)
+		return database_fail_sqlite(st, st->conf->path, rc);
+	if (!is_wal)
+		return database_fail(st, STORE_UNUSABLE,
+		    "%s cannot use a write-ahead log", st->conf->path);
+	/* A small cache: a big mail is written in one pass, never read. */
+	rc = exec(st, "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -512");
+	return rc == SQLITE_OK ? STORE_OK
+			       : database_fail_sqlite(st, st->conf->path, rc);
+}
+
+void
+database_close(struct store *st)
+{
+	for (size_t i = 0; i < SQL__COUNT; i++) {
+		sqlite3_finalize(st->stmts[i]);
+		st->stmts[i] = NULL;
+	}
+	sqlite3_close(st->db);
+	st->db = NULL;
+	turnstile_close(st->turnstile);
+	st->turnstile = -1;
+}
+
+enum store_result
+database_open(struct store *st)
+{
+	enum store_result result;
+	int64_t version = 0;
+
+	result = check_file_system(st);
+	if (result == STORE_OK)
+		result = connect(st);
+	if (result == STORE_OK)
+		result = identify(st, &version);
+	if (result == STORE_OK && version < schema_version)
+		result = migrate(st);
+	if (result == STORE_OK)
+		result = configure(st);
+	if (result != STORE_OK)
+		database_close(st);
+	return result;
+}

@@ -1,0 +1,39 @@
+/*
+ * Holds the mail being received: in memory while it is small, in an unlinked
+ * temporary file beside the database when it is not.  No name remains of it,
+ * whatever ends the process.
+ */
+#ifndef SPOOL_H
+#define SPOOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "span.h"
+
+/* A mail of up to this many octets stays in memory. */
+enum {
+	SPOOL_MEMORY = 256 * 1024,
+};
+
+struct spool;
+
+/* `folder` is borrowed.  NULL: no memory. */
+struct spool *spool_new(const char *folder);
+void spool_free(struct spool *sp);
+
+/* Returns 0, or -1 with errno; the mail is then incomplete and must go. */
+int spool_append(struct spool *sp, struct span data);
+
+/* Forgets the mail and gives its disk space back. */
+void spool_reset(struct spool *sp);
+
+uint64_t spool_size(const struct spool *sp);
+
+/*
+ * Lends the octets from `offset` on, up to SPOOL_MEMORY of them and all of a
+ * small mail, until the next call.  Returns 0, or -1 with errno.
+ */
+int spool_read(struct spool *sp, uint64_t offset, struct span *ret);
+
+#endif

@@ -1,0 +1,100 @@
+#include "turnstile.h"
+
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+static const char clear_mark = '-';
+static const char set_mark = '!';
+
+static void
+wake(int signo)
+{
+	(void)signo; /* its coming ends flock() with EINTR */
+}
+
+int
+turnstile_open(const char *path)
+{
+	struct sigaction on_alarm = { .sa_handler = wake };
+	struct stat st;
+	int fd;
+
+	sigemptyset(&on_alarm.sa_mask);
+	if (sigaction(SIGALRM, &on_alarm, NULL) < 0)
+		return -1;
+	/* As SQLite makes its own files: what the umask leaves of 0644. */
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return -1;
+	/* Written now, so that setting the mark needs no room on the disk. */
+	if (fstat(fd, &st) < 0 ||
+	    (st.st_size == 0 && turnstile_mark(fd, false) < 0)) {
+		int saved = errno;
+
+		close(fd);
+		errno = saved;
+		return -1;
+	}
+	return fd;
+}
+
+void
+turnstile_close(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+static void
+set_timer(int first_ms, int then_ms)
+{
+	struct itimerval timer = {
+		.it_value = { first_ms / 1000, first_ms % 1000 * 1000 },
+		.it_interval = { then_ms / 1000, then_ms % 1000 * 1000 },
+	};
+
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+/*
+ * The timer goes on ticking: should its first signal come just before flock()
+ * sleeps, the next one wakes it.
+ */
+int
+turnstile_enter(int fd, int timeout_ms)
+{
+	int result, saved;
+
+	set_timer(timeout_ms, 100);
+	result = flock(fd, LOCK_EX);
+	saved = errno;
+	set_timer(0, 0);
+	errno = saved == EINTR ? ETIMEDOUT : saved;
+	return result;
+}
+
+void
+turnstile_leave(int fd)
+{
+	flock(fd, LOCK_UN);
+}
+
+bool
+turnstile_is_marked(int fd)
+{
+	char mark;
+
+	return pread(fd, &mark, 1, 0) != 1 || mark != clear_mark;
+}
+
+int
+turnstile_mark(int fd, bool set)
+{
+	return pwrite(fd, set ? &set_mark : &clear_mark, 1, 0) == 1 ? 0 : -1;
+}
