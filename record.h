@@ -1,0 +1,32 @@
+/*
+ * Writes a session down in the format of tests/transcripts, so that what a
+ * client did can be read, sent to us, and played again.
+ */
+#ifndef RECORD_H
+#define RECORD_H
+
+#include "envelope.h"
+#include "options.h"
+#include "span.h"
+
+struct record;
+
+/*
+ * Makes or empties the file and writes down the settings that matter.  NULL
+ * with errno.
+ */
+struct record *record_open(
+    const char *path, const struct options *options, bool is_socket);
+void record_close(struct record *r);
+
+/* The functions below do nothing when `r` is NULL. */
+
+/* Octets from the client, and to it. */
+void record_input(struct record *r, struct span data);
+void record_output(struct record *r, struct span data);
+/* "timeout", "expired" or "shutdown". */
+void record_event(struct record *r, const char *event);
+/* A mail was stored. */
+void record_stored(struct record *r, const struct envelope *e);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * The lines that the server adds to a mail and keeps beside it (RFC 5321
+ * s. 4.4): Return-Path, Received, and for a submission what it lacks.
+ */
+#ifndef TRACE_H
+#define TRACE_H
+
+#include <stdint.h>
+
+#include "envelope.h"
+#include "header.h"
+#include "peer.h"
+
+struct trace_mail {
+	const struct envelope *envelope;
+	const struct peer *peer;
+	const char *hostname;
+	int64_t received_at; /* microseconds since 1970, UTC */
+	/* What the mail has of Date, From, Message-ID; NULL: add none. */
+	const struct header *header;
+	/* For Message-ID: no other mail has both this and received_at. */
+	long process_id;
+};
+
+/* The lines, each with CRLF; the row's id belongs between the two. */
+struct trace {
+	char before_id[2048];
+	char after_id[2048];
+};
+
+void trace_write(const struct trace_mail *mail, struct trace *ret);
+
+#endif
