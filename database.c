@@ -320,8 +320,12 @@ migrate_locked(struct store *st)
 	char pragmas[96];
 	int rc;
 
-	/* Both matter for a new file only, and must stand outside BEGIN. */
-	if ((rc = exec(st, "PRAGMA page_size = 8192")) ||
+	/*
+	 * For a new file; must stand outside BEGIN.  Mails of 4 KiB from 64
+	 * writers: 11,000 a second with pages of 4 KiB, 9,100 with 8 KiB; one
+	 * of 50 MiB: 97 and 91 ms (bench/store).
+	 */
+	if ((rc = exec(st, "PRAGMA page_size = 4096")) ||
 	    (rc = exec(st, "PRAGMA journal_mode = WAL")) ||
 	    (rc = database_run(st, SQL_BEGIN)))
 		return database_fail_sqlite(st, "make database", rc);

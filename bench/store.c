@@ -1,0 +1,143 @@
+/*
+ * Commits mails through store.h from many processes at once:
+ *
+ *	bench/store DATABASE WRITERS MAILS OCTETS
+ *
+ * Each of WRITERS processes stores MAILS mails of OCTETS octets.  Prints mails
+ * per second and how long one commit took.
+ */
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../store.h"
+
+struct job {
+	const char *path;
+	long mails;
+	size_t octets;
+	double *ms; /* of each commit, shared by all processes */
+};
+
+static double
+now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+static void
+append_text(struct store *st, size_t octets)
+{
+	static const char line[] = "Some seventy octets of text, as a mail is "
+				   "made of, and again 01234\r\n";
+	struct span text = { line, sizeof line - 1 };
+
+	for (; octets > 0; octets -= text.len) {
+		if (text.len > octets)
+			text.len = octets;
+		store_append(st, text);
+	}
+}
+
+static void
+write_mails(const struct job *job, double *ms)
+{
+	struct store_conf conf = { .path = job->path, .wait_ms = 60000 };
+	struct store *st = store_new(&conf);
+	struct recipient to = { .forward_path = "alice@mx.example" };
+	struct envelope e = {
+		.verb = "MAIL",
+		.protocol = "ESMTP",
+		.helo = "client.example",
+		.reverse_path = "sender@client.example",
+		.body_type = "7BIT",
+		.size = job->octets,
+		.recipients = &to,
+		.nrecipients = 1,
+	};
+	struct store_mail mail = {
+		.envelope = &e,
+		.client_address = "192.0.2.1",
+		.client_port = 25,
+		.trace_before_id =
+		    "Return-Path: <sender@client.example>\r\n"
+		    "Received: from client.example ([192.0.2.1])\r\n"
+		    "\tby mx.example with ESMTP id ",
+		.trace_after_id = "\r\n\tfor <alice@mx.example>;\r\n"
+				  "\tSat, 21 Nov 2026 20:05:28 +0000\r\n",
+	};
+
+	for (long i = 0; i < job->mails; i++) {
+		int64_t id;
+		double start;
+
+		append_text(st, job->octets);
+		start = now_ms();
+		if (store_commit(st, &mail, &id) != STORE_OK)
+			errx(EX_IOERR, "%s", store_error(st));
+		ms[i] = now_ms() - start;
+		store_tidy(st);
+	}
+	store_free(st);
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct job job;
+	long writers, total;
+	double start, seconds;
+	int status;
+
+	if (argc != 5)
+		errx(EX_USAGE, "usage: %s DATABASE WRITERS MAILS OCTETS",
+		    argv[0]);
+	job.path = argv[1];
+	writers = strtol(argv[2], NULL, 10);
+	job.mails = strtol(argv[3], NULL, 10);
+	job.octets = strtoul(argv[4], NULL, 10);
+	total = writers * job.mails;
+	if (total <= 0)
+		errx(EX_USAGE, "nothing to do");
+	job.ms = mmap(NULL, (size_t)total * sizeof *job.ms,
+	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (job.ms == MAP_FAILED)
+		err(EX_OSERR, "mmap");
+
+	start = now_ms();
+	for (long w = 0; w < writers; w++) {
+		if (fork() == 0) {
+			write_mails(&job, job.ms + w * job.mails);
+			_exit(0);
+		}
+	}
+	while (wait(&status) > 0) {
+		if (status != 0)
+			errx(EX_IOERR, "a writer failed");
+	}
+	seconds = (now_ms() - start) / 1e3;
+	qsort(job.ms, (size_t)total, sizeof *job.ms, compare);
+	printf("%ld writers: %.0f mails/s; commit p50 %.2f ms, p99 %.2f ms, "
+	       "max %.2f ms\n",
+	    writers, (double)total / seconds, job.ms[total / 2],
+	    job.ms[total * 99 / 100], job.ms[total - 1]);
+	return 0;
+}
