@@ -4,6 +4,7 @@ CC = cc
 CFLAGS = -O2 -g
 LDFLAGS = -Wl,-z,relro,-z,now
 PREFIX = /usr/local
+SBINDIR = $(PREFIX)/sbin
 MANDIR = $(PREFIX)/share/man
 PKG_CONFIG = pkg-config
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
@@ -11,11 +12,11 @@ WARN = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 
 PKG_CFLAGS != $(PKG_CONFIG) --cflags sqlite3 libsystemd
 PKG_LIBS != $(PKG_CONFIG) --libs sqlite3
-# libsystemd is loaded when needed (systemd.c), so not linked.
+# libsystemd is loaded when it is needed (systemd.c), so not linked.
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -fstack-protector-strong $(WARN) \
 	$(PKG_CFLAGS) $(CFLAGS)
 
-# The session machine, pure; what it stands on; and the rest of the program.
+# The session machine, which is pure; the store; and what joins the two.
 SESSION = session.o command.o param.o reply.o body.o envelope.o address.o span.o
 STORE = store.o database.o spool.o turnstile.o
 OBJ = smtpd.o options.o connection.o peer.o systemd.o log.o trace.o header.o \
@@ -24,12 +25,20 @@ HDR = address.h body.h connection.h envelope.h header.h log.h options.h \
 	param.h peer.h record.h reply.h session.h session_private.h span.h \
 	spool.h store.h store_private.h systemd.h trace.h turnstile.h version.h
 
+TEST_OBJ = tests/test_address.o tests/test_body.o tests/test_header.o \
+	tests/test_program.o tests/test_replay.o tests/test_store.o \
+	tests/test_trace.o tests/buffer.o tests/corpus.o tests/mails.o \
+	tests/play.o tests/script.o
+TEST_HDR = tests/buffer.h tests/corpus.h tests/mails.h tests/play.h \
+	tests/script.h
+
 all: smtpd
 
 smtpd: $(OBJ)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(OBJ) $(PKG_LIBS)
 
 $(OBJ): $(HDR)
+$(TEST_OBJ): $(HDR) $(TEST_HDR)
 database.o: schema.inc
 
 .c.o:
@@ -42,7 +51,43 @@ schema.inc: schema.sql
 demo: smtpd
 	sh tests/demo.sh
 
-clean:
-	rm -f smtpd schema.inc *.o
+# Units, and the transcripts through the machine and through the program.
+check: smtpd tests/units
+	tests/units
 
-.PHONY: all demo clean
+tests/units: $(TEST_OBJ) $(SESSION) $(STORE) header.o trace.o
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(TEST_OBJ) $(SESSION) $(STORE) \
+	    header.o trace.o $(PKG_LIBS) $$($(PKG_CONFIG) --libs criterion)
+
+# And with real clients through real superservers.
+test: smtpd tests/units
+	bash tests/superservers.sh
+	tests/units
+
+# The same units and transcripts, built again with sanitizers.
+asan:
+	rm -rf build/asan
+	mkdir -p build/asan
+	cp -R Makefile *.c *.h schema.sql tests build/asan
+	cd build/asan && rm -f tests/*.o tests/units && $(MAKE) \
+	    CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined' check
+
+lint:
+	sh tests/lint.sh
+
+install: all
+	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 \
+	    $(DESTDIR)$(MANDIR)/man8
+	cp smtpd $(DESTDIR)$(SBINDIR)/smtpd
+	cp smtpd.8 $(DESTDIR)$(MANDIR)/man8/smtpd.8
+	cp smtpd-db.5 $(DESTDIR)$(MANDIR)/man5/smtpd-db.5
+
+uninstall:
+	rm -f $(DESTDIR)$(SBINDIR)/smtpd $(DESTDIR)$(MANDIR)/man8/smtpd.8 \
+	    $(DESTDIR)$(MANDIR)/man5/smtpd-db.5
+
+clean:
+	rm -rf build
+	rm -f smtpd schema.inc *.o tests/*.o tests/units
+
+.PHONY: all demo check test asan lint install uninstall clean

@@ -176,6 +176,7 @@ query_integer(struct store *st, const char *sql, int64_t *ret)
 	sqlite3_stmt *q;
 	int rc = sqlite3_prepare_v2(st->db, sql, -1, &q, NULL);
 
+	*ret = 0;
 	if (rc != SQLITE_OK)
 		return rc;
 	if (sqlite3_step(q) == SQLITE_ROW)
@@ -286,7 +287,7 @@ static enum store_result
 identify(struct store *st, int64_t *ret_version)
 {
 	const char *path = st->conf->path;
-	int64_t application = 0, objects = 0;
+	int64_t application, objects;
 	int rc;
 
 	if ((rc = query_integer(st, "PRAGMA application_id", &application)) ||
@@ -303,10 +304,9 @@ identify(struct store *st, int64_t *ret_version)
 	if (application != APPLICATION_ID)
 		return database_fail(st, STORE_UNUSABLE,
 		    "%s is the database of another application", path);
-	if (*ret_version > schema_version)
+	if (*ret_version < 0 || *ret_version > schema_version)
 		return database_fail(st, STORE_UNUSABLE,
-		    "%s has version %lld, from a newer smtpd; this one knows "
-		    "%d",
+		    "%s has version %lld, of a newer smtpd; this one knows %d",
 		    path, (long long)*ret_version, schema_version);
 	return STORE_OK;
 }
@@ -316,7 +316,7 @@ static enum store_result
 migrate_locked(struct store *st)
 {
 	enum store_result result;
-	int64_t version;
+	int64_t version = 0;
 	char pragmas[96];
 	int rc;
 
