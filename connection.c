@@ -132,6 +132,17 @@ connection_write(struct connection *c, struct span data)
 }
 
 void
+connection_refuse(const struct connection *c)
+{
+	static const char reply[] =
+	    "421 4.3.0 Service not available, try later\r\n";
+
+	if (c->is_socket)
+		send(c->out, reply, sizeof reply - 1,
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void
 connection_close(struct connection *c)
 {
 	char unread[4096];

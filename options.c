@@ -252,7 +252,8 @@ options_read(int argc, char **argv, struct options *ret, int *ret_status)
 			return usage_error(
 			    "needs a value", argv[optind - 1], ret_status);
 		if (letter == '?')
-			return usage_error("no such option, or not so",
+			return usage_error(
+			    "unknown option, or one that takes no value",
 			    argv[optind - 1], ret_status);
 		if (take(find_row(letter), ret, ret_status) < 0)
 			return -1;

@@ -1,0 +1,338 @@
+/*
+ * Carries out what the session machine asks for, with a connection, a store, a
+ * clock and a log.
+ */
+#include "serve.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "header.h"
+#include "log.h"
+#include "peer.h"
+#include "record.h"
+#include "session.h"
+#include "store.h"
+#include "trace.h"
+#include "version.h"
+
+enum {
+	/* How long a commit may wait for the other writers. */
+	STORE_WAIT_MS = 30000,
+	INPUT_SIZE = 64 * 1024,
+};
+
+struct server {
+	const struct options *options;
+	struct connection *connection;
+	struct peer peer;
+	struct session *session;
+	struct store *store;
+	struct record *record;
+	struct header header; /* with --submission */
+	/* Rows whose 250 is still to be sent: how many, and the last one. */
+	unsigned unanswered;
+	int64_t unanswered_id;
+	/* Trouble of ours since the last refusal, which names it. */
+	enum store_result trouble;
+	int exit_status;
+};
+
+static char input[INPUT_SIZE];
+
+/*
+ * Mails
+ */
+
+static int64_t
+now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+}
+
+static enum session_verdict
+verdict_of(struct server *sv, enum store_result result)
+{
+	if (result != STORE_OK)
+		sv->trouble = result;
+	switch (result) {
+	case STORE_OK:
+		return SESSION_OK;
+	case STORE_BUSY:
+		return SESSION_BUSY;
+	case STORE_FULL:
+		return SESSION_FULL;
+	case STORE_NO_MEMORY:
+		return SESSION_NO_MEMORY;
+	case STORE_FAILED:
+		return SESSION_FAILED;
+	case STORE_TOO_BIG:
+		return SESSION_TOO_BIG;
+	case STORE_CORRUPT:
+		sv->exit_status = EX_DATAERR;
+		return SESSION_BROKEN;
+	case STORE_UNUSABLE:
+		sv->exit_status = EX_CONFIG;
+		return SESSION_BROKEN;
+	}
+	return SESSION_FAILED;
+}
+
+static void
+append(struct server *sv, struct span data)
+{
+	if (sv->options->submission)
+		header_feed(&sv->header, data);
+	store_append(sv->store, data);
+}
+
+static void
+drop(struct server *sv)
+{
+	header_start(&sv->header);
+	store_drop(sv->store);
+}
+
+static void
+log_stored(const struct server *sv, const struct envelope *e, int64_t id)
+{
+	char from[LOG_QUOTED_MAX], to[LOG_QUOTED_MAX];
+
+	log_line(LOG_INFO,
+	    "stored message=%lld client=%s port=%d from=%s to=%s "
+	    "recipients=%u size=%llu",
+	    (long long)id, sv->peer.address, sv->peer.port,
+	    log_quote(span_of(e->reverse_path), from),
+	    log_quote(span_of(e->recipients[0].forward_path), to),
+	    e->nrecipients, (unsigned long long)e->size);
+}
+
+static void
+commit(struct server *sv)
+{
+	const struct envelope *e = session_envelope(sv->session);
+	int64_t received_at = now_us();
+	struct trace_mail lines = {
+		.envelope = e,
+		.peer = &sv->peer,
+		.hostname = sv->options->hostname,
+		.received_at = received_at,
+		.header = sv->options->submission ? &sv->header : NULL,
+		.process_id = (long)getpid(),
+	};
+	struct trace trace;
+	struct store_mail mail = {
+		.envelope = e,
+		.received_at = received_at,
+		.client_address = sv->peer.address,
+		.client_port = sv->peer.port,
+		.trace_before_id = trace.before_id,
+		.trace_after_id = trace.after_id,
+	};
+	enum store_result result;
+	int64_t id = 0;
+
+	trace_write(&lines, &trace);
+	result = store_commit(sv->store, &mail, &id);
+	header_start(&sv->header);
+	if (result == STORE_OK) {
+		log_stored(sv, e, id);
+		record_stored(sv->record, e);
+		sv->unanswered++;
+		sv->unanswered_id = id;
+	}
+	session_stored(sv->session, verdict_of(sv, result), id);
+}
+
+/* One line a refusal; trouble of ours with its cause, and as an error. */
+static void
+log_refusal(struct server *sv)
+{
+	struct session_refusal r = session_refusal(sv->session);
+	char command[LOG_QUOTED_MAX], reply[LOG_QUOTED_MAX];
+	char cause[LOG_QUOTED_MAX];
+	bool ours = sv->trouble != STORE_OK;
+
+	log_line(ours ? LOG_ERR : LOG_INFO,
+	    "refused client=%s port=%d reply=%s command=%s%s%s",
+	    sv->peer.address, sv->peer.port, log_quote(r.reply, reply),
+	    log_quote(r.command, command), ours ? " cause=" : "",
+	    ours ? log_quote(span_of(store_error(sv->store)), cause) : "");
+	sv->trouble = STORE_OK;
+}
+
+/*
+ * The client
+ */
+
+static void
+stop(struct server *sv, enum connection_result why)
+{
+	switch (why) {
+	case CONNECTION_OK:
+		return;
+	case CONNECTION_EOF:
+		session_end(sv->session, SESSION_EOF);
+		return;
+	case CONNECTION_TIMEOUT:
+		record_event(sv->record, "timeout");
+		session_end(sv->session, SESSION_TIMEOUT);
+		return;
+	case CONNECTION_EXPIRED:
+		record_event(sv->record, "expired");
+		session_end(sv->session, SESSION_EXPIRED);
+		return;
+	case CONNECTION_SHUTDOWN:
+		record_event(sv->record, "shutdown");
+		session_end(sv->session, SESSION_SHUTDOWN);
+		return;
+	}
+}
+
+static void
+read_input(struct server *sv)
+{
+	enum connection_result result;
+	struct span data = { .p = input };
+
+	/* Everything is answered: time for what nobody waits for. */
+	if (store_tidy(sv->store) != STORE_OK)
+		log_line(LOG_WARNING, "%s", store_error(sv->store));
+	result =
+	    connection_read(sv->connection, input, sizeof input, &data.len);
+	if (result == CONNECTION_OK) {
+		record_input(sv->record, data);
+		session_feed(sv->session, data.p, data.len);
+	} else {
+		stop(sv, result);
+	}
+}
+
+/* False: the client cannot be reached any more. */
+static bool
+write_output(struct server *sv)
+{
+	struct span data = session_output(sv->session);
+
+	if (connection_write(sv->connection, data) != CONNECTION_OK) {
+		if (sv->unanswered > 0)
+			log_line(LOG_WARNING,
+			    "unanswered message=%lld client=%s port=%d: "
+			    "stored, but the client was gone before the 250 "
+			    "(%u such in this session); it may send it again",
+			    (long long)sv->unanswered_id, sv->peer.address,
+			    sv->peer.port, sv->unanswered);
+		return false;
+	}
+	sv->unanswered = 0;
+	record_output(sv->record, data);
+	session_sent(sv->session, data.len);
+	return true;
+}
+
+static void
+run(struct server *sv)
+{
+	struct session *s = sv->session;
+
+	for (;;) {
+		switch (session_next(s)) {
+		case SESSION_READ:
+			read_input(sv);
+			break;
+		case SESSION_WRITE:
+			if (!write_output(sv))
+				return;
+			break;
+		case SESSION_ASK:
+			session_answer(
+			    s, verdict_of(sv, store_open(sv->store)));
+			break;
+		case SESSION_BODY:
+			append(sv, session_body(s));
+			break;
+		case SESSION_STORE:
+			commit(sv);
+			break;
+		case SESSION_DROP:
+			drop(sv);
+			break;
+		case SESSION_REPORT:
+			log_refusal(sv);
+			break;
+		case SESSION_CLOSE:
+			return;
+		}
+	}
+}
+
+static void
+log_session(const struct server *sv)
+{
+	struct session_counts n = session_counts(sv->session);
+
+	log_line(LOG_DEBUG,
+	    "ended client=%s port=%d commands=%u errors=%u mails=%u",
+	    sv->peer.address, sv->peer.port, n.commands, n.errors, n.mails);
+}
+
+int
+serve(const struct options *o, struct connection *connection)
+{
+	struct session_conf session_conf = {
+		.hostname = o->hostname,
+		.version = VERSION,
+		.max_size = o->max_size,
+		.max_recipients = (unsigned)o->max_recipients,
+		.max_errors = (unsigned)o->max_errors,
+		.strict = o->strict,
+		.rfc821 = o->rfc821,
+		.any_line_end = !connection->is_socket,
+	};
+	struct store_conf store_conf = {
+		.path = o->database,
+		.wait_ms = STORE_WAIT_MS,
+	};
+	struct server sv = {
+		.options = o,
+		.connection = connection,
+		.session = session_new(&session_conf),
+		.store = store_new(&store_conf),
+		.exit_status = EX_OK,
+	};
+
+	if (o->record) {
+		sv.record = record_open(o->record, o, connection->is_socket);
+		if (!sv.record) {
+			log_line(LOG_ERR, "--record: %s: %s", o->record,
+			    strerror(errno));
+			sv.exit_status = EX_CANTCREAT;
+		}
+	}
+	if (!sv.session || !sv.store) {
+		log_line(LOG_ERR, "out of memory");
+		sv.exit_status = EX_OSERR;
+	}
+	if (sv.exit_status == EX_OK) {
+		header_start(&sv.header);
+		peer_find(connection->in, &sv.peer);
+		connection_start(
+		    connection, o->timeout_sec, o->session_timeout_sec);
+		run(&sv);
+		log_session(&sv);
+		connection_close(connection);
+	} else {
+		connection_refuse(connection);
+	}
+	record_close(sv.record);
+	session_free(sv.session);
+	store_free(sv.store);
+	return sv.exit_status;
+}

@@ -1,0 +1,16 @@
+/*
+ * One SMTP session, from the greeting to the close.
+ */
+#ifndef SERVE_H
+#define SERVE_H
+
+#include "connection.h"
+#include "options.h"
+
+/*
+ * Returns the exit status: EX_OK whatever the client does, something else of
+ * sysexits.h when the server itself cannot do its work.
+ */
+int serve(const struct options *o, struct connection *connection);
+
+#endif
