@@ -19,9 +19,9 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -fstack-protector-strong $(WARN) \
 # The session machine, which is pure; the store; and what joins the two.
 SESSION = session.o command.o param.o reply.o body.o envelope.o address.o span.o
 STORE = store.o database.o spool.o turnstile.o
-OBJ = smtpd.o serve.o options.o connection.o peer.o systemd.o log.o trace.o header.o \
+OBJ = smtpd.o listen.o housekeep.o serve.o options.o connection.o peer.o systemd.o log.o trace.o header.o \
 	record.o $(SESSION) $(STORE)
-HDR = address.h body.h connection.h envelope.h header.h log.h options.h \
+HDR = address.h body.h connection.h envelope.h header.h housekeep.h listen.h log.h options.h \
 	param.h peer.h record.h reply.h serve.h session.h session_private.h span.h \
 	spool.h store.h store_private.h systemd.h trace.h turnstile.h version.h
 

@@ -38,6 +38,8 @@ static const char *const sql_text[SQL__COUNT] = {
 			" coalesce((SELECT seq FROM sqlite_sequence"
 			"           WHERE name = 'message'), 0),"
 			" coalesce((SELECT max(id) FROM message), 0))",
+	/* Changes when another connection has committed. */
+	[SQL_DATA_VERSION] = "PRAGMA data_version",
 	[SQL_INSERT_MESSAGE] =
 	    "INSERT INTO message (id, received_at, client_address,"
 	    " client_port, helo, protocol, verb, reverse_path, body_type,"

@@ -59,6 +59,15 @@ static const struct option_row {
 	  "offer SEND, SOML and SAML" },
 	{ 259, "record", "FILE", KIND_TEXT, FIELD(record), 0, 0,
 	  "write the session to FILE, as a transcript" },
+	{ 260, "max-connections", "N", KIND_NUMBER, FIELD(max_connections), 1, 100000,
+	  "listening: connections at once (200)" },
+	{ 261, "max-per-source", "N", KIND_NUMBER, FIELD(max_per_source), 1, 100000,
+	  "listening: of one address, IPv6 by /64 (20)" },
+	{ 262, "idle-exit", "SECONDS", KIND_NUMBER, FIELD(idle_exit_sec), 0, 604800,
+	  "listening: end after so long without a connection\n"
+	  "(60; 0: never)" },
+	{ 263, "stop-timeout", "SECONDS", KIND_NUMBER, FIELD(stop_timeout_sec), 0, 86400,
+	  "listening: let sessions end after SIGTERM (30)" },
 	{ 'V', "version", NULL, KIND_VERSION, 0, 0, 0,
 	  "print the version" },
 	{ 'h', "help", NULL, KIND_HELP, 0, 0, 0,
@@ -244,6 +253,10 @@ options_read(int argc, char **argv, struct options *ret, int *ret_status)
 		.max_errors = 20,
 		.timeout_sec = 300,
 		.session_timeout_sec = 3600,
+		.max_connections = 200,
+		.max_per_source = 20,
+		.idle_exit_sec = 60,
+		.stop_timeout_sec = 30,
 	};
 	describe(names, letters);
 	opterr = 0;

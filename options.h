@@ -19,6 +19,12 @@ struct options {
 	bool submission;
 	bool rfc821;
 	const char *record; /* path; NULL: do not */
+
+	/* For a socket that listens (listen.h). */
+	uint64_t max_connections;
+	uint64_t max_per_source;
+	uint64_t idle_exit_sec;
+	uint64_t stop_timeout_sec;
 };
 
 /*

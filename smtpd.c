@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "connection.h"
+#include "housekeep.h"
+#include "listen.h"
 #include "log.h"
 #include "options.h"
 #include "serve.h"
@@ -40,65 +42,121 @@ take_standard_descriptors(void)
 		close(fd);
 }
 
-/* The client's: what systemd passed, else standard input and output. */
-static int
-find_connection(struct connection *c)
-{
-	int first;
-	int n = systemd_listen_fds(&first);
-
-	if (n < 0)
-		return EX_OSFILE;
-	if (n > 1) {
-		log_line(LOG_ERR,
-		    "%d sockets were passed; smtpd takes one connection "
-		    "(Accept=yes)",
-		    n);
-		return EX_USAGE;
-	}
-	c->in = n == 1 ? first : STDIN_FILENO;
-	c->out = n == 1 ? first : STDOUT_FILENO;
-	c->is_socket = is_socket(c->in);
-	return EX_OK;
-}
-
-/* Is it a connection, if it is a socket at all? */
-static int
-check_connection(const struct connection *c)
+/* Is it a socket that waits for connections? */
+static bool
+is_listening(int fd)
 {
 	int listening = 0;
 	socklen_t len = sizeof listening;
 
-	if (c->is_socket &&
-	    getsockopt(c->in, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) ==
-		0 &&
-	    listening) {
-		log_line(LOG_ERR,
-		    "a listening socket was passed; smtpd takes a connection "
-		    "(Accept=yes, inetd's nowait)");
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) ==
+		   0 &&
+	       listening;
+}
+
+/* How the process was started: with one connection, or to listen. */
+struct start {
+	struct connection connection;
+	int listening[LISTENERS_MAX];
+	size_t nlistening; /* 0: it is a connection */
+};
+
+/* What systemd passed, else standard input and output. */
+static int
+find_start(struct start *ret)
+{
+	int first = STDIN_FILENO;
+	int n = systemd_listen_fds(&first);
+	int last = n > 0 ? first + n - 1 : first;
+
+	if (n < 0)
+		return EX_OSFILE;
+	if (n > LISTENERS_MAX) {
+		log_line(LOG_ERR, "%d sockets were passed; %d are enough", n,
+		    LISTENERS_MAX);
 		return EX_USAGE;
 	}
+	for (int fd = first; fd <= last; fd++) {
+		if (is_listening(fd))
+			ret->listening[ret->nlistening++] = fd;
+	}
+	if (last > first && ret->nlistening < (size_t)n) {
+		log_line(LOG_ERR,
+		    "%d sockets were passed, which do not all listen", n);
+		return EX_USAGE;
+	}
+	ret->connection = (struct connection){
+		.in = first,
+		.out = n > 0 ? first : STDOUT_FILENO,
+		.is_socket = is_socket(first),
+	};
 	return EX_OK;
+}
+
+/*
+ * Under inetd's `wait`, descriptors 0 to 2 are all the listening socket.  It
+ * moves away, since no session may inherit it.
+ */
+static void
+clear_standard_descriptors(struct start *start)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (start->listening[0] == STDIN_FILENO)
+		start->listening[0] =
+		    fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (is_listening(fd))
+			dup2(null, fd);
+	}
+	close(null);
+}
+
+/* Listens; serves in the processes that come of it. */
+static int
+listen_and_serve(const struct options *o, struct start *start)
+{
+	const struct listen_conf conf = {
+		.hostname = o->hostname,
+		.max_connections = o->max_connections,
+		.max_per_source = o->max_per_source,
+		.idle_exit_sec = o->idle_exit_sec,
+		.stop_timeout_sec = o->stop_timeout_sec,
+	};
+	struct connection c = { .is_socket = true };
+
+	clear_standard_descriptors(start);
+	switch (listen_run(&conf, start->listening, start->nlistening, &c.in)) {
+	case LISTEN_SESSION:
+		c.out = c.in;
+		return serve(o, &c);
+	case LISTEN_HOUSEKEEPER:
+		return housekeep(o);
+	case LISTEN_DONE:
+		return EX_OK;
+	}
+	return EX_SOFTWARE;
 }
 
 int
 main(int argc, char **argv)
 {
-	struct connection connection = { .in = STDIN_FILENO };
+	struct start start = { .nlistening = 0 };
 	struct options options;
 	int status;
 
 	take_standard_descriptors();
 	umask(umask(0077) | 0007); /* mail is not for everybody's eyes */
 	log_open(is_socket(STDIN_FILENO) ? STDIN_FILENO : -1);
-	status = find_connection(&connection);
-	if (status == EX_OK)
-		status = check_connection(&connection);
+	status = find_start(&start);
 	if (status != EX_OK)
 		return status;
-	if (options_read(argc, argv, &options, &status) == 0)
-		return serve(&options, &connection);
-	if (status != EX_OK)
-		connection_refuse(&connection);
-	return status;
+	if (options_read(argc, argv, &options, &status) < 0) {
+		if (status != EX_OK && start.nlistening == 0)
+			connection_refuse(&start.connection);
+		return status;
+	}
+	if (start.nlistening > 0)
+		return listen_and_serve(&options, &start);
+	return serve(&options, &start.connection);
 }

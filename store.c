@@ -371,23 +371,12 @@ store_commit(struct store *st, const struct store_mail *mail, int64_t *ret_id)
 	return result;
 }
 
-/*
- * A reader with an old snapshot can keep a checkpoint from getting through;
- * then the next one is tried when the log has grown as much again.
- */
-enum store_result
-store_tidy(struct store *st)
+static enum store_result
+checkpoint(struct store *st)
 {
-	enum store_result result;
+	enum store_result result = database_enter(st);
 	int rc;
 
-	if (st->log_pages < st->checkpointed_pages)
-		st->checkpointed_pages = 0; /* the log was begun anew */
-	if (!st->db ||
-	    st->log_pages - st->checkpointed_pages < CHECKPOINT_PAGES)
-		return STORE_OK;
-	st->checkpointed_pages = st->log_pages;
-	result = database_enter(st);
 	if (result != STORE_OK)
 		return result;
 	rc = sqlite3_wal_checkpoint_v2(
@@ -395,4 +384,37 @@ store_tidy(struct store *st)
 	turnstile_leave(st->turnstile);
 	return rc == SQLITE_OK ? STORE_OK
 			       : database_fail_sqlite(st, "checkpoint", rc);
+}
+
+/*
+ * A reader with an old snapshot can keep a checkpoint from getting through;
+ * then the next one is tried when the log has grown as much again.
+ */
+enum store_result
+store_tidy(struct store *st)
+{
+	if (st->log_pages < st->checkpointed_pages)
+		st->checkpointed_pages = 0; /* the log was begun anew */
+	if (!st->db ||
+	    st->log_pages - st->checkpointed_pages < CHECKPOINT_PAGES)
+		return STORE_OK;
+	st->checkpointed_pages = st->log_pages;
+	return checkpoint(st);
+}
+
+enum store_result
+store_checkpoint(struct store *st)
+{
+	int64_t version = 0;
+	int rc;
+
+	if (!st->db)
+		return STORE_OK;
+	rc = database_run_integer(st, SQL_DATA_VERSION, &version);
+	if (rc != SQLITE_OK)
+		return database_fail_sqlite(st, "reading the log", rc);
+	if (version == st->checkpointed_version)
+		return STORE_OK;
+	st->checkpointed_version = version;
+	return checkpoint(st);
 }

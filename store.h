@@ -87,6 +87,12 @@ enum store_result store_commit(
  */
 enum store_result store_tidy(struct store *st);
 
+/*
+ * The same for who does nothing else: copies whatever others have committed
+ * since the last call.
+ */
+enum store_result store_checkpoint(struct store *st);
+
 /* The cause of the last result that was not STORE_OK, as one line of text. */
 const char *store_error(const struct store *st);
 

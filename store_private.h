@@ -18,6 +18,7 @@ enum sql {
 	SQL_COMMIT,
 	SQL_ROLLBACK,
 	SQL_NEXT_ID,
+	SQL_DATA_VERSION,
 	SQL_INSERT_MESSAGE,
 	SQL_INSERT_RECIPIENT,
 	SQL__COUNT
@@ -29,8 +30,9 @@ struct store {
 	sqlite3 *db; /* NULL: not open */
 	int turnstile;
 	sqlite3_stmt *stmts[SQL__COUNT];
-	int log_pages;          /* in the log after our last commit */
-	int checkpointed_pages; /* in it at our last checkpoint */
+	int log_pages;                /* in the log after our last commit */
+	int checkpointed_pages;       /* in it at our last checkpoint */
+	int64_t checkpointed_version; /* PRAGMA data_version then */
 	struct spool *spool;
 	enum store_result spooled; /* trouble while appending */
 	char error[STORE_ERROR_MAX];

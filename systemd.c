@@ -8,34 +8,68 @@
 
 #include "log.h"
 
-/* A function of libsystemd; NULL, and logged, where there is none. */
-static void *
-find_function(const char *name)
+static void *library;
+
+/*
+ * Fills the function pointer `ret` of `size` octets.  C has no cast from data
+ * to function pointers, though POSIX has dlsym().  False: not there; logged.
+ */
+static bool
+find_function(const char *name, void *ret, size_t size)
 {
-	static void *library;
+	void *function;
 
 	if (!library)
 		library = dlopen("libsystemd.so.0", RTLD_NOW);
-	if (!library) {
+	function = library ? dlsym(library, name) : NULL;
+	if (!function) {
 		log_line(LOG_ERR, "libsystemd is needed: %s", dlerror());
-		return NULL;
+		return false;
 	}
-	return dlsym(library, name);
+	memcpy(ret, &function, size);
+	return true;
 }
 
 int
 systemd_listen_fds(int *ret_first)
 {
 	int (*listen_fds)(int unset_environment);
-	void *function;
 
 	if (!getenv("LISTEN_FDS"))
 		return 0;
-	function = find_function("sd_listen_fds");
-	if (!function)
+	if (!find_function("sd_listen_fds", &listen_fds, sizeof listen_fds))
 		return -1;
-	/* C has no cast from data to function pointers; POSIX has dlsym(). */
-	memcpy(&listen_fds, &function, sizeof listen_fds);
 	*ret_first = SD_LISTEN_FDS_START;
 	return listen_fds(1);
+}
+
+void
+systemd_notify(const char *state)
+{
+	int (*notify)(int unset_environment, const char *state);
+
+	if (getenv("NOTIFY_SOCKET") &&
+	    find_function("sd_notify", &notify, sizeof notify))
+		notify(0, state);
+}
+
+int64_t
+systemd_watchdog_ms(void)
+{
+	int (*enabled)(int unset_environment, uint64_t *usec);
+	uint64_t usec = 0;
+
+	if (!getenv("WATCHDOG_USEC") ||
+	    !find_function("sd_watchdog_enabled", &enabled, sizeof enabled) ||
+	    enabled(0, &usec) <= 0)
+		return 0;
+	return (int64_t)(usec / 1000);
+}
+
+void
+systemd_unload(void)
+{
+	if (library)
+		dlclose(library);
+	library = NULL;
 }

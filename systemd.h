@@ -6,11 +6,25 @@
 #ifndef SYSTEMD_H
 #define SYSTEMD_H
 
+#include <stdint.h>
+
 /*
  * How many descriptors systemd passed to this process (sd_listen_fds(3)), the
  * first of which is `*ret_first`.  0: none.  -1: some, but libsystemd is not
  * there to take them; that is logged.
  */
 int systemd_listen_fds(int *ret_first);
+
+/*
+ * Tells the service manager (sd_notify(3)).  Nothing happens where there is
+ * none.
+ */
+void systemd_notify(const char *state);
+
+/* How often WATCHDOG=1 must be told (sd_watchdog_enabled(3)); 0: never. */
+int64_t systemd_watchdog_ms(void);
+
+/* Takes libsystemd out of the process again, with all it brought. */
+void systemd_unload(void);
 
 #endif

@@ -1,0 +1,68 @@
+#include "housekeep.h"
+
+#include <sys/signalfd.h>
+
+#include <poll.h>
+#include <signal.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "store.h"
+
+enum {
+	EVERY_MS = 200,
+	/* It waits for the turnstile as any writer does. */
+	WAIT_MS = 30000,
+};
+
+/* Does not make a database: a port scan leaves nothing behind. */
+static enum store_result
+tidy(struct store *st, const char *path)
+{
+	enum store_result result = STORE_OK;
+
+	if (access(path, F_OK) == 0)
+		result = store_open(st);
+	if (result == STORE_OK)
+		result = store_checkpoint(st);
+	return result;
+}
+
+/* The same trouble is told once, not five times a second. */
+static void
+log_change(
+    const struct store *st, enum store_result before, enum store_result now)
+{
+	if (now == before)
+		return;
+	if (now == STORE_OK)
+		log_line(LOG_NOTICE, "housekeeping works again");
+	else
+		log_line(LOG_WARNING, "housekeeping: %s", store_error(st));
+}
+
+int
+housekeep(const struct options *o)
+{
+	struct store_conf conf = { .path = o->database, .wait_ms = WAIT_MS };
+	struct store *st = store_new(&conf);
+	enum store_result before = STORE_OK;
+	struct pollfd term = { .events = POLLIN };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	term.fd = signalfd(-1, &set, SFD_CLOEXEC);
+	if (!st || term.fd < 0)
+		return EX_OSERR;
+	do {
+		enum store_result now = tidy(st, o->database);
+
+		log_change(st, before, now);
+		before = now;
+	} while (poll(&term, 1, EVERY_MS) == 0);
+	store_free(st);
+	return EX_OK;
+}

@@ -1,0 +1,447 @@
+#include "listen.h"
+
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <netinet/in.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "systemd.h"
+
+enum {
+	/* After the kernel had no room for a connection or a process. */
+	BACKOFF_MS = 100,
+	STATUS_MS = 1000,
+	/* Should the housekeeper fail: no more often than this. */
+	HOUSEKEEPER_MS = 1000,
+};
+
+/* What connections are counted by: an IPv4 address, or an IPv6 /64. */
+struct source {
+	uint8_t prefix[12]; /* mapped as in IPv6; all 0: AF_UNIX, not counted */
+};
+
+struct child {
+	pid_t pid;
+	struct source source;
+};
+
+struct listener {
+	const struct listen_conf *conf;
+	const int *fds;
+	size_t nfds;
+	int signals; /* signalfd: SIGTERM, SIGCHLD */
+	int spare;   /* given up to have a descriptor for one 421 */
+	struct child *children;
+	size_t nchildren;
+	pid_t housekeeper;      /* 0: none */
+	int64_t housekeeper_at; /* not before */
+	uint64_t served, refused;
+	int64_t idle_since; /* ms, as all times here: CLOCK_MONOTONIC */
+	int64_t accept_at;  /* not before */
+	int64_t stop_at;    /* then sessions get SIGTERM; 0: not stopping */
+	int64_t status_at;  /* when systemd was last told */
+};
+
+static int64_t
+now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+/*
+ * Sources
+ */
+
+static struct source
+source_of(const struct sockaddr_storage *name)
+{
+	struct source s = { { 0 } };
+
+	if (name->ss_family == AF_INET6) {
+		const struct sockaddr_in6 *ipv6 = (const void *)name;
+
+		/* The whole of a mapped IPv4 address, half of another. */
+		if (IN6_IS_ADDR_V4MAPPED(&ipv6->sin6_addr))
+			memcpy(s.prefix, ipv6->sin6_addr.s6_addr + 4, 12);
+		else
+			memcpy(s.prefix, ipv6->sin6_addr.s6_addr, 8);
+	} else if (name->ss_family == AF_INET) {
+		const struct sockaddr_in *ipv4 = (const void *)name;
+
+		memset(s.prefix + 6, 0xff, 2);
+		memcpy(s.prefix + 8, &ipv4->sin_addr, 4);
+	}
+	return s;
+}
+
+static uint64_t
+count_source(const struct listener *l, const struct source *s)
+{
+	static const struct source local;
+	uint64_t n = 0;
+
+	if (memcmp(s, &local, sizeof *s) == 0)
+		return 0;
+	for (size_t i = 0; i < l->nchildren; i++)
+		n += memcmp(&l->children[i].source, s, sizeof *s) == 0;
+	return n;
+}
+
+/*
+ * Start
+ */
+
+static void
+block_signals(sigset_t *ret_old)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, ret_old);
+}
+
+static int
+open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGCHLD);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int
+open_spare(void)
+{
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static bool
+start(struct listener *l)
+{
+	l->children = calloc(l->conf->max_connections, sizeof *l->children);
+	l->signals = open_signals();
+	l->spare = open_spare();
+	if (!l->children || l->signals < 0) {
+		log_line(LOG_ERR, "cannot listen: %s", strerror(errno));
+		return false;
+	}
+	/* Between poll() and accept() a client may have gone again. */
+	for (size_t i = 0; i < l->nfds; i++)
+		fcntl(
+		    l->fds[i], F_SETFL, fcntl(l->fds[i], F_GETFL) | O_NONBLOCK);
+	l->idle_since = now_ms();
+	return true;
+}
+
+/*
+ * Processes
+ */
+
+/* Leaves nothing of the listener in the process just forked. */
+static void
+become_child(struct listener *l)
+{
+	for (size_t i = 0; i < l->nfds; i++)
+		close(l->fds[i]);
+	close(l->signals);
+	close(l->spare);
+	free(l->children);
+	systemd_unload();
+}
+
+/* Where there is none, and somebody is connected.  True in the child. */
+static bool
+start_housekeeper(struct listener *l)
+{
+	pid_t pid;
+
+	if (l->nchildren == 0 || l->housekeeper > 0 ||
+	    now_ms() < l->housekeeper_at)
+		return false;
+	l->housekeeper_at = now_ms() + HOUSEKEEPER_MS;
+	pid = fork();
+	if (pid > 0)
+		l->housekeeper = pid;
+	return pid == 0;
+}
+
+static void
+forget_child(struct listener *l, pid_t pid, int status)
+{
+	if (WIFSIGNALED(status))
+		log_line(LOG_ERR, "session %ld was killed by signal %d",
+		    (long)pid, WTERMSIG(status));
+	if (pid == l->housekeeper)
+		l->housekeeper = 0;
+	for (size_t i = 0; i < l->nchildren; i++) {
+		if (l->children[i].pid == pid) {
+			l->children[i] = l->children[--l->nchildren];
+			break;
+		}
+	}
+	if (l->nchildren == 0)
+		l->idle_since = now_ms();
+}
+
+static void
+reap(struct listener *l)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		forget_child(l, pid, status);
+}
+
+static void
+end_children(const struct listener *l)
+{
+	for (size_t i = 0; i < l->nchildren; i++)
+		kill(l->children[i].pid, SIGTERM);
+}
+
+/*
+ * Connections
+ */
+
+/* Says why, and hangs up. */
+static void
+refuse(struct listener *l, int fd, const char *why)
+{
+	char reply[512];
+	int len = snprintf(
+	    reply, sizeof reply, "421 4.7.0 %s %s\r\n", l->conf->hostname, why);
+
+	send(fd, reply, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	shutdown(fd, SHUT_WR);
+	close(fd);
+	l->refused++;
+}
+
+/* True in the child. */
+static bool
+serve(struct listener *l, int fd, const struct sockaddr_storage *name)
+{
+	struct source source = source_of(name);
+	pid_t pid;
+
+	if (l->nchildren >= l->conf->max_connections) {
+		refuse(l, fd, "too many connections, try later");
+		return false;
+	}
+	if (count_source(l, &source) >= l->conf->max_per_source) {
+		refuse(l, fd, "too many connections from your address");
+		return false;
+	}
+	pid = fork();
+	if (pid == 0)
+		return true;
+	if (pid < 0) {
+		log_line(LOG_ERR, "fork: %s", strerror(errno));
+		refuse(l, fd, "cannot start a session, try later");
+		l->accept_at = now_ms() + BACKOFF_MS;
+		return false;
+	}
+	close(fd);
+	l->children[l->nchildren++] = (struct child){ pid, source };
+	l->served++;
+	return false;
+}
+
+/* Out of descriptors: the spare one is enough to say so. */
+static void
+refuse_without_descriptor(struct listener *l, int listening)
+{
+	int fd;
+
+	log_line(LOG_ERR, "accept: %s", strerror(errno));
+	close(l->spare);
+	fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+	if (fd >= 0)
+		refuse(l, fd, "too many connections, try later");
+	l->spare = open_spare();
+	l->accept_at = now_ms() + BACKOFF_MS;
+}
+
+/* Takes one connection; true in the child, with `*ret_fd`. */
+static bool
+accept_one(struct listener *l, int listening, int *ret_fd)
+{
+	struct sockaddr_storage name = { .ss_family = AF_UNSPEC };
+	socklen_t len = sizeof name;
+	int fd =
+	    accept4(listening, (struct sockaddr *)&name, &len, SOCK_CLOEXEC);
+
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+		    errno == ENOBUFS)
+			refuse_without_descriptor(l, listening);
+		return false;
+	}
+	*ret_fd = fd;
+	return serve(l, fd, &name);
+}
+
+/*
+ * The loop
+ */
+
+static void
+tell_status(struct listener *l)
+{
+	char status[128];
+
+	if (now_ms() < l->status_at + STATUS_MS)
+		return;
+	l->status_at = now_ms();
+	snprintf(status, sizeof status,
+	    "STATUS=%zu connections; %llu served, %llu refused\nWATCHDOG=1",
+	    l->nchildren, (unsigned long long)l->served,
+	    (unsigned long long)l->refused);
+	systemd_notify(status);
+}
+
+/* Stops accepting; the sessions may end as they like, up to a deadline. */
+static void
+stop(struct listener *l)
+{
+	log_line(LOG_INFO, "stopping, %zu connections left", l->nchildren);
+	systemd_notify("STOPPING=1");
+	l->stop_at = now_ms() + (int64_t)l->conf->stop_timeout_sec * 1000;
+}
+
+static void
+read_signals(struct listener *l)
+{
+	struct signalfd_siginfo info;
+
+	while (read(l->signals, &info, sizeof info) == sizeof info) {
+		if (info.ssi_signo == SIGTERM && l->stop_at == 0)
+			stop(l);
+	}
+	reap(l);
+}
+
+/* Is everything over? */
+static bool
+is_done(struct listener *l)
+{
+	int64_t idle_ms = (int64_t)l->conf->idle_exit_sec * 1000;
+
+	if (l->nchildren > 0) {
+		if (l->stop_at > 0 && now_ms() >= l->stop_at) {
+			end_children(l);
+			l->stop_at = now_ms() + 1000; /* and again */
+		}
+		return false;
+	}
+	return l->stop_at > 0 ||
+	       (idle_ms > 0 && now_ms() >= l->idle_since + idle_ms);
+}
+
+/* How long poll() may sleep. */
+static int
+time_left(const struct listener *l)
+{
+	int64_t now = now_ms();
+	int64_t left =
+	    l->conf->idle_exit_sec > 0 && l->nchildren == 0
+		? l->idle_since + (int64_t)l->conf->idle_exit_sec * 1000 - now
+		: INT32_MAX;
+	int64_t watchdog = systemd_watchdog_ms() / 2;
+
+	if (watchdog > 0 && left > watchdog)
+		left = watchdog;
+	if (l->stop_at > 0 && left > l->stop_at - now)
+		left = l->stop_at - now;
+	if (l->accept_at > now && left > l->accept_at - now)
+		left = l->accept_at - now;
+	return left > 0 ? (int)left : 0;
+}
+
+/* Waits for something and does it; true in a child for a connection. */
+static bool
+step(struct listener *l, int *ret_fd)
+{
+	struct pollfd p[LISTENERS_MAX + 1];
+	bool accepting = l->stop_at == 0 && now_ms() >= l->accept_at;
+
+	for (size_t i = 0; i < l->nfds; i++)
+		p[i] = (struct pollfd){ .fd = accepting ? l->fds[i] : -1,
+			.events = POLLIN };
+	p[l->nfds] = (struct pollfd){ .fd = l->signals, .events = POLLIN };
+
+	if (poll(p, l->nfds + 1, time_left(l)) < 0)
+		return false;
+	if (p[l->nfds].revents)
+		read_signals(l);
+	for (size_t i = 0; i < l->nfds && l->stop_at == 0; i++) {
+		if (p[i].revents && accept_one(l, l->fds[i], ret_fd))
+			return true;
+	}
+	return false;
+}
+
+static void
+finish(struct listener *l)
+{
+	if (l->stop_at == 0)
+		systemd_notify("STOPPING=1");
+	if (l->housekeeper > 0) {
+		kill(l->housekeeper, SIGTERM);
+		waitpid(l->housekeeper, NULL, 0);
+	}
+	log_line(LOG_INFO, "ended, %llu connections served, %llu refused",
+	    (unsigned long long)l->served, (unsigned long long)l->refused);
+}
+
+enum listen_role
+listen_run(
+    const struct listen_conf *conf, const int *fds, size_t nfds, int *ret_fd)
+{
+	struct listener l = { .conf = conf, .fds = fds, .nfds = nfds };
+	enum listen_role role = LISTEN_DONE;
+	sigset_t old;
+
+	block_signals(&old);
+	if (!start(&l))
+		return LISTEN_DONE;
+	systemd_notify("READY=1");
+	while (!is_done(&l)) {
+		if (step(&l, ret_fd)) {
+			role = LISTEN_SESSION;
+			break;
+		}
+		if (start_housekeeper(&l)) {
+			role = LISTEN_HOUSEKEEPER;
+			break;
+		}
+		tell_status(&l);
+	}
+	if (role == LISTEN_DONE)
+		finish(&l);
+	else
+		become_child(&l);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return role;
+}

@@ -1,0 +1,38 @@
+/*
+ * A superserver of our own, for a socket that listens: systemd's Accept=no,
+ * inetd's `wait`.  It forks one process per connection, so that a session is
+ * still a process that ends with its connection, and never opens the database.
+ */
+#ifndef LISTEN_H
+#define LISTEN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	LISTENERS_MAX = 32, /* sockets to listen on */
+};
+
+struct listen_conf {
+	const char *hostname;      /* for the 421 of those over a limit */
+	uint64_t max_connections;  /* at once */
+	uint64_t max_per_source;   /* of one IPv4 address, one IPv6 /64 */
+	uint64_t idle_exit_sec;    /* without a connection; 0: never */
+	uint64_t stop_timeout_sec; /* for sessions to end after SIGTERM */
+};
+
+enum listen_role {
+	LISTEN_SESSION,     /* a new process, for the connection `*ret_fd` */
+	LISTEN_HOUSEKEEPER, /* a new process, to keep the database open */
+	LISTEN_DONE,        /* this process is done: idle, or SIGTERM */
+};
+
+/*
+ * Accepts from the listening sockets `fds` until it is time to end.  Returns
+ * once in this process and once in each that it forks, where nothing of it is
+ * left but the answer.  The housekeeper is ended by SIGTERM.
+ */
+enum listen_role listen_run(
+    const struct listen_conf *conf, const int *fds, size_t nfds, int *ret_fd);
+
+#endif
