@@ -5,9 +5,11 @@
 #include <sys/vfs.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "store_private.h"
 #include "turnstile.h"
@@ -267,6 +269,24 @@ open_turnstile(struct store *st)
 	return result;
 }
 
+/*
+ * SQLite would make the file writable for its owner alone, and the log and
+ * the shared memory as the file is; but a reader in the owner's group must
+ * write to the shared memory.  So it gets what the umask leaves.
+ */
+static enum store_result
+make_file(struct store *st)
+{
+	int fd =
+	    open(st->conf->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0660);
+
+	if (fd >= 0)
+		close(fd);
+	else if (errno != EEXIST)
+		return database_fail_errno(st, st->conf->path, errno);
+	return STORE_OK;
+}
+
 static enum store_result
 connect(struct store *st)
 {
@@ -281,7 +301,7 @@ connect(struct store *st)
 	sqlite3_busy_timeout(st->db, st->conf->wait_ms);
 	sqlite3_wal_hook(st->db, note_log_pages, st); /* no auto-checkpoint */
 	st->log_pages = 0;
-	return open_turnstile(st);
+	return STORE_OK;
 }
 
 /* Is it ours?  `*ret_version` is 0 for a database without content. */
@@ -418,9 +438,13 @@ database_open(struct store *st)
 
 	result = check_file_system(st);
 	if (result == STORE_OK)
+		result = make_file(st);
+	if (result == STORE_OK)
 		result = connect(st);
 	if (result == STORE_OK)
 		result = identify(st, &version);
+	if (result == STORE_OK)
+		result = open_turnstile(st);
 	if (result == STORE_OK && version < schema_version)
 		result = migrate(st);
 	if (result == STORE_OK)

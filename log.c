@@ -1,6 +1,7 @@
 #include "log.h"
 
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include <errno.h>
 #include <stdarg.h>
@@ -10,14 +11,34 @@
 #include <unistd.h>
 
 #include "address.h"
+#include "systemd.h"
+
+enum {
+	VALUE_MAX = 400,
+	LINE_SIZE = 2 * LOG_ENTRY_MAX,
+};
+
+/* clang-format off */
+static const struct {
+	const char *name;
+	int priority;
+	const char *message_id; /* of units/smtpd.catalog */
+} events[LOG__COUNT] = {
+	[LOG_STORED]     = { "stored",     LOG_INFO,    "7dda3e52fbe64b25a60e133e91fe8267" },
+	[LOG_UNANSWERED] = { "unanswered", LOG_WARNING, "f0dd28335c7b41d9829657e04de74b47" },
+	[LOG_REFUSED]    = { "refused",    LOG_INFO,    "1802bf8cc93340ed98f2b8893b0d0db4" },
+	[LOG_DEFERRED]   = { "deferred",   LOG_ERR,     "ad6a52f5b68041eba3b16cfa66baff6b" },
+	[LOG_ENDED]      = { "ended",      LOG_DEBUG,   "449fddf98f5b4d49ac06050ae5777afc" },
+};
+/* clang-format on */
 
 static enum {
-	TO_STDERR,  /* a person reads it */
-	TO_JOURNAL, /* stderr, with sd-daemon(3)'s "<N>" before each line */
+	TO_STDERR, /* a person reads it */
+	TO_JOURNAL,
 	TO_SYSLOG,
 } target;
 
-/* Is stderr this very file, or not even open? */
+/* Is stderr this very socket, or not even open? */
 static bool
 stderr_is_unfit(int connection)
 {
@@ -54,58 +75,190 @@ log_open(int connection)
 	}
 }
 
-/* One write a line, so that the lines of many processes do not mix. */
+/* Text that grows in a buffer, and stops where that is full. */
+struct line {
+	size_t len;
+	char text[LINE_SIZE];
+};
+
 static void
-write_stderr(const char *line, size_t len)
+add(struct line *l, const char *text, size_t len)
 {
-	while (write(STDERR_FILENO, line, len) < 0 && errno == EINTR)
+	if (len > sizeof l->text - l->len)
+		len = sizeof l->text - l->len;
+	memcpy(l->text + l->len, text, len);
+	l->len += len;
+}
+
+static void
+add_text(struct line *l, const char *text)
+{
+	add(l, text, strlen(text));
+}
+
+/*
+ * Sends one line.  On stderr it is one write, so that the lines of many
+ * processes do not mix; the journal takes "<N>" before it (sd-daemon(3)).
+ */
+static void
+send_line(int priority, const char *text, size_t len)
+{
+	const char digit = (char)('0' + priority);
+	struct line line = { .len = 0 };
+
+	if (target == TO_SYSLOG) {
+		syslog(priority, "%.*s", (int)len, text);
+		return;
+	}
+	if (target == TO_JOURNAL) {
+		add_text(&line, "<");
+		add(&line, &digit, 1);
+		add_text(&line, ">");
+	} else if (priority == LOG_DEBUG) {
+		return;
+	} else {
+		add_text(&line, "smtpd: ");
+	}
+	if (len > sizeof line.text - line.len - 1)
+		len = sizeof line.text - line.len - 1;
+	add(&line, text, len);
+	add_text(&line, "\n");
+	while (write(STDERR_FILENO, line.text, line.len) < 0 && errno == EINTR)
 		;
 }
 
 void
 log_line(int priority, const char *format, ...)
 {
-	char line[2048];
-	size_t len;
+	char text[1024];
 	va_list args;
 
-	if (target == TO_STDERR && priority == LOG_DEBUG)
-		return;
-	if (target == TO_JOURNAL)
-		snprintf(line, sizeof line, "<%d>", priority);
-	else
-		snprintf(line, sizeof line, "smtpd: ");
-	len = strlen(line);
 	va_start(args, format);
-	if (target == TO_SYSLOG) {
-		vsyslog(priority, format, args);
-		va_end(args);
-		return;
-	}
-	vsnprintf(line + len, sizeof line - len - 1, format, args);
+	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	len = strlen(line);
-	line[len++] = '\n';
-	write_stderr(line, len);
+	send_line(priority, text, strlen(text));
 }
 
-const char *
-log_quote(struct span text, char ret[LOG_QUOTED_MAX])
+void
+log_begin(struct log_entry *e, enum log_event event)
 {
-	bool utf8 = address_is_utf8(text);
-	size_t len = 0;
+	e->event = event;
+	e->nfields = 0;
+	e->len = 0;
+}
 
-	ret[len++] = '"';
-	for (size_t i = 0; i < text.len && len < LOG_QUOTED_MAX - 6; i++) {
-		unsigned char octet = (unsigned char)text.p[i];
+static void
+put(struct log_entry *e, char octet)
+{
+	e->text[e->len++] = octet;
+}
 
-		if (octet < 0x20 || octet == 0x7f || (octet >= 0x80 && !utf8) ||
-		    octet == '"' || octet == '\\')
-			len += (size_t)snprintf(ret + len, 5, "\\x%02x", octet);
-		else
-			ret[len++] = (char)octet;
+void
+log_text(struct log_entry *e, const char *name, struct span value)
+{
+	bool utf8 = address_is_utf8(value);
+	size_t start = e->len;
+
+	if (e->nfields == LOG_FIELDS_MAX)
+		return;
+	for (size_t i = 0; i < value.len && e->len < start + VALUE_MAX &&
+			   e->len + 4 <= sizeof e->text;
+	     i++) {
+		unsigned char octet = (unsigned char)value.p[i];
+
+		if (octet < 0x20 || octet == 0x7f || octet == '\\' ||
+		    (octet >= 0x80 && !utf8)) {
+			static const char hex[] = "0123456789abcdef";
+
+			put(e, '\\');
+			put(e, 'x');
+			put(e, hex[octet >> 4]);
+			put(e, hex[octet & 15]);
+		} else {
+			put(e, (char)octet);
+		}
 	}
-	ret[len++] = '"';
-	ret[len] = '\0';
-	return ret;
+	e->fields[e->nfields++] =
+	    (struct log_field){ name, { e->text + start, e->len - start } };
+}
+
+void
+log_number(struct log_entry *e, const char *name, uint64_t n)
+{
+	char digits[24];
+
+	snprintf(digits, sizeof digits, "%llu", (unsigned long long)n);
+	log_text(e, name, span_of(digits));
+}
+
+/* In a line, text that could be mistaken for more than a value is quoted. */
+static bool
+needs_quotes(struct span value)
+{
+	return value.len == 0 || memchr(value.p, ' ', value.len) ||
+	       memchr(value.p, '"', value.len) ||
+	       memchr(value.p, '=', value.len);
+}
+
+/* "stored message=42 client=192.0.2.1 ..." */
+static void
+format_line(const struct log_entry *e, struct line *line)
+{
+	add_text(line, events[e->event].name);
+	for (size_t i = 0; i < e->nfields; i++) {
+		const struct log_field *f = &e->fields[i];
+		const char *quote = needs_quotes(f->value) ? "\"" : "";
+
+		add_text(line, " ");
+		add_text(line, f->name);
+		add_text(line, "=");
+		add_text(line, quote);
+		for (size_t j = 0; j < f->value.len; j++) {
+			if (f->value.p[j] == '"')
+				add_text(line, "\\");
+			add(line, f->value.p + j, 1);
+		}
+		add_text(line, quote);
+	}
+}
+
+/*
+ * The same with fields of its own, SMTPD_CLIENT= and so on (see
+ * systemd.journal-fields(7)); false: the journal did not take it.
+ */
+static bool
+send_journal(const struct log_entry *e, const struct line *line)
+{
+	struct line text = { .len = 0 };
+	struct iovec fields[LOG_FIELDS_MAX + 4];
+	size_t n = 0;
+
+	for (size_t i = 0; i < e->nfields; i++) {
+		const struct log_field *f = &e->fields[i];
+		char *start = text.text + text.len;
+
+		add_text(&text, "SMTPD_");
+		for (const char *p = f->name; *p; p++) {
+			char upper = (char)(*p - 'a' + 'A');
+
+			add(&text, *p >= 'a' && *p <= 'z' ? &upper : p, 1);
+		}
+		add_text(&text, "=");
+		add(&text, f->value.p, f->value.len);
+		fields[n++] = (struct iovec){ start,
+			(size_t)(text.text + text.len - start) };
+	}
+	return systemd_journal_send(events[e->event].priority,
+	    events[e->event].message_id, (struct span){ line->text, line->len },
+	    fields, n);
+}
+
+void
+log_end(const struct log_entry *e)
+{
+	struct line line = { .len = 0 };
+
+	format_line(e, &line);
+	if (target != TO_JOURNAL || !send_journal(e, &line))
+		send_line(events[e->event].priority, line.text, line.len);
 }

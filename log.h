@@ -1,32 +1,62 @@
 /*
- * The log: one line an event, to the journal, to syslog or to stderr.
+ * The log: one entry an event, with fields, to the journal, to syslog or to
+ * stderr.
  */
 #ifndef LOG_H
 #define LOG_H
 
-#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <syslog.h> /* LOG_ERR and its like */
 
 #include "span.h"
 
-enum {
-	LOG_QUOTED_MAX = 400, /* room for a quoted text, with its NUL */
+/* What happened; log.c has its name, priority and MESSAGE_ID. */
+enum log_event {
+	LOG_STORED,     /* a mail is a row */
+	LOG_UNANSWERED, /* it is, but the client was gone before the 250 */
+	LOG_REFUSED,    /* a command or a mail was not taken */
+	LOG_DEFERRED,   /* the same, because of trouble of ours */
+	LOG_ENDED,      /* a session is over */
+	LOG__COUNT
 };
 
 /*
- * Chooses where lines go.  Under inetd stderr is the client's socket, as is
+ * Chooses where entries go.  Under inetd stderr is the client's socket, as is
  * `connection` (-1: there is none); then it is syslog.
  */
 void log_open(int connection);
 
+/* An entry without fields: trouble of the program itself. */
 __attribute__((format(printf, 2, 3))) void log_line(
     int priority, const char *format, ...);
 
+enum {
+	LOG_ENTRY_MAX = 4096, /* octets of all fields, quoted */
+	LOG_FIELDS_MAX = 16,
+};
+
+/* One entry being put together; private to log.c but for its size. */
+struct log_entry {
+	enum log_event event;
+	size_t nfields;
+	struct log_field {
+		const char *name;  /* as in "client=", "SMTPD_CLIENT=" */
+		struct span value; /* in `text`, printable */
+	} fields[LOG_FIELDS_MAX];
+	size_t len;
+	char text[LOG_ENTRY_MAX];
+};
+
+void log_begin(struct log_entry *e, enum log_event event);
 /*
- * Quotes what a peer sent, so that no line of the log can be forged and no
- * terminal steered: in double quotes, with \xHH for every octet that is not
- * printable ASCII or UTF-8, cut off where `ret` is full.  Returns `ret`.
+ * Adds a field.  `name` is a lower case constant.  Peer octets are made
+ * harmless: \xHH stands for every octet that is not printable ASCII or UTF-8,
+ * so that no entry can be forged and no terminal steered.  What is over 400
+ * octets is cut off.
  */
-const char *log_quote(struct span text, char ret[LOG_QUOTED_MAX]);
+void log_text(struct log_entry *e, const char *name, struct span value);
+void log_number(struct log_entry *e, const char *name, uint64_t n);
+void log_end(const struct log_entry *e);
 
 #endif

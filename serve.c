@@ -100,18 +100,31 @@ drop(struct server *sv)
 	store_drop(sv->store);
 }
 
+/* Every entry begins with the client. */
+static void
+begin_entry(const struct server *sv, struct log_entry *e, enum log_event event)
+{
+	log_begin(e, event);
+	log_text(e, "client", span_of(sv->peer.address));
+	if (sv->peer.port > 0)
+		log_number(e, "port", (uint64_t)sv->peer.port);
+}
+
 static void
 log_stored(const struct server *sv, const struct envelope *e, int64_t id)
 {
-	char from[LOG_QUOTED_MAX], to[LOG_QUOTED_MAX];
+	struct log_entry entry;
 
-	log_line(LOG_INFO,
-	    "stored message=%lld client=%s port=%d from=%s to=%s "
-	    "recipients=%u size=%llu",
-	    (long long)id, sv->peer.address, sv->peer.port,
-	    log_quote(span_of(e->reverse_path), from),
-	    log_quote(span_of(e->recipients[0].forward_path), to),
-	    e->nrecipients, (unsigned long long)e->size);
+	begin_entry(sv, &entry, LOG_STORED);
+	log_number(&entry, "message", (uint64_t)id);
+	log_text(&entry, "from", span_of(e->reverse_path));
+	/* The first of them; the table has all. */
+	log_text(&entry, "to", span_of(e->recipients[0].forward_path));
+	log_number(&entry, "recipients", e->nrecipients);
+	log_number(&entry, "size", e->size);
+	log_text(&entry, "protocol", span_of(e->protocol));
+	log_text(&entry, "helo", span_of(e->helo));
+	log_end(&entry);
 }
 
 static void
@@ -151,20 +164,20 @@ commit(struct server *sv)
 	session_stored(sv->session, verdict_of(sv, result), id);
 }
 
-/* One line a refusal; trouble of ours with its cause, and as an error. */
+/* One entry a refusal; trouble of ours with its cause. */
 static void
 log_refusal(struct server *sv)
 {
 	struct session_refusal r = session_refusal(sv->session);
-	char command[LOG_QUOTED_MAX], reply[LOG_QUOTED_MAX];
-	char cause[LOG_QUOTED_MAX];
 	bool ours = sv->trouble != STORE_OK;
+	struct log_entry entry;
 
-	log_line(ours ? LOG_ERR : LOG_INFO,
-	    "refused client=%s port=%d reply=%s command=%s%s%s",
-	    sv->peer.address, sv->peer.port, log_quote(r.reply, reply),
-	    log_quote(r.command, command), ours ? " cause=" : "",
-	    ours ? log_quote(span_of(store_error(sv->store)), cause) : "");
+	begin_entry(sv, &entry, ours ? LOG_DEFERRED : LOG_REFUSED);
+	log_text(&entry, "reply", r.reply);
+	log_text(&entry, "command", r.command);
+	if (ours)
+		log_text(&entry, "cause", span_of(store_error(sv->store)));
+	log_end(&entry);
 	sv->trouble = STORE_OK;
 }
 
@@ -215,6 +228,18 @@ read_input(struct server *sv)
 	}
 }
 
+/* The rows stay: the client may send them again, but they are not lost. */
+static void
+log_unanswered(const struct server *sv)
+{
+	struct log_entry entry;
+
+	begin_entry(sv, &entry, LOG_UNANSWERED);
+	log_number(&entry, "message", (uint64_t)sv->unanswered_id);
+	log_number(&entry, "messages", sv->unanswered);
+	log_end(&entry);
+}
+
 /* False: the client cannot be reached any more. */
 static bool
 write_output(struct server *sv)
@@ -223,12 +248,7 @@ write_output(struct server *sv)
 
 	if (connection_write(sv->connection, data) != CONNECTION_OK) {
 		if (sv->unanswered > 0)
-			log_line(LOG_WARNING,
-			    "unanswered message=%lld client=%s port=%d: "
-			    "stored, but the client was gone before the 250 "
-			    "(%u such in this session); it may send it again",
-			    (long long)sv->unanswered_id, sv->peer.address,
-			    sv->peer.port, sv->unanswered);
+			log_unanswered(sv);
 		return false;
 	}
 	sv->unanswered = 0;
@@ -277,10 +297,14 @@ static void
 log_session(const struct server *sv)
 {
 	struct session_counts n = session_counts(sv->session);
+	struct log_entry entry;
 
-	log_line(LOG_DEBUG,
-	    "ended client=%s port=%d commands=%u errors=%u mails=%u",
-	    sv->peer.address, sv->peer.port, n.commands, n.errors, n.mails);
+	begin_entry(sv, &entry, LOG_ENDED);
+	log_number(&entry, "commands", n.commands);
+	log_number(&entry, "errors", n.errors);
+	log_number(&entry, "mails", n.mails);
+	log_number(&entry, "octets", n.octets);
+	log_end(&entry);
 }
 
 int

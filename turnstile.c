@@ -28,8 +28,7 @@ turnstile_open(const char *path)
 	sigemptyset(&on_alarm.sa_mask);
 	if (sigaction(SIGALRM, &on_alarm, NULL) < 0)
 		return -1;
-	/* As SQLite makes its own files: what the umask leaves of 0644. */
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
 	if (fd < 0)
 		return -1;
 	/* Written now, so that setting the mark needs no room on the disk. */
