@@ -6,6 +6,11 @@ LDFLAGS = -Wl,-z,relro,-z,now
 PREFIX = /usr/local
 SBINDIR = $(PREFIX)/sbin
 MANDIR = $(PREFIX)/share/man
+UNITDIR = $(PREFIX)/lib/systemd/system
+SYSUSERSDIR = $(PREFIX)/lib/sysusers.d
+TMPFILESDIR = $(PREFIX)/lib/tmpfiles.d
+CATALOGDIR = $(PREFIX)/lib/systemd/catalog
+EXAMPLEDIR = $(PREFIX)/share/doc/smtpd/examples
 PKG_CONFIG = pkg-config
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wswitch -Wformat=2
@@ -31,6 +36,10 @@ TEST_OBJ = tests/test_address.o tests/test_body.o tests/test_header.o \
 	tests/play.o tests/script.o
 TEST_HDR = tests/buffer.h tests/corpus.h tests/mails.h tests/play.h \
 	tests/script.h
+
+UNITS = smtpd.socket smtpd@.service smtpd-listen.socket smtpd-listen.service
+EXAMPLES = smtpd.default smtpd.xinetd inetd.conf smtpd-new-mail.path \
+	smtpd-new-mail.service
 
 all: smtpd
 
@@ -81,10 +90,27 @@ install: all
 	cp smtpd $(DESTDIR)$(SBINDIR)/smtpd
 	cp smtpd.8 $(DESTDIR)$(MANDIR)/man8/smtpd.8
 	cp smtpd-db.5 $(DESTDIR)$(MANDIR)/man5/smtpd-db.5
+	mkdir -p $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) \
+	    $(DESTDIR)$(TMPFILESDIR) $(DESTDIR)$(CATALOGDIR) \
+	    $(DESTDIR)$(EXAMPLEDIR)
+	for unit in $(UNITS); do \
+	    sed 's,@SBINDIR@,$(SBINDIR),' units/$$unit \
+		>$(DESTDIR)$(UNITDIR)/$$unit || exit 1; \
+	done
+	cp units/smtpd.sysusers $(DESTDIR)$(SYSUSERSDIR)/smtpd.conf
+	cp units/smtpd.tmpfiles $(DESTDIR)$(TMPFILESDIR)/smtpd.conf
+	cp units/smtpd.catalog $(DESTDIR)$(CATALOGDIR)/smtpd.catalog
+	cd units && cp $(EXAMPLES) ../examples/session.txt \
+	    $(DESTDIR)$(EXAMPLEDIR)
 
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/smtpd $(DESTDIR)$(MANDIR)/man8/smtpd.8 \
-	    $(DESTDIR)$(MANDIR)/man5/smtpd-db.5
+	    $(DESTDIR)$(MANDIR)/man5/smtpd-db.5 \
+	    $(DESTDIR)$(SYSUSERSDIR)/smtpd.conf \
+	    $(DESTDIR)$(TMPFILESDIR)/smtpd.conf \
+	    $(DESTDIR)$(CATALOGDIR)/smtpd.catalog
+	for unit in $(UNITS); do rm -f $(DESTDIR)$(UNITDIR)/$$unit; done
+	rm -rf $(DESTDIR)$(EXAMPLEDIR)
 
 clean:
 	rm -rf build
