@@ -13,6 +13,8 @@
 
 enum {
 	ANY_STATE = ~0,
+	NO_CHUNKS =
+	    ~(int)IN(ST_CHUNKS), /* RFC 3030 s. 2: not both in one mail */
 	MAIL_BEGUN = IN(ST_MAIL) | IN(ST_RCPT),
 };
 
@@ -59,7 +61,7 @@ static const struct command commands[] = {
 	  "MAIL FROM:<reverse-path> [SIZE= BODY= SMTPUTF8 RET= ENVID=]: begin a mail" },
 	{ "RCPT", MAIL_BEGUN, MAIL_BEGUN,  ARG_NEEDED, 0,           cmd_rcpt, REPLY_NEEDS_MAIL,
 	  "RCPT TO:<forward-path> [NOTIFY= ORCPT=]: name one recipient" },
-	{ "DATA", ANY_STATE,  ANY_STATE,   ARG_NONE,   0,           cmd_data, 0,
+	{ "DATA", NO_CHUNKS,  NO_CHUNKS,   ARG_NONE,   0,           cmd_data, REPLY_BAD_SEQUENCE,
 	  "DATA: send the mail; a line with a single dot ends it" },
 	{ "BDAT", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           cmd_bdat, 0,
 	  "BDAT octets [LAST]: send a part of the mail" },
@@ -476,7 +478,7 @@ cmd_help(struct session *s, struct span arg)
 		help_all(s);
 	} else if (span_is(arg, "STATUS")) {
 		help_status(s);
-	} else if (c && c->help) {
+	} else if (c && c->help && is_on(s, c)) {
 		snprintf(line, sizeof line, "2.0.0 %s", c->help);
 		session_reply_line(s, 214, true, line);
 	} else {

@@ -19,7 +19,7 @@ read_body(struct span value, struct params *p)
 			return REPLY_NONE;
 		}
 	}
-	return REPLY_BODY_UNKNOWN;
+	return value.p ? REPLY_BODY_UNKNOWN : REPLY_PARAM_VALUE;
 }
 
 /* It has no value (RFC 6531 s. 3.4). */

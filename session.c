@@ -1,11 +1,12 @@
 /*
  *	          HELO         MAIL         RCPT          DATA
  *	ST_START ------> ST_IDLE ----> ST_MAIL ----> ST_RCPT ----> ST_DATA
- *	                   ^                          |               | final
- *dot |                     BDAT |               | |                          v
- *LAST       v
- *	                   +---- stored, RSET ---- ST_CHUNK ------>
- *SESSION_STORE |   ^ v   | BDAT ST_CHUNKS
+ *	                   ^                            |             |
+ *	                   |                       BDAT |             | final dot
+ *	                   |                            v             v
+ *	                   |              ST_CHUNKS <-> ST_CHUNK -> SESSION_STORE
+ *	                   |                       BDAT      LAST     |
+ *	                   +------------------------------------------+
  *
  * session_next() does one step at a time, in this order: say what was refused,
  * have the caller do what a command needs, send what there is when the output
@@ -243,10 +244,6 @@ read_chunk(struct session *s)
 {
 	struct span data = s->in;
 
-	if (s->chunk_left == 0) {
-		end_chunk(s);
-		return;
-	}
 	if (data.len > s->chunk_left)
 		data.len = (size_t)s->chunk_left;
 	s->in.p += data.len;
@@ -291,7 +288,6 @@ begin_line(struct session *s)
 	s->in_line = true;
 	s->line_len = 0;
 	s->line_over = false;
-	s->last = '\0';
 }
 
 /*
@@ -498,6 +494,12 @@ session_stored(struct session *s, enum session_verdict verdict, int64_t id)
 	s->envelope.size = 0; /* the caller has nothing left to drop */
 	session_abandon_mail(s);
 	s->pending = SESSION_READ;
+}
+
+bool
+session_has_mail(const struct session *s)
+{
+	return s->state != ST_START && s->state != ST_IDLE;
 }
 
 struct session_refusal

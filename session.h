@@ -38,7 +38,7 @@ enum session_event {
 	SESSION_ASK,    /* may this one be? session_query(), session_answer() */
 	SESSION_BODY,   /* append session_body() to the mail */
 	SESSION_STORE,  /* commit session_envelope(), then session_stored() */
-	SESSION_DROP,   /* forget what was appended */
+	SESSION_DROP,   /* forget what was appended, if anything was */
 	SESSION_REPORT, /* a command was refused: session_refusal(), to log */
 	SESSION_CLOSE,  /* nothing is left to do */
 };
@@ -97,7 +97,10 @@ enum session_event session_next(struct session *s);
  * SESSION_READ or SESSION_CLOSE.
  */
 void session_feed(struct session *s, const char *buf, size_t len);
-/* At any time: no more input will come, for this reason. */
+/*
+ * No more input will come, for this reason.  Only after SESSION_READ.  A mail
+ * that was begun is given up; so it is when the session closes.
+ */
 void session_end(struct session *s, enum session_end why);
 
 struct span session_output(const struct session *s);
@@ -112,6 +115,9 @@ const struct envelope *session_envelope(const struct session *s);
 /* `id` names the row, when the verdict is SESSION_OK. */
 void session_stored(
     struct session *s, enum session_verdict verdict, int64_t id);
+
+/* Is there a mail begun, and not stored? */
+bool session_has_mail(const struct session *s);
 
 struct session_refusal session_refusal(const struct session *s);
 struct session_counts session_counts(const struct session *s);

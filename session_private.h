@@ -50,7 +50,7 @@ struct session {
 	size_t line_len;
 	bool in_line;   /* its end is still to come */
 	bool line_over; /* it is too long, which was answered */
-	char last;      /* the octet before `in`; NUL where a line begins */
+	char last;      /* the octet before `in` */
 
 	char out[OUTPUT_SIZE];
 	size_t out_len;

@@ -1,0 +1,568 @@
+#include "play.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	/* RFC 5321 s. 4.5.3.1.5, with CRLF. */
+	REPLY_LINE_MAX = 512,
+	/* More events than this for one octet, and it will never end. */
+	EVENTS_PER_OCTET = 16,
+	EVENTS_FIRST = 256,
+};
+
+const char *const play_cut_names[PLAY__COUNT] = {
+	[PLAY_BURSTS] = "bursts",
+	[PLAY_OCTETS] = "octets",
+	[PLAY_LINE_ENDS] = "line ends",
+};
+
+struct player {
+	struct session *session;
+	enum play_cut cut;
+	const char *broken;
+	bool ended, closed;
+
+	enum session_verdict ask, store; /* SESSION_OK: none is waiting */
+
+	struct mails mails;
+	struct buffer body; /* appended, not yet stored */
+	uint64_t octets;    /* of the stored mails */
+	unsigned nrcpts;    /* of the stored mails */
+
+	struct buffer output; /* sent, not yet taken */
+	struct buffer reply;  /* the line being sent */
+	int reply_code;       /* of a multi-line reply begun; or 0 */
+	int reported;         /* code of a refusal whose reply is to come */
+	unsigned nerrors;     /* 5yz replies */
+};
+
+static void
+broken(struct player *p, const char *promise)
+{
+	if (!p->broken)
+		p->broken = promise;
+}
+
+static void
+expect(struct player *p, bool kept, const char *promise)
+{
+	if (!kept)
+		broken(p, promise);
+}
+
+/*
+ * What the server sends
+ */
+
+static int
+code_of(struct span line)
+{
+	int code = 0;
+
+	for (size_t i = 0; i < 3; i++) {
+		if (i >= line.len || line.p[i] < '0' || line.p[i] > '9')
+			return 0;
+		code = code * 10 + line.p[i] - '0';
+	}
+	return code;
+}
+
+/* `line` is one line of a reply with its LF (RFC 5321 s. 4.2, 4.5.3.1.5). */
+static void
+check_reply_line(struct player *p, struct span line)
+{
+	int code = code_of(line);
+	bool more = line.len > 3 && line.p[3] == '-';
+
+	expect(p, line.len <= REPLY_LINE_MAX, "a reply line is too long");
+	expect(p, line.len >= 6 && line.p[line.len - 2] == '\r',
+	    "a reply line ends in CRLF");
+	expect(p, code >= 200 && code < 600, "a reply begins with a code");
+	expect(p, more || (line.len > 3 && line.p[3] == ' '),
+	    "a blank or a hyphen follows the code");
+	for (size_t i = 0; i + 2 < line.len; i++)
+		expect(p, line.p[i] >= 0x20 && line.p[i] < 0x7f,
+		    "a reply is printable");
+	expect(p, !p->reply_code || p->reply_code == code,
+	    "all lines of a reply have one code");
+
+	p->reply_code = more ? code : 0;
+	if (!more && code >= 500)
+		p->nerrors++;
+	if (code == p->reported)
+		p->reported = 0;
+}
+
+static void
+take_output(struct player *p, struct span sent)
+{
+	buffer_add(&p->output, sent);
+	while (sent.len > 0) {
+		const char *lf = memchr(sent.p, '\n', sent.len);
+		struct span piece = sent;
+
+		if (lf)
+			piece.len = (size_t)(lf + 1 - sent.p);
+		buffer_add(&p->reply, piece);
+		if (lf) {
+			check_reply_line(p, buffer_span(&p->reply));
+			buffer_clear(&p->reply);
+		}
+		sent.p += piece.len;
+		sent.len -= piece.len;
+	}
+}
+
+static void
+do_write(struct player *p)
+{
+	struct span out = session_output(p->session);
+
+	if (out.len == 0) {
+		broken(p, "SESSION_WRITE has something to send");
+		return;
+	}
+	switch (p->cut) {
+	case PLAY_BURSTS:
+	case PLAY__COUNT:
+		break;
+	case PLAY_OCTETS:
+		out.len = 1;
+		break;
+	case PLAY_LINE_ENDS:
+		out.len = (out.len + 1) / 2;
+		break;
+	}
+	take_output(p, out);
+	session_sent(p->session, out.len);
+}
+
+static void
+do_report(struct player *p)
+{
+	struct session_refusal r = session_refusal(p->session);
+
+	expect(p, r.code >= 400 && r.code < 600, "a refusal is 4yz or 5yz");
+	expect(p, code_of(r.reply) == r.code, "a refusal quotes its reply");
+	expect(p, r.reply.len > 4 && !memchr(r.reply.p, '\n', r.reply.len),
+	    "a refusal quotes one line");
+	p->reported = r.code;
+}
+
+/*
+ * What the server asks for
+ */
+
+static enum session_verdict
+take_verdict(enum session_verdict *waiting)
+{
+	enum session_verdict verdict = *waiting;
+
+	*waiting = SESSION_OK;
+	return verdict;
+}
+
+static void
+do_ask(struct player *p)
+{
+	const struct session_query *q = session_query(p->session);
+
+	expect(p, !p->ended, "no question after the end");
+	expect(p, q->kind == SESSION_RCPT && q->mailbox.len > 0,
+	    "a recipient has a name");
+	session_answer(p->session, take_verdict(&p->ask));
+}
+
+static void
+do_body(struct player *p)
+{
+	struct span data = session_body(p->session);
+
+	expect(p, !p->ended, "no text after the end");
+	expect(p, data.len > 0, "SESSION_BODY has octets");
+	buffer_add(&p->body, data);
+}
+
+static void
+copy_mail(struct player *p, const struct envelope *e)
+{
+	struct mail *mail = mails_add(&p->mails);
+
+	mail_set(mail, SCRIPT_FROM, e->reverse_path);
+	mail_set(mail, SCRIPT_PROTOCOL, e->protocol);
+	mail_set(mail, SCRIPT_HELO, e->helo);
+	mail_set(mail, SCRIPT_VERB, e->verb);
+	mail_set(mail, SCRIPT_BODY_TYPE, e->body_type);
+	mail_set(mail, SCRIPT_ENVID, e->envelope_id);
+	mail_set(mail, SCRIPT_RET, e->dsn_return);
+	mail_set(mail, SCRIPT_SMTPUTF8, e->smtputf8 ? "1" : NULL);
+	for (unsigned i = 0; i < e->nrecipients; i++)
+		mail_add_rcpt(mail, e->recipients[i].forward_path,
+		    e->recipients[i].notify,
+		    e->recipients[i].original_recipient);
+	buffer_add(&mail->body, buffer_span(&p->body));
+	p->octets += e->size;
+	p->nrcpts += e->nrecipients;
+}
+
+static void
+do_store(struct player *p)
+{
+	const struct envelope *e = session_envelope(p->session);
+	enum session_verdict verdict = take_verdict(&p->store);
+
+	expect(p, !p->ended, "no mail after the end");
+	expect(p, e->size == p->body.len, "the size is that of the text");
+	expect(p, e->nrecipients > 0, "a mail has a recipient");
+	expect(p,
+	    e->verb && e->protocol && e->helo && e->reverse_path &&
+		e->body_type,
+	    "the envelope is complete");
+	if (!p->broken && verdict == SESSION_OK)
+		copy_mail(p, e);
+	buffer_clear(&p->body);
+	session_stored(p->session, verdict, (int64_t)p->mails.nmails);
+}
+
+/*
+ * The machine
+ */
+
+static void
+do_close(struct player *p)
+{
+	struct session_counts n = session_counts(p->session);
+
+	p->closed = true;
+	expect(p, session_next(p->session) == SESSION_CLOSE,
+	    "nothing comes after SESSION_CLOSE");
+	expect(p, p->reply.len == 0 && p->reply_code == 0,
+	    "the last reply is whole");
+	expect(p, p->reported == 0, "a refusal that is reported is sent");
+	expect(p,
+	    n.mails == p->mails.nmails && n.octets == p->octets &&
+		n.recipients == p->nrcpts,
+	    "the stored mails are counted");
+	expect(p, n.errors == p->nerrors, "the 5yz replies are counted");
+}
+
+/* Carries events out until there is nothing to do without more input. */
+static void
+run(struct player *p, size_t input_len)
+{
+	/* A reply of some octets may be sent octet by octet. */
+	size_t left = EVENTS_FIRST + input_len * EVENTS_PER_OCTET;
+
+	while (!p->broken) {
+		enum session_event event = session_next(p->session);
+
+		if (event != SESSION_WRITE && left-- == 0)
+			broken(p, "the machine comes to rest");
+		switch (event) {
+		case SESSION_READ:
+			expect(p, !p->ended, "nothing is read after the end");
+			return;
+		case SESSION_WRITE:
+			do_write(p);
+			break;
+		case SESSION_ASK:
+			do_ask(p);
+			break;
+		case SESSION_BODY:
+			do_body(p);
+			break;
+		case SESSION_STORE:
+			do_store(p);
+			break;
+		case SESSION_DROP:
+			buffer_clear(&p->body);
+			break;
+		case SESSION_REPORT:
+			do_report(p);
+			break;
+		case SESSION_CLOSE:
+			do_close(p);
+			return;
+		}
+	}
+}
+
+struct player *
+player_new(const struct session_conf *conf, enum play_cut cut)
+{
+	struct player *p = calloc(1, sizeof *p);
+
+	if (!p)
+		abort();
+	p->cut = cut;
+	p->session = session_new(conf);
+	if (!p->session)
+		abort();
+	run(p, 0);
+	return p;
+}
+
+void
+player_free(struct player *p)
+{
+	if (!p)
+		return;
+	session_free(p->session);
+	mails_free(&p->mails);
+	buffer_free(&p->body);
+	buffer_free(&p->output);
+	buffer_free(&p->reply);
+	free(p);
+}
+
+static size_t
+piece_len(enum play_cut cut, struct span octets)
+{
+	size_t len = 0;
+
+	switch (cut) {
+	case PLAY_BURSTS:
+	case PLAY__COUNT:
+		return octets.len;
+	case PLAY_OCTETS:
+		return 1;
+	case PLAY_LINE_ENDS:
+		while (len < octets.len && octets.p[len] != '\r' &&
+		       octets.p[len] != '\n')
+			len++;
+		return len < octets.len ? len + 1 : len;
+	}
+	return octets.len;
+}
+
+static void
+feed(struct player *p, struct span piece)
+{
+	char *copy = malloc(piece.len);
+
+	if (!copy)
+		abort();
+	memcpy(copy, piece.p, piece.len);
+	session_feed(p->session, copy, piece.len);
+	run(p, piece.len);
+	free(copy);
+}
+
+void
+player_send(struct player *p, struct span octets)
+{
+	while (octets.len > 0 && !p->closed && !p->broken) {
+		struct span piece = { octets.p, piece_len(p->cut, octets) };
+
+		feed(p, piece);
+		octets.p += piece.len;
+		octets.len -= piece.len;
+	}
+}
+
+void
+player_end(struct player *p, enum session_end why)
+{
+	if (p->closed || p->broken)
+		return;
+	p->ended = true;
+	session_end(p->session, why);
+	run(p, 0);
+	expect(p, p->closed, "the session ends when it is ended");
+}
+
+bool
+player_closed(const struct player *p)
+{
+	return p->closed;
+}
+
+struct buffer *
+player_output(struct player *p)
+{
+	return &p->output;
+}
+
+const struct mails *
+player_mails(const struct player *p)
+{
+	return &p->mails;
+}
+
+const char *
+player_broken(const struct player *p)
+{
+	return p->broken;
+}
+
+/*
+ * Transcripts
+ */
+
+struct scene {
+	const struct script *script;
+	struct player *player;
+	struct buffer burst; /* said by the client, not yet sent */
+	bool greeted;        /* the first reply was read */
+	struct buffer line;
+	struct mails_cursor listed;
+	struct script_error *error;
+};
+
+static bool
+check_player(struct scene *sc, const struct script_step *step)
+{
+	const char *promise = player_broken(sc->player);
+
+	if (!promise)
+		return true;
+	return script_fault_at(sc->error, sc->script, step,
+	    "the machine broke its promise:", span_of(promise));
+}
+
+/* The server has said nothing that was not expected. */
+static bool
+check_silence(struct scene *sc, const struct script_step *step)
+{
+	struct span rest = buffer_span(player_output(sc->player));
+
+	if (rest.len == 0)
+		return true;
+	return script_fault_at(
+	    sc->error, sc->script, step, "before this, not expected:", rest);
+}
+
+/* Sends what was said before the step `i`. */
+static bool
+send_burst(struct scene *sc, unsigned i)
+{
+	const struct script *s = sc->script;
+	const struct script_step *step = i < s->nsteps ? &s->steps[i] : NULL;
+
+	if (sc->burst.len == 0)
+		return true;
+	if (player_closed(sc->player) && script_expects_reply(s, i))
+		return script_fault(sc->error, s, step,
+		    "the server has closed, and hears no more");
+	player_send(sc->player, buffer_span(&sc->burst));
+	buffer_clear(&sc->burst);
+	return check_player(sc, step);
+}
+
+static bool
+play_send(struct scene *sc, const struct script_step *step)
+{
+	if (sc->greeted && sc->burst.len == 0 && !check_silence(sc, step))
+		return false;
+	buffer_add(&sc->burst, step->text);
+	return true;
+}
+
+static bool
+play_reply(struct scene *sc, const struct script_step *step)
+{
+	struct buffer *output = player_output(sc->player);
+	struct span got;
+
+	sc->greeted = true;
+	buffer_clear(&sc->line);
+	if (!buffer_take_line(output, &sc->line) && output->len == 0)
+		return script_fault_at(sc->error, sc->script, step,
+		    "the server is silent, want", step->text);
+	got = buffer_span(&sc->line);
+	if (got.len == step->text.len &&
+	    memcmp(got.p, step->text.p, got.len) == 0)
+		return true;
+	return script_mismatch(sc->error, sc->script, step, got);
+}
+
+static bool
+play_end(struct scene *sc, const struct script_step *step)
+{
+	if (!check_silence(sc, step))
+		return false;
+	if (player_closed(sc->player))
+		return script_fault(sc->error, sc->script, step,
+		    "the server has closed already");
+	player_end(sc->player, step->end);
+	return check_player(sc, step);
+}
+
+static bool
+play_verdict(struct scene *sc, const struct script_step *step)
+{
+	enum session_verdict *waiting =
+	    step->kind == SCRIPT_ASK ? &sc->player->ask : &sc->player->store;
+
+	if (!check_silence(sc, step))
+		return false;
+	if (*waiting != SESSION_OK)
+		return script_fault(sc->error, sc->script, step,
+		    "the verdict before this one was not used");
+	*waiting = step->verdict;
+	return true;
+}
+
+static bool
+play_step(struct scene *sc, unsigned i)
+{
+	const struct script_step *step = &sc->script->steps[i];
+
+	if (step->kind != SCRIPT_SEND && !send_burst(sc, i))
+		return false;
+	switch (step->kind) {
+	case SCRIPT_SEND:
+		return play_send(sc, step);
+	case SCRIPT_REPLY:
+		return play_reply(sc, step);
+	case SCRIPT_END:
+		return play_end(sc, step);
+	case SCRIPT_ASK:
+	case SCRIPT_STORE:
+		return play_verdict(sc, step);
+	case SCRIPT_STORED:
+		return mails_match(player_mails(sc->player), &sc->listed,
+		    sc->script, step, sc->error);
+	}
+	return false;
+}
+
+static bool
+play_to_the_end(struct scene *sc)
+{
+	const struct script *s = sc->script;
+
+	for (unsigned i = 0; i < s->nsteps; i++) {
+		if (!play_step(sc, i))
+			return false;
+	}
+	if (!send_burst(sc, s->nsteps))
+		return false;
+	player_end(sc->player, SESSION_EOF);
+	if (!check_player(sc, NULL) || !check_silence(sc, NULL))
+		return false;
+	if (sc->player->ask != SESSION_OK || sc->player->store != SESSION_OK)
+		return script_fault(
+		    sc->error, s, NULL, "a verdict was not used");
+	return mails_match_all(
+	    player_mails(sc->player), &sc->listed, s, NULL, sc->error);
+}
+
+bool
+play_script(const struct script *s, const struct session_conf *conf,
+    enum play_cut cut, struct script_error *ret_error)
+{
+	struct scene sc = {
+		.script = s,
+		.player = player_new(conf, cut),
+		.error = ret_error,
+	};
+	bool ok = check_player(&sc, NULL) && play_to_the_end(&sc);
+
+	player_free(sc.player);
+	buffer_free(&sc.burst);
+	buffer_free(&sc.line);
+	return ok;
+}

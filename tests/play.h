@@ -1,0 +1,49 @@
+/*
+ * Plays input to the session machine in this process, in place of client,
+ * network, disk and clock, and holds the machine to what session.h promises.
+ * Each piece of input is an exact-size heap block that is gone when the
+ * machine asks for the next, so AddressSanitizer sees what is read beside it
+ * or later.
+ */
+#ifndef PLAY_H
+#define PLAY_H
+
+#include "mails.h"
+#include "script.h"
+
+enum play_cut {
+	PLAY_BURSTS,    /* all that is sent before the next reply at once */
+	PLAY_OCTETS,    /* one octet at a time, output too */
+	PLAY_LINE_ENDS, /* after every CR and every LF */
+	PLAY__COUNT
+};
+
+extern const char *const play_cut_names[PLAY__COUNT];
+
+/*
+ * Plays the whole transcript.  False: something is not as it says, or the
+ * machine broke a promise.
+ */
+bool play_script(const struct script *s, const struct session_conf *conf,
+    enum play_cut cut, struct script_error *ret_error);
+
+/* The same step by step, for input that is no transcript. */
+struct player;
+
+/* `conf` is borrowed for the player's life. */
+struct player *player_new(const struct session_conf *conf, enum play_cut cut);
+void player_free(struct player *p);
+
+/* What comes after the close is not sent. */
+void player_send(struct player *p, struct span octets);
+/* No more input will come; the session then runs to its close. */
+void player_end(struct player *p, enum session_end why);
+
+bool player_closed(const struct player *p);
+/* What the server sent; the caller takes it out. */
+struct buffer *player_output(struct player *p);
+const struct mails *player_mails(const struct player *p);
+/* The first promise that was broken; NULL: none. */
+const char *player_broken(const struct player *p);
+
+#endif

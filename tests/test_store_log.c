@@ -1,0 +1,502 @@
+/*
+ * The write-ahead log of the store: that it is synced before a mail is
+ * confirmed, what happens when that fails, and when it is copied back into the
+ * database.
+ */
+#include <sys/file.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "../spool.h"
+#include "disk.h"
+#include "scratch.h"
+
+enum {
+	PATIENCE_MS = 10000,
+	MAIL = 2 << 20,
+	MAILS = 9, /* of that size: past the 2000 pages of store.c */
+};
+
+static struct scratch box;
+static struct store *st;
+
+static void
+begin(void)
+{
+	scratch_make(&box, PATIENCE_MS);
+	st = store_new(&box.conf);
+	cr_assert(ne(ptr, st, NULL));
+}
+
+static void
+end(void)
+{
+	store_free(st);
+	scratch_remove(&box);
+}
+
+TestSuite(store_log, .init = begin, .fini = end, .timeout = 60);
+
+static void
+reopen(void)
+{
+	store_free(st);
+	st = store_new(&box.conf);
+	cr_assert(ne(ptr, st, NULL));
+}
+
+/* Commits a mail; fails the test where that does not work. */
+static int64_t
+put(size_t size)
+{
+	int64_t id = -1;
+
+	EXPECT_RESULT(st, STORE_OK, scratch_commit(st, 1, size, &id));
+	return id;
+}
+
+/* How many rows have reached the database file itself. */
+static int
+rows_in_file(void)
+{
+	return atoi(scratch_query_file(&box, "SELECT count(*) FROM message"));
+}
+
+static int
+rows(void)
+{
+	return atoi(scratch_query(&box, NULL, "SELECT count(*) FROM message"));
+}
+
+/*
+ * Syncs
+ */
+
+Test(store_log, is_synced_before_a_mail_is_confirmed)
+{
+	static const size_t sizes[] = { 0, 100, 100000, SPOOL_MEMORY + 1,
+		MAIL };
+
+	for (size_t i = 0; i < 10; i++) {
+		disk.nsyncs = 0;
+		put(sizes[i % 5]);
+		cr_expect(eq(int, disk.unsynced, false));
+		cr_expect(ge(uint, disk.nsyncs, 1));
+	}
+}
+
+static bool was_free, was_there;
+
+static void
+look_around(void)
+{
+	int fd = open(scratch_file(&box, "-lock"), O_RDWR | O_CLOEXEC);
+
+	was_free = flock(fd, LOCK_EX | LOCK_NB) == 0;
+	close(fd);
+	was_there = rows() == 2;
+}
+
+/* So the syncs of several overlap; and the next may already commit. */
+Test(store_log, is_synced_outside_the_turnstile)
+{
+	put(100);
+	disk.in_sync = look_around;
+	put(100);
+	cr_expect(was_free);
+	cr_expect(was_there);
+}
+
+/*
+ * A log that cannot be trusted
+ */
+
+static char
+mark(void)
+{
+	size_t len;
+	char *octets = scratch_read(scratch_file(&box, "-lock"), &len);
+	char first = len > 0 ? octets[0] : '\0';
+
+	free(octets);
+	return first;
+}
+
+/* As another process does after a failed sync. */
+static void
+set_mark(void)
+{
+	int fd = open(scratch_file(&box, "-lock"), O_WRONLY | O_CLOEXEC);
+
+	cr_assert(ge(int, fd, 0));
+	cr_assert(eq(i64, write(fd, "!", 1), 1));
+	close(fd);
+}
+
+Test(store_log, is_not_marked_without_trouble)
+{
+	put(100);
+	cr_expect(eq(chr, mark(), '-'));
+	put(MAIL);
+	reopen();
+	put(100);
+	cr_expect(eq(chr, mark(), '-'));
+}
+
+Test(store_log, is_rewritten_when_marked)
+{
+	put(100);
+	set_mark();
+	cr_expect(eq(i64, put(100), 2));
+	cr_expect(eq(chr, mark(), '-'));
+	cr_expect(eq(int, rows_in_file(), 1)); /* what stood in the log */
+	cr_expect(eq(i64, put(100), 3));
+	cr_expect(eq(int, rows_in_file(), 1)); /* not again */
+	cr_expect(eq(int, rows(), 3));
+}
+
+Test(store_log, counts_as_marked_when_the_mark_is_lost)
+{
+	put(100);
+	cr_assert(eq(int, truncate(scratch_file(&box, "-lock"), 0), 0));
+	cr_expect(eq(i64, put(100), 2));
+	cr_expect(eq(chr, mark(), '-'));
+	cr_expect(eq(int, rows_in_file(), 1));
+}
+
+/* A mark that was set before this process came. */
+Test(store_log, is_rewritten_by_whoever_comes_next)
+{
+	struct store *other = store_new(&box.conf);
+
+	put(100);
+	set_mark();
+	EXPECT_RESULT(other, STORE_OK, scratch_commit(other, 1, 100, NULL));
+	cr_expect(eq(chr, mark(), '-'));
+	cr_expect(eq(int, rows_in_file(), 1));
+	store_free(other);
+}
+
+/* A reader keeps the log from being begun anew; then nothing is confirmed. */
+Test(store_log, must_be_rewritten_before_more_is_taken)
+{
+	sqlite3 *reader = scratch_connect(&box);
+	int64_t started;
+
+	box.conf.wait_ms = 200;
+	put(100);
+	scratch_exec(reader, "BEGIN; SELECT * FROM message");
+	scratch_query(&box, reader, "SELECT count(*) FROM message");
+	set_mark();
+	for (int i = 0; i < 2; i++) {
+		started = scratch_now_ms();
+		EXPECT_RESULT(
+		    st, STORE_FAILED, scratch_commit(st, 1, 100, NULL));
+		cr_expect(lt(i64, scratch_now_ms() - started, 3000));
+		cr_expect(eq(chr, mark(), '!'));
+		cr_expect(eq(int, rows(), 1));
+	}
+	scratch_exec(reader, "COMMIT");
+	cr_expect(eq(i64, put(100), 2));
+	cr_expect(eq(chr, mark(), '-'));
+	cr_expect(eq(int, rows_in_file(), 1));
+	sqlite3_close(reader);
+}
+
+/* Our sync may have succeeded over the hole that another's has left. */
+Test(store_log, is_rewritten_when_marked_during_the_sync)
+{
+	put(100);
+	disk.in_sync = set_mark;
+	cr_expect(eq(i64, put(100), 2));
+	cr_expect(eq(chr, mark(), '-'));
+	cr_expect(eq(int, rows_in_file(), 2));
+}
+
+Test(store_log, confirms_nothing_that_was_marked_during_the_sync)
+{
+	sqlite3 *reader = scratch_connect(&box);
+
+	box.conf.wait_ms = 200;
+	put(100);
+	scratch_exec(reader, "BEGIN");
+	scratch_query(&box, reader, "SELECT count(*) FROM message");
+	disk.in_sync = set_mark;
+	EXPECT_RESULT(st, STORE_FAILED, scratch_commit(st, 1, 100, NULL));
+	cr_expect(eq(chr, mark(), '!'));
+	sqlite3_close(reader);
+	put(100);
+	cr_expect(eq(chr, mark(), '-'));
+}
+
+Test(store_log, is_rewritten_after_a_failed_sync)
+{
+	int64_t id = -1;
+
+	put(100);
+	disk.failing_syncs = 1;
+	EXPECT_RESULT(st, STORE_FAILED, scratch_commit(st, 2, 100, &id));
+	cr_expect(eq(i64, id, -1));
+	cr_expect(ne(ptr, strstr(store_error(st), strerror(EIO)), NULL), "%s",
+	    store_error(st));
+	cr_expect(eq(chr, mark(), '-'));
+	cr_expect(eq(int, rows_in_file(), 2));
+	cr_expect(eq(i64, put(100), 3));
+}
+
+/* SQLite syncs that itself, within the COMMIT, which it then takes back. */
+Test(store_log, survives_a_failed_sync_of_its_beginning)
+{
+	put(100);
+	reopen();
+	disk.failing_syncs = 1;
+	EXPECT_RESULT(st, STORE_FAILED, scratch_commit(st, 2, 100, NULL));
+	cr_expect(eq(int, rows(), 1));
+	cr_expect(eq(i64, put(100), 2));
+	cr_expect(eq(int, rows(), 2));
+}
+
+Test(store_log, takes_nothing_while_syncs_fail)
+{
+	struct store *other = store_new(&box.conf);
+
+	put(100);
+	disk.failing_syncs = 1000;
+	EXPECT_RESULT(st, STORE_FAILED, scratch_commit(st, 2, 100, NULL));
+	cr_expect(eq(chr, mark(), '!'));
+	cr_expect(eq(int, rows(), 2));
+	/* Whoever tries next adds nothing to it. */
+	EXPECT_RESULT(st, STORE_FAILED, scratch_commit(st, 3, 100, NULL));
+	EXPECT_RESULT(other, STORE_FAILED, scratch_commit(other, 3, 100, NULL));
+	cr_expect(eq(int, rows(), 2));
+	cr_expect(eq(chr, mark(), '!'));
+	disk.failing_syncs = 0;
+	EXPECT_RESULT(other, STORE_OK, scratch_commit(other, 3, 100, NULL));
+	cr_expect(eq(chr, mark(), '-'));
+	cr_expect(eq(int, rows(), 3));
+	store_free(other);
+}
+
+Test(store_log, outlives_a_close_that_cannot_sync)
+{
+	put(100);
+	disk.failing_syncs = 1000;
+	EXPECT_RESULT(st, STORE_FAILED, scratch_commit(st, 2, 100, NULL));
+	store_free(st);
+	cr_expect(gt(i64, scratch_size(&box, "-wal"), 0));
+	disk.failing_syncs = 0;
+	st = store_new(&box.conf);
+	cr_expect(eq(i64, put(100), 3));
+	cr_expect(eq(chr, mark(), '-'));
+	EXPECT_QUERY(&box, "SELECT id FROM message", "1 2 3");
+}
+
+/* As when the file system went read-only over the error. */
+Test(store_log, is_rewritten_even_if_it_cannot_be_marked)
+{
+	put(100);
+	reopen();
+	put(100);
+	disk.failing_syncs = 1;
+	disk.lock_error = EROFS;
+	EXPECT_RESULT(st, STORE_FAILED, scratch_commit(st, 2, 100, NULL));
+	disk.lock_error = 0;
+	cr_expect(rows_in_file() == 3 || mark() == '!',
+	    "no mark, and not rewritten: \"%s\"", store_error(st));
+}
+
+/*
+ * Errors of writing, which are not in a row then
+ */
+
+static void
+check_write_error(int error, enum store_result want)
+{
+	put(100);
+	for (int i = 0; i < 3; i++) {
+		disk.log_error = error;
+		EXPECT_RESULT(st, want, scratch_commit(st, 2, 100, NULL));
+		EXPECT_RESULT(st, want, scratch_commit(st, 2, MAIL, NULL));
+		disk.log_error = 0;
+		cr_expect(eq(i64, put(100), 2 + i));
+	}
+	EXPECT_QUERY(&box, "SELECT id FROM message", "1 2 3 4");
+	EXPECT_QUERY(&box, "SELECT count(*) FROM recipient", "4");
+}
+
+Test(store_log, cannot_be_written)
+{
+	check_write_error(EIO, STORE_FAILED);
+}
+
+Test(store_log, has_no_room)
+{
+	check_write_error(ENOSPC, STORE_FULL);
+}
+
+Test(store_log, is_over_quota)
+{
+	check_write_error(EDQUOT, STORE_FULL);
+}
+
+/* The trouble of one mail is not that of the next. */
+Test(store_log, tells_an_error_from_one_before)
+{
+	put(100);
+	disk.log_error = ENOSPC;
+	EXPECT_RESULT(st, STORE_FULL, scratch_commit(st, 2, 100, NULL));
+	disk.log_error = EIO;
+	EXPECT_RESULT(st, STORE_FAILED, scratch_commit(st, 2, 100, NULL));
+	EXPECT_RESULT(st, STORE_FAILED, scratch_commit(st, 2, MAIL, NULL));
+	disk.log_error = ENOSPC;
+	EXPECT_RESULT(st, STORE_FULL, scratch_commit(st, 2, 100, NULL));
+}
+
+/*
+ * Checkpoints
+ */
+
+static void
+put_until_long(void)
+{
+	for (int i = 0; i < MAILS; i++)
+		put(MAIL);
+}
+
+Test(store_log, is_left_alone_while_it_is_short)
+{
+	put(100);
+	reopen(); /* the close has made the tables in the file */
+	put(MAIL);
+	EXPECT_RESULT(st, STORE_OK, store_tidy(st));
+	cr_expect(eq(int, rows_in_file(), 1));
+}
+
+/* Not by a commit: the client waits for that. */
+Test(store_log, is_copied_when_it_is_long_and_there_is_time)
+{
+	put(100);
+	reopen();
+	put_until_long();
+	cr_expect(eq(int, rows_in_file(), 1));
+	EXPECT_RESULT(st, STORE_OK, store_tidy(st));
+	cr_expect(eq(int, rows_in_file(), 1 + MAILS));
+}
+
+Test(store_log, stops_growing_once_copied)
+{
+	int64_t long_size, size;
+
+	put_until_long();
+	long_size = scratch_size(&box, "-wal");
+	put(100);
+	size = scratch_size(&box, "-wal");
+	cr_expect(gt(i64, size, long_size)); /* or this shows nothing */
+	EXPECT_RESULT(st, STORE_OK, store_tidy(st));
+	for (int i = 0; i < 20; i++) {
+		put(i * 1000);
+		EXPECT_RESULT(st, STORE_OK, store_tidy(st));
+	}
+	cr_expect(eq(i64, scratch_size(&box, "-wal"), size));
+	cr_expect(eq(int, rows(), MAILS + 21));
+	EXPECT_QUERY(&box, "PRAGMA integrity_check", "ok");
+}
+
+/* Each of these mails is worth it, and finds the log begun anew. */
+Test(store_log, is_copied_again_when_it_is_long_again)
+{
+	for (int i = 1; i <= 4; i++) {
+		put(MAILS * MAIL);
+		EXPECT_RESULT(st, STORE_OK, store_tidy(st));
+		cr_expect(eq(int, rows_in_file(), i));
+	}
+}
+
+/* What a reader still needs of the database file is not overwritten. */
+Test(store_log, is_copied_around_a_reader)
+{
+	sqlite3 *reader = scratch_connect(&box);
+
+	put(100);
+	reopen();
+	scratch_exec(reader, "BEGIN");
+	cr_expect(eq(str,
+	    (char *)scratch_query(&box, reader, "SELECT count(*) FROM message"),
+	    "1"));
+	put_until_long();
+	EXPECT_RESULT(st, STORE_OK, store_tidy(st));
+	cr_expect(eq(str,
+	    (char *)scratch_query(&box, reader, "SELECT count(*) FROM message"),
+	    "1"));
+	sqlite3_close(reader);
+	put_until_long();
+	EXPECT_RESULT(st, STORE_OK, store_tidy(st));
+	cr_expect(eq(int, rows_in_file(), 1 + 2 * MAILS));
+}
+
+/* Two at once, one of them resetting the log, lose rows in older SQLite. */
+Test(store_log, is_copied_under_the_turnstile_only)
+{
+	int gate, before;
+
+	box.conf.wait_ms = 200;
+	put(100);
+	reopen();
+	put_until_long();
+	before = rows_in_file();
+	gate = open(scratch_file(&box, "-lock"), O_RDWR | O_CLOEXEC);
+	cr_assert(eq(int, flock(gate, LOCK_EX), 0));
+	EXPECT_RESULT(st, STORE_BUSY, store_tidy(st));
+	cr_expect(eq(int, rows_in_file(), before));
+	close(gate);
+	cr_expect(eq(i64, put(100), MAILS + 2));
+}
+
+/* The housekeeper writes nothing itself. */
+Test(store_log, is_copied_for_others)
+{
+	struct store *other;
+
+	put(100);
+	reopen();
+	other = store_new(&box.conf);
+	EXPECT_RESULT(other, STORE_OK, store_checkpoint(other));
+	EXPECT_RESULT(other, STORE_OK, store_open(other));
+	for (int i = 2; i <= 5; i++) {
+		put(100);
+		EXPECT_RESULT(other, STORE_OK, store_checkpoint(other));
+		cr_expect(eq(int, rows_in_file(), i));
+	}
+	store_free(other);
+}
+
+/* Nor does it queue for nothing; and what it missed, it does later. */
+Test(store_log, is_copied_for_others_when_there_is_something)
+{
+	struct store *other = store_new(&box.conf);
+	int gate;
+
+	box.conf.wait_ms = 200;
+	put(100);
+	EXPECT_RESULT(other, STORE_OK, store_open(other));
+	EXPECT_RESULT(other, STORE_OK, store_checkpoint(other));
+	gate = open(scratch_file(&box, "-lock"), O_RDWR | O_CLOEXEC);
+	cr_assert(eq(int, flock(gate, LOCK_EX), 0));
+	EXPECT_RESULT(other, STORE_OK, store_checkpoint(other));
+	flock(gate, LOCK_UN);
+	put(100);
+	cr_assert(eq(int, flock(gate, LOCK_EX), 0));
+	EXPECT_RESULT(other, STORE_BUSY, store_checkpoint(other));
+	close(gate);
+	EXPECT_RESULT(other, STORE_OK, store_checkpoint(other));
+	cr_expect(eq(int, rows_in_file(), 2));
+	store_free(other);
+}
