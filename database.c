@@ -373,6 +373,32 @@ rollback:
 	return result;
 }
 
+int
+database_begin_guard(struct store *st)
+{
+	int rc = SQLITE_OK;
+
+	if (!st->guard)
+		rc = sqlite3_open_v2(sqlite3_db_filename(st->db, "main"),
+		    &st->guard,
+		    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+			SQLITE_OPEN_EXRESCODE,
+		    NULL);
+	if (rc == SQLITE_OK) {
+		sqlite3_busy_timeout(st->guard, st->conf->wait_ms);
+		sqlite3_wal_autocheckpoint(st->guard, 0);
+		rc = sqlite3_exec(
+		    st->guard, sql_text[SQL_BEGIN], NULL, NULL, NULL);
+	}
+	return rc;
+}
+
+void
+database_end_guard(struct store *st)
+{
+	sqlite3_exec(st->guard, sql_text[SQL_ROLLBACK], NULL, NULL, NULL);
+}
+
 enum store_result
 database_enter(struct store *st)
 {
@@ -424,6 +450,8 @@ database_close(struct store *st)
 		sqlite3_finalize(st->stmts[i]);
 		st->stmts[i] = NULL;
 	}
+	sqlite3_close(st->guard);
+	st->guard = NULL;
 	sqlite3_close(st->db);
 	st->db = NULL;
 	turnstile_close(st->turnstile);

@@ -425,7 +425,7 @@ listen_run(
 
 	block_signals(&old);
 	if (!start(&l))
-		return LISTEN_DONE;
+		return LISTEN_FAILED;
 	systemd_notify("READY=1");
 	while (!is_done(&l)) {
 		if (step(&l, ret_fd)) {

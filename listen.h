@@ -25,6 +25,7 @@ enum listen_role {
 	LISTEN_SESSION,     /* a new process, for the connection `*ret_fd` */
 	LISTEN_HOUSEKEEPER, /* a new process, to keep the database open */
 	LISTEN_DONE,        /* this process is done: idle, or SIGTERM */
+	LISTEN_FAILED,      /* it could not start; logged */
 };
 
 /*

@@ -225,7 +225,7 @@ describe(struct option *names, char *letters)
 static int
 usage_error(const char *what, const char *which, int *ret_status)
 {
-	log_line(LOG_ERR, "%s: %s; see smtpd --help", which, what);
+	log_line(LOG_ERR, "'%s': %s; see smtpd --help", which, what);
 	*ret_status = EX_USAGE;
 	return -1;
 }
@@ -277,6 +277,10 @@ options_read(int argc, char **argv, struct options *ret, int *ret_status)
 
 	if (!ret->database)
 		ret->database = default_database();
+	/* SQLite takes these for databases that are gone when it closes. */
+	if (ret->database[0] == '\0' || ret->database[0] == ':')
+		return usage_error(
+		    "not the path of a database", ret->database, ret_status);
 	if (!ret->hostname)
 		ret->hostname = full_hostname();
 	else if (!address_is_domain(span_of(ret->hostname), ADDRESS_LENIENT))

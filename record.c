@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "address.h"
 #include "version.h"
@@ -12,10 +13,11 @@ struct record {
 	/* Input whose line has not ended yet. */
 	char line[1024];
 	size_t len;
-	/* Of mails whose reply is still to be written. */
-	FILE *stored;
-	char *stored_text;
-	size_t stored_len;
+	/*
+	 * Temporary files: the text of the mail being received, and what is to
+	 * be said of those whose reply is still to be written.
+	 */
+	FILE *body, *stored;
 };
 
 static void
@@ -35,6 +37,28 @@ write_escaped(FILE *file, struct span text)
 		else
 			putc(octet, file);
 	}
+}
+
+/* A temporary file that cannot be emptied is only a longer one. */
+static void
+empty(FILE *file)
+{
+	rewind(file);
+	if (ftruncate(fileno(file), 0) < 0)
+		clearerr(file);
+}
+
+/* Moves what was kept in `from` into `to`. */
+static void
+move_text(FILE *to, FILE *from)
+{
+	char piece[4096];
+	size_t len;
+
+	rewind(from);
+	while ((len = fread(piece, 1, sizeof piece, from)) > 0)
+		fwrite(piece, 1, len, to);
+	empty(from);
 }
 
 /* A line that can be shown as it is ends in CRLF and has nothing odd in it. */
@@ -68,28 +92,30 @@ record_close(struct record *r)
 		write_input(r);
 		fclose(r->file);
 	}
+	if (r->body)
+		fclose(r->body);
 	if (r->stored)
 		fclose(r->stored);
-	free(r->stored_text);
 	free(r);
 }
 
 struct record *
-record_open(const char *path, const struct options *o, bool is_socket)
+record_open(const char *path, const struct options *o, bool any_line_end)
 {
 	struct record *r = calloc(1, sizeof *r);
 
 	if (!r)
 		return NULL;
 	r->file = fopen(path, "we");
-	r->stored = open_memstream(&r->stored_text, &r->stored_len);
-	if (!r->file || !r->stored) {
+	r->body = tmpfile();
+	r->stored = tmpfile();
+	if (!r->file || !r->body || !r->stored) {
 		record_close(r);
 		return NULL;
 	}
 	fprintf(
 	    r->file, "# Recorded by smtpd %s as %s.\n", VERSION, o->hostname);
-	if (!is_socket)
+	if (any_line_end)
 		fputs("! input file\n", r->file);
 	if (o->strict)
 		fputs("! strict\n", r->file);
@@ -131,9 +157,7 @@ record_output(struct record *r, struct span data)
 		data.p += len;
 		data.len -= len;
 	}
-	fflush(r->stored);
-	fwrite(r->stored_text, 1, r->stored_len, r->file);
-	rewind(r->stored);
+	move_text(r->file, r->stored);
 	fflush(r->file);
 }
 
@@ -147,12 +171,47 @@ record_event(struct record *r, const char *event)
 }
 
 void
+record_body(struct record *r, struct span data)
+{
+	if (!r)
+		return;
+	while (data.len > 0) {
+		const char *lf = memchr(data.p, '\n', data.len);
+		struct span line = data;
+
+		if (lf)
+			line.len = (size_t)(lf + 1 - data.p);
+		fputs("= body ", r->body);
+		write_escaped(r->body, line);
+		putc('\n', r->body);
+		data.p += line.len;
+		data.len -= line.len;
+	}
+}
+
+void
+record_drop(struct record *r)
+{
+	if (!r)
+		return;
+	empty(r->body);
+}
+
+void
 record_stored(struct record *r, const struct envelope *e)
 {
 	if (!r)
 		return;
 	fprintf(r->stored, "= from %s\n", e->reverse_path);
-	for (unsigned i = 0; i < e->nrecipients; i++)
-		fprintf(
-		    r->stored, "= rcpt %s\n", e->recipients[i].forward_path);
+	for (unsigned i = 0; i < e->nrecipients; i++) {
+		const struct recipient *to = &e->recipients[i];
+
+		fprintf(r->stored, "= rcpt %s", to->forward_path);
+		if (to->notify)
+			fprintf(r->stored, " NOTIFY=%s", to->notify);
+		if (to->original_recipient)
+			fprintf(r->stored, " ORCPT=%s", to->original_recipient);
+		putc('\n', r->stored);
+	}
+	move_text(r->stored, r->body);
 }

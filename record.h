@@ -16,7 +16,7 @@ struct record;
  * with errno.
  */
 struct record *record_open(
-    const char *path, const struct options *options, bool is_socket);
+    const char *path, const struct options *options, bool any_line_end);
 void record_close(struct record *r);
 
 /* The functions below do nothing when `r` is NULL. */
@@ -26,7 +26,9 @@ void record_input(struct record *r, struct span data);
 void record_output(struct record *r, struct span data);
 /* "timeout", "expired" or "shutdown". */
 void record_event(struct record *r, const char *event);
-/* A mail was stored. */
+/* Octets of a mail; that mail was forgotten; or it was stored. */
+void record_body(struct record *r, struct span data);
+void record_drop(struct record *r);
 void record_stored(struct record *r, const struct envelope *e);
 
 #endif

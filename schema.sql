@@ -6,7 +6,7 @@ CREATE TABLE message (
   id             INTEGER PRIMARY KEY AUTOINCREMENT, -- only grows, in commit order; never used again
   received_at    INTEGER NOT NULL, -- final dot: microseconds since 1970-01-01 00:00 UTC
   client_address TEXT NOT NULL,    -- IPv4 or IPv6 address, or 'local'
-  client_port    INTEGER,          -- NULL when local
+  client_port    INTEGER,          -- NULL when local or not known
   helo           TEXT NOT NULL,    -- what the client called itself; '' if it did not
   protocol       TEXT NOT NULL,    -- 'SMTP', 'ESMTP' or 'UTF8SMTP' (RFC 3848, 6531)
   verb           TEXT NOT NULL,    -- 'MAIL', or with --rfc821 'SEND', 'SOML', 'SAML'

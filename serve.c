@@ -90,6 +90,7 @@ append(struct server *sv, struct span data)
 {
 	if (sv->options->submission)
 		header_feed(&sv->header, data);
+	record_body(sv->record, data);
 	store_append(sv->store, data);
 }
 
@@ -97,6 +98,7 @@ static void
 drop(struct server *sv)
 {
 	header_start(&sv->header);
+	record_drop(sv->record);
 	store_drop(sv->store);
 }
 
@@ -161,6 +163,7 @@ commit(struct server *sv)
 		sv->unanswered++;
 		sv->unanswered_id = id;
 	}
+	record_drop(sv->record);
 	session_stored(sv->session, verdict_of(sv, result), id);
 }
 
@@ -186,12 +189,27 @@ log_refusal(struct server *sv)
  */
 
 static void
+log_abandoned(const struct server *sv)
+{
+	const struct envelope *e = session_envelope(sv->session);
+	struct log_entry entry;
+
+	begin_entry(sv, &entry, LOG_ABANDONED);
+	log_text(&entry, "from", span_of(e->reverse_path));
+	log_number(&entry, "recipients", e->nrecipients);
+	log_number(&entry, "size", e->size);
+	log_end(&entry);
+}
+
+static void
 stop(struct server *sv, enum connection_result why)
 {
 	switch (why) {
 	case CONNECTION_OK:
 		return;
 	case CONNECTION_EOF:
+		if (session_has_mail(sv->session))
+			log_abandoned(sv);
 		session_end(sv->session, SESSION_EOF);
 		return;
 	case CONNECTION_TIMEOUT:
@@ -307,10 +325,39 @@ log_session(const struct server *sv)
 	log_end(&entry);
 }
 
+/* False: it cannot be served; logged, with the exit status set. */
+static bool
+begin(struct server *sv, const struct session_conf *session,
+    const struct store_conf *store)
+{
+	const struct options *o = sv->options;
+
+	sv->session = session_new(session);
+	sv->store = store_new(store);
+	if (!sv->session || !sv->store) {
+		log_line(LOG_ERR, "out of memory");
+		sv->exit_status = EX_OSERR;
+		return false;
+	}
+	if (o->record) {
+		sv->record = record_open(o->record, o, session->any_line_end);
+		if (!sv->record) {
+			log_line(LOG_ERR, "--record: %s: %s", o->record,
+			    strerror(errno));
+			sv->exit_status = EX_CANTCREAT;
+			return false;
+		}
+	}
+	header_start(&sv->header);
+	connection_start(
+	    sv->connection, o->timeout_sec, o->session_timeout_sec);
+	return true;
+}
+
 int
 serve(const struct options *o, struct connection *connection)
 {
-	struct session_conf session_conf = {
+	struct session_conf session = {
 		.hostname = o->hostname,
 		.version = VERSION,
 		.max_size = o->max_size,
@@ -318,37 +365,22 @@ serve(const struct options *o, struct connection *connection)
 		.max_errors = (unsigned)o->max_errors,
 		.strict = o->strict,
 		.rfc821 = o->rfc821,
-		.any_line_end = !connection->is_socket,
 	};
-	struct store_conf store_conf = {
+	struct store_conf store = {
 		.path = o->database,
 		.wait_ms = STORE_WAIT_MS,
 	};
 	struct server sv = {
 		.options = o,
 		.connection = connection,
-		.session = session_new(&session_conf),
-		.store = store_new(&store_conf),
 		.exit_status = EX_OK,
 	};
 
-	if (o->record) {
-		sv.record = record_open(o->record, o, connection->is_socket);
-		if (!sv.record) {
-			log_line(LOG_ERR, "--record: %s: %s", o->record,
-			    strerror(errno));
-			sv.exit_status = EX_CANTCREAT;
-		}
-	}
-	if (!sv.session || !sv.store) {
-		log_line(LOG_ERR, "out of memory");
-		sv.exit_status = EX_OSERR;
-	}
-	if (sv.exit_status == EX_OK) {
-		header_start(&sv.header);
-		peer_find(connection->in, &sv.peer);
-		connection_start(
-		    connection, o->timeout_sec, o->session_timeout_sec);
+	peer_find(connection->in, &sv.peer);
+	/* A pipe may be what a TLS wrapper puts before a stranger. */
+	session.any_line_end =
+	    !connection->is_socket && peer_is_local(&sv.peer);
+	if (begin(&sv, &session, &store)) {
 		run(&sv);
 		log_session(&sv);
 		connection_close(connection);

@@ -134,6 +134,8 @@ listen_and_serve(const struct options *o, struct start *start)
 		return housekeep(o);
 	case LISTEN_DONE:
 		return EX_OK;
+	case LISTEN_FAILED:
+		return EX_OSERR;
 	}
 	return EX_SOFTWARE;
 }
@@ -145,9 +147,9 @@ main(int argc, char **argv)
 	struct options options;
 	int status;
 
+	log_open(is_socket(STDIN_FILENO) ? STDIN_FILENO : -1);
 	take_standard_descriptors();
 	umask(umask(0077) | 0007); /* mail is not for everybody's eyes */
-	log_open(is_socket(STDIN_FILENO) ? STDIN_FILENO : -1);
 	status = find_start(&start);
 	if (status != EX_OK)
 		return status;

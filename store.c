@@ -16,7 +16,9 @@
  *
  * Checkpoints run only under the turnstile.  SQLite up to 3.51.2 may lose rows
  * if one connection resets the log while another copies from it; so no two of
- * ours ever do.
+ * ours ever do.  Nor does an application that writes without the turnstile,
+ * since the write lock is held as well while we copy (what it checkpoints
+ * itself is its own affair: smtpd-db(5)).
  *
  * A sync that fails poisons the log: the kernel may have dropped the pages and
  * would tell the next process nothing, whose sync would then succeed over a
@@ -379,8 +381,12 @@ checkpoint(struct store *st)
 
 	if (result != STORE_OK)
 		return result;
-	rc = sqlite3_wal_checkpoint_v2(
-	    st->db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	rc = database_begin_guard(st);
+	if (rc == SQLITE_OK) {
+		rc = sqlite3_wal_checkpoint_v2(
+		    st->db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+		database_end_guard(st);
+	}
 	turnstile_leave(st->turnstile);
 	return rc == SQLITE_OK ? STORE_OK
 			       : database_fail_sqlite(st, "checkpoint", rc);

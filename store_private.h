@@ -27,7 +27,8 @@ enum sql {
 struct store {
 	const struct store_conf *conf;
 	char *folder;
-	sqlite3 *db; /* NULL: not open */
+	sqlite3 *db;    /* NULL: not open */
+	sqlite3 *guard; /* see database_begin_guard(); NULL: not open */
 	int turnstile;
 	sqlite3_stmt *stmts[SQL__COUNT];
 	int log_pages;                /* in the log after our last commit */
@@ -45,6 +46,14 @@ void database_close(struct store *st);
 
 /* Passes the turnstile; leave with turnstile_leave(). */
 enum store_result database_enter(struct store *st);
+
+/*
+ * Keeps everybody from committing, foreign writers included, while this
+ * connection checkpoints: a second connection holds the write lock, which the
+ * first one must not.  SQLITE_OK or the error.
+ */
+int database_begin_guard(struct store *st);
+void database_end_guard(struct store *st);
 
 /*
  * The prepared statement, made when first wanted and kept until the close;

@@ -36,13 +36,17 @@ int
 systemd_listen_fds(int *ret_first)
 {
 	int (*listen_fds)(int unset_environment);
+	int n;
 
 	if (!getenv("LISTEN_FDS"))
 		return 0;
 	if (!find_function("sd_listen_fds", &listen_fds, sizeof listen_fds))
 		return -1;
 	*ret_first = SD_LISTEN_FDS_START;
-	return listen_fds(1);
+	n = listen_fds(1);
+	if (n < 0)
+		log_line(LOG_ERR, "LISTEN_FDS: %s", strerror(-n));
+	return n;
 }
 
 void

@@ -16,8 +16,8 @@
 
 /*
  * How many descriptors systemd passed to this process (sd_listen_fds(3)), the
- * first of which is `*ret_first`.  0: none.  -1: some, but libsystemd is not
- * there to take them; that is logged.
+ * first of which is `*ret_first`.  0: none.  Negative: they cannot be taken,
+ * which is logged.
  */
 int systemd_listen_fds(int *ret_first);
 
