@@ -143,6 +143,7 @@ start(struct listener *l)
 	l->spare = open_spare();
 	if (!l->children || l->signals < 0) {
 		log_line(LOG_ERR, "cannot listen: %s", strerror(errno));
+		free(l->children);
 		return false;
 	}
 	/* Between poll() and accept() a client may have gone again. */
@@ -413,6 +414,7 @@ finish(struct listener *l)
 	}
 	log_line(LOG_INFO, "ended, %llu connections served, %llu refused",
 	    (unsigned long long)l->served, (unsigned long long)l->refused);
+	free(l->children);
 }
 
 enum listen_role
