@@ -197,28 +197,29 @@ cmd_ehlo(struct session *s, struct span arg)
  * MAIL, RCPT
  */
 
-static enum reply
-read_path(const struct session *s, struct span *arg, enum reply syntax,
-    struct address_path *ret)
-{
-	enum address_mode mode =
-	    s->conf->strict ? ADDRESS_STRICT : ADDRESS_LENIENT;
+/* What is wrong with the path of MAIL, and of RCPT. */
+static const enum reply mail_path[] = {
+	[ADDRESS_OK] = REPLY_NONE,
+	[ADDRESS_BAD_SYNTAX] = REPLY_MAIL_SYNTAX,
+	[ADDRESS_BAD_UTF8] = REPLY_BAD_UTF8,
+	[ADDRESS_LOCAL_TOO_LONG] = REPLY_MAIL_LOCAL_TOO_LONG,
+	[ADDRESS_DOMAIN_TOO_LONG] = REPLY_MAIL_DOMAIN_TOO_LONG,
+	[ADDRESS_PATH_TOO_LONG] = REPLY_MAIL_PATH_TOO_LONG,
+};
 
-	switch (address_read_path(arg, mode, ret)) {
-	case ADDRESS_OK:
-		return REPLY_NONE;
-	case ADDRESS_BAD_SYNTAX:
-		return syntax;
-	case ADDRESS_BAD_UTF8:
-		return REPLY_BAD_UTF8;
-	case ADDRESS_LOCAL_TOO_LONG:
-		return REPLY_LOCAL_TOO_LONG;
-	case ADDRESS_DOMAIN_TOO_LONG:
-		return REPLY_DOMAIN_TOO_LONG;
-	case ADDRESS_PATH_TOO_LONG:
-		return REPLY_PATH_TOO_LONG;
-	}
-	return syntax;
+static const enum reply rcpt_path[] = {
+	[ADDRESS_OK] = REPLY_NONE,
+	[ADDRESS_BAD_SYNTAX] = REPLY_RCPT_SYNTAX,
+	[ADDRESS_BAD_UTF8] = REPLY_BAD_UTF8,
+	[ADDRESS_LOCAL_TOO_LONG] = REPLY_RCPT_LOCAL_TOO_LONG,
+	[ADDRESS_DOMAIN_TOO_LONG] = REPLY_RCPT_DOMAIN_TOO_LONG,
+	[ADDRESS_PATH_TOO_LONG] = REPLY_RCPT_PATH_TOO_LONG,
+};
+
+static enum address_mode
+path_mode(const struct session *s)
+{
+	return s->conf->strict ? ADDRESS_STRICT : ADDRESS_LENIENT;
 }
 
 /* RFC 3848; RFC 6531 s. 4.3. */
@@ -270,7 +271,7 @@ cmd_mail(struct session *s, struct span arg)
 	session_abandon_mail(s);
 	if (!span_skip(&arg, "FROM:"))
 		return REPLY_MAIL_SYNTAX;
-	id = read_path(s, &arg, REPLY_MAIL_SYNTAX, &path);
+	id = mail_path[address_read_path(&arg, path_mode(s), &path)];
 	if (id == REPLY_NONE)
 		id = param_read(PARAM_MAIL, arg, &params);
 	if (id != REPLY_NONE)
@@ -295,7 +296,7 @@ check_rcpt(const struct session *s, struct span arg, struct span *ret_mailbox,
 
 	if (!span_skip(&arg, "TO:"))
 		return REPLY_RCPT_SYNTAX;
-	id = read_path(s, &arg, REPLY_RCPT_SYNTAX, &path);
+	id = rcpt_path[address_read_path(&arg, path_mode(s), &path)];
 	if (id == REPLY_NONE)
 		id = param_read(PARAM_RCPT, arg, ret_params);
 	if (id != REPLY_NONE)

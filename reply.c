@@ -45,9 +45,18 @@ const struct reply_text replies[REPLY__COUNT] = {
 	[REPLY_RCPT_NULL]      = { 501, "5.1.3", "A recipient cannot be empty" },
 	[REPLY_BDAT_SYNTAX]    = { 501, "5.5.4", "Syntax: BDAT octets [LAST]" },
 	[REPLY_BAD_UTF8]       = { 501, "5.5.2", "Not UTF-8" },
-	[REPLY_LOCAL_TOO_LONG] = { 501, "5.1.3", "Local part too long" },
-	[REPLY_DOMAIN_TOO_LONG]= { 501, "5.1.3", "Domain too long" },
-	[REPLY_PATH_TOO_LONG]  = { 501, "5.1.3", "Path too long" },
+	[REPLY_MAIL_LOCAL_TOO_LONG]
+	                       = { 501, "5.1.7", "Local part too long" },
+	[REPLY_MAIL_DOMAIN_TOO_LONG]
+	                       = { 501, "5.1.7", "Domain too long" },
+	[REPLY_MAIL_PATH_TOO_LONG]
+	                       = { 501, "5.1.7", "Path too long" },
+	[REPLY_RCPT_LOCAL_TOO_LONG]
+	                       = { 501, "5.1.3", "Local part too long" },
+	[REPLY_RCPT_DOMAIN_TOO_LONG]
+	                       = { 501, "5.1.3", "Domain too long" },
+	[REPLY_RCPT_PATH_TOO_LONG]
+	                       = { 501, "5.1.3", "Path too long" },
 	[REPLY_PARAM_SYNTAX]   = { 501, "5.5.4", "Malformed parameter" },
 	[REPLY_PARAM_TWICE]    = { 501, "5.5.4", "Parameter given twice" },
 	[REPLY_PARAM_VALUE]    = { 501, "5.5.4", "Malformed parameter value" },

@@ -14,10 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../store.h"
+#include "sample.h"
 
 struct job {
 	const char *path;
@@ -25,15 +25,6 @@ struct job {
 	size_t octets;
 	double *ms; /* of each commit, shared by all processes */
 };
-
-static double
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
 
 static void
 append_text(struct store *st, size_t octets)
@@ -82,21 +73,13 @@ write_mails(const struct job *job, double *ms)
 		double start;
 
 		append_text(st, job->octets);
-		start = now_ms();
+		start = sample_now_ms();
 		if (store_commit(st, &mail, &id) != STORE_OK)
 			errx(EX_IOERR, "%s", store_error(st));
-		ms[i] = now_ms() - start;
+		ms[i] = sample_now_ms() - start;
 		store_tidy(st);
 	}
 	store_free(st);
-}
-
-static int
-compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
 }
 
 int
@@ -122,7 +105,7 @@ main(int argc, char **argv)
 	if (job.ms == MAP_FAILED)
 		err(EX_OSERR, "mmap");
 
-	start = now_ms();
+	start = sample_now_ms();
 	for (long w = 0; w < writers; w++) {
 		if (fork() == 0) {
 			write_mails(&job, job.ms + w * job.mails);
@@ -133,8 +116,8 @@ main(int argc, char **argv)
 		if (status != 0)
 			errx(EX_IOERR, "a writer failed");
 	}
-	seconds = (now_ms() - start) / 1e3;
-	qsort(job.ms, (size_t)total, sizeof *job.ms, compare);
+	seconds = (sample_now_ms() - start) / 1e3;
+	sample_sort(job.ms, (size_t)total);
 	printf("%ld writers: %.0f mails/s; commit p50 %.2f ms, p99 %.2f ms, "
 	       "max %.2f ms\n",
 	    writers, (double)total / seconds, job.ms[total / 2],
