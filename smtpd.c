@@ -4,7 +4,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -69,8 +71,11 @@ find_start(struct start *ret)
 	int n = systemd_listen_fds(&first);
 	int last = n > 0 ? first + n - 1 : first;
 
-	if (n < 0)
+	if (n < 0) {
+		log_line(LOG_ERR, "LISTEN_FDS: %s",
+		    n == -ELIBACC ? "needs libsystemd.so.0" : strerror(-n));
 		return EX_OSFILE;
+	}
 	if (n > LISTENERS_MAX) {
 		log_line(LOG_ERR, "%d sockets were passed; %d are enough", n,
 		    LISTENERS_MAX);

@@ -1,6 +1,7 @@
 #include "systemd.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,13 +9,11 @@
 
 #include <systemd/sd-daemon.h>
 
-#include "log.h"
-
 static void *library;
 
 /*
  * Fills the function pointer `ret` of `size` octets.  C has no cast from data
- * to function pointers, though POSIX has dlsym().  False: not there; logged.
+ * to function pointers, though POSIX has dlsym().  False: not there.
  */
 static bool
 find_function(const char *name, void *ret, size_t size)
@@ -24,29 +23,22 @@ find_function(const char *name, void *ret, size_t size)
 	if (!library)
 		library = dlopen("libsystemd.so.0", RTLD_NOW);
 	function = library ? dlsym(library, name) : NULL;
-	if (!function) {
-		log_line(LOG_ERR, "libsystemd is needed: %s", dlerror());
-		return false;
-	}
-	memcpy(ret, &function, size);
-	return true;
+	if (function)
+		memcpy(ret, &function, size);
+	return function != NULL;
 }
 
 int
 systemd_listen_fds(int *ret_first)
 {
 	int (*listen_fds)(int unset_environment);
-	int n;
 
 	if (!getenv("LISTEN_FDS"))
 		return 0;
 	if (!find_function("sd_listen_fds", &listen_fds, sizeof listen_fds))
-		return -1;
+		return -ELIBACC;
 	*ret_first = SD_LISTEN_FDS_START;
-	n = listen_fds(1);
-	if (n < 0)
-		log_line(LOG_ERR, "LISTEN_FDS: %s", strerror(-n));
-	return n;
+	return listen_fds(1);
 }
 
 void

@@ -16,8 +16,8 @@
 
 /*
  * How many descriptors systemd passed to this process (sd_listen_fds(3)), the
- * first of which is `*ret_first`.  0: none.  Negative: they cannot be taken,
- * which is logged.
+ * first of which is `*ret_first`.  0: none.  A negative errno: they cannot be
+ * taken; ELIBACC: for want of libsystemd.so.0.
  */
 int systemd_listen_fds(int *ret_first);
 

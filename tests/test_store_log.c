@@ -460,6 +460,53 @@ Test(store_log, is_copied_under_the_turnstile_only)
 	cr_expect(eq(i64, put(100), MAILS + 2));
 }
 
+static int foreign_result;
+
+static void
+write_as_foreign(void)
+{
+	sqlite3 *foreign = scratch_connect(&box);
+
+	sqlite3_busy_timeout(foreign, 0);
+	foreign_result =
+	    sqlite3_exec(foreign, "DELETE FROM message", NULL, NULL, NULL);
+	sqlite3_close(foreign);
+}
+
+/* Nor do those write who do not know of the turnstile. */
+Test(store_log, is_copied_while_nobody_writes)
+{
+	put(100);
+	reopen();
+	put_until_long();
+	foreign_result = -1;
+	disk.in_sync = write_as_foreign; /* a checkpoint begins with one */
+	EXPECT_RESULT(st, STORE_OK, store_tidy(st));
+	cr_expect(eq(int, foreign_result, SQLITE_BUSY));
+	cr_expect(eq(int, rows_in_file(), 1 + MAILS));
+	write_as_foreign();
+	cr_expect(eq(int, foreign_result, SQLITE_OK));
+}
+
+Test(store_log, is_not_copied_while_a_foreign_one_writes)
+{
+	sqlite3 *foreign;
+
+	box.conf.wait_ms = 200;
+	put(100);
+	reopen();
+	put_until_long();
+	foreign = scratch_connect(&box);
+	scratch_exec(foreign, "BEGIN IMMEDIATE");
+	EXPECT_RESULT(st, STORE_BUSY, store_tidy(st));
+	cr_expect(eq(int, rows_in_file(), 1));
+	scratch_exec(foreign, "DELETE FROM message WHERE id = 1; COMMIT");
+	put_until_long();
+	EXPECT_RESULT(st, STORE_OK, store_tidy(st));
+	cr_expect(eq(int, rows_in_file(), 2 * MAILS));
+	sqlite3_close(foreign);
+}
+
 /* The housekeeper writes nothing itself. */
 Test(store_log, is_copied_for_others)
 {

@@ -259,6 +259,20 @@ Test(poor_store, has_no_quota_for_its_spool)
 	check_spool_error(EDQUOT, STORE_FULL);
 }
 
+/* What caused it is told, not what followed from that. */
+Test(poor_store, keeps_the_first_trouble_with_its_spool)
+{
+	disk.spool_error = ENOSPC;
+	scratch_append(st, 1, BIG, 65536);
+	disk.spool_error = EIO;
+	scratch_append(st, 1, BIG, 65536);
+	disk.spool_error = 0;
+	scratch_append(st, 1, BIG, 65536);
+	EXPECT_RESULT(
+	    st, STORE_FULL, store_commit(st, scratch_mail(), &(int64_t){ 0 }));
+	cr_expect(eq(i64, put(100), 1));
+}
+
 Test(poor_store, spools_where_files_must_have_names)
 {
 	disk.lacks_tmpfile = true;
@@ -314,4 +328,25 @@ Test(poor_store, has_no_descriptors)
 		cr_assert(lt(uint, n, 30));
 	}
 	cr_expect(ge(uint, nfailed, 4));
+}
+
+/* The trouble of one time is not that of the next. */
+Test(poor_store, has_no_descriptors_to_tidy)
+{
+	struct rlimit all, none;
+
+	put(100);
+	reopen();
+	put(9 << 20);
+	cr_assert(eq(int, getrlimit(RLIMIT_NOFILE, &all), 0));
+	none = all;
+	none.rlim_cur = lowest_descriptor();
+	cr_assert(eq(int, setrlimit(RLIMIT_NOFILE, &none), 0));
+	EXPECT_RESULT(st, STORE_FAILED, store_tidy(st));
+	cr_assert(eq(int, setrlimit(RLIMIT_NOFILE, &all), 0));
+	put(9 << 20);
+	EXPECT_RESULT(st, STORE_OK, store_tidy(st));
+	cr_expect(eq(str,
+	    (char *)scratch_query_file(&box, "SELECT count(*) FROM message"),
+	    "3"));
 }
