@@ -173,21 +173,6 @@ database_run_integer(struct store *st, enum sql which, int64_t *ret)
 	return sqlite3_reset(q);
 }
 
-/* The integer that SQL answers which is needed once. */
-static int
-query_integer(struct store *st, const char *sql, int64_t *ret)
-{
-	sqlite3_stmt *q;
-	int rc = sqlite3_prepare_v2(st->db, sql, -1, &q, NULL);
-
-	*ret = 0;
-	if (rc != SQLITE_OK)
-		return rc;
-	if (sqlite3_step(q) == SQLITE_ROW)
-		*ret = sqlite3_column_int64(q, 0);
-	return sqlite3_finalize(q);
-}
-
 static int
 exec(struct store *st, const char *sql)
 {
@@ -304,32 +289,55 @@ connect(struct store *st)
 	return STORE_OK;
 }
 
+struct identity {
+	int64_t application, version, objects;
+};
+
+/*
+ * One statement, so one snapshot: between two, another process could make the
+ * tables, and the database would seem to be somebody else's.
+ */
+static int
+read_identity(struct store *st, struct identity *ret)
+{
+	static const char sql[] =
+	    "SELECT (SELECT application_id FROM pragma_application_id),"
+	    " (SELECT user_version FROM pragma_user_version),"
+	    " (SELECT count(*) FROM sqlite_schema)";
+	sqlite3_stmt *q;
+	int rc = sqlite3_prepare_v2(st->db, sql, -1, &q, NULL);
+
+	if (rc != SQLITE_OK)
+		return rc;
+	*ret = (struct identity){ 0 };
+	if (sqlite3_step(q) == SQLITE_ROW) {
+		ret->application = sqlite3_column_int64(q, 0);
+		ret->version = sqlite3_column_int64(q, 1);
+		ret->objects = sqlite3_column_int64(q, 2);
+	}
+	return sqlite3_finalize(q);
+}
+
 /* Is it ours?  `*ret_version` is 0 for a database without content. */
 static enum store_result
 identify(struct store *st, int64_t *ret_version)
 {
 	const char *path = st->conf->path;
-	int64_t application, objects;
-	int rc;
+	struct identity is;
+	int rc = read_identity(st, &is);
 
-	if ((rc = query_integer(st, "PRAGMA application_id", &application)) ||
-	    (rc = query_integer(st, "PRAGMA user_version", ret_version)))
+	if (rc != SQLITE_OK)
 		return database_fail_sqlite(st, path, rc);
-	if (application == 0) {
-		rc = query_integer(
-		    st, "SELECT count(*) FROM sqlite_schema", &objects);
-		if (rc != SQLITE_OK)
-			return database_fail_sqlite(st, path, rc);
-		if (objects == 0 && *ret_version == 0)
-			return STORE_OK;
-	}
-	if (application != APPLICATION_ID)
+	*ret_version = is.version;
+	if (is.application == 0 && is.version == 0 && is.objects == 0)
+		return STORE_OK;
+	if (is.application != APPLICATION_ID)
 		return database_fail(st, STORE_UNUSABLE,
 		    "%s is the database of another application", path);
-	if (*ret_version < 0 || *ret_version > schema_version)
+	if (is.version < 0 || is.version > schema_version)
 		return database_fail(st, STORE_UNUSABLE,
 		    "%s has version %lld, of a newer smtpd; this one knows %d",
-		    path, (long long)*ret_version, schema_version);
+		    path, (long long)is.version, schema_version);
 	return STORE_OK;
 }
 

@@ -53,6 +53,7 @@ struct listener {
 	int64_t accept_at;  /* not before */
 	int64_t stop_at;    /* then sessions get SIGTERM; 0: not stopping */
 	int64_t status_at;  /* when systemd was last told */
+	bool status_due;    /* something changed since */
 };
 
 static int64_t
@@ -190,13 +191,15 @@ static void
 forget_child(struct listener *l, pid_t pid, int status)
 {
 	if (WIFSIGNALED(status))
-		log_line(LOG_ERR, "session %ld was killed by signal %d",
+		log_line(LOG_ERR, "%s %ld was killed by signal %d",
+		    pid == l->housekeeper ? "housekeeper" : "session",
 		    (long)pid, WTERMSIG(status));
 	if (pid == l->housekeeper)
 		l->housekeeper = 0;
 	for (size_t i = 0; i < l->nchildren; i++) {
 		if (l->children[i].pid == pid) {
 			l->children[i] = l->children[--l->nchildren];
+			l->status_due = true;
 			break;
 		}
 	}
@@ -237,6 +240,7 @@ refuse(struct listener *l, int fd, const char *why)
 	shutdown(fd, SHUT_WR);
 	close(fd);
 	l->refused++;
+	l->status_due = true;
 }
 
 /* True in the child. */
@@ -265,6 +269,7 @@ serve(struct listener *l, int fd, const struct sockaddr_storage *name)
 	}
 	close(fd);
 	l->children[l->nchildren++] = (struct child){ pid, source };
+	l->status_due = true;
 	l->served++;
 	return false;
 }
@@ -315,6 +320,7 @@ tell_status(struct listener *l)
 	if (now_ms() < l->status_at + STATUS_MS)
 		return;
 	l->status_at = now_ms();
+	l->status_due = false;
 	snprintf(status, sizeof status,
 	    "STATUS=%zu connections; %llu served, %llu refused\nWATCHDOG=1",
 	    l->nchildren, (unsigned long long)l->served,
@@ -360,23 +366,42 @@ is_done(struct listener *l)
 	       (idle_ms > 0 && now_ms() >= l->idle_since + idle_ms);
 }
 
+/* The earlier of `until` and `then`. */
+static int64_t
+earlier(int64_t until, int64_t then)
+{
+	return then < until ? then : until;
+}
+
+/* When there is something to do though nothing comes. */
+static int64_t
+wake_at(const struct listener *l)
+{
+	int64_t until = now_ms() + INT32_MAX;
+	int64_t watchdog = systemd_watchdog_ms();
+
+	if (watchdog > 0)
+		until = earlier(until, l->status_at + watchdog / 2);
+	if (l->status_due)
+		until = earlier(until, l->status_at + STATUS_MS);
+	if (l->conf->idle_exit_sec > 0 && l->nchildren == 0)
+		until = earlier(until,
+		    l->idle_since + (int64_t)l->conf->idle_exit_sec * 1000);
+	if (l->stop_at > 0)
+		until = earlier(until, l->stop_at);
+	if (l->accept_at > now_ms())
+		until = earlier(until, l->accept_at);
+	if (l->nchildren > 0 && l->housekeeper == 0)
+		until = earlier(until, l->housekeeper_at);
+	return until;
+}
+
 /* How long poll() may sleep. */
 static int
 time_left(const struct listener *l)
 {
-	int64_t now = now_ms();
-	int64_t left =
-	    l->conf->idle_exit_sec > 0 && l->nchildren == 0
-		? l->idle_since + (int64_t)l->conf->idle_exit_sec * 1000 - now
-		: INT32_MAX;
-	int64_t watchdog = systemd_watchdog_ms() / 2;
+	int64_t left = wake_at(l) - now_ms();
 
-	if (watchdog > 0 && left > watchdog)
-		left = watchdog;
-	if (l->stop_at > 0 && left > l->stop_at - now)
-		left = l->stop_at - now;
-	if (l->accept_at > now && left > l->accept_at - now)
-		left = l->accept_at - now;
 	return left > 0 ? (int)left : 0;
 }
 
