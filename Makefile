@@ -30,11 +30,14 @@ HDR = address.h body.h connection.h envelope.h header.h housekeep.h listen.h log
 	param.h peer.h record.h reply.h serve.h session.h session_private.h span.h \
 	spool.h store.h store_private.h systemd.h trace.h turnstile.h version.h
 
-TEST_OBJ = tests/test_address.o tests/test_program.o tests/test_replay.o \
-	tests/test_script.o tests/buffer.o tests/client.o tests/corpus.o \
-	tests/mails.o tests/play.o tests/script.o
-TEST_HDR = tests/buffer.h tests/client.h tests/corpus.h tests/mails.h \
-	tests/play.h tests/script.h
+TEST_OBJ = tests/test_address.o tests/test_body.o tests/test_header.o \
+	tests/test_program.o tests/test_replay.o tests/test_script.o \
+	tests/test_store.o tests/test_store_log.o tests/test_store_many.o \
+	tests/test_store_room.o tests/test_store_trouble.o tests/test_trace.o \
+	tests/buffer.o tests/client.o tests/corpus.o tests/disk.o \
+	tests/mails.o tests/play.o tests/scratch.o tests/script.o
+TEST_HDR = tests/buffer.h tests/client.h tests/corpus.h tests/disk.h \
+	tests/mails.h tests/play.h tests/scratch.h tests/script.h
 
 UNITS = smtpd.socket smtpd@.service smtpd-listen.socket smtpd-listen.service
 EXAMPLES = smtpd.default smtpd.xinetd inetd.conf smtpd-new-mail.path \
@@ -69,7 +72,7 @@ tests/units: $(TEST_OBJ) $(SESSION) $(STORE) header.o peer.o trace.o
 
 # And with real clients through real superservers.
 test: smtpd tests/units
-	bash tests/superservers.sh
+	sh tests/superservers.sh
 	tests/units
 
 # The same units and transcripts, built again with sanitizers.

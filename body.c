@@ -44,22 +44,18 @@ find(const char *p, int octet, const char *end)
 }
 
 /*
- * Looks at the line from `p` on, as far as it goes, and returns where to go
- * on.  `*cr` is the next CR or `end`; it is kept between calls, since text
- * full of LF would else be searched for it once a line.
+ * Look at the line from `p` on, as far as it goes, and return where to go on.
+ * Where only CRLF ends a line, the next CR is kept in `*cr` (NULL: unknown),
+ * since text full of bare LF would else be searched for it once for each.
  */
 static const char *
-scan_text(struct body *b, const char *p, const char **cr, const char *end)
+scan_crlf(struct body *b, const char *p, const char **cr, const char *end)
 {
 	const char *lf;
 
-	if (*cr < p)
+	if (!*cr || *cr < p)
 		*cr = find(p, '\r', end);
 	lf = find(p, '\n', *cr);
-	if (lf < *cr && b->line_ends == BODY_ANY) {
-		b->at = LONE_LF;
-		return lf;
-	}
 	if (lf < *cr) {
 		b->bare_lf = true;
 		return lf + 1;
@@ -70,13 +66,28 @@ scan_text(struct body *b, const char *p, const char **cr, const char *end)
 	return *cr + 1;
 }
 
+static const char *
+scan_any(struct body *b, const char *p, const char *end)
+{
+	const char *lf = find(p, '\n', end);
+	const char *cr = find(p, '\r', lf);
+
+	if (cr < lf) {
+		b->at = AFTER_CR;
+		return cr + 1;
+	}
+	if (lf < end)
+		b->at = LONE_LF;
+	return lf;
+}
+
 enum body_result
 body_next(struct body *b, struct span *input, struct span *ret)
 {
 	const char *start = input->p; /* of what is not yet reported */
 	const char *end = start + input->len;
 	const char *p = start;
-	const char *cr = find(start, '\r', end);
+	const char *cr = NULL;
 	enum body_result result = BODY_MORE;
 
 	while (p < end) {
@@ -122,7 +133,9 @@ body_next(struct body *b, struct span *input, struct span *ret)
 			}
 			continue;
 		case TEXT:
-			p = scan_text(b, p, &cr, end);
+			p = b->line_ends == BODY_ANY
+				? scan_any(b, p, end)
+				: scan_crlf(b, p, &cr, end);
 			continue;
 		case LONE_LF:
 			if (p > start)

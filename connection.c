@@ -132,17 +132,6 @@ connection_write(struct connection *c, struct span data)
 }
 
 void
-connection_refuse(const struct connection *c)
-{
-	static const char reply[] =
-	    "421 4.3.0 Service not available, try later\r\n";
-
-	if (c->is_socket)
-		send(c->out, reply, sizeof reply - 1,
-		    MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-void
 connection_close(struct connection *c)
 {
 	char unread[4096];
@@ -158,4 +147,16 @@ connection_close(struct connection *c)
 		    recv(c->in, unread, sizeof unread, MSG_DONTWAIT) <= 0)
 			return;
 	}
+}
+
+void
+connection_refuse(struct connection *c)
+{
+	static const char reply[] =
+	    "421 4.3.0 Service not available, try later\r\n";
+
+	if (c->is_socket)
+		send(c->out, reply, sizeof reply - 1,
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
+	connection_close(c);
 }

@@ -42,16 +42,16 @@ enum connection_result connection_read(
 enum connection_result connection_write(struct connection *c, struct span data);
 
 /*
- * Tells a client (nobody else) that it cannot be served; the log has the
- * reason.  Works without connection_start().
- */
-void connection_refuse(const struct connection *c);
-
-/*
  * Says goodbye.  A socket that is closed with input unread is reset, which can
  * destroy the last reply on its way; so the input is read, for a second at
  * most, until the client has closed as well.
  */
 void connection_close(struct connection *c);
+
+/*
+ * Tells a client (nobody else) that it cannot be served, and closes; the log
+ * has the reason.  Works without connection_start().
+ */
+void connection_refuse(struct connection *c);
 
 #endif

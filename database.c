@@ -2,12 +2,14 @@
  * The connection to the database: how it is opened, made and migrated, the
  * statements, and what its errors mean.
  */
+#include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -121,18 +123,41 @@ result_of_sqlite(int rc, int system_error)
 	}
 }
 
-enum store_result
-database_fail_sqlite(struct store *st, const char *what, int rc)
+/*
+ * SQLite forgets the errno of a write to the log before it returns from a
+ * COMMIT, but the log's file remembers.
+ */
+static int
+errno_of(sqlite3 *db)
 {
-	int error = st->db ? sqlite3_system_errno(st->db) : 0;
-	const char *message =
-	    st->db ? sqlite3_errmsg(st->db) : sqlite3_errstr(rc);
+	sqlite3_file *log = NULL;
+	int error = 0;
+
+	if (sqlite3_file_control(
+		db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK &&
+	    log && log->pMethods)
+		log->pMethods->xFileControl(
+		    log, SQLITE_FCNTL_LAST_ERRNO, &error);
+	return error ? error : sqlite3_system_errno(db);
+}
+
+static enum store_result
+fail_on(struct store *st, sqlite3 *db, const char *what, int rc)
+{
+	int error = db ? errno_of(db) : 0;
+	const char *message = db ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
 
 	if ((rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN)
 		return database_fail(st, result_of_sqlite(rc, error),
 		    "%s: %s (%d): %s", what, message, rc, strerror(error));
 	return database_fail(
 	    st, result_of_sqlite(rc, error), "%s: %s (%d)", what, message, rc);
+}
+
+enum store_result
+database_fail_sqlite(struct store *st, const char *what, int rc)
+{
+	return fail_on(st, st->db, what, rc);
 }
 
 /*
@@ -182,6 +207,31 @@ exec(struct store *st, const char *sql)
 /*
  * Open, make, migrate
  */
+
+enum store_result
+database_find_folder(struct store *st)
+{
+	char real[PATH_MAX];
+	const char *path = realpath(st->conf->path, real);
+	const char *slash;
+	struct stat is;
+
+	/* Of a link to nothing yet, realpath(3) tells where that would be. */
+	if (!path && lstat(st->conf->path, &is) == 0 && S_ISLNK(is.st_mode))
+		path = real;
+	else if (!path)
+		path = st->conf->path;
+	slash = strrchr(path, '/');
+	if (strlen(path) >= sizeof st->folder)
+		return database_fail_errno(st, path, ENAMETOOLONG);
+	if (!slash)
+		strcpy(st->folder, ".");
+	else if (slash == path)
+		strcpy(st->folder, "/");
+	else
+		sprintf(st->folder, "%.*s", (int)(slash - path), path);
+	return STORE_OK;
+}
 
 /*
  * The write-ahead log needs memory that all processes share, which network
@@ -282,6 +332,10 @@ connect(struct store *st)
 
 	if (rc != SQLITE_OK)
 		return database_fail_sqlite(st, st->conf->path, rc);
+	/* What may not be written, SQLite opens for reading. */
+	if (sqlite3_db_readonly(st->db, "main"))
+		return database_fail(st, STORE_FAILED,
+		    "%s: no permission to write", st->conf->path);
 	/* For foreign writers; ours wait at the turnstile. */
 	sqlite3_busy_timeout(st->db, st->conf->wait_ms);
 	sqlite3_wal_hook(st->db, note_log_pages, st); /* no auto-checkpoint */
@@ -381,24 +435,31 @@ rollback:
 	return result;
 }
 
-int
+enum store_result
 database_begin_guard(struct store *st)
 {
+	enum store_result result;
 	int rc = SQLITE_OK;
 
-	if (!st->guard)
+	if (!st->guard) {
 		rc = sqlite3_open_v2(sqlite3_db_filename(st->db, "main"),
 		    &st->guard,
 		    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
 			SQLITE_OPEN_EXRESCODE,
 		    NULL);
-	if (rc == SQLITE_OK) {
 		sqlite3_busy_timeout(st->guard, st->conf->wait_ms);
 		sqlite3_wal_autocheckpoint(st->guard, 0);
+	}
+	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(
 		    st->guard, sql_text[SQL_BEGIN], NULL, NULL, NULL);
-	}
-	return rc;
+	if (rc == SQLITE_OK)
+		return STORE_OK;
+
+	result = fail_on(st, st->guard, "keeping writers out", rc);
+	sqlite3_close(st->guard);
+	st->guard = NULL;
+	return result;
 }
 
 void
@@ -472,7 +533,9 @@ database_open(struct store *st)
 	enum store_result result;
 	int64_t version = 0;
 
-	result = check_file_system(st);
+	result = database_find_folder(st);
+	if (result == STORE_OK)
+		result = check_file_system(st);
 	if (result == STORE_OK)
 		result = make_file(st);
 	if (result == STORE_OK)

@@ -23,8 +23,10 @@ header_start(struct header *h)
 static void
 note_field(struct header *h)
 {
-	struct span name = span_trim((struct span){ h->name, h->name_len });
+	struct span name = { h->name, h->name_len };
 
+	while (name.len > 0 && memchr(" \t", name.p[name.len - 1], 2))
+		name.len--;
 	for (size_t i = 0; i < HEADER__COUNT; i++) {
 		if (span_is(name, names[i]))
 			h->has[i] = true;
@@ -35,13 +37,17 @@ note_field(struct header *h)
 static void
 take_name(struct header *h, char octet)
 {
-	if (octet == ':') {
+	if (h->name_len == 0 && (octet == ' ' || octet == '\t')) {
+		h->at = VALUE; /* the field goes on (RFC 5322 s. 2.2.3) */
+	} else if (octet == ':') {
 		note_field(h);
 		h->at = VALUE;
 	} else if (octet == '\n') {
 		h->at = BODY; /* an empty line, or the text of a bare mail */
 	} else if (octet != '\r' && h->name_len < sizeof h->name) {
 		h->name[h->name_len++] = octet;
+	} else if (octet != '\r' && octet != ' ' && octet != '\t') {
+		h->name[0] = '-'; /* longer than any that is looked for */
 	}
 }
 

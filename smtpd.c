@@ -44,6 +44,16 @@ take_standard_descriptors(void)
 		close(fd);
 }
 
+static bool
+is_stream(int fd)
+{
+	int type = 0;
+	socklen_t len = sizeof type;
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
+	       type == SOCK_STREAM;
+}
+
 /* Is it a socket that waits for connections? */
 static bool
 is_listening(int fd)
@@ -82,6 +92,11 @@ find_start(struct start *ret)
 		return EX_USAGE;
 	}
 	for (int fd = first; fd <= last; fd++) {
+		if (is_socket(fd) && !is_stream(fd)) {
+			log_line(LOG_ERR, "a socket of the wrong type was "
+					  "passed; SMTP needs a stream");
+			return EX_USAGE;
+		}
 		if (is_listening(fd))
 			ret->listening[ret->nlistening++] = fd;
 	}

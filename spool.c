@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 struct spool {
-	const char *folder;
 	int fd;           /* -1: all of it is in memory */
 	uint64_t on_disk; /* octets in the file, before those in `buf` */
 	size_t len;
@@ -22,13 +21,12 @@ struct spool {
 };
 
 struct spool *
-spool_new(const char *folder)
+spool_new(void)
 {
 	struct spool *sp = calloc(1, sizeof *sp);
 
 	if (!sp)
 		return NULL;
-	sp->folder = folder;
 	sp->fd = -1;
 	return sp;
 }
@@ -77,8 +75,6 @@ flush(struct spool *sp)
 {
 	size_t done = 0;
 
-	if (sp->fd < 0 && (sp->fd = open_file(sp->folder)) < 0)
-		return -1;
 	while (done < sp->len) {
 		ssize_t n = pwrite(sp->fd, sp->buf + done, sp->len - done,
 		    (off_t)(sp->on_disk + done));
@@ -94,7 +90,7 @@ flush(struct spool *sp)
 }
 
 int
-spool_append(struct spool *sp, struct span data)
+spool_append(struct spool *sp, const char *folder, struct span data)
 {
 	if (!sp->buf && !(sp->buf = malloc(SPOOL_MEMORY)))
 		return -1;
@@ -102,7 +98,9 @@ spool_append(struct spool *sp, struct span data)
 		size_t n = SPOOL_MEMORY - sp->len;
 
 		if (n == 0) {
-			if (flush(sp) < 0)
+			if (sp->fd < 0)
+				sp->fd = open_file(folder);
+			if (sp->fd < 0 || flush(sp) < 0)
 				return -1;
 			continue;
 		}

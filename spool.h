@@ -18,12 +18,15 @@ enum {
 
 struct spool;
 
-/* `folder` is borrowed.  NULL: no memory. */
-struct spool *spool_new(const char *folder);
+/* NULL: no memory. */
+struct spool *spool_new(void);
 void spool_free(struct spool *sp);
 
-/* Returns 0, or -1 with errno; the mail is then incomplete and must go. */
-int spool_append(struct spool *sp, struct span data);
+/*
+ * A file that is needed is made in `folder`.  Returns 0, or -1 with errno; the
+ * mail is then incomplete and must go.
+ */
+int spool_append(struct spool *sp, const char *folder, struct span data);
 
 /* Forgets the mail and gives its disk space back. */
 void spool_reset(struct spool *sp);

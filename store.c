@@ -30,8 +30,6 @@
 #include "store.h"
 
 #include <errno.h>
-#include <libgen.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,16 +46,10 @@ struct store *
 store_new(const struct store_conf *conf)
 {
 	struct store *st = calloc(1, sizeof *st);
-	char *copy = strdup(conf->path);
 
-	if (st && copy)
-		st->folder = strdup(dirname(copy));
-	free(copy);
-	if (st && st->folder)
-		st->spool = spool_new(st->folder);
+	if (st)
+		st->spool = spool_new();
 	if (!st || !st->spool) {
-		if (st)
-			free(st->folder);
 		free(st);
 		return NULL;
 	}
@@ -73,7 +65,6 @@ store_free(struct store *st)
 		return;
 	database_close(st);
 	spool_free(st->spool);
-	free(st->folder);
 	free(st);
 }
 
@@ -109,6 +100,12 @@ sync_log(struct store *st)
 	    log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
 }
 
+static bool
+is_poisoned(const struct store *st)
+{
+	return st->poisoned || turnstile_is_marked(st->turnstile);
+}
+
 /*
  * Rewrites a poisoned log, under the turnstile.  Only a checkpoint that got
  * through to the end clears the mark.
@@ -124,23 +121,25 @@ heal(struct store *st)
 		    st, "rewriting the log after a failed sync", rc);
 		return STORE_FAILED;
 	}
-	if (turnstile_mark(st->turnstile, false) < 0)
+	st->poisoned = false;
+	if (turnstile_is_marked(st->turnstile) &&
+	    turnstile_mark(st->turnstile, false) < 0)
 		return database_fail_errno(st, "clearing the mark", errno);
 	return STORE_OK;
 }
 
 /* No commit is confirmed on top of a log that may have holes. */
 static enum store_result
-heal_if_marked(struct store *st)
+heal_if_poisoned(struct store *st)
 {
 	enum store_result result;
 
-	if (!turnstile_is_marked(st->turnstile))
+	if (!is_poisoned(st))
 		return STORE_OK;
 	result = database_enter(st);
 	if (result != STORE_OK)
 		return result;
-	if (turnstile_is_marked(st->turnstile))
+	if (is_poisoned(st))
 		result = heal(st);
 	turnstile_leave(st->turnstile);
 	return result;
@@ -148,14 +147,17 @@ heal_if_marked(struct store *st)
 
 /*
  * The mark comes first: what others commit from here on they must not confirm.
- * Whoever synced while we failed looks at it once more after the sync.
+ * Whoever synced while we failed looks at it once more after the sync.  Where
+ * the mark cannot be written, this process at least remembers.
  */
 static enum store_result
 poison(struct store *st, int rc, int error)
 {
 	bool marked = turnstile_mark(st->turnstile, true) == 0;
-	bool healed = heal_if_marked(st) == STORE_OK;
+	bool healed;
 
+	st->poisoned = true;
+	healed = heal_if_poisoned(st) == STORE_OK;
 	return database_fail(st, STORE_FAILED,
 	    "sync of the log: %s (%d): %s; the log %s%s", sqlite3_errstr(rc),
 	    rc, strerror(error),
@@ -171,9 +173,11 @@ poison(struct store *st, int rc, int error)
 void
 store_append(struct store *st, struct span data)
 {
+	if (st->spooled == STORE_OK && st->folder[0] == '\0')
+		st->spooled = database_find_folder(st);
 	if (st->spooled != STORE_OK)
 		return;
-	if (spool_append(st->spool, data) < 0) {
+	if (spool_append(st->spool, st->folder, data) < 0) {
 		st->spooled =
 		    database_fail_errno(st, "spooling the mail", errno);
 		spool_reset(st->spool);
@@ -347,7 +351,7 @@ commit(struct store *st, const struct store_mail *m, int64_t *ret_id)
 		result = database_enter(st);
 	if (result != STORE_OK)
 		return result;
-	if (turnstile_is_marked(st->turnstile))
+	if (is_poisoned(st))
 		result = heal(st);
 	if (result == STORE_OK)
 		result = insert(st, m, ret_id);
@@ -358,7 +362,7 @@ commit(struct store *st, const struct store_mail *m, int64_t *ret_id)
 	rc = sync_log(st);
 	if (rc != SQLITE_OK)
 		return poison(st, rc, errno);
-	return heal_if_marked(st);
+	return heal_if_poisoned(st);
 }
 
 enum store_result
@@ -377,19 +381,22 @@ static enum store_result
 checkpoint(struct store *st)
 {
 	enum store_result result = database_enter(st);
-	int rc;
+	int pages = 0, copied = -1, rc;
 
 	if (result != STORE_OK)
 		return result;
-	rc = database_begin_guard(st);
-	if (rc == SQLITE_OK) {
+	result = database_begin_guard(st);
+	if (result == STORE_OK) {
 		rc = sqlite3_wal_checkpoint_v2(
-		    st->db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+		    st->db, "main", SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
 		database_end_guard(st);
+		if (rc != SQLITE_OK)
+			result = database_fail_sqlite(st, "checkpoint", rc);
 	}
 	turnstile_leave(st->turnstile);
-	return rc == SQLITE_OK ? STORE_OK
-			       : database_fail_sqlite(st, "checkpoint", rc);
+	if (result == STORE_OK && pages == copied)
+		st->log_pages = 0; /* the next commit begins the log anew */
+	return result;
 }
 
 /*
@@ -399,18 +406,22 @@ checkpoint(struct store *st)
 enum store_result
 store_tidy(struct store *st)
 {
+	enum store_result result;
+
 	if (st->log_pages < st->checkpointed_pages)
-		st->checkpointed_pages = 0; /* the log was begun anew */
+		st->checkpointed_pages = 0; /* it was begun anew */
 	if (!st->db ||
 	    st->log_pages - st->checkpointed_pages < CHECKPOINT_PAGES)
 		return STORE_OK;
+	result = checkpoint(st);
 	st->checkpointed_pages = st->log_pages;
-	return checkpoint(st);
+	return result;
 }
 
 enum store_result
 store_checkpoint(struct store *st)
 {
+	enum store_result result;
 	int64_t version = 0;
 	int rc;
 
@@ -421,6 +432,8 @@ store_checkpoint(struct store *st)
 		return database_fail_sqlite(st, "reading the log", rc);
 	if (version == st->checkpointed_version)
 		return STORE_OK;
-	st->checkpointed_version = version;
-	return checkpoint(st);
+	result = checkpoint(st);
+	if (result == STORE_OK)
+		st->checkpointed_version = version;
+	return result;
 }

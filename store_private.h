@@ -5,6 +5,9 @@
 #ifndef STORE_PRIVATE_H
 #define STORE_PRIVATE_H
 
+#include <limits.h>
+#include <stdbool.h>
+
 #include <sqlite3.h>
 
 #include "store.h"
@@ -26,9 +29,9 @@ enum sql {
 
 struct store {
 	const struct store_conf *conf;
-	char *folder;
-	sqlite3 *db;    /* NULL: not open */
-	sqlite3 *guard; /* see database_begin_guard(); NULL: not open */
+	char folder[PATH_MAX]; /* of the file itself, links resolved */
+	sqlite3 *db;           /* NULL: not open */
+	sqlite3 *guard;        /* see database_begin_guard(); NULL: not open */
 	int turnstile;
 	sqlite3_stmt *stmts[SQL__COUNT];
 	int log_pages;                /* in the log after our last commit */
@@ -36,8 +39,15 @@ struct store {
 	int64_t checkpointed_version; /* PRAGMA data_version then */
 	struct spool *spool;
 	enum store_result spooled; /* trouble while appending */
+	bool poisoned;             /* the log may have holes, marked or not */
 	char error[STORE_ERROR_MAX];
 };
+
+/*
+ * Fills in `folder`.  A link's database, its log and its lock are where the
+ * link leads.
+ */
+enum store_result database_find_folder(struct store *st);
 
 /* Opens, makes or migrates the database and sets the connection up. */
 enum store_result database_open(struct store *st);
@@ -50,9 +60,9 @@ enum store_result database_enter(struct store *st);
 /*
  * Keeps everybody from committing, foreign writers included, while this
  * connection checkpoints: a second connection holds the write lock, which the
- * first one must not.  SQLITE_OK or the error.
+ * first one must not.
  */
-int database_begin_guard(struct store *st);
+enum store_result database_begin_guard(struct store *st);
 void database_end_guard(struct store *st);
 
 /*

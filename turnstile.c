@@ -70,7 +70,7 @@ turnstile_enter(int fd, int timeout_ms)
 {
 	int result, saved;
 
-	set_timer(timeout_ms, 100);
+	set_timer(timeout_ms > 0 ? timeout_ms : 1, 100); /* 0 is no timer */
 	result = flock(fd, LOCK_EX);
 	saved = errno;
 	set_timer(0, 0);

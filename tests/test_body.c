@@ -508,7 +508,7 @@ Test(body, does_as_the_reference_with_random_texts)
 Test(body, takes_long_input_in_linear_time, .timeout = 30)
 {
 	enum {
-		LEN = 2 << 20,
+		LEN = 1 << 20,
 		PIECE = 1 << 16
 	};
 	static const char *const fillers[] = { "a", "a\r\n", "..\r\n", ".",

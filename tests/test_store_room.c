@@ -131,8 +131,8 @@ prepare_disk(int nmails)
 }
 
 /*
- * With no page left, with one, and so on until there is room: each time
- * another of the writes fails.
+ * With no page left, with one, and so on until there is room, in wider steps
+ * where all is alike: each time another of the writes fails.
  */
 static void
 check_every_lack(int nmails, size_t size)
@@ -140,7 +140,7 @@ check_every_lack(int nmails, size_t size)
 	enum store_result result = STORE_FULL;
 	unsigned nfull = 0;
 
-	for (unsigned pages = 0; result != STORE_OK; pages++) {
+	for (unsigned pages = 0; result != STORE_OK; pages += 1 + pages / 16) {
 		int64_t id = -1;
 
 		prepare_disk(nmails);
@@ -271,6 +271,14 @@ Test(poor_store, keeps_the_first_trouble_with_its_spool)
 	EXPECT_RESULT(
 	    st, STORE_FULL, store_commit(st, scratch_mail(), &(int64_t){ 0 }));
 	cr_expect(eq(i64, put(100), 1));
+}
+
+/* As a disk that is nearly full does, or one of a network. */
+Test(poor_store, writes_its_spool_bit_by_bit)
+{
+	disk.spool_octets = 1009;
+	cr_expect(eq(i64, put(BIG), 1));
+	cr_expect(scratch_holds(&box, 1, 1, BIG));
 }
 
 Test(poor_store, spools_where_files_must_have_names)

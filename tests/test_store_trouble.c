@@ -4,6 +4,7 @@
  */
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -491,6 +492,30 @@ Test(troubled_store, waits_at_the_turnstile_for_a_moment)
 	close(gate);
 	box.conf.wait_ms = WAIT_MS;
 	put(100);
+}
+
+static void
+expect_no_timer(void)
+{
+	struct itimerval timer;
+
+	cr_assert(eq(int, getitimer(ITIMER_REAL, &timer), 0));
+	cr_expect(timer.it_value.tv_sec == 0 && timer.it_value.tv_usec == 0);
+	cr_expect(
+	    timer.it_interval.tv_sec == 0 && timer.it_interval.tv_usec == 0);
+}
+
+/* It would interrupt whatever else the process does. */
+Test(troubled_store, leaves_no_timer_running)
+{
+	int gate;
+
+	put(100);
+	expect_no_timer();
+	gate = hold_turnstile();
+	expect_busy(commit_small);
+	expect_no_timer();
+	close(gate);
 }
 
 /* Is anybody waiting for a lock on this file? */
