@@ -5,6 +5,7 @@
 Each function below named do_TASK is one.  It prints what is wrong, a line
 each, and the exit status is then 1.
 """
+import concurrent.futures
 import email.message
 import email.policy
 import os
@@ -233,8 +234,22 @@ def do_cut(host, port, database):
     return wrong
 
 
-def do_bulk(database, address, count):
-    """What smtp-source sent, a connection for each mail."""
+def send_one(host, port, number):
+    client = Client(host, port)
+    client.begin_mail()
+    client.say(b"DATA\r\n")
+    client.say(b"Message-Id: <%d@client.example>\r\n\r\n%s.\r\n"
+        % (number, b"Seventy octets of text, again and again.\r\n" * 70))
+    client.say(b"QUIT\r\n")
+    client.close()
+
+
+def do_bulk(host, port, database, address, count):
+    """So many mails, eight at once, a connection for each."""
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for sent in [pool.submit(send_one, host, port, number)
+                for number in range(int(count))]:
+            sent.result()
     rows = compare.new_rows(database)
     wrong = compare.hint("rows", len(rows), int(count))
     wrong += compare.hint("recipients",

@@ -2,9 +2,9 @@
 # Real clients send real mails through real superservers; what is stored is
 # compared, octet for octet, with what was sent.
 #
-# It needs these Debian packages: curl msmtp openbsd-inetd postfix (for
-# smtp-source) python3 s-nail swaks systemd (for systemd-socket-activate)
-# ucspi-tcp-ipv6 (for tcpserver and recordio).
+# It needs these Debian packages: curl msmtp openbsd-inetd python3 s-nail swaks
+# systemd (for systemd-socket-activate) ucspi-tcp-ipv6 (for tcpserver and
+# recordio).
 #
 # Only free ports of 127.0.0.1 and ::1 are used.  A client speaks through a tee
 # (wire.py) that keeps what both sides say: so the octets on the wire are known
@@ -355,9 +355,7 @@ send_direct() {
 
 # bulk COUNT: so many mails, 8 at once, each in a connection of its own.
 bulk() {
-	timeout 60 smtp-source -s 8 -m "$1" -l 3000 -M bulk.example \
-		-f bulk@client.example -t zoe@mx.example "inet:$at:$port" &&
-		python dialogue bulk "$database" "$client_address" "$1"
+	python dialogue bulk "$host" "$port" "$database" "$client_address" "$1"
 }
 
 #
@@ -398,7 +396,7 @@ run_all() {
 		python dialogue exact "$host" "$port" "$database" "$hostname"
 	check "$label cut off direct" \
 		python dialogue cut "$host" "$port" "$database"
-	check "$label smtp-source $count direct" bulk "$count"
+	check "$label $count at once direct" bulk "$count"
 	rows=$((rows + 3 + count))
 	stop
 	check "$label end" python dialogue end "$program" "$database" $rows
@@ -492,7 +490,6 @@ X-Forged: ' TCPREMOTEPORT=99
 needs curl curl
 needs msmtp msmtp
 needs openbsd-inetd inetd
-needs postfix smtp-source
 needs python3 /usr/bin/python3
 needs s-nail s-nail
 needs swaks swaks
