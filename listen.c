@@ -168,7 +168,6 @@ become_child(struct listener *l)
 	close(l->signals);
 	close(l->spare);
 	free(l->children);
-	systemd_unload();
 }
 
 /* Where there is none, and somebody is connected.  True in the child. */
@@ -250,6 +249,7 @@ serve(struct listener *l, int fd, const struct sockaddr_storage *name)
 	struct source source = source_of(name);
 	pid_t pid;
 
+	reap(l); /* who has ended does not count */
 	if (l->nchildren >= l->conf->max_connections) {
 		refuse(l, fd, "too many connections, try later");
 		return false;
@@ -312,12 +312,33 @@ accept_one(struct listener *l, int listening, int *ret_fd)
  * The loop
  */
 
+/* The earlier of `until` and `then`. */
+static int64_t
+earlier(int64_t until, int64_t then)
+{
+	return then < until ? then : until;
+}
+
+/* When the service manager is next to hear of us. */
+static int64_t
+tell_at(const struct listener *l)
+{
+	int64_t wait = INT32_MAX;
+	int64_t watchdog = systemd_watchdog_ms();
+
+	if (l->status_due)
+		wait = STATUS_MS;
+	if (watchdog > 0)
+		wait = earlier(wait, watchdog / 2);
+	return l->status_at + wait;
+}
+
 static void
 tell_status(struct listener *l)
 {
 	char status[128];
 
-	if (now_ms() < l->status_at + STATUS_MS)
+	if (now_ms() < tell_at(l))
 		return;
 	l->status_at = now_ms();
 	l->status_due = false;
@@ -366,24 +387,13 @@ is_done(struct listener *l)
 	       (idle_ms > 0 && now_ms() >= l->idle_since + idle_ms);
 }
 
-/* The earlier of `until` and `then`. */
-static int64_t
-earlier(int64_t until, int64_t then)
-{
-	return then < until ? then : until;
-}
-
 /* When there is something to do though nothing comes. */
 static int64_t
 wake_at(const struct listener *l)
 {
 	int64_t until = now_ms() + INT32_MAX;
-	int64_t watchdog = systemd_watchdog_ms();
 
-	if (watchdog > 0)
-		until = earlier(until, l->status_at + watchdog / 2);
-	if (l->status_due)
-		until = earlier(until, l->status_at + STATUS_MS);
+	until = earlier(until, tell_at(l));
 	if (l->conf->idle_exit_sec > 0 && l->nchildren == 0)
 		until = earlier(until,
 		    l->idle_since + (int64_t)l->conf->idle_exit_sec * 1000);

@@ -59,6 +59,8 @@ static const struct option_row {
 	  "offer SEND, SOML and SAML" },
 	{ 259, "record", "FILE", KIND_TEXT, FIELD(record), 0, 0,
 	  "write the session to FILE, as a transcript" },
+	{ 264, "new-mail", "FILE", KIND_TEXT, FIELD(new_mail), 0, 0,
+	  "make the empty FILE after each mail, for a path unit" },
 	{ 260, "max-connections", "N", KIND_NUMBER, FIELD(max_connections), 1, 100000,
 	  "listening: connections at once (200)" },
 	{ 261, "max-per-source", "N", KIND_NUMBER, FIELD(max_per_source), 1, 100000,

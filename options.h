@@ -18,7 +18,8 @@ struct options {
 	bool strict;
 	bool submission;
 	bool rfc821;
-	const char *record; /* path; NULL: do not */
+	const char *record;   /* path; NULL: do not */
+	const char *new_mail; /* path of a file to make; NULL: do not */
 
 	/* For a socket that listens (listen.h). */
 	uint64_t max_connections;

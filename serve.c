@@ -5,6 +5,7 @@
 #include "serve.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -129,6 +130,26 @@ log_stored(const struct server *sv, const struct envelope *e, int64_t id)
 	log_end(&entry);
 }
 
+/*
+ * The row can be seen by now.  Who waits for the file removes it and then looks
+ * at the table, so no mail is missed.
+ */
+static void
+tell_new_mail(const struct server *sv)
+{
+	const char *path = sv->options->new_mail;
+	int fd;
+
+	if (!path)
+		return;
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0660);
+	if (fd < 0)
+		log_line(
+		    LOG_WARNING, "--new-mail: %s: %s", path, strerror(errno));
+	else
+		close(fd);
+}
+
 static void
 commit(struct server *sv)
 {
@@ -159,6 +180,7 @@ commit(struct server *sv)
 	header_start(&sv->header);
 	if (result == STORE_OK) {
 		log_stored(sv, e, id);
+		tell_new_mail(sv);
 		record_stored(sv->record, e);
 		sv->unanswered++;
 		sv->unanswered_id = id;

@@ -106,11 +106,3 @@ systemd_journal_send(int priority, const char *message_id, struct span message,
 	free(line);
 	return sent;
 }
-
-void
-systemd_unload(void)
-{
-	if (library)
-		dlclose(library);
-	library = NULL;
-}

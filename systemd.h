@@ -37,7 +37,4 @@ int64_t systemd_watchdog_ms(void);
 bool systemd_journal_send(int priority, const char *message_id,
     struct span message, const struct iovec *fields, size_t nfields);
 
-/* Takes libsystemd out of the process again, with all it brought. */
-void systemd_unload(void);
-
 #endif
