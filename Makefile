@@ -80,7 +80,8 @@ asan:
 	rm -rf build/asan
 	mkdir -p build/asan
 	cp -R Makefile *.c *.h schema.sql tests build/asan
-	cd build/asan && rm -f tests/*.o tests/units && $(MAKE) \
+	cd build/asan && rm -f tests/*.o tests/units && \
+	    LSAN_OPTIONS=suppressions=tests/lsan.supp $(MAKE) \
 	    CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined' check
 
 lint:
