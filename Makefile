@@ -75,6 +75,43 @@ test: smtpd tests/units
 	sh tests/superservers.sh
 	tests/units
 
+# No mail that was answered 250 is ever lost: killed sessions, power cuts,
+# faults of the machine, other hands on the database.
+DURABILITY = tests/durability
+POWERCUT_OBJ = tests/powercut/check.o tests/powercut/disk.o \
+	tests/powercut/events.o tests/powercut/explore.o \
+	tests/powercut/mail.o tests/powercut/main.o tests/powercut/outsider.o \
+	tests/powercut/vfs.o tests/powercut/workload.o
+POWERCUT_HDR = tests/powercut/check.h tests/powercut/disk.h \
+	tests/powercut/events.h tests/powercut/explore.h \
+	tests/powercut/mail.h tests/powercut/outsider.h \
+	tests/powercut/random.h tests/powercut/vfs.h \
+	tests/powercut/workload.h
+
+$(POWERCUT_OBJ): $(HDR) $(POWERCUT_HDR)
+
+tests/powercut/powercut: $(POWERCUT_OBJ) $(STORE) envelope.o span.o
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(POWERCUT_OBJ) $(STORE) \
+	    envelope.o span.o $(PKG_LIBS)
+
+build/faults.so: tests/durability/faults.c
+	mkdir -p build
+	$(CC) $(ALL_CFLAGS) -shared -fPIC -o $@ tests/durability/faults.c -ldl
+
+test-durability-short: smtpd build/faults.so tests/powercut/powercut
+	sh tests/powercut/run.sh
+	$(DURABILITY)/kill_ledger.py
+	$(DURABILITY)/troubles.py
+	$(DURABILITY)/foreign.py
+	$(DURABILITY)/faults.py
+
+test-durability: smtpd build/faults.so tests/powercut/powercut
+	sh tests/powercut/run.sh --long
+	$(DURABILITY)/kill_ledger.py --kills 5000
+	$(DURABILITY)/troubles.py --long
+	$(DURABILITY)/foreign.py --seconds 60
+	$(DURABILITY)/faults.py --each 1000000
+
 # The same units and transcripts, built again with sanitizers.
 asan:
 	rm -rf build/asan

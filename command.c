@@ -322,7 +322,7 @@ cmd_rcpt(struct session *s, struct span arg)
 	enum reply id = check_rcpt(s, arg, &s->query.mailbox, &s->query_params);
 
 	if (id != REPLY_NONE) {
-		s->refused_recipient = true;
+		session_note_recipient(s, id);
 		return id;
 	}
 	s->query.kind = SESSION_RCPT;
@@ -343,8 +343,10 @@ check_text(const struct session *s)
 	case ST_CHUNKS:
 		return REPLY_NONE;
 	case ST_MAIL:
-		return s->refused_recipient ? REPLY_NO_RECIPIENTS
-					    : REPLY_NEEDS_RCPT;
+		if (s->refused_recipient)
+			return REPLY_NO_RECIPIENTS;
+		return s->deferred_recipient ? REPLY_NO_RECIPIENTS_YET
+					     : REPLY_NEEDS_RCPT;
 	case ST_START:
 	case ST_IDLE:
 	case ST_DATA:

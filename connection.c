@@ -27,14 +27,15 @@ void
 connection_start(
     struct connection *c, uint64_t timeout_sec, uint64_t session_timeout_sec)
 {
-	struct sigaction on_pipe = { .sa_handler = SIG_IGN };
+	struct sigaction ignored = { .sa_handler = SIG_IGN };
 	sigset_t term;
 
 	c->timeout_ms = (int64_t)timeout_sec * 1000;
 	c->expires_ms = now_ms() + (int64_t)session_timeout_sec * 1000;
 
-	sigemptyset(&on_pipe.sa_mask);
-	sigaction(SIGPIPE, &on_pipe, NULL);
+	sigemptyset(&ignored.sa_mask);
+	sigaction(SIGPIPE, &ignored, NULL);
+	sigaction(SIGXFSZ, &ignored, NULL);
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
 	sigprocmask(SIG_BLOCK, &term, NULL);

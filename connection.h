@@ -29,7 +29,8 @@ enum connection_result {
 
 /*
  * Starts the clock.  Takes over SIGTERM, which from then on is noticed only
- * before a read, and ignores SIGPIPE.
+ * before a read, and ignores SIGPIPE and SIGXFSZ, so that a client that is gone
+ * and a limit on the size of files are errors like others.
  */
 void connection_start(
     struct connection *c, uint64_t timeout_sec, uint64_t session_timeout_sec);

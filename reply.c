@@ -28,6 +28,9 @@ const struct reply_text replies[REPLY__COUNT] = {
 	/* Trouble of ours. */
 	[REPLY_BUSY]           = { 451, "4.3.0", "Mail store busy, try again" },
 	[REPLY_FAILED]         = { 451, "4.3.0", "Mail store failed, try again" },
+	/* To a client that did not wait for the 4yz of its RCPTs. */
+	[REPLY_NO_RECIPIENTS_YET]
+	                       = { 451, "4.5.1", "No recipients for now, try again" },
 	[REPLY_FULL]           = { 452, "4.3.1", "Mail store full, try later" },
 	[REPLY_NO_MEMORY]      = { 452, "4.3.1", "Out of memory, try later" },
 	[REPLY_TOO_MANY_RECIPIENTS]

@@ -172,7 +172,7 @@ session_abandon_mail(struct session *s)
 {
 	drop_text(s);
 	envelope_reset(&s->envelope);
-	s->refused_recipient = false;
+	s->deferred_recipient = s->refused_recipient = false;
 	s->dropped = false;
 	s->state = s->greeted ? ST_IDLE : ST_START;
 }
@@ -433,6 +433,15 @@ session_query(const struct session *s)
 	return &s->query;
 }
 
+void
+session_note_recipient(struct session *s, enum reply id)
+{
+	if (replies[id].code >= 500)
+		s->refused_recipient = true;
+	else if (replies[id].code >= 400)
+		s->deferred_recipient = true;
+}
+
 /* Copies the recipient asked about out of the line that named it. */
 static enum reply
 add_recipient(struct session *s)
@@ -463,8 +472,7 @@ session_answer(struct session *s, enum session_verdict verdict)
 	s->pending = SESSION_READ;
 	if (id == REPLY_RECIPIENT_OK)
 		id = add_recipient(s);
-	if (id != REPLY_RECIPIENT_OK)
-		s->refused_recipient = true;
+	session_note_recipient(s, id);
 	answer(s, id);
 }
 

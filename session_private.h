@@ -67,7 +67,8 @@ struct session {
 
 	/* The mail. */
 	struct envelope envelope;
-	bool refused_recipient;        /* some RCPT of this mail was refused */
+	/* Of this mail: some RCPT got 4yz; some got 5yz. */
+	bool deferred_recipient, refused_recipient;
 	const struct command *command; /* the one being run */
 	struct session_query query;
 	struct params query_params;
@@ -97,6 +98,9 @@ void session_reply_line(
 
 /* Refuses for good: reply `id`, then close. */
 void session_give_up(struct session *s, enum reply id);
+
+/* Remembers how a RCPT was answered, for a DATA that comes without any. */
+void session_note_recipient(struct session *s, enum reply id);
 
 /* Forgets the mail begun, if any, and goes to ST_IDLE or ST_START. */
 void session_abandon_mail(struct session *s);

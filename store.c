@@ -311,6 +311,19 @@ insert_recipients(struct store *st, const struct envelope *e, int64_t id)
 	return rc;
 }
 
+/*
+ * Ends the transaction whatever it takes, for nobody can write while it lasts:
+ * where there is no memory to roll it back, by closing the database.
+ */
+static void
+abandon(struct store *st)
+{
+	if (!sqlite3_get_autocommit(st->db))
+		database_run(st, SQL_ROLLBACK);
+	if (sqlite3_txn_state(st->db, "main") != SQLITE_TXN_NONE)
+		database_close(st);
+}
+
 /* One transaction, under the turnstile. */
 static enum store_result
 insert(struct store *st, const struct store_mail *m, int64_t *ret_id)
@@ -320,10 +333,10 @@ insert(struct store *st, const struct store_mail *m, int64_t *ret_id)
 	int rc = database_run(st, SQL_BEGIN);
 
 	if (rc != SQLITE_OK)
-		return database_fail_sqlite(st, "begin", rc);
-	if ((rc = database_run_integer(st, SQL_NEXT_ID, &id)) ||
-	    (rc = insert_message(st, m, id)) ||
-	    (rc = insert_recipients(st, m->envelope, id)))
+		result = database_fail_sqlite(st, "begin", rc);
+	else if ((rc = database_run_integer(st, SQL_NEXT_ID, &id)) ||
+		 (rc = insert_message(st, m, id)) ||
+		 (rc = insert_recipients(st, m->envelope, id)))
 		result = database_fail_sqlite(st, "writing the mail", rc);
 	if (result == STORE_OK && spool_size(st->spool) > SPOOL_MEMORY)
 		result = fill_data(st, id);
@@ -334,8 +347,7 @@ insert(struct store *st, const struct store_mail *m, int64_t *ret_id)
 			return STORE_OK;
 		result = database_fail_sqlite(st, "commit", rc);
 	}
-	if (!sqlite3_get_autocommit(st->db))
-		database_run(st, SQL_ROLLBACK);
+	abandon(st);
 	return result;
 }
 
