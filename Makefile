@@ -23,12 +23,12 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -fstack-protector-strong $(WARN) \
 
 # The session machine, which is pure; the store; and what joins the two.
 SESSION = session.o command.o param.o reply.o body.o envelope.o address.o span.o
-STORE = store.o database.o spool.o turnstile.o
+STORE = store.o database.o wal.o spool.o turnstile.o
 OBJ = smtpd.o listen.o housekeep.o serve.o options.o connection.o peer.o systemd.o log.o trace.o header.o \
 	record.o $(SESSION) $(STORE)
 HDR = address.h body.h connection.h envelope.h header.h housekeep.h listen.h log.h options.h \
 	param.h peer.h record.h reply.h serve.h session.h session_private.h span.h \
-	spool.h store.h store_private.h systemd.h trace.h turnstile.h version.h
+	spool.h store.h store_private.h systemd.h trace.h turnstile.h version.h wal.h
 
 TEST_OBJ = tests/test_address.o tests/test_body.o tests/test_header.o \
 	tests/test_program.o tests/test_replay.o tests/test_script.o \

@@ -15,6 +15,7 @@
 
 #include "store_private.h"
 #include "turnstile.h"
+#include "wal.h"
 
 enum {
 	/* "smtd", in octets 68 to 71 of the file (sqlite.org/fileformat). */
@@ -457,6 +458,7 @@ database_begin_guard(struct store *st)
 		return STORE_OK;
 
 	result = fail_on(st, st->guard, "keeping writers out", rc);
+	wal_note_failures(st);
 	sqlite3_close(st->guard);
 	st->guard = NULL;
 	return result;
@@ -485,6 +487,7 @@ migrate(struct store *st)
 	if (result != STORE_OK)
 		return result;
 	result = migrate_locked(st);
+	wal_note_failures(st);
 	turnstile_leave(st->turnstile);
 	return result;
 }
@@ -519,10 +522,16 @@ database_close(struct store *st)
 		sqlite3_finalize(st->stmts[i]);
 		st->stmts[i] = NULL;
 	}
+	wal_note_failures(st);
 	sqlite3_close(st->guard);
 	st->guard = NULL;
+	/* The last one to close must not copy a log that has holes. */
+	if (st->db && st->turnstile >= 0 && wal_is_poisoned(st))
+		sqlite3_db_config(
+		    st->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_close(st->db);
 	st->db = NULL;
+	wal_note_failures(st);
 	turnstile_close(st->turnstile);
 	st->turnstile = -1;
 }

@@ -20,12 +20,7 @@
  * since the write lock is held as well while we copy (what it checkpoints
  * itself is its own affair: smtpd-db(5)).
  *
- * A sync that fails poisons the log: the kernel may have dropped the pages and
- * would tell the next process nothing, whose sync would then succeed over a
- * hole.  So a mark is set, no commit is confirmed while it stands, and it is
- * cleared only by a checkpoint that has rewritten all of it into the database
- * and synced that.  The mail itself is answered as failed, though the row is
- * probably there: the client sends it again, and twice is better than never.
+ * What a sync that fails means is told in wal.c.
  */
 #include "store.h"
 
@@ -36,6 +31,7 @@
 #include "spool.h"
 #include "store_private.h"
 #include "turnstile.h"
+#include "wal.h"
 
 enum {
 	/* Pages of the log that are worth a checkpoint: about 8 MB. */
@@ -47,6 +43,7 @@ store_new(const struct store_conf *conf)
 {
 	struct store *st = calloc(1, sizeof *st);
 
+	wal_watch();
 	if (st)
 		st->spool = spool_new();
 	if (!st || !st->spool) {
@@ -78,92 +75,6 @@ const char *
 store_error(const struct store *st)
 {
 	return st->error;
-}
-
-/*
- * The log
- */
-
-/* Syncs the log, and with it every commit so far. */
-static int
-sync_log(struct store *st)
-{
-	sqlite3_file *log = NULL;
-	int rc = sqlite3_file_control(
-	    st->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
-
-	if (rc != SQLITE_OK)
-		return rc;
-	if (!log || !log->pMethods)
-		return SQLITE_IOERR_FSYNC;
-	return log->pMethods->xSync(
-	    log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
-}
-
-static bool
-is_poisoned(const struct store *st)
-{
-	return st->poisoned || turnstile_is_marked(st->turnstile);
-}
-
-/*
- * Rewrites a poisoned log, under the turnstile.  Only a checkpoint that got
- * through to the end clears the mark.
- */
-static enum store_result
-heal(struct store *st)
-{
-	int rc = sqlite3_wal_checkpoint_v2(
-	    st->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-
-	if (rc != SQLITE_OK) {
-		database_fail_sqlite(
-		    st, "rewriting the log after a failed sync", rc);
-		return STORE_FAILED;
-	}
-	st->poisoned = false;
-	if (turnstile_is_marked(st->turnstile) &&
-	    turnstile_mark(st->turnstile, false) < 0)
-		return database_fail_errno(st, "clearing the mark", errno);
-	return STORE_OK;
-}
-
-/* No commit is confirmed on top of a log that may have holes. */
-static enum store_result
-heal_if_poisoned(struct store *st)
-{
-	enum store_result result;
-
-	if (!is_poisoned(st))
-		return STORE_OK;
-	result = database_enter(st);
-	if (result != STORE_OK)
-		return result;
-	if (is_poisoned(st))
-		result = heal(st);
-	turnstile_leave(st->turnstile);
-	return result;
-}
-
-/*
- * The mark comes first: what others commit from here on they must not confirm.
- * Whoever synced while we failed looks at it once more after the sync.  Where
- * the mark cannot be written, this process at least remembers.
- */
-static enum store_result
-poison(struct store *st, int rc, int error)
-{
-	bool marked = turnstile_mark(st->turnstile, true) == 0;
-	bool healed;
-
-	st->poisoned = true;
-	healed = heal_if_poisoned(st) == STORE_OK;
-	return database_fail(st, STORE_FAILED,
-	    "sync of the log: %s (%d): %s; the log %s%s", sqlite3_errstr(rc),
-	    rc, strerror(error),
-	    healed ? "was rewritten"
-		   : "is to be rewritten before more is taken",
-	    marked ? "" : ", but could not be marked");
 }
 
 /*
@@ -355,7 +266,6 @@ static enum store_result
 commit(struct store *st, const struct store_mail *m, int64_t *ret_id)
 {
 	enum store_result result = st->spooled;
-	int rc;
 
 	if (result == STORE_OK)
 		result = store_open(st);
@@ -363,18 +273,13 @@ commit(struct store *st, const struct store_mail *m, int64_t *ret_id)
 		result = database_enter(st);
 	if (result != STORE_OK)
 		return result;
-	if (is_poisoned(st))
-		result = heal(st);
+	if (wal_is_poisoned(st))
+		result = wal_heal(st);
 	if (result == STORE_OK)
 		result = insert(st, m, ret_id);
+	wal_note_failures(st);
 	turnstile_leave(st->turnstile);
-	if (result != STORE_OK)
-		return result;
-
-	rc = sync_log(st);
-	if (rc != SQLITE_OK)
-		return poison(st, rc, errno);
-	return heal_if_poisoned(st);
+	return result == STORE_OK ? wal_confirm(st) : result;
 }
 
 enum store_result
@@ -397,7 +302,10 @@ checkpoint(struct store *st)
 
 	if (result != STORE_OK)
 		return result;
-	result = database_begin_guard(st);
+	if (wal_is_poisoned(st))
+		result = wal_heal(st);
+	if (result == STORE_OK)
+		result = database_begin_guard(st);
 	if (result == STORE_OK) {
 		rc = sqlite3_wal_checkpoint_v2(
 		    st->db, "main", SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
@@ -405,6 +313,7 @@ checkpoint(struct store *st)
 		if (rc != SQLITE_OK)
 			result = database_fail_sqlite(st, "checkpoint", rc);
 	}
+	wal_note_failures(st);
 	turnstile_leave(st->turnstile);
 	if (result == STORE_OK && pages == copied)
 		st->log_pages = 0; /* the next commit begins the log anew */

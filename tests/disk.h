@@ -8,11 +8,13 @@
 #define DISK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 extern struct disk {
 	/* Seen: */
 	unsigned nsyncs; /* of a log, by fdatasync() */
 	bool unsynced;   /* a log was written to since the last of them */
+	size_t written;  /* octets to logs */
 
 	/* To do: */
 	void (*in_sync)(void);  /* once, before the next sync of a log */

@@ -1,0 +1,36 @@
+/*
+ * Others who have the database open: an application that reads, and one that
+ * checkpoints.
+ */
+#ifndef POWERCUT_OUTSIDER_H
+#define POWERCUT_OUTSIDER_H
+
+#include <stdatomic.h>
+
+#include "vfs.h"
+
+/* Each runs until `*stop`, in a process where the VFS is registered. */
+
+/* Holds on to old snapshots, so that checkpoints get only so far. */
+void outsider_read(const char *path, struct vfs *v, const atomic_int *stop);
+
+/*
+ * Checkpoints under the turnstile, as it must; or if it is `bad`, outside, and
+ * widens the race that SQLite has there up to version 3.51.2.  After a
+ * checkpoint that got through to the end, another connection begins one.  It
+ * reads in the index of the log how many pages there are, then waits.
+ * Meanwhile a writer begins the log anew.  Now it finds that none of the pages
+ * it has read about is copied, copies what there is, and notes as many as it
+ * has read about.  What is written to the new log up to that number is never
+ * copied, and lost when that log is begun anew.
+ *
+ * The turnstile is passed to arrange that moment, and left in the middle of the
+ * second checkpoint, so that writers come; those who keep to the rules would
+ * have waited until it is over.
+ *
+ * Returns how often a writer began the log anew in that moment.
+ */
+unsigned outsider_checkpoint(
+    const char *path, struct vfs *v, const atomic_int *stop, bool bad);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * The write-ahead log: its sync, which makes a commit last, and what is to be
+ * done when a sync has failed.  Part of the store; nobody else includes this.
+ */
+#ifndef WAL_H
+#define WAL_H
+
+#include <stdbool.h>
+
+#include "store_private.h"
+
+/*
+ * Has SQLite tell of every sync that fails, also of those that it makes by
+ * itself and says nothing about.  Before the first database is opened.
+ */
+void wal_watch(void);
+
+/*
+ * Sets the mark if a sync has failed since the last call.  To be called
+ * whenever SQLite may have synced, before the turnstile is left.
+ */
+void wal_note_failures(struct store *st);
+
+/* May there be holes in what seems synced? */
+bool wal_is_poisoned(const struct store *st);
+
+/* Writes everything anew where that may be; under the turnstile. */
+enum store_result wal_heal(struct store *st);
+
+/*
+ * Makes last what was committed.  Only with STORE_OK it does; after anything
+ * else it may be lost or not, and the log is poisoned, or was healed by now.
+ */
+enum store_result wal_confirm(struct store *st);
+
+#endif
