@@ -70,9 +70,12 @@ tests/units: $(TEST_OBJ) $(SESSION) $(STORE) header.o peer.o trace.o
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(TEST_OBJ) $(SESSION) $(STORE) \
 	    header.o peer.o trace.o $(PKG_LIBS) $$($(PKG_CONFIG) --libs criterion)
 
-# And with real clients through real superservers.
-test: smtpd tests/units
+# All of it: real clients and superservers, a real systemd, killed sessions,
+# power cuts, faults of the machine; the units last, for their closing line.
+test: smtpd tests/units test-durability-short
 	sh tests/superservers.sh
+	sh tests/inetd.sh
+	bash tests/lab/test.sh
 	tests/units
 
 # No mail that was answered 250 is ever lost: killed sessions, power cuts,
@@ -154,6 +157,8 @@ uninstall:
 
 clean:
 	rm -rf build
-	rm -f smtpd schema.inc *.o tests/*.o tests/units
+	rm -f smtpd schema.inc *.o tests/*.o tests/units \
+	    tests/powercut/*.o tests/powercut/powercut
 
-.PHONY: all demo check test asan lint install uninstall clean
+.PHONY: all demo check test test-durability test-durability-short asan lint \
+	install uninstall clean

@@ -436,38 +436,53 @@ rollback:
 	return result;
 }
 
-enum store_result
-database_begin_guard(struct store *st)
+/*
+ * Should the opening fail half way, its file is closed, and with that go all
+ * locks that this process has on the database (POSIX).  Then everything is
+ * closed, before somebody else deletes the log as its last user.
+ */
+static enum store_result
+open_guard(struct store *st)
 {
 	enum store_result result;
-	int rc = SQLITE_OK;
+	int rc = sqlite3_open_v2(sqlite3_db_filename(st->db, "main"),
+	    &st->guard,
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+	    NULL);
 
-	if (!st->guard) {
-		rc = sqlite3_open_v2(sqlite3_db_filename(st->db, "main"),
-		    &st->guard,
-		    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
-			SQLITE_OPEN_EXRESCODE,
-		    NULL);
+	if (rc == SQLITE_OK && sqlite3_db_readonly(st->guard, "main"))
+		rc = SQLITE_READONLY;
+	if (rc == SQLITE_OK) {
 		sqlite3_busy_timeout(st->guard, st->conf->wait_ms);
 		sqlite3_wal_autocheckpoint(st->guard, 0);
-	}
-	if (rc == SQLITE_OK)
-		rc = sqlite3_exec(
-		    st->guard, sql_text[SQL_BEGIN], NULL, NULL, NULL);
-	if (rc == SQLITE_OK)
 		return STORE_OK;
-
-	result = fail_on(st, st->guard, "keeping writers out", rc);
-	wal_note_failures(st);
-	sqlite3_close(st->guard);
-	st->guard = NULL;
+	}
+	result = fail_on(st, st->guard, "opening it again", rc);
+	database_close(st);
 	return result;
 }
 
+enum store_result
+database_begin_guard(struct store *st)
+{
+	enum store_result result = st->guard ? STORE_OK : open_guard(st);
+	int rc;
+
+	if (result != STORE_OK)
+		return result;
+	rc = sqlite3_exec(st->guard, sql_text[SQL_BEGIN], NULL, NULL, NULL);
+	return rc == SQLITE_OK
+		   ? STORE_OK
+		   : fail_on(st, st->guard, "keeping writers out", rc);
+}
+
+/* Where there is no memory to end it, closing the database does. */
 void
 database_end_guard(struct store *st)
 {
 	sqlite3_exec(st->guard, sql_text[SQL_ROLLBACK], NULL, NULL, NULL);
+	if (sqlite3_txn_state(st->guard, "main") != SQLITE_TXN_NONE)
+		database_close(st);
 }
 
 enum store_result
@@ -499,10 +514,14 @@ configure(struct store *st)
 	sqlite3_stmt *q = NULL;
 	int rc = sqlite3_prepare_v2(
 	    st->db, "PRAGMA journal_mode = WAL", -1, &q, NULL);
-	int is_wal =
-	    rc == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW &&
-	    strcmp((const char *)sqlite3_column_text(q, 0), "wal") == 0;
+	const unsigned char *mode = NULL;
+	bool is_wal;
 
+	if (rc != SQLITE_OK)
+		return database_fail_sqlite(st, st->conf->path, rc);
+	if (sqlite3_step(q) == SQLITE_ROW)
+		mode = sqlite3_column_text(q, 0);
+	is_wal = mode && strcmp((const char *)mode, "wal") == 0;
 	rc = sqlite3_finalize(q);
 	if (rc != SQLITE_OK)
 		return database_fail_sqlite(st, st->conf->path, rc);
@@ -531,6 +550,7 @@ database_close(struct store *st)
 		    st->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_close(st->db);
 	st->db = NULL;
+	st->log_pages = 0;
 	wal_note_failures(st);
 	turnstile_close(st->turnstile);
 	st->turnstile = -1;

@@ -231,7 +231,9 @@ abandon(struct store *st)
 {
 	if (!sqlite3_get_autocommit(st->db))
 		database_run(st, SQL_ROLLBACK);
-	if (sqlite3_txn_state(st->db, "main") != SQLITE_TXN_NONE)
+	/* And what it could not open to write, SQLite may have opened to read. */
+	if (sqlite3_txn_state(st->db, "main") != SQLITE_TXN_NONE ||
+	    (sqlite3_errcode(st->db) & 0xff) == SQLITE_READONLY)
 		database_close(st);
 }
 

@@ -23,11 +23,15 @@ turnstile_open(const char *path)
 {
 	struct sigaction on_alarm = { .sa_handler = wake };
 	struct stat st;
+	sigset_t alarm;
 	int fd;
 
 	sigemptyset(&on_alarm.sa_mask);
 	if (sigaction(SIGALRM, &on_alarm, NULL) < 0)
 		return -1;
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	sigprocmask(SIG_UNBLOCK, &alarm, NULL); /* a parent may block it */
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
 	if (fd < 0)
 		return -1;

@@ -25,6 +25,7 @@ enum {
 	SESSION_MAILS = 6,
 	STEPS_TO_LIVE = 60,
 	LISTENER_US = 3000,
+	ROUND_SEC = 300, /* no round hangs for ever */
 	FILE_MAX = 1 << 28,
 };
 
@@ -35,6 +36,7 @@ struct round {
 	atomic_int stop;
 	atomic_uint races, refused;
 	unsigned given[WRITERS_MAX]; /* mails, by writer */
+	unsigned starts[WRITERS_MAX];
 	pid_t pids[WRITERS_MAX];
 };
 
@@ -83,8 +85,9 @@ write_mails(struct round *round, int writer)
 {
 	const struct workload *w = round->w;
 	struct store_conf conf = { .path = w->path, .wait_ms = WAIT_MS };
+	/* Another one each time, or it is killed at the same step for ever. */
 	struct random r = random_stream(
-	    w->plan.seed, (uint64_t)writer << 32 | round->given[writer]);
+	    w->plan.seed, (uint64_t)writer << 32 | round->starts[writer]++);
 
 	while (round->given[writer] < w->mails) {
 		struct store *st = store_new(&conf);
@@ -317,6 +320,7 @@ workload_run(const struct workload *w, struct events *ev, struct worked *sum)
 
 	if (round == MAP_FAILED)
 		err(EX_OSERR, "memory");
+	alarm(ROUND_SEC); /* the children go with us */
 	round->w = w;
 	round->vfs = vfs_new(ev, &w->plan);
 	for (int n = 0; n < NAME__COUNT; n++)
@@ -333,6 +337,7 @@ workload_run(const struct workload *w, struct events *ev, struct worked *sum)
 	supervise(round, w->writers);
 	round->stop = 1;
 	supervise(round, w->listener + w->reader + w->checkpointer);
+	alarm(0);
 	compare_files(round, ev);
 	count(round, ev, sum);
 	vfs_free(round->vfs);
