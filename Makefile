@@ -124,6 +124,17 @@ asan:
 	    LSAN_OPTIONS=suppressions=tests/lsan.supp $(MAKE) \
 	    CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined' check
 
+# What is measured, and the measuring (Debian: gnuplot-nox postfix
+# python3-aiosmtpd sqlite3 systemd ucspi-tcp-ipv6 util-linux valgrind).
+bench-programs: smtpd
+	CC='$(CC)' ALL_CFLAGS='$(ALL_CFLAGS)' LDFLAGS='$(LDFLAGS)' \
+	    OBJ='$(OBJ)' STORE='$(STORE)' PKG_LIBS='$(PKG_LIBS)' \
+	    sh bench/build.sh build/bench
+
+bench: bench-programs
+	-sh bench/peers.sh build/bench/peers
+	/usr/bin/python3 -B bench/run.py
+
 lint:
 	sh tests/lint.sh
 
@@ -160,5 +171,5 @@ clean:
 	rm -f smtpd schema.inc *.o tests/*.o tests/units \
 	    tests/powercut/*.o tests/powercut/powercut
 
-.PHONY: all demo check test test-durability test-durability-short asan lint \
+.PHONY: all bench bench-programs demo check test test-durability test-durability-short asan lint \
 	install uninstall clean

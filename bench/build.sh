@@ -1,0 +1,52 @@
+#!/bin/sh
+# Builds what is measured, beside the program itself:
+#
+#	bench/build.sh FOLDER
+#
+# smtpd-null    the program with a store that answers at once and keeps nothing
+# smtpd-naive   the program with the store that is usually advised: WAL,
+#               synchronous=FULL, a busy timeout, no turnstile, no sync of ours
+# and the loads, limits and interposers of this folder.  Called by make, which
+# exports CC, CFLAGS and the like.
+set -eu
+
+out=$1
+mkdir -p "$out/naive"
+rm -f "$out/smtpd"
+cp smtpd "$out"
+
+compile() { # shellcheck disable=SC2086
+	$CC $ALL_CFLAGS "$@"
+}
+
+for program in spawn append latency; do
+	compile -o "$out/$program" "bench/$program.c" bench/sample.c
+done
+compile -o "$out/sink" bench/sink.c
+compile -static -o "$out/empty" bench/empty.c
+compile -shared -fPIC -o "$out/slow_fsync.so" bench/slow_fsync.c
+# shellcheck disable=SC2086
+compile $LDFLAGS -o "$out/store" bench/store.c bench/sample.c $STORE $PKG_LIBS
+
+# The objects of the program, without those of its store.
+rest=$OBJ
+for object in $STORE; do
+	rest=$(echo " $rest " | sed "s/ $object / /")
+done
+# shellcheck disable=SC2086
+compile $LDFLAGS -o "$out/smtpd-null" bench/null_store.c $rest $PKG_LIBS
+
+# One line each is changed, and must be there to be changed.
+replace() { # FILE FROM TO
+	grep -qF "$2" "$1" || {
+		echo "bench/build.sh: $1 has no \"$2\" any more" >&2
+		exit 1
+	}
+	sed "s/$2/$3/" "$1" >"$out/naive/$1"
+}
+replace database.c 'synchronous = NORMAL' 'synchronous = FULL'
+replace store.c 'return result == STORE_OK ? wal_confirm(st) : result;' 'return result;'
+cp schema.inc "$out/naive"
+# shellcheck disable=SC2086
+compile $LDFLAGS -I. -o "$out/smtpd-naive" "$out/naive/store.c" \
+    "$out/naive/database.c" wal.c spool.c bench/no_turnstile.c $rest $PKG_LIBS

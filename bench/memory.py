@@ -1,0 +1,132 @@
+"""Memory of processes, as the kernel tells it, in kB; and instructions, as
+valgrind counts them."""
+
+import os
+import re
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from contestants import Failed
+
+
+def children(pid):
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += [int(child) for child in task.read_text().split()]
+        except OSError:
+            pass
+    return found
+
+
+def has_connection(pid):
+    """Some children are no sessions."""
+    try:
+        fds = [os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir()]
+    except OSError:
+        return False
+    return any(name.startswith("socket:") for name in fds)
+
+
+def sessions_of(c):
+    return [pid for pid in children(c.process.pid) if has_connection(pid)]
+
+
+def await_none(c):
+    """Until the sessions before are over."""
+    deadline = time.monotonic() + 10
+    while sessions_of(c):
+        if time.monotonic() > deadline:
+            raise Failed(f"{c.name}: sessions do not end")
+        time.sleep(0.01)
+
+
+def rollup(pid):
+    """Fields of smaps_rollup, or None: the process has gone."""
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return None
+    return {name: int(kb) for name, kb in
+            re.findall(r"^(\w+): +(\d+) kB$", text, re.MULTILINE)}
+
+
+def talk(connection, *lines):
+    for line in lines:
+        connection.sendall(line.encode() + b"\r\n")
+        reply = connection.recv(4096)
+        if reply[:1] not in b"23":
+            raise Failed(f"{line}: {reply}")
+
+
+def greeted(port):
+    connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+    connection.recv(4096)
+    talk(connection, "EHLO client.example")
+    return connection
+
+
+def idle(c, sessions):
+    """PSS of a session that waits: greeted, and when it has taken a mail."""
+    await_none(c)
+    connections = [greeted(c.port) for _ in range(sessions)]
+    first = [rollup(pid) for pid in sessions_of(c)]
+    for connection in connections:
+        talk(connection, "MAIL FROM:<>", "RCPT TO:<alice@mx.example>", "DATA",
+             "Subject: one\r\n\r\nmail\r\n.")
+    then = [rollup(pid) for pid in sessions_of(c)]
+    for connection in connections:
+        talk(connection, "QUIT")
+        connection.close()
+    if len(first) != sessions or len(then) != sessions:
+        raise Failed(f"{c.name}: {len(first)} sessions are {sessions}")
+    return {"greeted": sum(m["Pss"] for m in first) / sessions,
+            "after a mail": sum(m["Pss"] for m in then) / sessions}
+
+
+def peak(c, octets, verb):
+    """Most anonymous memory of the session that takes one such mail."""
+    await_none(c)
+    most = {}
+    with subprocess.Popen([c.programs / "latency", str(c.port), "1", "1",
+                           str(octets), verb],
+                          stdout=subprocess.DEVNULL) as client:
+        while client.poll() is None:
+            for pid in sessions_of(c):
+                usage = rollup(pid)
+                if usage:
+                    most[pid] = max(most.get(pid, 0), usage["Anonymous"])
+            time.sleep(0.0005)
+    if client.returncode != 0 or not most:
+        raise Failed(f"{c.name}: a mail of {octets} octets was not taken")
+    return max(most.values())
+
+
+def dialogue(mails, octets):
+    line = b"x" * 62 + b"\r\n"
+    mail = (b"MAIL FROM:<sender@client.example>\r\n"
+            b"RCPT TO:<alice@mx.example>\r\nDATA\r\n"
+            + line * (octets // len(line)) + b".\r\n")
+    return b"EHLO client.example\r\n" + mail * mails + b"QUIT\r\n"
+
+
+def instructions(program, folder, mails, octets):
+    """Of one session over a socket, from start to exit."""
+    ours, its = socket.socketpair()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+    ours.sendall(dialogue(mails, octets))
+    ours.shutdown(socket.SHUT_WR)
+    result = subprocess.run(
+        ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
+         program, "--database", folder / "mail.db", "--hostname",
+         "mx.example"],
+        stdin=its, stdout=its, capture_output=False, stderr=subprocess.PIPE,
+        text=True, check=True, timeout=120)
+    its.close()
+    replies = b"".join(iter(lambda: ours.recv(65536), b""))
+    ours.close()
+    if replies.count(b"\r\n250 2.0.0 Stored") != mails:
+        raise Failed(f"valgrind: {replies!r}")
+    return int(re.search(r"Collected : (\d+)", result.stderr)[1])

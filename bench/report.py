@@ -1,0 +1,304 @@
+"""Writes what a run has found as a page with tables, and as a plot."""
+
+import os
+import platform
+import re
+import subprocess
+from pathlib import Path
+from statistics import median
+
+OURS = "smtpd, listener"
+FORKED = "smtpd, tcpserver"
+NAIVE = "naive store, listener"
+NULL = "null store, listener"
+SINK = "sink, tcpserver"
+LIMIT = "append + fdatasync"
+BIG = 50 * 1024 * 1024
+
+TITLES = {
+    "a": "(a) Durable mails a second, sessions of 100 mails of 4 KiB",
+    "b": "(b) Mails a second, one connection for each",
+    "c": "(c) Milliseconds from the final dot to the 250",
+    "d": "(d) Mails of 50 MB, MB/s",
+    "e": "(e) Milliseconds after spawn",
+    "f": "(f) Memory of a session, kB",
+    "g": "(g) Instructions",
+    "h": "(h) Mails a second at 64 sessions, each sync 5 ms longer",
+    "i": "(i) Mails a second at 64 sessions, into a table with rows",
+}
+
+
+class Figures:
+    """Medians of the rounds."""
+
+    def __init__(self, results):
+        self.results = results
+
+    def of(self, part, name, key, field=None):
+        found = self.results.get(part, {}).get(name, {}).get(str(key))
+        if not found:
+            return None
+        return median(f[field] if field else f for f in found)
+
+    def ratio(self, part, name, other, key, field=None):
+        a = self.of(part, name, key, field)
+        b = self.of(part, other, key, field)
+        return a / b if a is not None and b else None
+
+    def names(self, part):
+        return list(self.results.get(part, {}))
+
+    def keys(self, part):
+        keys = []
+        for figures in self.results.get(part, {}).values():
+            keys += [key for key in figures if key not in keys]
+        return keys
+
+
+def number(value):
+    if value is None:
+        return "-"
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if value < 10 else f"{value:.1f}"
+
+
+def targets(f):
+    """What is wanted: (what, limit, figure, whether it is met)."""
+    rows = []
+
+    def at_least(what, least, figure):
+        rows.append((what, f">= {least:g}", figure,
+                     figure is not None and figure >= least))
+
+    def at_most(what, most, figure):
+        rows.append((what, f"<= {most:g}", figure,
+                     figure is not None and figure <= most))
+
+    at_least("(a) 64 sessions, against Postfix", 5,
+             f.ratio("a", OURS, "Postfix", 64))
+    at_least("(a) 64 sessions, against the naive store", 6,
+             f.ratio("a", OURS, NAIVE, 64))
+    at_least("(a) 64 sessions, against a store that answers at once", 0.5,
+             f.ratio("a", OURS, NULL, 64))
+    for n in (1, 16, 64):
+        at_least(f"(b) {n} at once, tcpserver, against the sink", 0.75,
+                 f.ratio("b", FORKED, SINK, n))
+    for n in (1, 16, 64):
+        at_least(f"(b) {n} at once, listener, against Postfix", 1.5,
+                 f.ratio("b", OURS, "Postfix", n))
+    at_most("(c) p99 at 64 sessions, against the naive store", 0.1,
+            f.ratio("c", OURS, NAIVE, 64, "p99"))
+    for verb in ("DATA", "BDAT"):
+        at_least(f"(d) 50 MB by {verb}, against Postfix", 1.2,
+                 f.ratio("d", OURS, "Postfix", verb))
+    banner, empty = (f.of("e", "smtpd", "banner"),
+                     f.of("e", "empty static program", "exit"))
+    at_most("(e) spawn to banner, against the empty static program", 1.6,
+            banner / empty if banner and empty else None)
+    for name in (FORKED, OURS):
+        at_most(f"(f) idle PSS, kB, {name.split(', ')[1]}, 20 sessions that "
+                "have taken a mail", 600,
+                f.of("f", name, "PSS, 20 sessions, after a mail"))
+    for verb in ("DATA", "BDAT"):
+        big = f.of("f", FORKED, f"anonymous, {verb} {BIG}")
+        small = f.of("f", FORKED, f"anonymous, {verb} 4096")
+        at_most(f"(f) anonymous kB that 50 MB by {verb} add to 4 KiB", 1000,
+                big - small if big and small else None)
+    at_least("(h) slow disk, 64 sessions, against the naive store", 20,
+             f.ratio("h", OURS, NAIVE, 64))
+    rows_of = [int(key) for key in f.keys("i")]
+    if rows_of:
+        none, most = f.of("i", OURS, 0), f.of("i", OURS, max(rows_of))
+        at_most(f"(i) cost with {max(rows_of):,} rows, against none", 1.15,
+                none / most if none and most else None)
+    return [row for row in rows if row[2] is not None]
+
+
+# The machine
+
+
+def first_line(*command):
+    try:
+        result = subprocess.run(command, capture_output=True, text=True,
+                                check=False, timeout=20)
+    except OSError:
+        return "?"
+    lines = (result.stdout or result.stderr).strip().splitlines()
+    return lines[0] if lines else "?"
+
+
+def package(name):
+    return first_line("dpkg-query", "-W", "-f", "${Version}\n", name)
+
+
+def machine():
+    cpu = re.search(r"model name\s*: (.*)",
+                    Path("/proc/cpuinfo").read_text(encoding="ascii"))
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    disk = first_line("findmnt", "-no", "SOURCE,FSTYPE", "-T", "/var/tmp")
+    return [
+        f"{os.cpu_count()} x {cpu[1] if cpu else platform.processor()}, "
+        f"{memory / 2**30:.0f} GiB, Linux {platform.release()}",
+        f"disk: {' '.join(disk.split())}",
+        f"SQLite {first_line('sqlite3', '--version').split()[0]}, "
+        f"Postfix {package('postfix')}, aiosmtpd "
+        f"{package('python3-aiosmtpd')}, Exim and OpenSMTPD of the same "
+        "Debian",
+    ]
+
+
+# The page
+
+
+def table(f, part, field=None, keys=None):
+    keys = keys or f.keys(part)
+    lines = ["| | " + " | ".join(keys) + " |",
+             "|---|" + "---:|" * len(keys)]
+    for name in f.names(part):
+        figures = [number(f.of(part, name, key, field)) for key in keys]
+        lines.append(f"| {name} | " + " | ".join(figures) + " |")
+    return lines
+
+
+def latency_table(f):
+    lines = ["| | " + " | ".join(f"{n}: p50 | p99 | max"
+                                 for n in f.keys("c")) + " |",
+             "|---|" + "---:|" * 3 * len(f.keys("c"))]
+    for name in f.names("c"):
+        figures = [number(f.of("c", name, key, field))
+                   for key in f.keys("c") for field in ("p50", "p99", "max")]
+        lines.append(f"| {name} | " + " | ".join(figures) + " |")
+    return lines
+
+
+def memory_table(f):
+    names = f.names("f")
+    lines = ["| | " + " | ".join(names) + " |", "|---|" + "---:|" * len(names)]
+    for key in f.keys("f"):
+        lines.append(f"| {key.replace(str(BIG), '50 MB')} | " + " | ".join(
+            number(f.of("f", name, key)) for name in names) + " |")
+    return lines
+
+
+def instruction_lines(f):
+    none, one, eleven = (f.of("g", "smtpd", n) for n in (0, 1, 11))
+    if not none or not one or not eleven:
+        return ["Not counted."]
+    return [f"A session without a mail takes {none:,.0f} instructions, the "
+            f"first mail {one - none:,.0f} more, each mail after it "
+            f"{(eleven - one) / 10:,.0f} "
+            "(valgrind's callgrind, a process of its own, mails of 4 KiB)."]
+
+
+def slow_table(f):
+    lines = ["| | mails a second | syncs a mail |", "|---|---:|---:|"]
+    for name in f.names("h"):
+        lines.append(f"| {name} | {number(f.of('h', name, 64))} | "
+                     f"{number(f.of('syncs', name, 64))} |")
+    return lines
+
+
+SPECIAL = {"c": latency_table, "f": memory_table, "g": instruction_lines,
+           "h": slow_table}
+
+
+def page(results):
+    f = Figures(results["results"])
+    lines = ["# Speed", "",
+             "Written by `make bench`; every figure is of one run on one "
+             f"machine ({results['seconds'] / 60:.0f} minutes), the median "
+             f"of {results['rounds']} rounds in which all took turns "
+             "(one round with 200 sessions).  What counts are the ratios.",
+             "", *(f"- {line}" for line in machine()), "",
+             "![mails a second](bench.svg)", "",
+             "| target | | measured | |", "|---|---:|---:|---|"]
+    for what, limit, figure, met in targets(f):
+        lines.append(f"| {what} | {limit} | {number(figure)} | "
+                     f"{'met' if met else '**missed**'} |")
+    for part, title in TITLES.items():
+        if f.names(part):
+            lines += ["", f"## {title}", ""]
+            lines += SPECIAL[part](f) if part in SPECIAL else table(f, part)
+    lines += ["", "## Who is who", "", *(WHO.splitlines())]
+    if results["void"]:
+        lines += ["", "## No figure", "",
+                  *(f"- {' '.join(why.split())}" for why in results["void"])]
+    return "\n".join(lines) + "\n"
+
+
+WHO = """\
+- smtpd: the program; as a listener that forks, or a process started by
+  tcpserver for each connection.
+- null store: the same with a store that answers at once and keeps nothing.
+- naive store: the same with WAL, synchronous=FULL, SQLite's busy timeout and
+  no turnstile.
+- sink: a small C program that speaks the dialogue and keeps nothing.
+- append + fdatasync: as many processes that append 8 KiB to one file and sync
+  it, each time; no SMTP.
+- Postfix: smtpd and cleanup; the mail is put on hold.
+- Exim: started by tcpserver; the mail is queued (-odq).
+- OpenSMTPD: the mail is queued, its relaying paused.  It does not sync.  It
+  lets 5 connections wait to be accepted; where more come at once, they wait a
+  second for TCP to try again.
+- aiosmtpd: its Mailbox handler, a Maildir.
+
+What each of them says to have taken is counted in its queue or table after
+each measurement; a figure where any mail is missing is none."""
+
+
+# The plot
+
+
+PLOT = """\
+set terminal svg size 960,560 font "sans-serif,12" background "white"
+set output "bench.svg"
+set multiplot layout 1,2
+set logscale xy
+set grid
+set xlabel "sessions at once"
+set xtics (1, 4, 16, 64, 200)
+set xrange [0.9:230]
+set bmargin 10
+set key below font ",10" maxcols 2
+"""
+
+
+# The same line in both halves.
+LOOKS = [OURS, FORKED, NULL, NAIVE, "Postfix", "Exim, tcpserver", "OpenSMTPD",
+         "aiosmtpd", SINK, LIMIT]
+
+
+def series(f, part, keys):
+    """gnuplot's inline data and the plot command."""
+    data, curves = [], []
+    for i, name in enumerate(f.names(part)):
+        points = [(key, f.of(part, name, key)) for key in keys]
+        data += [f"$d{part}{i} << EOD",
+                 *(f"{key} {figure}" for key, figure in points if figure),
+                 "EOD"]
+        look = LOOKS.index(name) + 1 if name in LOOKS else 12
+        width = 3 if name.startswith("smtpd") else 1
+        curves.append(f'$d{part}{i} title "{name}" with linespoints '
+                      f"lt {look} lw {width} pt {look} ps 0.6")
+    return data, "plot " + ", \\\n     ".join(curves)
+
+
+def plot(results, folder):
+    f = Figures(results["results"])
+    lines = [PLOT]
+    for part, label in (("a", "mails a second, sessions of 100"),
+                        ("b", "mails a second, one a connection")):
+        if f.names(part):
+            data, command = series(f, part, f.keys(part))
+            lines += data + [f'set title "{label}"', command]
+    script = "\n".join(lines) + "\nunset multiplot\n"
+    subprocess.run(["gnuplot"], input=script, text=True, check=True,
+                   cwd=folder)
+
+
+def write(results, folder):
+    folder.mkdir(exist_ok=True)
+    (folder / "bench.md").write_text(page(results), encoding="utf-8")
+    plot(results, folder)
+    print(f"wrote {folder}/bench.md and bench.svg")

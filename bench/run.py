@@ -1,0 +1,330 @@
+#!/usr/bin/python3
+"""Measures the program and its peers, side by side, in one run (make bench).
+
+    bench/run.py [--quick] [--only PART,...] [--programs DIR] [--docs DIR]
+
+Writes bench.md and bench.svg into docs/; with --quick or --only, which are
+for trying the benchmark itself, they go beside the programs.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import contestants
+import loads
+import memory
+import report
+from contestants import Failed
+
+TROUBLE = (Failed, OSError, subprocess.SubprocessError)
+BIG_OCTETS = 50 * 1024 * 1024
+SLOW_SYNC_US = 5000
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of everything."""
+
+    rounds: int
+    per_session: int    # (a): mails of each session
+    connections: dict   # (b): how many, with so many at once
+    latency_mails: int  # (c): of each session
+    big_mails: int      # (d)
+    spawns: int         # (e)
+    slow_mails: int     # (h): of each session
+    rows: tuple         # (i)
+
+
+FULL = Size(rounds=3, per_session=100,
+            connections={1: 200, 4: 400, 16: 800, 64: 1000, 200: 1000},
+            latency_mails=50, big_mails=4, spawns=100, slow_mails=20,
+            rows=(0, 100_000, 1_000_000))
+QUICK = Size(rounds=1, per_session=3,
+             connections={1: 10, 4: 20, 16: 40, 64: 64, 200: 200},
+             latency_mails=3, big_mails=1, spawns=20, slow_mails=2,
+             rows=(0, 1_000, 10_000))
+SESSIONS = (1, 4, 16, 64, 200)
+CROWD = 200  # so many at once take long; one round does
+FEW = 4  # as many as even those can take at once who hesitate
+# What takes a moment is measured more often, to meet the same disturbances.
+SHORT_ROUNDS = 5
+
+
+class Bench:
+    """Where the programs are, where the mails go, and what was found."""
+
+    def __init__(self, programs, folder, size):
+        self.programs = programs
+        self.folder = folder
+        self.size = size
+        self.results = {}  # part -> contestant -> key -> [figures]
+        self.void = []     # what gave no figure, and why
+
+    def smtpd(self, how, program="smtpd", keeps=True, env=None):
+        return contestants.Smtpd(
+            self.programs, self.folder / f"{program}-{how}", env, how=how,
+            program=program, keeps=keeps)
+
+    def peers(self, env=None):
+        return [peer(self.programs, self.folder / peer.__name__, env)
+                for peer in (contestants.Postfix, contestants.Exim,
+                             contestants.OpenSMTPD, contestants.Aiosmtpd)]
+
+    def sink(self):
+        return contestants.Sink(self.programs, self.folder / "sink")
+
+    def note(self, part, name, key, figure):
+        of_part = self.results.setdefault(part, {})
+        of_part.setdefault(name, {}).setdefault(str(key), []).append(figure)
+        print(f"  {part} {name}, {key}: {figure}", flush=True)
+
+    def try_to(self, part, c, key, load):
+        """One figure of one contestant, or the reason why there is none."""
+        try:
+            self.note(part, c.name, key, load())
+        except TROUBLE as e:
+            self.fail(part, f"{c.name}, {key}:", e)
+
+    def fail(self, part, what, error):
+        why = f"({part}) {what} {getattr(error, 'stderr', '') or error}"
+        self.void.append(why.strip())
+        print(f"  void: {why}", file=sys.stderr, flush=True)
+
+    def each(self, everybody, rounds):
+        """Round by round, everybody in turn, another one first each time."""
+        try:
+            for i in range(rounds):
+                at = i * 2 % len(everybody)
+                for c in everybody[at:] + everybody[:at]:
+                    yield i, c
+        finally:
+            for c in everybody:
+                c.stop()
+                shutil.rmtree(c.folder, ignore_errors=True)
+
+
+def is_due(i, c, sessions):
+    """Is it worth doing in round `i`?"""
+    slow = sessions >= CROWD or (c.hesitates and sessions > FEW)
+    return i == 0 or not slow
+
+
+def measured(c, sessions, load):
+    c.begin()
+    loads.warm_up(c, sessions)
+    return loads.counted(c, load)
+
+
+def part_a(b):
+    """Mails a second, sessions used again."""
+    everybody = [b.smtpd("listener"), b.smtpd("tcpserver"),
+                 b.smtpd("listener", "smtpd-null", keeps=False),
+                 b.smtpd("listener", "smtpd-naive"), *b.peers()]
+    for i, c in b.each(everybody, b.size.rounds):
+        for n in SESSIONS:
+            if is_due(i, c, n):
+                b.try_to("a", c, n, lambda c=c, n=n: loads.rate(measured(
+                    c, n, lambda: loads.smtp_source(
+                        c, n, n * b.size.per_session, again=True))))
+    for _ in range(b.size.rounds):
+        for n in SESSIONS:
+            b.note("a", "append + fdatasync", n, loads.rate(loads.append(
+                b.programs, b.folder, n, b.size.per_session)))
+
+
+def part_b(b):
+    """Mails a second, a connection for each."""
+    everybody = [b.smtpd("listener"), b.smtpd("tcpserver"), b.sink(),
+                 *b.peers()]
+    for i, c in b.each(everybody, b.size.rounds):
+        for n in SESSIONS:
+            mails = b.size.connections[n]
+            if c.hesitates and n > FEW:
+                mails = max(n, mails // 10)
+            if is_due(i, c, n):
+                b.try_to("b", c, n, lambda c=c, n=n, mails=mails: loads.rate(
+                    measured(c, n, lambda: loads.smtp_source(
+                        c, n, mails, again=False))))
+
+
+def part_c(b):
+    """Milliseconds from the final dot to the 250."""
+    everybody = [b.smtpd("listener"), b.smtpd("listener", "smtpd-naive"),
+                 *b.peers()]
+    for i, c in b.each(everybody, b.size.rounds):
+        for n in (1, 16, 64):
+            if is_due(i, c, n):
+                b.try_to("c", c, n, lambda c=c, n=n: measured(
+                    c, n, lambda: loads.latency(
+                        c, n, b.size.latency_mails, loads.MAIL_OCTETS)))
+
+
+def part_d(b):
+    """MB/s of mails of 50 MB."""
+    everybody = [b.smtpd("listener"),
+                 b.smtpd("listener", "smtpd-null", keeps=False), *b.peers()]
+    megabytes = BIG_OCTETS / 1e6
+    for _, c in b.each(everybody, b.size.rounds):
+        for verb in ("DATA", "BDAT"):
+            if verb == "DATA" or c.chunking:
+                b.try_to("d", c, verb, lambda c=c, v=verb: loads.rate(measured(
+                    c, 1, lambda: loads.latency(
+                        c, 1, b.size.big_mails, BIG_OCTETS, v))) * megabytes)
+
+
+def part_e(b):
+    """Milliseconds from spawn to exit, to the banner, to the exit at QUIT."""
+    options = ["--database", b.folder / "never-made.db", "--hostname",
+               "mx.example"]
+    for _ in range(b.size.rounds * SHORT_ROUNDS):
+        for name, until, command in (
+                ("empty static program", "exit", [b.programs / "empty"]),
+                ("sink", "banner", [b.programs / "sink"]),
+                ("sink", "quit", [b.programs / "sink"]),
+                ("smtpd", "banner", [b.programs / "smtpd", *options]),
+                ("smtpd", "quit", [b.programs / "smtpd", *options])):
+            b.note("e", name, until, loads.fields(loads.run(
+                b.programs / "spawn", b.size.spawns, until, *command))["p50"])
+
+
+def part_f(b):
+    """kB of memory."""
+    for how in ("tcpserver", "listener"):
+        for _, c in b.each([b.smtpd(how)], 1):
+            c.begin()
+            loads.warm_up(c, 1)
+            for n in (1, 20):
+                for state, pss in memory.idle(c, n).items():
+                    b.note("f", c.name, f"PSS, {n} sessions, {state}", pss)
+            for verb in ("DATA", "BDAT"):
+                for octets in (loads.MAIL_OCTETS, BIG_OCTETS):
+                    b.note("f", c.name, f"anonymous, {verb} {octets}",
+                           memory.peak(c, octets, verb))
+
+
+def part_g(b):
+    """Instructions of a session, counted by callgrind."""
+    folder = b.folder / "instructions"
+    folder.mkdir()
+    program = b.programs / "smtpd"
+    memory.instructions(program, folder, 1, loads.MAIL_OCTETS)
+    for mails in (0, 1, 11):
+        for _ in range(2):  # they repeat
+            b.note("g", "smtpd", mails, memory.instructions(
+                program, folder, mails, loads.MAIL_OCTETS))
+    shutil.rmtree(folder)
+
+
+def part_h(b):
+    """Mails a second when each sync takes 5 ms longer, and syncs a mail."""
+    counter = b.folder / "syncs"
+    env = {"LD_PRELOAD": str(b.programs / "slow_fsync.so"),
+           "BENCH_SYNC_US": str(SLOW_SYNC_US), "BENCH_SYNCS": str(counter)}
+    everybody = [b.smtpd("listener", env=env),
+                 b.smtpd("listener", "smtpd-naive", env=env), *b.peers(env)]
+    mails = 64 * b.size.slow_mails
+
+    def load(c):
+        before = int.from_bytes(counter.read_bytes(), sys.byteorder)
+        result = loads.smtp_source(c, 64, mails, again=True)
+        after = int.from_bytes(counter.read_bytes(), sys.byteorder)
+        b.note("syncs", c.name, 64, (after - before) / mails)
+        return result
+
+    counter.write_bytes(bytes(8))
+    counter.chmod(0o666)
+    for i, c in b.each(everybody, b.size.rounds):
+        if is_due(i, c, 64):
+            b.try_to("h", c, 64, lambda c=c: loads.rate(measured(
+                c, 64, lambda: load(c))))
+
+
+def fill(database, rows):
+    """Mails of 512 octets, at once."""
+    loads.run("sqlite3", database, f"""
+        PRAGMA synchronous = OFF;
+        WITH RECURSIVE n(i) AS
+            (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
+        INSERT INTO message SELECT i, 0, '192.0.2.1', 25, 'client.example',
+            'ESMTP', 'MAIL', 'sender@client.example', '7BIT', 0, NULL, NULL,
+            512, '', zeroblob(512) FROM n;
+        INSERT INTO recipient SELECT id, 1, 'alice@mx.example', NULL, NULL
+            FROM message WHERE id > 1;
+        PRAGMA wal_checkpoint(TRUNCATE)""")
+
+
+def part_i(b):
+    """Mails a second into a table that has rows already."""
+    tables = {}
+    for rows in b.size.rows:
+        c = b.smtpd("listener")
+        c.folder = b.folder / f"rows-{rows}"
+        c.start()
+        loads.warm_up(c, 1)
+        c.stop()
+        if rows:
+            loads.run("sqlite3", c.database, "DELETE FROM message")
+            fill(c.database, rows)
+        tables[rows] = c
+    for _ in range(b.size.rounds):
+        for rows, c in tables.items():
+            c.start()
+            loads.warm_up(c, 64)
+            b.try_to("i", c, rows, lambda c=c: loads.rate(loads.counted(
+                c, lambda: loads.smtp_source(
+                    c, 64, 64 * b.size.per_session, again=True))))
+            c.stop()
+    for c in tables.values():
+        shutil.rmtree(c.folder)
+
+
+PARTS = {"a": part_a, "b": part_b, "c": part_c, "d": part_d, "e": part_e,
+         "f": part_f, "g": part_g, "h": part_h, "i": part_i}
+
+
+def read_arguments():
+    here = Path(__file__).resolve().parent.parent
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", help="parts, as in a,b,c")
+    parser.add_argument("--programs", type=Path, default=here / "build/bench")
+    parser.add_argument("--docs", type=Path, default=here / "docs")
+    return parser.parse_args()
+
+
+def main():
+    arguments = read_arguments()
+    # A place on a disk that every user of the peers can reach.
+    folder = Path(tempfile.mkdtemp(prefix="smtpd-bench-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    bench = Bench(arguments.programs.resolve(), folder,
+                  QUICK if arguments.quick else FULL)
+    trial = arguments.quick or arguments.only
+    parts = arguments.only.split(",") if arguments.only else list(PARTS)
+    start = time.monotonic()
+    try:
+        for part in parts:
+            print(f"({part}) {PARTS[part].__doc__}", flush=True)
+            try:
+                PARTS[part](bench)
+            except TROUBLE as e:
+                bench.fail(part, PARTS[part].__doc__, e)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    results = {"results": bench.results, "void": bench.void,
+               "seconds": time.monotonic() - start,
+               "rounds": bench.size.rounds}
+    path = bench.programs / "results.json"
+    path.write_text(json.dumps(results, indent=1))
+    report.write(results, bench.programs if trial else arguments.docs)
+
+
+if __name__ == "__main__":
+    main()
