@@ -173,7 +173,9 @@ write_file(struct disk *d, struct file *f, const struct event *e)
 
 	if (end > f->seen.len)
 		resize(&f->seen, end);
-	memcpy(f->seen.octets + offset, events_data(d->events, e), e->len);
+	if (!e->same)
+		memcpy(
+		    f->seen.octets + offset, events_data(d->events, e), e->len);
 	c->size = f->seen.len;
 	c->first = offset / DISK_SECTOR;
 	c->nsectors = (end + DISK_SECTOR - 1) / DISK_SECTOR - c->first;

@@ -21,9 +21,13 @@ enum name {
 extern const char *const name_suffix[NAME__COUNT];
 
 enum event_kind {
-	EVENT_CREATE,   /* `name` is the new, empty file `file` */
-	EVENT_UNLINK,   /* `name` is gone; its file may still be open */
-	EVENT_WRITE,    /* `len` octets, at `data`, to `offset` of `file` */
+	EVENT_CREATE, /* `name` is the new, empty file `file` */
+	EVENT_UNLINK, /* `name` is gone; its file may still be open */
+	/*
+	 * `len` octets, at `data`, to `offset` of `file`; `same`: those that
+	 * were there, which are not noted again.
+	 */
+	EVENT_WRITE,
 	EVENT_TRUNCATE, /* `file` is `offset` octets long */
 	EVENT_SYNC,     /* a sync of `file` begins */
 	/*
@@ -50,6 +54,7 @@ struct event {
 	enum name name;
 	unsigned file; /* from 1; names come and go, numbers stay; 0: none */
 	bool folder;
+	bool same;
 	size_t since;
 	int64_t offset;
 	size_t len;
@@ -68,7 +73,7 @@ void events_lock(struct events *ev);
 void events_unlock(struct events *ev);
 
 /*
- * Adds `*e` while the lock is held; of a write, `octets` are copied.  Returns
+ * Adds `*e` while the lock is held; `octets`, if any, are copied.  Returns
  * its number.  Ends the program when the log is full.
  */
 size_t events_add(struct events *ev, const struct event *e, const void *octets);

@@ -76,23 +76,22 @@ struct options {
 /* Kinds of rounds, taken in turn. */
 static const struct kind {
 	const char *name;
-	bool kills, listener, reader, checkpointer, fails, large, goes_on;
+	bool kills, listener, reader, checkpointer, large, goes_on;
+	unsigned fails; /* so many times the share of syncs that is asked for */
 } kinds[] = {
 	{ .name = "killed writers", .kills = true },
-	{ .name = "failed syncs", .kills = true, .fails = true },
+	{ .name = "failed syncs", .kills = true, .fails = 3 },
 	{ .name = "after a cut",
 	    .goes_on = true,
 	    .kills = true,
 	    .reader = true },
 	{ .name = "failed syncs after a cut",
 	    .goes_on = true,
-	    .fails = true,
+	    .fails = 1,
 	    .reader = true },
 	{ .name = "others checkpoint", .kills = true, .checkpointer = true },
 	{ .name = "listener", .kills = true, .listener = true },
-	{ .name = "failed syncs of a listener",
-	    .fails = true,
-	    .listener = true },
+	{ .name = "failed syncs of a listener", .fails = 1, .listener = true },
 	{ .name = "long log", .large = true },
 };
 
@@ -297,7 +296,7 @@ run_round(struct run *run, unsigned number, const struct kind *kind)
 		.plan = {
 			.seed = random_next(&r),
 			.sabotage = o->sabotage,
-			.fail_percent = kind->fails ? o->fail_percent : 0,
+			.fail_percent = kind->fails * o->fail_percent,
 			.delay_us = SYNC_US,
 			.kill_at_failure = o->kill_at_failure,
 		},
@@ -374,7 +373,7 @@ main(int argc, char **argv)
 {
 	struct options o = {
 		.seed = 1,
-		.rounds = sizeof kinds / sizeof *kinds,
+		.rounds = 2 * sizeof kinds / sizeof *kinds,
 		.writers = 4,
 		.mails = 12,
 		.images = 24,

@@ -34,6 +34,7 @@ enum {
 	FAILURES_IN_A_ROW = 3, /* mostly */
 	BAD_TIMES = 25,        /* one time in BAD_ODDS */
 	BAD_ODDS = 3,
+	IS_THERE_MAX = 65536,
 	PAUSE_US = 50, /* between two looks at a condition */
 };
 
@@ -196,6 +197,20 @@ watch_log(struct file *file, const unsigned char *octets, int len, int64_t at)
 	}
 }
 
+/* A log that is rewritten again and again would fill ours. */
+static bool
+is_there(struct file *file, const void *octets, int len, int64_t at)
+{
+	static unsigned char there[IS_THERE_MAX];
+	sqlite3_int64 size = 0;
+
+	return len <= IS_THERE_MAX &&
+	       file->real->pMethods->xFileSize(file->real, &size) == 0 &&
+	       at + len <= size &&
+	       file->real->pMethods->xRead(file->real, there, len, at) == 0 &&
+	       memcmp(there, octets, (size_t)len) == 0;
+}
+
 static int
 file_write(sqlite3_file *f, const void *octets, int len, sqlite3_int64 at)
 {
@@ -214,10 +229,11 @@ file_write(sqlite3_file *f, const void *octets, int len, sqlite3_int64 at)
 		    file->real, octets, len, at);
 	step();
 	lock();
+	e.same = is_there(file, octets, len, at);
 	rc = file->real->pMethods->xWrite(file->real, octets, len, at);
 	if (rc == SQLITE_OK) {
-		note(e, octets);
-		if (file->name == NAME_LOG)
+		note(e, e.same ? NULL : octets);
+		if (file->name == NAME_LOG && !e.same)
 			watch_log(file, octets, len, at);
 	}
 	unlock();
@@ -588,63 +604,10 @@ open_folder(const char *path, int *ret_fd)
 	return self.open_folder(path, ret_fd);
 }
 
-static int
-vfs_access(sqlite3_vfs *vfs, const char *path, int flags, int *ret)
-{
-	(void)vfs;
-	return self.below->xAccess(self.below, path, flags, ret);
-}
-
-static int
-vfs_full_path(sqlite3_vfs *vfs, const char *path, int len, char *ret)
-{
-	(void)vfs;
-	return self.below->xFullPathname(self.below, path, len, ret);
-}
-
-static int
-vfs_randomness(sqlite3_vfs *vfs, int len, char *ret)
-{
-	(void)vfs;
-	return self.below->xRandomness(self.below, len, ret);
-}
-
-static int
-vfs_sleep(sqlite3_vfs *vfs, int us)
-{
-	(void)vfs;
-	return self.below->xSleep(self.below, us);
-}
-
-static int
-vfs_time(sqlite3_vfs *vfs, sqlite3_int64 *ret)
-{
-	(void)vfs;
-	return self.below->xCurrentTimeInt64(self.below, ret);
-}
-
-static int
-vfs_last_error(sqlite3_vfs *vfs, int len, char *ret)
-{
-	(void)vfs;
-	return self.below->xGetLastError(self.below, len, ret);
-}
-
 void
 vfs_register(struct vfs *v, int writer)
 {
-	static sqlite3_vfs vfs = {
-		.iVersion = 2,
-		.zName = "recording",
-		.xOpen = vfs_open,
-		.xDelete = vfs_delete,
-		.xAccess = vfs_access,
-		.xFullPathname = vfs_full_path,
-		.xRandomness = vfs_randomness,
-		.xSleep = vfs_sleep,
-		.xCurrentTimeInt64 = vfs_time,
-		.xGetLastError = vfs_last_error,
-	};
+	static sqlite3_vfs vfs;
 
 	self.vfs = v;
 	self.writer = writer;
@@ -652,8 +615,12 @@ vfs_register(struct vfs *v, int writer)
 	self.below = sqlite3_vfs_find("unix");
 	if (!self.below)
 		errx(EX_SOFTWARE, "SQLite has no VFS named unix");
+	vfs = *self.below; /* for all that is not about content */
+	vfs.pNext = NULL;
+	vfs.zName = "recording";
 	vfs.szOsFile = (int)sizeof(struct file) + self.below->szOsFile;
-	vfs.mxPathname = self.below->mxPathname;
+	vfs.xOpen = vfs_open;
+	vfs.xDelete = vfs_delete;
 	self.open_folder = (int (*)(const char *,
 	    int *))self.below->xGetSystemCall(self.below, "openDirectory");
 	if (!self.open_folder ||
