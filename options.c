@@ -57,6 +57,11 @@ static const struct option_row {
 	  "add missing Date, From, Message-ID to the trace" },
 	{ 258, "rfc821", NULL, KIND_FLAG, FIELD(rfc821), 0, 0,
 	  "offer SEND, SOML and SAML" },
+	{ 264, "vrfy", NULL, KIND_FLAG, FIELD(vrfy), 0, 0,
+	  "answer VRFY and EXPN from the tables mailbox and alias" },
+	{ 265, "dedupe", "SECONDS", KIND_NUMBER, FIELD(dedupe_sec), 0, 604800,
+	  "a mail that comes again within this time stays one row\n"
+	  "(0: two)" },
 	{ 259, "record", "FILE", KIND_TEXT, FIELD(record), 0, 0,
 	  "write the session to FILE, as a transcript" },
 	{ 260, "max-connections", "N", KIND_NUMBER, FIELD(max_connections), 1, 100000,

@@ -18,7 +18,9 @@ struct options {
 	bool strict;
 	bool submission;
 	bool rfc821;
-	const char *record; /* path; NULL: do not */
+	bool vrfy;
+	uint64_t dedupe_sec; /* 0: do not */
+	const char *record;  /* path; NULL: do not */
 
 	/* For a socket that listens (listen.h). */
 	uint64_t max_connections;

@@ -74,9 +74,10 @@ add_missing(
 
 	if (!m->header->has[HEADER_DATE])
 		append(text, size, "Date: %s\r\n", date);
-	if (!m->header->has[HEADER_FROM])
-		append(text, size, "From: <%s>\r\n",
-		    *reverse_path ? reverse_path : "MAILER-DAEMON");
+	if (!m->header->has[HEADER_FROM] && *reverse_path)
+		append(text, size, "From: <%s>\r\n", reverse_path);
+	else if (!m->header->has[HEADER_FROM])
+		append(text, size, "From: <MAILER-DAEMON@%s>\r\n", m->hostname);
 	if (!m->header->has[HEADER_MESSAGE_ID])
 		append(text, size, "Message-ID: <%lld.%ld@%s>\r\n",
 		    (long long)m->received_at, m->process_id, m->hostname);
