@@ -25,7 +25,7 @@ enum kind {
 
 /* clang-format off */
 static const struct option_row {
-	int letter; /* below 256: also the short option */
+	char letter; /* the short option; 0: has none */
 	const char *name;
 	const char *value; /* NULL: takes none */
 	enum kind kind;
@@ -51,24 +51,24 @@ static const struct option_row {
 	  "wait for the client, each time (300)" },
 	{ 'T', "session-timeout", "SECONDS", KIND_NUMBER, FIELD(session_timeout_sec), 1, 604800,
 	  "wait for the client, in all (3600)" },
-	{ 256, "strict", NULL, KIND_FLAG, FIELD(strict), 0, 0,
+	{ 0, "strict", NULL, KIND_FLAG, FIELD(strict), 0, 0,
 	  "take only what RFC 5321 allows" },
-	{ 257, "submission", NULL, KIND_FLAG, FIELD(submission), 0, 0,
+	{ 0, "submission", NULL, KIND_FLAG, FIELD(submission), 0, 0,
 	  "add missing Date, From, Message-ID to the trace" },
-	{ 258, "rfc821", NULL, KIND_FLAG, FIELD(rfc821), 0, 0,
+	{ 0, "rfc821", NULL, KIND_FLAG, FIELD(rfc821), 0, 0,
 	  "offer SEND, SOML and SAML" },
-	{ 259, "record", "FILE", KIND_TEXT, FIELD(record), 0, 0,
+	{ 0, "record", "FILE", KIND_TEXT, FIELD(record), 0, 0,
 	  "write the session to FILE, as a transcript" },
-	{ 264, "new-mail", "FILE", KIND_TEXT, FIELD(new_mail), 0, 0,
+	{ 0, "new-mail", "FILE", KIND_TEXT, FIELD(new_mail), 0, 0,
 	  "make the empty FILE after each mail, for a path unit" },
-	{ 260, "max-connections", "N", KIND_NUMBER, FIELD(max_connections), 1, 100000,
+	{ 0, "max-connections", "N", KIND_NUMBER, FIELD(max_connections), 1, 100000,
 	  "listening: connections at once (200)" },
-	{ 261, "max-per-source", "N", KIND_NUMBER, FIELD(max_per_source), 1, 100000,
+	{ 0, "max-per-source", "N", KIND_NUMBER, FIELD(max_per_source), 1, 100000,
 	  "listening: of one address, IPv6 by /64 (20)" },
-	{ 262, "idle-exit", "SECONDS", KIND_NUMBER, FIELD(idle_exit_sec), 0, 604800,
+	{ 0, "idle-exit", "SECONDS", KIND_NUMBER, FIELD(idle_exit_sec), 0, 604800,
 	  "listening: end after so long without a connection\n"
 	  "(60; 0: never)" },
-	{ 263, "stop-timeout", "SECONDS", KIND_NUMBER, FIELD(stop_timeout_sec), 0, 86400,
+	{ 0, "stop-timeout", "SECONDS", KIND_NUMBER, FIELD(stop_timeout_sec), 0, 86400,
 	  "listening: let sessions end after SIGTERM (30)" },
 	{ 'V', "version", NULL, KIND_VERSION, 0, 0, 0,
 	  "print the version" },
@@ -84,6 +84,8 @@ enum {
 	/* Behind "  -s, --max-recipients=SECONDS  ". */
 	HELP_COLUMN = 32,
 	NROWS_MAX = 32,
+	/* What stands for row 0 by its name; beyond every letter. */
+	LONG_NAMES = 256,
 };
 
 _Static_assert(sizeof rows / sizeof *rows < NROWS_MAX, "options");
@@ -99,7 +101,7 @@ print_help(void)
 		const char *rest = row->help;
 		int width;
 
-		if (row->letter < 256)
+		if (row->letter)
 			width = printf("  -%c, --%s", row->letter, row->name);
 		else
 			width = printf("      --%s", row->name);
@@ -213,11 +215,11 @@ describe(struct option *names, char *letters)
 		names[i] = (struct option){
 			.name = row->name,
 			.has_arg = row->value ? required_argument : no_argument,
-			.val = row->letter,
+			.val = LONG_NAMES + (int)i,
 		};
-		if (row->letter >= 256)
+		if (!row->letter)
 			continue;
-		*letters++ = (char)row->letter;
+		*letters++ = row->letter;
 		if (row->value)
 			*letters++ = ':';
 	}
@@ -232,9 +234,12 @@ usage_error(const char *what, const char *which, int *ret_status)
 	return -1;
 }
 
+/* What getopt_long() returned. */
 static const struct option_row *
 find_row(int letter)
 {
+	if (letter >= LONG_NAMES)
+		return &rows[letter - LONG_NAMES];
 	for (size_t i = 0; i < nrows; i++) {
 		if (rows[i].letter == letter)
 			return &rows[i];
