@@ -4,8 +4,10 @@ CC = cc
 CFLAGS = -O2 -g
 LDFLAGS = -Wl,-z,relro,-z,now
 PREFIX = /usr/local
+BINDIR = $(PREFIX)/bin
 SBINDIR = $(PREFIX)/sbin
 MANDIR = $(PREFIX)/share/man
+COMPLETIONDIR = $(PREFIX)/share/bash-completion/completions
 UNITDIR = $(PREFIX)/lib/systemd/system
 SYSUSERSDIR = $(PREFIX)/lib/sysusers.d
 TMPFILESDIR = $(PREFIX)/lib/tmpfiles.d
@@ -22,15 +24,18 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -fstack-protector-strong $(WARN) \
 	$(PKG_CFLAGS) $(CFLAGS)
 
 # The session machine, which is pure; the store; and what joins the two.
-SESSION = session.o command.o param.o reply.o body.o envelope.o address.o span.o
-STORE = store.o database.o wal.o spool.o turnstile.o
+SESSION = session.o command.o answer.o param.o reply.o body.o envelope.o address.o span.o
+STORE = store.o database.o migrate.o dedupe.o policy.o policy_rcpt.o policy_rate.o idn.o \
+	wal.o spool.o turnstile.o
+STORE_USES = address.o envelope.o header.o span.o
 OBJ = smtpd.o listen.o housekeep.o serve.o options.o connection.o peer.o systemd.o log.o trace.o header.o \
 	record.o $(SESSION) $(STORE)
-HDR = address.h body.h connection.h envelope.h header.h housekeep.h listen.h log.h options.h \
-	param.h peer.h record.h reply.h serve.h session.h session_private.h span.h \
+HDR = address.h body.h connection.h envelope.h header.h housekeep.h idn.h listen.h log.h options.h \
+	param.h peer.h policy.h policy_private.h record.h reply.h serve.h session.h session_private.h span.h \
 	spool.h store.h store_private.h systemd.h trace.h turnstile.h version.h wal.h
 
 TEST_OBJ = tests/test_address.o tests/test_body.o tests/test_header.o \
+	tests/test_migrate.o tests/test_policy.o \
 	tests/test_program.o tests/test_replay.o tests/test_script.o \
 	tests/test_store.o tests/test_store_log.o tests/test_store_many.o \
 	tests/test_store_room.o tests/test_store_trouble.o tests/test_trace.o \
@@ -43,12 +48,38 @@ UNITS = smtpd.socket smtpd@.service smtpd-listen.socket smtpd-listen.service
 EXAMPLES = smtpd.default smtpd.xinetd inetd.conf smtpd-new-mail.path \
 	smtpd-new-mail.service
 
-all: smtpd
+# The reader's tool, which is made where GMime is; nothing of that in smtpd.
+TOOL != $(PKG_CONFIG) --exists gmime-3.0 && echo smtpdb || :
+TOOL_CFLAGS != $(PKG_CONFIG) --cflags gmime-3.0 || :
+TOOL_LIBS != $(PKG_CONFIG) --libs gmime-3.0 || :
+TOOL_GLIB = smtpdb_html.o smtpdb_mime.o smtpdb_search.o smtpdb_terminal.o
+TOOL_OBJ = smtpdb.o archive.o archive_change.o archive_policy.o archive_rules.o archive_search.o archive_stats.o \
+	smtpdb_delete.o smtpdb_deliver.o smtpdb_doctor.o smtpdb_explain.o smtpdb_rules.o smtpdb_stats.o \
+	smtpdb_envelope.o smtpdb_export.o smtpdb_extract.o smtpdb_file.o \
+	smtpdb_import.o smtpdb_json.o smtpdb_list.o smtpdb_lmtp.o smtpdb_options.o \
+	smtpdb_show.o
+TOOL_HDR = archive.h archive_policy.h archive_private.h archive_rules.h archive_search.h archive_stats.h smtpdb.h smtpdb_envelope.h smtpdb_file.h \
+	smtpdb_html.h smtpdb_json.h smtpdb_list.h smtpdb_lmtp.h smtpdb_mime.h smtpdb_options.h \
+	smtpdb_terminal.h
+
+all: smtpd $(TOOL)
 
 smtpd: $(OBJ)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(OBJ) $(PKG_LIBS)
 
+smtpdb: $(TOOL_OBJ) $(TOOL_GLIB) $(STORE) $(STORE_USES)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(TOOL_OBJ) $(TOOL_GLIB) $(STORE) \
+	    $(STORE_USES) $(PKG_LIBS) $(TOOL_LIBS)
+
+smtpdb_html.o: smtpdb_html.c
+smtpdb_mime.o: smtpdb_mime.c
+smtpdb_search.o: smtpdb_search.c
+smtpdb_terminal.o: smtpdb_terminal.c
+$(TOOL_GLIB):
+	$(CC) $(ALL_CFLAGS) $(TOOL_CFLAGS) -c -o $@ $(@:.o=.c)
+
 $(OBJ): $(HDR)
+$(TOOL_OBJ) $(TOOL_GLIB): $(HDR) $(TOOL_HDR)
 $(TEST_OBJ): $(HDR) $(TEST_HDR)
 database.o: schema.inc
 
@@ -63,8 +94,9 @@ demo: smtpd
 	sh tests/demo.sh
 
 # Units, and the transcripts through the machine and through the program.
-check: smtpd tests/units
+check: smtpd $(TOOL) tests/units
 	tests/units
+	if [ -n "$(TOOL)" ]; then sh tests/smtpdb.sh; fi
 
 tests/units: $(TEST_OBJ) $(SESSION) $(STORE) header.o peer.o trace.o
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(TEST_OBJ) $(SESSION) $(STORE) \
@@ -93,9 +125,9 @@ POWERCUT_HDR = tests/powercut/check.h tests/powercut/disk.h \
 
 $(POWERCUT_OBJ): $(HDR) $(POWERCUT_HDR)
 
-tests/powercut/powercut: $(POWERCUT_OBJ) $(STORE) envelope.o span.o
+tests/powercut/powercut: $(POWERCUT_OBJ) $(STORE) $(STORE_USES)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(POWERCUT_OBJ) $(STORE) \
-	    envelope.o span.o $(PKG_LIBS)
+	    $(STORE_USES) $(PKG_LIBS)
 
 build/faults.so: tests/durability/faults.c
 	mkdir -p build
@@ -128,7 +160,8 @@ asan:
 # python3-aiosmtpd sqlite3 systemd ucspi-tcp-ipv6 util-linux valgrind).
 bench-programs: smtpd
 	CC='$(CC)' ALL_CFLAGS='$(ALL_CFLAGS)' LDFLAGS='$(LDFLAGS)' \
-	    OBJ='$(OBJ)' STORE='$(STORE)' PKG_LIBS='$(PKG_LIBS)' \
+	    OBJ='$(OBJ)' STORE='$(STORE)' \
+	    STORE_USES='$(STORE_USES)' PKG_LIBS='$(PKG_LIBS)' \
 	    sh bench/build.sh build/bench
 
 bench: bench-programs
@@ -142,6 +175,13 @@ install: all
 	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 \
 	    $(DESTDIR)$(MANDIR)/man8
 	cp smtpd $(DESTDIR)$(SBINDIR)/smtpd
+	if [ -n "$(TOOL)" ]; then \
+	    mkdir -p $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 \
+		$(DESTDIR)$(COMPLETIONDIR) && \
+	    cp smtpdb $(DESTDIR)$(BINDIR)/smtpdb && \
+	    cp smtpdb.1 $(DESTDIR)$(MANDIR)/man1/smtpdb.1 && \
+	    cp completions/smtpdb.bash $(DESTDIR)$(COMPLETIONDIR)/smtpdb; \
+	fi
 	cp smtpd.8 $(DESTDIR)$(MANDIR)/man8/smtpd.8
 	cp smtpd-db.5 $(DESTDIR)$(MANDIR)/man5/smtpd-db.5
 	mkdir -p $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) \
@@ -158,6 +198,8 @@ install: all
 	    $(DESTDIR)$(EXAMPLEDIR)
 
 uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/smtpdb $(DESTDIR)$(MANDIR)/man1/smtpdb.1 \
+	    $(DESTDIR)$(COMPLETIONDIR)/smtpdb
 	rm -f $(DESTDIR)$(SBINDIR)/smtpd $(DESTDIR)$(MANDIR)/man8/smtpd.8 \
 	    $(DESTDIR)$(MANDIR)/man5/smtpd-db.5 \
 	    $(DESTDIR)$(SYSUSERSDIR)/smtpd.conf \
@@ -168,7 +210,7 @@ uninstall:
 
 clean:
 	rm -rf build
-	rm -f smtpd schema.inc *.o tests/*.o tests/units \
+	rm -f smtpd smtpdb schema.inc *.o tests/*.o tests/units \
 	    tests/powercut/*.o tests/powercut/powercut
 
 .PHONY: all bench bench-programs demo check test test-durability test-durability-short asan lint \

@@ -190,8 +190,8 @@ fault_at(struct span in)
 	return ADDRESS_BAD_SYNTAX;
 }
 
-static size_t
-printable_len(struct span in)
+size_t
+address_printable_len(struct span in)
 {
 	int c = octet(in, 0);
 
@@ -247,7 +247,7 @@ qcontent_len(struct span in)
 
 	if (octet(in, 0) == '\\')
 		return next == ' ' || is_graph(next) ? 2 : 0;
-	return octet(in, 0) == '"' ? 0 : printable_len(in);
+	return octet(in, 0) == '"' ? 0 : address_printable_len(in);
 }
 
 static size_t
@@ -685,5 +685,5 @@ address_is_orcpt(struct span text)
 bool
 address_is_utf8(struct span text)
 {
-	return is_run(text, printable_len);
+	return is_run(text, address_printable_len);
 }

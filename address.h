@@ -91,6 +91,13 @@ bool address_is_xtext(struct span text);
  */
 bool address_is_orcpt(struct span text);
 
+/*
+ * Octets of the printable character that `text` begins with: a blank, a
+ * visible one of US-ASCII, or one of UTF-8 (RFC 3629) that is no control; 0
+ * if there is none.
+ */
+size_t address_printable_len(struct span text);
+
 /* Is it non-empty, valid UTF-8 (RFC 3629) without control characters? */
 bool address_is_utf8(struct span text);
 

@@ -27,6 +27,7 @@ enum argument {
 enum {
 	FLAG_RFC821 = 1 << 0, /* 502 unless asked for (RFC 5321 s. F.6) */
 	FLAG_HIDDEN = 1 << 1, /* not in HELP */
+	FLAG_VRFY = 1 << 2,   /* a keyword that VRFY and EXPN bring */
 };
 
 struct command {
@@ -45,6 +46,8 @@ static enum reply cmd_helo(struct session *, struct span);
 static enum reply cmd_ehlo(struct session *, struct span);
 static enum reply cmd_mail(struct session *, struct span);
 static enum reply cmd_rcpt(struct session *, struct span);
+static enum reply cmd_vrfy(struct session *, struct span);
+static enum reply cmd_expn(struct session *, struct span);
 static enum reply cmd_data(struct session *, struct span);
 static enum reply cmd_bdat(struct session *, struct span);
 static enum reply cmd_rset(struct session *, struct span);
@@ -71,10 +74,10 @@ static const struct command commands[] = {
 	  "NOOP [text]: do nothing" },
 	{ "QUIT", ANY_STATE,  ANY_STATE,   ARG_NONE,   0,           cmd_quit, 0,
 	  "QUIT: end the session" },
-	{ "VRFY", ANY_STATE,  ANY_STATE,   ARG_NEEDED, 0,           NULL,     REPLY_CANNOT_VRFY,
-	  "VRFY mailbox: ask whether it exists (never told)" },
-	{ "EXPN", ANY_STATE,  ANY_STATE,   ARG_NEEDED, 0,           NULL,     REPLY_NOT_IMPLEMENTED,
-	  "EXPN list: ask who is on it (not implemented)" },
+	{ "VRFY", ANY_STATE,  ANY_STATE,   ARG_NEEDED, 0,           cmd_vrfy, 0,
+	  "VRFY mailbox: ask whether it exists" },
+	{ "EXPN", ANY_STATE,  ANY_STATE,   ARG_NEEDED, 0,           cmd_expn, 0,
+	  "EXPN list: ask who is on it" },
 	{ "HELP", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           cmd_help, 0,
 	  "HELP [verb | STATUS]: explain a command, or this session" },
 	{ "SEND", ANY_STATE,  IN(ST_IDLE), ARG_NEEDED, FLAG_RFC821, cmd_mail, REPLY_BAD_SEQUENCE,
@@ -123,6 +126,7 @@ static const struct {
 	{ "SEND",                VALUE_NONE,   FLAG_RFC821 }, /* RFC 5321 s. F.6 */
 	{ "SOML",                VALUE_NONE,   FLAG_RFC821 },
 	{ "SAML",                VALUE_NONE,   FLAG_RFC821 },
+	{ "EXPN",                VALUE_NONE,   FLAG_VRFY },   /* RFC 5321 s. 4.1.1.7 */
 	{ "HELP",                VALUE_NONE,   0 },           /* RFC 5321 s. 4.1.1.8 */
 };
 /* clang-format on */
@@ -178,6 +182,13 @@ reply_keyword(struct session *s, size_t i)
 	session_reply_line(s, 250, i == nkeywords - 1, line);
 }
 
+static bool
+is_offered(const struct session *s, int flags)
+{
+	return (!(flags & FLAG_RFC821) || s->conf->rfc821) &&
+	       (!(flags & FLAG_VRFY) || s->conf->vrfy);
+}
+
 static enum reply
 cmd_ehlo(struct session *s, struct span arg)
 {
@@ -187,7 +198,7 @@ cmd_ehlo(struct session *s, struct span arg)
 		return id;
 	session_reply_line(s, 250, false, s->conf->hostname);
 	for (size_t i = 0; i < nkeywords; i++) {
-		if (!(keywords[i].flags & FLAG_RFC821) || s->conf->rfc821)
+		if (is_offered(s, keywords[i].flags))
 			reply_keyword(s, i);
 	}
 	return REPLY_NONE;
@@ -222,36 +233,19 @@ path_mode(const struct session *s)
 	return s->conf->strict ? ADDRESS_STRICT : ADDRESS_LENIENT;
 }
 
-/* RFC 3848; RFC 6531 s. 4.3. */
-static const char *
-protocol_name(const struct session *s, bool smtputf8)
-{
-	if (smtputf8)
-		return "UTF8SMTP";
-	return s->esmtp ? "ESMTP" : "SMTP";
-}
-
-/* Copies what MAIL said into the envelope. */
+/* The command waits for the caller's answer (answer.c). */
 static enum reply
-begin_mail(struct session *s, struct span mailbox, const struct params *p)
+ask(struct session *s, enum session_query_kind kind, struct span address)
 {
-	struct envelope *e = &s->envelope;
-
-	e->verb = s->command->verb;
-	e->protocol = protocol_name(s, p->smtputf8);
-	e->helo = s->helo;
-	e->smtputf8 = p->smtputf8;
-	e->body_type = p->body_type;
-	e->dsn_return = p->dsn_return;
-	e->reverse_path = envelope_text(e, mailbox);
-	if (p->envelope_id.p)
-		e->envelope_id = envelope_text(e, p->envelope_id);
-	if (!e->reverse_path || (p->envelope_id.p && !e->envelope_id)) {
-		session_abandon_mail(s);
-		return REPLY_NO_MEMORY;
-	}
-	s->state = ST_MAIL;
-	return REPLY_SENDER_OK;
+	s->query = (struct session_query){
+		.kind = kind,
+		.address = address,
+		.size = s->announced_size,
+		.nrecipients = s->envelope.nrecipients,
+		.utf8 = s->envelope.smtputf8,
+	};
+	s->pending = SESSION_ASK;
+	return REPLY_NONE;
 }
 
 /*
@@ -262,8 +256,8 @@ begin_mail(struct session *s, struct span mailbox, const struct params *p)
 static enum reply
 cmd_mail(struct session *s, struct span arg)
 {
+	struct params *params = &s->query_params;
 	struct address_path path;
-	struct params params;
 	enum reply id;
 
 	if (s->counts.mails >= MAILS_MAX)
@@ -273,18 +267,22 @@ cmd_mail(struct session *s, struct span arg)
 		return REPLY_MAIL_SYNTAX;
 	id = mail_path[address_read_path(&arg, path_mode(s), &path)];
 	if (id == REPLY_NONE)
-		id = param_read(PARAM_MAIL, arg, &params);
+		id = param_read(PARAM_MAIL, arg, params);
 	if (id != REPLY_NONE)
 		return id;
 
 	/* Only as a forward-path may postmaster go without a domain. */
 	if (s->conf->strict && path.mailbox.len > 0 && path.domain.len == 0)
 		return REPLY_MAIL_SYNTAX;
-	if (path.non_ascii && !params.smtputf8)
+	if (path.non_ascii && !params->smtputf8)
 		return REPLY_NEEDS_SMTPUTF8;
-	if (params.size > s->conf->max_size)
+	if (params->size > s->conf->max_size)
 		return REPLY_TOO_BIG;
-	return begin_mail(s, path.mailbox, &params);
+	s->mail_verb = s->command->verb;
+	s->announced_size = params->size;
+	ask(s, SESSION_MAIL, path.mailbox);
+	s->query.utf8 = params->smtputf8;
+	return REPLY_NONE;
 }
 
 static enum reply
@@ -306,28 +304,55 @@ check_rcpt(const struct session *s, struct span arg, struct span *ret_mailbox,
 		return REPLY_RCPT_NULL;
 	if (path.non_ascii && !s->envelope.smtputf8)
 		return REPLY_NEEDS_SMTPUTF8;
-	if (s->envelope.nrecipients >= s->conf->max_recipients)
+	if (s->nrcpts >= s->conf->max_recipients)
 		return REPLY_TOO_MANY_RECIPIENTS;
 	*ret_mailbox = path.mailbox;
 	return REPLY_NONE;
 }
 
-/*
- * The recipient is copied when the caller says yes (session_answer()), so
- * that refused ones cost no memory; until then its spans point into the line.
- */
 static enum reply
 cmd_rcpt(struct session *s, struct span arg)
 {
-	enum reply id = check_rcpt(s, arg, &s->query.mailbox, &s->query_params);
+	struct span mailbox;
+	enum reply id = check_rcpt(s, arg, &mailbox, &s->query_params);
 
 	if (id != REPLY_NONE) {
-		session_note_recipient(s, id);
+		session_note_recipient(s, replies[id].code);
 		return id;
 	}
-	s->query.kind = SESSION_RCPT;
-	s->pending = SESSION_ASK;
+	return ask(s, SESSION_RCPT, mailbox);
+}
+
+/* VRFY and EXPN may end in SMTPUTF8 (RFC 6531 s. 3.7.4.2). */
+static enum reply
+ask_name(struct session *s, enum session_query_kind kind, struct span arg)
+{
+	static const char utf8[] = " SMTPUTF8";
+	size_t len = sizeof utf8 - 1;
+	bool may_be_utf8 = false;
+
+	if (arg.len > len &&
+	    span_is((struct span){ arg.p + arg.len - len, len }, utf8)) {
+		arg.len -= len;
+		may_be_utf8 = true;
+	}
+	ask(s, kind, span_trim(arg));
+	s->query.utf8 = may_be_utf8;
 	return REPLY_NONE;
+}
+
+static enum reply
+cmd_vrfy(struct session *s, struct span arg)
+{
+	return s->conf->vrfy ? ask_name(s, SESSION_VRFY, arg)
+			     : REPLY_CANNOT_VRFY;
+}
+
+static enum reply
+cmd_expn(struct session *s, struct span arg)
+{
+	return s->conf->vrfy ? ask_name(s, SESSION_EXPN, arg)
+			     : REPLY_NOT_IMPLEMENTED;
 }
 
 /*
@@ -413,12 +438,6 @@ cmd_quit(struct session *s, struct span arg)
 	return REPLY_CLOSING;
 }
 
-static bool
-is_on(const struct session *s, const struct command *c)
-{
-	return !(c->flags & FLAG_RFC821) || s->conf->rfc821;
-}
-
 static const struct command *
 find_command(struct span verb)
 {
@@ -438,7 +457,7 @@ help_all(struct session *s)
 	for (size_t i = 0; i < ncommands; i++) {
 		const struct command *c = &commands[i];
 
-		if (c->flags & FLAG_HIDDEN || !is_on(s, c))
+		if (c->flags & FLAG_HIDDEN || !is_offered(s, c->flags))
 			continue;
 		len += (size_t)snprintf(
 		    line + len, sizeof line - len, " %s", c->verb);
@@ -481,7 +500,7 @@ cmd_help(struct session *s, struct span arg)
 		help_all(s);
 	} else if (span_is(arg, "STATUS")) {
 		help_status(s);
-	} else if (c && c->help && is_on(s, c)) {
+	} else if (c && c->help && is_offered(s, c->flags)) {
 		snprintf(line, sizeof line, "2.0.0 %s", c->help);
 		session_reply_line(s, 214, true, line);
 	} else {
@@ -515,7 +534,7 @@ command_run(struct session *s)
 	c = find_command(span_word(&arg));
 	if (!c)
 		return REPLY_UNKNOWN;
-	if (!is_on(s, c))
+	if (!is_offered(s, c->flags))
 		return REPLY_NOT_IMPLEMENTED;
 	legal = s->conf->strict ? c->in_strict : c->in;
 	if (!(legal & IN(s->state)))

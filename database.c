@@ -27,12 +27,22 @@ static const char schema[] = {
 	, '\0'
 };
 
-/* Row `v` leads from user_version v to v + 1. */
-static const char *const migrations[] = {
-	schema,
-};
+/* What schema.sql is, as user_version says it. */
+static const int schema_version = 2;
 
-static const int schema_version = sizeof migrations / sizeof *migrations;
+/* As the indexes mailbox_domain and alias_domain have it. */
+#define DOMAIN_OF                                                              \
+	"substr(address, length(rtrim(address, replace(address, '@', ''))) + " \
+	"1) COLLATE NOCASE "
+
+/* The limits, with what is counted for this client and sender. */
+#define RATES                                                                  \
+	"SELECT l.scope, l.max_messages, c.messages, l.max_recipients,"        \
+	" c.recipients, l.max_octets, c.octets, c.ends_at"                     \
+	" FROM rate_limit AS l LEFT JOIN rate_count AS c"                      \
+	" ON c.scope = l.scope AND c.ends_at > :now AND c.key ="               \
+	" CASE l.scope WHEN 'client' THEN :client"                             \
+	" WHEN 'sender' THEN :sender ELSE '' END"
 
 static const char *const sql_text[SQL__COUNT] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -48,16 +58,84 @@ static const char *const sql_text[SQL__COUNT] = {
 	[SQL_INSERT_MESSAGE] =
 	    "INSERT INTO message (id, received_at, client_address,"
 	    " client_port, helo, protocol, verb, reverse_path, body_type,"
-	    " smtputf8, envelope_id, dsn_return, size, trace, data)"
+	    " smtputf8, envelope_id, dsn_return, size, trace, header_size,"
+	    " header_from, header_to, header_subject, header_date,"
+	    " header_message_id, data)"
 	    " VALUES (:id, :received_at, :client_address,"
 	    " :client_port, :helo, :protocol, :verb, :reverse_path, :body_type,"
-	    " :smtputf8, :envelope_id, :dsn_return, :size,"
-	    " :trace_before_id || :id || :trace_after_id, :data)",
+	    " :smtputf8, :envelope_id, :dsn_return, :size, coalesce(:trace,"
+	    " :trace_before_id || :id || :trace_after_id), :header_size,"
+	    " :header_from, :header_to, :header_subject, :header_date,"
+	    " :header_message_id, :data)",
 	[SQL_INSERT_RECIPIENT] =
 	    "INSERT INTO recipient (message_id, position, forward_path,"
-	    " notify, original_recipient)"
+	    " notify, original_recipient, mailbox)"
 	    " VALUES (:message_id, :position, :forward_path,"
-	    " :notify, :original_recipient)",
+	    " :notify, :original_recipient, :mailbox)",
+	[SQL_BEGIN_READ] = "BEGIN",
+	[SQL_POLICY_USED] = "SELECT name FROM sqlite_sequence",
+	[SQL_DOMAIN_USED] = "SELECT EXISTS (SELECT 1 FROM domain)",
+	[SQL_DOMAIN] = "SELECT name FROM domain WHERE name = ?",
+	[SQL_DOMAIN_CLOSED] =
+	    "SELECT EXISTS (SELECT 1 FROM mailbox WHERE " DOMAIN_OF "= ?1)"
+	    " OR EXISTS (SELECT 1 FROM alias WHERE " DOMAIN_OF "= ?1)",
+	[SQL_MAILBOX] = "SELECT address, state, moved_to, quota_permanent,"
+			" quota_messages, messages, quota_octets, octets"
+			" FROM mailbox WHERE address = ?",
+	[SQL_ALIAS] =
+	    "SELECT address, target, forward FROM alias WHERE address = ?",
+	/* Up to two, as two are as ambiguous as many. */
+	[SQL_NAMES] = "SELECT address FROM mailbox"
+		      " WHERE address >= ?1 AND address < ?2"
+		      " UNION SELECT address FROM alias"
+		      " WHERE address >= ?1 AND address < ?2 LIMIT 2",
+	[SQL_LISTS] = "SELECT DISTINCT address FROM alias"
+		      " WHERE address >= ?1 AND address < ?2 LIMIT 2",
+	[SQL_CLIENT_RULE] = "SELECT network, allow, code, enhanced, text"
+			    " FROM client_rule WHERE network = ?",
+	[SQL_NETWORKS] = "SELECT network FROM client_rule",
+	[SQL_SENDER_RULE] = "SELECT pattern, allow, code, enhanced, text"
+			    " FROM sender_rule WHERE pattern = ?",
+	[SQL_QUOTA] = "SELECT max_messages, messages, max_octets, octets"
+		      " FROM quota",
+	[SQL_RATES] = RATES,
+	[SQL_RATES_RCPT] = RATES " WHERE l.max_recipients NOT NULL",
+	[SQL_COUNT_RATE] =
+	    "UPDATE rate_count SET messages = messages + 1,"
+	    " recipients = recipients + :recipients,"
+	    " octets = octets + :octets"
+	    " WHERE scope = :scope AND key = :key AND ends_at > :now",
+	[SQL_BEGIN_RATE] =
+	    "INSERT OR REPLACE INTO rate_count"
+	    " (scope, key, ends_at, messages, recipients, octets)"
+	    " SELECT scope, :key, :now + window_sec, 1, :recipients, :octets"
+	    " FROM rate_limit WHERE scope = :scope",
+	[SQL_COUNT_MAILBOX] =
+	    "UPDATE mailbox SET messages = messages + 1,"
+	    " octets = octets + :octets,"
+	    " counted_from = coalesce(counted_from, :id)"
+	    " WHERE address = :mailbox AND"
+	    " coalesce(quota_messages, quota_octets) NOT NULL",
+	[SQL_COUNT_QUOTA] = "UPDATE quota SET"
+			    " messages = coalesce(messages + 1, (SELECT "
+			    "count(*) FROM message)),"
+			    " octets = coalesce(octets + :octets,"
+			    " (SELECT sum(size) FROM message))",
+	/* Of those behind a key that is as good as any other. */
+	[SQL_PURGE_RATES] =
+	    "DELETE FROM rate_count WHERE ends_at <= :now AND (scope, key) IN"
+	    " (SELECT scope, key FROM rate_count"
+	    " WHERE (scope, key) > (:scope, :key) LIMIT 64)",
+	[SQL_CANDIDATES] =
+	    "SELECT id FROM message WHERE id > :after AND size = :size"
+	    " AND client_address = :client_address"
+	    " AND reverse_path = :reverse_path AND body_type = :body_type"
+	    " AND smtputf8 = :smtputf8 AND envelope_id IS :envelope_id"
+	    " AND dsn_return IS :dsn_return AND received_at >= :since"
+	    " ORDER BY id DESC",
+	[SQL_RECIPIENTS] =
+	    "SELECT forward_path, notify, original_recipient, mailbox"
+	    " FROM recipient WHERE message_id = ? ORDER BY position",
 };
 
 /*
@@ -396,6 +474,20 @@ identify(struct store *st, int64_t *ret_version)
 	return STORE_OK;
 }
 
+/* From what it is to what schema.sql says. */
+static int
+lead_from(struct store *st, int64_t version)
+{
+	switch (version) {
+	case 0:
+		return exec(st, schema);
+	case 1:
+		return migrate_from_1(st->db, schema);
+	default:
+		return SQLITE_OK;
+	}
+}
+
 /* Under the turnstile; another process may have been here before. */
 static enum store_result
 migrate_locked(struct store *st)
@@ -417,11 +509,9 @@ migrate_locked(struct store *st)
 	result = identify(st, &version);
 	if (result != STORE_OK)
 		goto rollback;
-	for (; version < schema_version; version++) {
-		rc = exec(st, migrations[version]);
-		if (rc != SQLITE_OK)
-			goto failed;
-	}
+	rc = lead_from(st, version);
+	if (rc != SQLITE_OK)
+		goto failed;
 	snprintf(pragmas, sizeof pragmas,
 	    "PRAGMA application_id = %d; PRAGMA user_version = %d",
 	    APPLICATION_ID, schema_version);

@@ -17,6 +17,7 @@ struct recipient {
 	const char *forward_path;       /* no brackets, no source route */
 	const char *notify;             /* NOTIFY= as sent (3461); or NULL */
 	const char *original_recipient; /* ORCPT= as sent, xtext; or NULL */
+	const char *mailbox;            /* where it goes; NULL: forward_path */
 };
 
 struct envelope {

@@ -1,34 +1,55 @@
 /*
- * Which fields stand in the header section of a mail (RFC 5322 s. 2.2), seen
- * as it streams by.
+ * The header section of a mail (RFC 5322 s. 2.2), seen as it streams by: how
+ * long it is, and the first of each field that people look for.
  */
 #ifndef HEADER_H
 #define HEADER_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "span.h"
 
 enum header_field {
-	HEADER_DATE,
 	HEADER_FROM,
+	HEADER_TO,
+	HEADER_SUBJECT,
+	HEADER_DATE,
 	HEADER_MESSAGE_ID,
 	HEADER__COUNT
 };
 
+enum {
+	HEADER_VALUE_MAX = 998, /* octets kept of a field */
+};
+
 struct header {
+	/*
+	 * Unfolded, without blanks around it, otherwise as sent; "?" stands
+	 * for what is neither UTF-8 nor printable.  Valid where `has` is true.
+	 */
+	char value[HEADER__COUNT][HEADER_VALUE_MAX + 1];
 	bool has[HEADER__COUNT];
+	/* Octets of the header section and the empty line that ends it. */
+	uint64_t size;
 
 	/* Private to header.c. */
 	int at;
-	char name[16]; /* of the field being read; long enough to tell */
+	int field;     /* being kept; HEADER__COUNT: none */
+	size_t len;    /* of what is kept */
+	char name[16]; /* of the field begun; long enough to tell */
 	size_t name_len;
+	uint64_t line_len; /* octets since the last line end */
 };
 
 /* Starts a mail. */
 void header_start(struct header *h);
 /* Takes the next octets of it, however they are cut. */
 void header_feed(struct header *h, struct span data);
+/* Is the section over?  What follows changes nothing. */
+bool header_is_over(const struct header *h);
+/* There are no more; completes a section that no empty line ended. */
+void header_end(struct header *h);
 
 #endif

@@ -57,6 +57,11 @@ static const struct option_row {
 	  "add missing Date, From, Message-ID to the trace" },
 	{ 0, "rfc821", NULL, KIND_FLAG, FIELD(rfc821), 0, 0,
 	  "offer SEND, SOML and SAML" },
+	{ 0, "vrfy", NULL, KIND_FLAG, FIELD(vrfy), 0, 0,
+	  "answer VRFY and EXPN from the tables mailbox and alias" },
+	{ 0, "dedupe", "SECONDS", KIND_NUMBER, FIELD(dedupe_sec), 0, 604800,
+	  "a mail that comes again within this time stays one row\n"
+	  "(0: two)" },
 	{ 0, "record", "FILE", KIND_TEXT, FIELD(record), 0, 0,
 	  "write the session to FILE, as a transcript" },
 	{ 0, "new-mail", "FILE", KIND_TEXT, FIELD(new_mail), 0, 0,

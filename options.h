@@ -18,6 +18,8 @@ struct options {
 	bool strict;
 	bool submission;
 	bool rfc821;
+	bool vrfy;
+	uint64_t dedupe_sec;  /* 0: do not */
 	const char *record;   /* path; NULL: do not */
 	const char *new_mail; /* path of a file to make; NULL: do not */
 

@@ -15,6 +15,7 @@
 #include "header.h"
 #include "log.h"
 #include "peer.h"
+#include "policy.h"
 #include "record.h"
 #include "session.h"
 #include "store.h"
@@ -34,7 +35,8 @@ struct server {
 	struct session *session;
 	struct store *store;
 	struct record *record;
-	struct header header; /* with --submission */
+	struct header header; /* of the mail begun */
+	struct policy_answer answer;
 	/* Rows whose 250 is still to be sent: how many, and the last one. */
 	unsigned unanswered;
 	int64_t unanswered_id;
@@ -89,8 +91,7 @@ verdict_of(struct server *sv, enum store_result result)
 static void
 append(struct server *sv, struct span data)
 {
-	if (sv->options->submission)
-		header_feed(&sv->header, data);
+	header_feed(&sv->header, data);
 	record_body(sv->record, data);
 	store_append(sv->store, data);
 }
@@ -127,6 +128,8 @@ log_stored(const struct server *sv, const struct envelope *e, int64_t id)
 	log_number(&entry, "size", e->size);
 	log_text(&entry, "protocol", span_of(e->protocol));
 	log_text(&entry, "helo", span_of(e->helo));
+	if (store_was_known(sv->store))
+		log_number(&entry, "again", 1);
 	log_end(&entry);
 }
 
@@ -166,15 +169,18 @@ commit(struct server *sv)
 	struct trace trace;
 	struct store_mail mail = {
 		.envelope = e,
+		.header = &sv->header,
 		.received_at = received_at,
 		.client_address = sv->peer.address,
 		.client_port = sv->peer.port,
 		.trace_before_id = trace.before_id,
 		.trace_after_id = trace.after_id,
+		.dedupe_sec = sv->options->dedupe_sec,
 	};
 	enum store_result result;
 	int64_t id = 0;
 
+	header_end(&sv->header);
 	trace_write(&lines, &trace);
 	result = store_commit(sv->store, &mail, &id);
 	header_start(&sv->header);
@@ -188,6 +194,89 @@ commit(struct server *sv)
 	record_drop(sv->record);
 	session_stored(sv->session, verdict_of(sv, result), id);
 }
+
+/*
+ * Questions
+ */
+
+/* What the rows say, as the session wants it. */
+static struct session_answer
+answer_of(const struct policy_answer *p, const char **mailboxes)
+{
+	for (unsigned i = 0; i < p->nmailboxes; i++)
+		mailboxes[i] = p->mailbox[i];
+	return (struct session_answer){
+		.code = p->code,
+		.enhanced = p->enhanced,
+		.text = p->text,
+		.mailboxes = mailboxes,
+		.nmailboxes = p->nmailboxes,
+	};
+}
+
+/* The list was found out for line 0 of the answer. */
+static void
+answer_member(const struct policy_answer *p, unsigned line, bool utf8,
+    struct session_answer *ret)
+{
+	if (p->code != 0)
+		return;
+	ret->code = 250;
+	ret->enhanced = "2.1.5";
+	ret->text = policy_shown(p->mailbox[line], utf8);
+	ret->more = line + 1 < p->nmailboxes;
+}
+
+static enum store_result
+ask_policy(struct server *sv, const struct session_query *q)
+{
+	const char *sender = session_envelope(sv->session)->reverse_path;
+	struct policy_query question = {
+		.hostname = sv->options->hostname,
+		.client_address = sv->peer.address,
+		.address = q->address,
+		.sender = span_of(sender ? sender : ""),
+		.size = q->size,
+		.nrecipients = q->nrecipients,
+		.now = now_us() / 1000000,
+		.utf8 = q->utf8,
+	};
+
+	switch (q->kind) {
+	case SESSION_MAIL:
+		return policy_mail(sv->store, &question, &sv->answer);
+	case SESSION_RCPT:
+		return policy_rcpt(sv->store, &question, &sv->answer);
+	case SESSION_VRFY:
+		return policy_vrfy(sv->store, &question, &sv->answer);
+	case SESSION_EXPN:
+		return policy_expn(sv->store, &question, &sv->answer);
+	}
+	return STORE_FAILED;
+}
+
+static void
+ask(struct server *sv)
+{
+	const struct session_query *q = session_query(sv->session);
+	const char *mailboxes[POLICY_MAILBOXES_MAX];
+	enum store_result result = STORE_OK;
+	struct session_answer answer;
+
+	if (q->line == 0)
+		result = ask_policy(sv, q);
+	answer = answer_of(&sv->answer, mailboxes);
+	if (q->kind == SESSION_EXPN)
+		answer_member(&sv->answer, q->line, q->utf8, &answer);
+	answer.verdict = verdict_of(sv, result);
+	if (result != STORE_OK)
+		answer.code = 0;
+	session_answer(sv->session, &answer);
+}
+
+/*
+ * The log
+ */
 
 /* One entry a refusal; trouble of ours with its cause. */
 static void
@@ -260,6 +349,7 @@ read_input(struct server *sv)
 		log_line(LOG_WARNING, "%s", store_error(sv->store));
 	result =
 	    connection_read(sv->connection, input, sizeof input, &data.len);
+	policy_refresh(sv->store);
 	if (result == CONNECTION_OK) {
 		record_input(sv->record, data);
 		session_feed(sv->session, data.p, data.len);
@@ -312,8 +402,7 @@ run(struct server *sv)
 				return;
 			break;
 		case SESSION_ASK:
-			session_answer(
-			    s, verdict_of(sv, store_open(sv->store)));
+			ask(sv);
 			break;
 		case SESSION_BODY:
 			append(sv, session_body(s));
@@ -387,6 +476,7 @@ serve(const struct options *o, struct connection *connection)
 		.max_errors = (unsigned)o->max_errors,
 		.strict = o->strict,
 		.rfc821 = o->rfc821,
+		.vrfy = o->vrfy,
 	};
 	struct store_conf store = {
 		.path = o->database,

@@ -141,18 +141,39 @@ session_give_up(struct session *s, enum reply id)
 	s->closing = true;
 }
 
-/* What a command was answered; past the limit of errors, the last answer. */
+/* Past the limit of errors, the last answer. */
 static void
-answer(struct session *s, enum reply id)
+check_errors(struct session *s, int code)
+{
+	if (code == 421)
+		s->closing = true;
+	else if (code >= 500 && s->counts.errors >= s->conf->max_errors)
+		session_give_up(s, REPLY_TOO_MANY_ERRORS);
+}
+
+void
+session_conclude(struct session *s, enum reply id)
 {
 	if (id == REPLY_NONE)
 		return;
 	session_reply(s, id);
-	if (replies[id].code == 421)
-		s->closing = true;
-	else if (replies[id].code >= 500 &&
-		 s->counts.errors >= s->conf->max_errors)
-		session_give_up(s, REPLY_TOO_MANY_ERRORS);
+	check_errors(s, replies[id].code);
+}
+
+void
+session_say(struct session *s, int code, const char *enhanced, const char *text,
+    bool more)
+{
+	size_t at = s->out_len;
+
+	put_code(s, code, more ? '-' : ' ');
+	put_text(s, enhanced);
+	put(s, " ", 1);
+	put_text(s, text);
+	if (code >= 400)
+		note_refusal(s, code, at);
+	put_text(s, "\r\n");
+	check_errors(s, code);
 }
 
 /*
@@ -163,7 +184,9 @@ static void
 drop_text(struct session *s)
 {
 	if (s->envelope.size > 0 && !s->dropped)
-		s->pending = SESSION_DROP;
+		s->must_drop = true;
+	if (s->pending == SESSION_BODY)
+		s->pending = SESSION_READ;
 	s->dropped = true;
 }
 
@@ -172,6 +195,8 @@ session_abandon_mail(struct session *s)
 {
 	drop_text(s);
 	envelope_reset(&s->envelope);
+	s->announced_size = 0;
+	s->nrcpts = 0;
 	s->deferred_recipient = s->refused_recipient = false;
 	s->dropped = false;
 	s->state = s->greeted ? ST_IDLE : ST_START;
@@ -195,7 +220,7 @@ static void
 refuse_mail(struct session *s, enum reply id)
 {
 	session_abandon_mail(s);
-	answer(s, id);
+	session_conclude(s, id);
 }
 
 static void
@@ -275,7 +300,7 @@ append_to_line(struct session *s, struct span text)
 	if (text.len > room) {
 		text.len = room;
 		if (!s->line_over)
-			answer(s, REPLY_LINE_TOO_LONG);
+			session_conclude(s, REPLY_LINE_TOO_LONG);
 		s->line_over = true;
 	}
 	memcpy(s->line + s->line_len, text.p, text.len);
@@ -324,7 +349,7 @@ read_command(struct session *s)
 	if (!read_line(s))
 		return;
 	s->counts.commands++;
-	answer(s, command_run(s));
+	session_conclude(s, command_run(s));
 }
 
 /*
@@ -341,9 +366,16 @@ session_next(struct session *s)
 			s->refused = false;
 			return SESSION_REPORT;
 		}
+		if (s->must_drop) {
+			s->must_drop = false;
+			return SESSION_DROP;
+		}
 		event = s->pending;
-		if (event == SESSION_BODY || event == SESSION_DROP)
-			s->pending = SESSION_READ; /* these need no answer */
+		if (event == SESSION_ASK &&
+		    s->out_len > sizeof s->out - OUTPUT_RESERVE)
+			return SESSION_WRITE; /* a list has many lines */
+		if (event == SESSION_BODY)
+			s->pending = SESSION_READ; /* needs no answer */
 		if (event != SESSION_READ)
 			return event;
 
@@ -405,28 +437,6 @@ session_sent(struct session *s, size_t len)
 	memmove(s->out, s->out + len, s->out_len);
 }
 
-static enum reply
-reply_for(enum session_verdict verdict, enum reply ok)
-{
-	switch (verdict) {
-	case SESSION_OK:
-		return ok;
-	case SESSION_BUSY:
-		return REPLY_BUSY;
-	case SESSION_FULL:
-		return REPLY_FULL;
-	case SESSION_NO_MEMORY:
-		return REPLY_NO_MEMORY;
-	case SESSION_FAILED:
-		return REPLY_FAILED;
-	case SESSION_TOO_BIG:
-		return REPLY_TOO_BIG;
-	case SESSION_BROKEN:
-		return REPLY_UNAVAILABLE;
-	}
-	return REPLY_FAILED;
-}
-
 const struct session_query *
 session_query(const struct session *s)
 {
@@ -434,46 +444,12 @@ session_query(const struct session *s)
 }
 
 void
-session_note_recipient(struct session *s, enum reply id)
+session_note_recipient(struct session *s, unsigned code)
 {
-	if (replies[id].code >= 500)
+	if (code >= 500)
 		s->refused_recipient = true;
-	else if (replies[id].code >= 400)
+	else if (code >= 400)
 		s->deferred_recipient = true;
-}
-
-/* Copies the recipient asked about out of the line that named it. */
-static enum reply
-add_recipient(struct session *s)
-{
-	struct envelope *e = &s->envelope;
-	const struct span *notify = &s->query_params.notify;
-	const struct span *orcpt = &s->query_params.orcpt;
-	struct recipient r = { 0 };
-
-	r.forward_path = envelope_text(e, s->query.mailbox);
-	if (!r.forward_path)
-		return REPLY_NO_MEMORY;
-	if (notify->p && !(r.notify = envelope_text(e, *notify)))
-		return REPLY_NO_MEMORY;
-	if (orcpt->p && !(r.original_recipient = envelope_text(e, *orcpt)))
-		return REPLY_NO_MEMORY;
-	if (envelope_add(e, &r) < 0)
-		return REPLY_NO_MEMORY;
-	s->state = ST_RCPT;
-	return REPLY_RECIPIENT_OK;
-}
-
-void
-session_answer(struct session *s, enum session_verdict verdict)
-{
-	enum reply id = reply_for(verdict, REPLY_RECIPIENT_OK);
-
-	s->pending = SESSION_READ;
-	if (id == REPLY_RECIPIENT_OK)
-		id = add_recipient(s);
-	session_note_recipient(s, id);
-	answer(s, id);
 }
 
 struct span
@@ -497,7 +473,7 @@ session_stored(struct session *s, enum session_verdict verdict, int64_t id)
 		s->counts.octets += s->envelope.size;
 		session_reply_number(s, REPLY_STORED, (uint64_t)id);
 	} else {
-		answer(s, reply_for(verdict, REPLY_STORED));
+		session_conclude(s, session_reply_for(verdict, REPLY_STORED));
 	}
 	s->envelope.size = 0; /* the caller has nothing left to drop */
 	session_abandon_mail(s);

@@ -29,13 +29,14 @@ struct session_conf {
 	unsigned max_errors; /* 5yz replies, then 421 */
 	bool strict;         /* refuse what only lenient readers take */
 	bool rfc821;         /* SEND, SOML, SAML */
+	bool vrfy;           /* ask about VRFY and EXPN */
 	bool any_line_end;   /* input is no socket: LF alone ends a line */
 };
 
 enum session_event {
 	SESSION_READ,   /* session_feed(), or session_end() */
 	SESSION_WRITE,  /* send session_output(), then session_sent() */
-	SESSION_ASK,    /* may this one be? session_query(), session_answer() */
+	SESSION_ASK,    /* answer session_query() by session_answer() */
 	SESSION_BODY,   /* append session_body() to the mail */
 	SESSION_STORE,  /* commit session_envelope(), then session_stored() */
 	SESSION_DROP,   /* forget what was appended, if anything was */
@@ -43,7 +44,7 @@ enum session_event {
 	SESSION_CLOSE,  /* nothing is left to do */
 };
 
-/* What the caller found out about a recipient or a commit. */
+/* What the caller found out about a question or a commit. */
 enum session_verdict {
 	SESSION_OK,
 	SESSION_BUSY,      /* locked for too long: 451 4.3.0 */
@@ -63,12 +64,38 @@ enum session_end {
 };
 
 enum session_query_kind {
-	SESSION_RCPT, /* the caller's verdict decides */
+	SESSION_MAIL, /* may this be the sender? */
+	SESSION_RCPT, /* may this be a recipient? */
+	SESSION_VRFY, /* is there such a mailbox? */
+	SESSION_EXPN, /* who is on this list? */
 };
 
 struct session_query {
 	enum session_query_kind kind;
-	struct span mailbox; /* as sent, without brackets and source route */
+	/*
+	 * A path as sent, without brackets and source route, "" for <>; or
+	 * the argument of VRFY or EXPN.
+	 */
+	struct span address;
+	uint64_t size;        /* SIZE= of the mail, in octets; 0: not given */
+	unsigned nrecipients; /* the mail has already */
+	bool utf8;            /* the reply may hold UTF-8 (RFC 6531) */
+	unsigned line; /* of the answer: from 0, as long as it has more */
+};
+
+struct session_answer {
+	enum session_verdict verdict; /* with SESSION_OK, what follows counts */
+	/*
+	 * The reply, if it is not the usual one: 2yz accepts, 4yz and 5yz
+	 * refuse; `text` is one line of at most 420 printable octets.
+	 */
+	int code; /* 0: the usual one */
+	const char *enhanced;
+	const char *text;
+	bool more; /* another line is to follow: asked for again */
+	/* SESSION_RCPT: where it goes; none: to what was asked. */
+	const char *const *mailboxes;
+	unsigned nmailboxes;
 };
 
 struct session_refusal {
@@ -108,7 +135,8 @@ struct span session_output(const struct session *s);
 void session_sent(struct session *s, size_t len);
 
 const struct session_query *session_query(const struct session *s);
-void session_answer(struct session *s, enum session_verdict verdict);
+/* What it points to is copied. */
+void session_answer(struct session *s, const struct session_answer *answer);
 
 struct span session_body(const struct session *s);
 const struct envelope *session_envelope(const struct session *s);

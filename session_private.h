@@ -42,6 +42,7 @@ struct session {
 	const struct session_conf *conf;
 	enum session_state state;
 	enum session_event pending; /* SESSION_READ: none */
+	bool must_drop;             /* SESSION_DROP, before `pending` */
 	bool closing;               /* close when the output is sent */
 
 	/* Input lent by the caller, and the line being put together. */
@@ -67,11 +68,14 @@ struct session {
 
 	/* The mail. */
 	struct envelope envelope;
+	uint64_t announced_size; /* SIZE= of MAIL; 0: none */
+	unsigned nrcpts;         /* RCPTs accepted; each has recipients */
 	/* Of this mail: some RCPT got 4yz; some got 5yz. */
 	bool deferred_recipient, refused_recipient;
 	const struct command *command; /* the one being run */
 	struct session_query query;
 	struct params query_params;
+	const char *mail_verb; /* of the MAIL asked about */
 
 	/* Its text. */
 	struct span data;
@@ -96,11 +100,25 @@ void session_reply_number(struct session *s, enum reply id, uint64_t number);
 void session_reply_line(
     struct session *s, int code, bool last, const char *text);
 
+/*
+ * Appends one line that the caller has worded, of the one reply or (`more`) of
+ * several; reported and counted as the others.
+ */
+void session_say(struct session *s, int code, const char *enhanced,
+    const char *text, bool more);
+/*
+ * What a command is answered: session_reply(), and past the limit of errors
+ * the last one.  REPLY_NONE is fine.
+ */
+void session_conclude(struct session *s, enum reply id);
+/* The refusal that goes with a verdict, or `ok`. */
+enum reply session_reply_for(enum session_verdict verdict, enum reply ok);
+
 /* Refuses for good: reply `id`, then close. */
 void session_give_up(struct session *s, enum reply id);
 
 /* Remembers how a RCPT was answered, for a DATA that comes without any. */
-void session_note_recipient(struct session *s, enum reply id);
+void session_note_recipient(struct session *s, unsigned code);
 
 /* Forgets the mail begun, if any, and goes to ST_IDLE or ST_START. */
 void session_abandon_mail(struct session *s);

@@ -28,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy_private.h"
 #include "spool.h"
 #include "store_private.h"
 #include "turnstile.h"
@@ -52,6 +53,7 @@ store_new(const struct store_conf *conf)
 	}
 	st->conf = conf;
 	st->turnstile = -1;
+	st->policy_used = -1;
 	return st;
 }
 
@@ -134,6 +136,25 @@ bind_data(struct store *st, sqlite3_stmt *q)
 }
 
 static int
+bind_header(sqlite3_stmt *q, const struct header *h)
+{
+	static const char *const names[HEADER__COUNT] = {
+		[HEADER_FROM] = ":header_from",
+		[HEADER_TO] = ":header_to",
+		[HEADER_SUBJECT] = ":header_subject",
+		[HEADER_DATE] = ":header_date",
+		[HEADER_MESSAGE_ID] = ":header_message_id",
+	};
+	int rc = bind_integer(q, ":header_size", h ? (int64_t)h->size : 0);
+
+	for (size_t i = 0; i < HEADER__COUNT && rc == SQLITE_OK; i++) {
+		if (h && h->has[i])
+			rc = bind_text(q, names[i], h->value[i]);
+	}
+	return rc;
+}
+
+static int
 insert_message(struct store *st, const struct store_mail *m, int64_t id)
 {
 	const struct envelope *e = m->envelope;
@@ -157,9 +178,10 @@ insert_message(struct store *st, const struct store_mail *m, int64_t id)
 	    (rc = bind_text(q, ":envelope_id", e->envelope_id)) ||
 	    (rc = bind_text(q, ":dsn_return", e->dsn_return)) ||
 	    (rc = bind_integer(q, ":size", (int64_t)e->size)) ||
+	    (rc = bind_text(q, ":trace", m->trace)) ||
 	    (rc = bind_text(q, ":trace_before_id", m->trace_before_id)) ||
 	    (rc = bind_text(q, ":trace_after_id", m->trace_after_id)) ||
-	    (rc = bind_data(st, q)))
+	    (rc = bind_header(q, m->header)) || (rc = bind_data(st, q)))
 		goto clear;
 	sqlite3_step(q);
 	rc = sqlite3_reset(q);
@@ -211,6 +233,8 @@ insert_recipients(struct store *st, const struct envelope *e, int64_t id)
 		if ((rc = bind_integer(q, ":message_id", id)) ||
 		    (rc = bind_integer(q, ":position", i + 1)) ||
 		    (rc = bind_text(q, ":forward_path", r->forward_path)) ||
+		    (rc = bind_text(q, ":mailbox",
+			 r->mailbox ? r->mailbox : r->forward_path)) ||
 		    (rc = bind_text(q, ":notify", r->notify)) ||
 		    (rc = bind_text(
 			 q, ":original_recipient", r->original_recipient)))
@@ -220,6 +244,20 @@ insert_recipients(struct store *st, const struct envelope *e, int64_t id)
 	}
 	sqlite3_clear_bindings(q);
 	return rc;
+}
+
+/* Writes the mail as row `id`, in the transaction begun. */
+static enum store_result
+write_mail(struct store *st, const struct store_mail *m, int64_t id)
+{
+	int rc, used = 0;
+
+	if ((rc = policy_look(st, &used)) || (rc = insert_message(st, m, id)) ||
+	    (rc = insert_recipients(st, m->envelope, id)) ||
+	    (rc = policy_count(st, m, id, used)))
+		return database_fail_sqlite(st, "writing the mail", rc);
+	return spool_size(st->spool) > SPOOL_MEMORY ? fill_data(st, id)
+						    : STORE_OK;
 }
 
 /*
@@ -242,19 +280,19 @@ static enum store_result
 insert(struct store *st, const struct store_mail *m, int64_t *ret_id)
 {
 	enum store_result result = STORE_OK;
-	int64_t id = 0;
+	int64_t id = 0, known = 0;
 	int rc = database_run(st, SQL_BEGIN);
 
 	if (rc != SQLITE_OK)
 		result = database_fail_sqlite(st, "begin", rc);
 	else if ((rc = database_run_integer(st, SQL_NEXT_ID, &id)) ||
-		 (rc = insert_message(st, m, id)) ||
-		 (rc = insert_recipients(st, m->envelope, id)))
-		result = database_fail_sqlite(st, "writing the mail", rc);
-	if (result == STORE_OK && spool_size(st->spool) > SPOOL_MEMORY)
-		result = fill_data(st, id);
+		 (m->dedupe_sec > 0 && (rc = dedupe_find(st, m, id, &known))))
+		result = database_fail_sqlite(st, "reading the mails", rc);
+	else if (known == 0)
+		result = write_mail(st, m, id);
 	if (result == STORE_OK) {
-		*ret_id = id;
+		st->was_known = known > 0;
+		*ret_id = known > 0 ? known : id;
 		rc = database_run(st, SQL_COMMIT);
 		if (rc == SQLITE_OK)
 			return STORE_OK;
@@ -262,6 +300,12 @@ insert(struct store *st, const struct store_mail *m, int64_t *ret_id)
 	}
 	abandon(st);
 	return result;
+}
+
+bool
+store_was_known(const struct store *st)
+{
+	return st->was_known;
 }
 
 static enum store_result

@@ -8,9 +8,11 @@
 #ifndef STORE_H
 #define STORE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "envelope.h"
+#include "header.h"
 #include "span.h"
 
 struct store;
@@ -38,12 +40,19 @@ struct store_conf {
 
 struct store_mail {
 	const struct envelope *envelope;
-	int64_t received_at;        /* microseconds since 1970, UTC */
-	const char *client_address; /* IP address, or "local" */
-	int client_port;            /* 0 when local */
+	const struct header *header; /* completed; NULL: nothing is known */
+	int64_t received_at;         /* microseconds since 1970, UTC */
+	const char *client_address;  /* IP address, or "local" */
+	int client_port;             /* 0 when local */
 	/* The trace lines; the row's id goes between the two. */
 	const char *trace_before_id;
 	const char *trace_after_id;
+	const char *trace; /* all of them as they are; NULL: those above */
+	/*
+	 * If the same client sent the same mail (envelope and octets) within
+	 * so many seconds, it stays the one row; 0: do not look.
+	 */
+	uint64_t dedupe_sec;
 };
 
 /*
@@ -79,6 +88,8 @@ void store_drop(struct store *st);
  */
 enum store_result store_commit(
     struct store *st, const struct store_mail *mail, int64_t *ret_id);
+/* Was the row of the last store_commit() there before (dedupe_sec)? */
+bool store_was_known(const struct store *st);
 
 /*
  * Work that can wait until the client has its reply: copies the log into the

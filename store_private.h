@@ -24,6 +24,28 @@ enum sql {
 	SQL_DATA_VERSION,
 	SQL_INSERT_MESSAGE,
 	SQL_INSERT_RECIPIENT,
+	SQL_BEGIN_READ,
+	SQL_POLICY_USED,
+	SQL_DOMAIN_USED,
+	SQL_DOMAIN,
+	SQL_DOMAIN_CLOSED,
+	SQL_MAILBOX,
+	SQL_ALIAS,
+	SQL_NAMES,
+	SQL_LISTS,
+	SQL_CLIENT_RULE,
+	SQL_NETWORKS,
+	SQL_SENDER_RULE,
+	SQL_QUOTA,
+	SQL_RATES,
+	SQL_RATES_RCPT,
+	SQL_COUNT_RATE,
+	SQL_BEGIN_RATE,
+	SQL_PURGE_RATES,
+	SQL_COUNT_MAILBOX,
+	SQL_COUNT_QUOTA,
+	SQL_CANDIDATES,
+	SQL_RECIPIENTS,
 	SQL__COUNT
 };
 
@@ -37,6 +59,11 @@ struct store {
 	int log_pages;                /* in the log after our last commit */
 	int checkpointed_pages;       /* in it at our last checkpoint */
 	int64_t checkpointed_version; /* PRAGMA data_version then */
+	bool was_known;     /* the last commit found its row (dedupe.c) */
+	bool policy_asked;  /* so the mails of this client are counted */
+	int policy_last;    /* what policy_used was at the last question */
+	int policy_limited; /* scopes with a rate_limit, at the last MAIL */
+	int policy_used;    /* see policy_private.h; -1: to be looked up */
 	struct spool *spool;
 	enum store_result spooled; /* trouble while appending */
 	bool poisoned;             /* the log may have holes, marked or not */
@@ -53,6 +80,19 @@ enum store_result database_find_folder(struct store *st);
 enum store_result database_open(struct store *st);
 /* Closes it; nothing happens where it is not open. */
 void database_close(struct store *st);
+
+/*
+ * Leads a database of version 1 to `schema`, that of version 2, within the
+ * transaction begun.  SQLITE_OK or the error.
+ */
+int migrate_from_1(sqlite3 *db, const char *schema);
+
+/*
+ * Looks for the row that the mail begun was made before; 0: there is none.
+ * SQLITE_OK or the error.
+ */
+int dedupe_find(struct store *st, const struct store_mail *m, int64_t next_id,
+    int64_t *ret);
 
 /* Passes the turnstile; leave with turnstile_leave(). */
 enum store_result database_enter(struct store *st);

@@ -26,13 +26,19 @@ compile -o "$out/sink" bench/sink.c
 compile -static -o "$out/empty" bench/empty.c
 compile -shared -fPIC -o "$out/slow_fsync.so" bench/slow_fsync.c
 # shellcheck disable=SC2086
-compile $LDFLAGS -o "$out/store" bench/store.c bench/sample.c $STORE $PKG_LIBS
+compile $LDFLAGS -o "$out/store" bench/store.c bench/sample.c $STORE \
+    $STORE_USES $PKG_LIBS
 
-# The objects of the program, without those of its store.
-rest=$OBJ
-for object in $STORE; do
-	rest=$(echo " $rest " | sed "s/ $object / /")
-done
+without() { # LIST OBJECT...
+	rest=" $1 "
+	shift
+	for object; do
+		rest=$(echo "$rest" | sed "s/ $object / /")
+	done
+	echo "$rest"
+}
+# shellcheck disable=SC2086
+rest=$(without "$OBJ" $STORE)
 # shellcheck disable=SC2086
 compile $LDFLAGS -o "$out/smtpd-null" bench/null_store.c $rest $PKG_LIBS
 
@@ -49,4 +55,5 @@ replace store.c 'return result == STORE_OK ? wal_confirm(st) : result;' 'return 
 cp schema.inc "$out/naive"
 # shellcheck disable=SC2086
 compile $LDFLAGS -I. -o "$out/smtpd-naive" "$out/naive/store.c" \
-    "$out/naive/database.c" wal.c spool.c bench/no_turnstile.c $rest $PKG_LIBS
+    "$out/naive/database.c" bench/no_turnstile.c \
+    $(without "$OBJ" store.o database.o turnstile.o) $PKG_LIBS

@@ -1,9 +1,11 @@
 /*
- * A store that answers at once and keeps nothing, to be linked in place of the
- * real one: what is left is the cost of the protocol.
+ * A store that answers at once and keeps nothing, and a policy that allows
+ * everything, to be linked in place of the real ones: what is left is the cost
+ * of the protocol.
  */
 #include <stdlib.h>
 
+#include "../policy.h"
 #include "../store.h"
 
 struct store {
@@ -70,4 +72,68 @@ store_error(const struct store *st)
 {
 	(void)st;
 	return "";
+}
+
+bool
+store_was_known(const struct store *st)
+{
+	(void)st;
+	return false;
+}
+
+void
+policy_refresh(struct store *st)
+{
+	(void)st;
+}
+
+static enum store_result
+allow(struct policy_answer *ret)
+{
+	ret->code = 0;
+	ret->nmailboxes = 0;
+	return STORE_OK;
+}
+
+enum store_result
+policy_mail(
+    struct store *st, const struct policy_query *q, struct policy_answer *ret)
+{
+	(void)st;
+	(void)q;
+	return allow(ret);
+}
+
+enum store_result
+policy_rcpt(
+    struct store *st, const struct policy_query *q, struct policy_answer *ret)
+{
+	(void)st;
+	(void)q;
+	return allow(ret);
+}
+
+enum store_result
+policy_vrfy(
+    struct store *st, const struct policy_query *q, struct policy_answer *ret)
+{
+	(void)st;
+	(void)q;
+	return allow(ret);
+}
+
+enum store_result
+policy_expn(
+    struct store *st, const struct policy_query *q, struct policy_answer *ret)
+{
+	(void)st;
+	(void)q;
+	return allow(ret);
+}
+
+const char *
+policy_shown(const char *mailbox, bool utf8)
+{
+	(void)utf8;
+	return mailbox;
 }

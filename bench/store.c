@@ -1,12 +1,13 @@
 /*
  * Commits mails through store.h from many processes at once:
  *
- *	bench/store DATABASE WRITERS MAILS OCTETS [PER_OPEN]
+ *	bench/store DATABASE WRITERS MAILS OCTETS [PER_OPEN [ask]]
  *
- * Each of WRITERS processes stores MAILS mails of OCTETS octets, and opens the
- * database anew for every PER_OPEN of them (once, if that is not said).  Prints
- * mails per second, the processor's time of each, and how long one commit
- * took, with the opening where there was one.
+ * Each of WRITERS processes stores MAILS mails of OCTETS octets, with "ask" as
+ * the rows of the database allow, and opens the database anew for every
+ * PER_OPEN of them (once, if that is not said or 0).  Prints mails per second,
+ * the processor's time of each, and how long one commit took, with the opening
+ * where there was one.
  */
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -17,8 +18,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "../header.h"
+#include "../policy.h"
 #include "../store.h"
 #include "sample.h"
 
@@ -26,21 +30,68 @@ struct job {
 	const char *path;
 	long mails, per_open;
 	size_t octets;
+	bool ask;   /* what the policy's tables say */
 	double *ms; /* of each commit, shared by all processes */
 };
 
+/* The header of mails that people send. */
+static const char header_text[] =
+    "Received: from a.example by b.example; Sat, 21 Nov 2026 20:05:28 +0000\r\n"
+    "From: Ann Sender <sender@client.example>\r\n"
+    "To: Alice <alice@mx.example>\r\n"
+    "Subject: About what we said\r\n"
+    "Date: Sat, 21 Nov 2026 20:05:28 +0000\r\n"
+    "Message-ID: <20261121200528.4711@client.example>\r\n"
+    "\r\n";
+
 static void
-append_text(struct store *st, size_t octets)
+append(struct store *st, struct header *h, struct span text)
+{
+	header_feed(h, text);
+	store_append(st, text);
+}
+
+static void
+append_text(struct store *st, struct header *h, size_t octets)
 {
 	static const char line[] = "Some seventy octets of text, as a mail is "
 				   "made of, and again 01234\r\n";
-	struct span text = { line, sizeof line - 1 };
+	struct span text = { header_text, sizeof header_text - 1 };
 
+	header_start(h);
+	if (octets > text.len) {
+		append(st, h, text);
+		octets -= text.len;
+	}
+	text = (struct span){ line, sizeof line - 1 };
 	for (; octets > 0; octets -= text.len) {
 		if (text.len > octets)
 			text.len = octets;
-		store_append(st, text);
+		append(st, h, text);
 	}
+	header_end(h);
+}
+
+/* As for a client that waits for each reply. */
+static void
+ask_policy(struct store *st, const struct envelope *e)
+{
+	static struct policy_answer answer;
+	struct policy_query q = {
+		.hostname = "mx.example",
+		.client_address = "192.0.2.1",
+		.address = span_of(e->reverse_path),
+		.now = time(NULL),
+	};
+
+	policy_refresh(st);
+	if (policy_mail(st, &q, &answer) != STORE_OK || answer.code >= 400)
+		errx(EX_DATAERR, "MAIL: %d %s", answer.code, answer.text);
+	q.sender = q.address;
+	q.address = span_of(e->recipients[0].forward_path);
+	policy_refresh(st);
+	if (policy_rcpt(st, &q, &answer) != STORE_OK || answer.code >= 400)
+		errx(EX_DATAERR, "RCPT: %d %s", answer.code, answer.text);
 }
 
 static void
@@ -59,8 +110,10 @@ write_mails(const struct job *job, double *ms)
 		.recipients = &to,
 		.nrecipients = 1,
 	};
+	struct header header;
 	struct store_mail mail = {
 		.envelope = &e,
+		.header = &header,
 		.client_address = "192.0.2.1",
 		.client_port = 25,
 		.trace_before_id =
@@ -77,7 +130,10 @@ write_mails(const struct job *job, double *ms)
 
 		if (!st)
 			st = store_new(&conf);
-		append_text(st, job->octets);
+		if (job->ask)
+			ask_policy(st, &e);
+		append_text(st, &header, job->octets);
+		mail.received_at = time(NULL) * INT64_C(1000000);
 		if (store_commit(st, &mail, &id) != STORE_OK)
 			errx(EX_IOERR, "%s", store_error(st));
 		ms[i] = sample_now_ms() - start;
@@ -109,15 +165,18 @@ main(int argc, char **argv)
 	double start, seconds;
 	int status;
 
-	if (argc != 5 && argc != 6)
+	if (argc < 5 || argc > 7)
 		errx(EX_USAGE,
-		    "usage: %s DATABASE WRITERS MAILS OCTETS [PER_OPEN]",
+		    "usage: %s DATABASE WRITERS MAILS OCTETS [PER_OPEN [ask]]",
 		    argv[0]);
+	job.ask = argc > 6;
 	job.path = argv[1];
 	writers = strtol(argv[2], NULL, 10);
 	job.mails = strtol(argv[3], NULL, 10);
 	job.octets = strtoul(argv[4], NULL, 10);
-	job.per_open = argc > 5 ? strtol(argv[5], NULL, 10) : job.mails;
+	job.per_open = argc > 5 ? strtol(argv[5], NULL, 10) : 0;
+	if (job.per_open == 0)
+		job.per_open = job.mails;
 	total = writers * job.mails;
 	if (total <= 0 || job.per_open <= 0)
 		errx(EX_USAGE, "nothing to do");

@@ -39,6 +39,7 @@ folder_make(struct folder *f)
 	snprintf(f->database, sizeof f->database, "%s/mail.db", f->path);
 	snprintf(f->log, sizeof f->log, "%s/log", f->path);
 	snprintf(f->input, sizeof f->input, "%s/input", f->path);
+	f->option = f->client = "";
 }
 
 void
@@ -115,6 +116,10 @@ make_command(
 		add_arg(c, "--strict");
 	if (conf->rfc821)
 		add_arg(c, "--rfc821");
+	if (conf->vrfy)
+		add_arg(c, "--vrfy");
+	if (f->option[0] != '\0')
+		add_arg(c, "%s", f->option);
 }
 
 /* In the child. */
@@ -141,6 +146,8 @@ run_program(const struct command *c, const struct folder *f, int in, int out)
 		_exit(126);
 	for (size_t i = 0; i < sizeof unwanted / sizeof *unwanted; i++)
 		unsetenv(unwanted[i]);
+	if (f->client[0] != '\0')
+		setenv("TCPREMOTEIP", f->client, 1);
 	execv(c->args[0], c->args);
 	dprintf(2, "%s: %s\n", c->args[0], strerror(errno));
 	_exit(127);

@@ -26,6 +26,8 @@ struct folder {
 	char database[96];
 	char log[96];
 	char input[96];
+	const char *option; /* one more for the program; or "" */
+	const char *client; /* the client's address; "": local */
 };
 
 void folder_make(struct folder *f);

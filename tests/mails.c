@@ -31,14 +31,17 @@ mail_set(struct mail *mail, enum script_word word, const char *text)
 }
 
 void
-mail_add_rcpt(
-    struct mail *mail, const char *path, const char *notify, const char *orcpt)
+mail_add_rcpt(struct mail *mail, const struct recipient *r)
 {
+	const char *path = r->forward_path;
+	bool elsewhere = r->mailbox && strcmp(r->mailbox, path) != 0;
 	char *text;
 
-	if (asprintf(&text, "%s%s%s%s%s", path, notify ? " NOTIFY=" : "",
-		notify ? notify : "", orcpt ? " ORCPT=" : "",
-		orcpt ? orcpt : "") < 0)
+	if (asprintf(&text, "%s%s%s%s%s%s%s", path, r->notify ? " NOTIFY=" : "",
+		r->notify ? r->notify : "",
+		r->original_recipient ? " ORCPT=" : "",
+		r->original_recipient ? r->original_recipient : "",
+		elsewhere ? " -> " : "", elsewhere ? r->mailbox : "") < 0)
 		abort();
 	mail->rcpts = grow(mail->rcpts, mail->nrcpts, sizeof *mail->rcpts);
 	mail->rcpts[mail->nrcpts++] = text;

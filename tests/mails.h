@@ -25,9 +25,7 @@ struct mails {
 struct mail *mails_add(struct mails *m);
 /* `text` is copied; NULL is allowed. */
 void mail_set(struct mail *mail, enum script_word word, const char *text);
-/* `notify` and `orcpt` may be NULL. */
-void mail_add_rcpt(
-    struct mail *mail, const char *path, const char *notify, const char *orcpt);
+void mail_add_rcpt(struct mail *mail, const struct recipient *r);
 void mails_free(struct mails *m);
 
 /* How much of the mails has been listed; all zero is nothing. */

@@ -24,7 +24,8 @@ struct player {
 	const char *broken;
 	bool ended, closed;
 
-	enum session_verdict ask, store; /* SESSION_OK: none is waiting */
+	const struct script_step *ask; /* NULL: none is waiting */
+	enum session_verdict store;    /* SESSION_OK: none is waiting */
 
 	struct mails mails;
 	struct buffer body; /* appended, not yet stored */
@@ -168,11 +169,20 @@ static void
 do_ask(struct player *p)
 {
 	const struct session_query *q = session_query(p->session);
+	const struct script_step *step = p->ask;
+	struct session_answer answer = { .verdict = SESSION_OK };
 
 	expect(p, !p->ended, "no question after the end");
-	expect(p, q->kind == SESSION_RCPT && q->mailbox.len > 0,
-	    "a recipient has a name");
-	session_answer(p->session, take_verdict(&p->ask));
+	expect(p, q->kind == SESSION_MAIL || q->address.len > 0,
+	    "what is asked about has a name");
+	if (step && step->answer.kind == q->kind) {
+		answer.verdict = step->verdict;
+		answer.code = step->answer.code;
+		answer.enhanced = step->answer.enhanced;
+		answer.text = step->text.p;
+		p->ask = NULL;
+	}
+	session_answer(p->session, &answer);
 }
 
 static void
@@ -199,9 +209,7 @@ copy_mail(struct player *p, const struct envelope *e)
 	mail_set(mail, SCRIPT_RET, e->dsn_return);
 	mail_set(mail, SCRIPT_SMTPUTF8, e->smtputf8 ? "1" : NULL);
 	for (unsigned i = 0; i < e->nrecipients; i++)
-		mail_add_rcpt(mail, e->recipients[i].forward_path,
-		    e->recipients[i].notify,
-		    e->recipients[i].original_recipient);
+		mail_add_rcpt(mail, &e->recipients[i]);
 	buffer_add(&mail->body, buffer_span(&p->body));
 	p->octets += e->size;
 	p->nrcpts += e->nrecipients;
@@ -493,15 +501,18 @@ play_end(struct scene *sc, const struct script_step *step)
 static bool
 play_verdict(struct scene *sc, const struct script_step *step)
 {
-	enum session_verdict *waiting =
-	    step->kind == SCRIPT_ASK ? &sc->player->ask : &sc->player->store;
+	struct player *p = sc->player;
+	bool is_ask = step->kind == SCRIPT_ASK;
 
 	if (!check_silence(sc, step))
 		return false;
-	if (*waiting != SESSION_OK)
+	if (is_ask ? p->ask != NULL : p->store != SESSION_OK)
 		return script_fault(sc->error, sc->script, step,
 		    "the verdict before this one was not used");
-	*waiting = step->verdict;
+	if (is_ask)
+		p->ask = step;
+	else
+		p->store = step->verdict;
 	return true;
 }
 
@@ -522,6 +533,9 @@ play_step(struct scene *sc, unsigned i)
 	case SCRIPT_ASK:
 	case SCRIPT_STORE:
 		return play_verdict(sc, step);
+	case SCRIPT_SQL:
+		return script_fault(
+		    sc->error, sc->script, step, "there is no database here");
 	case SCRIPT_STORED:
 		return mails_match(player_mails(sc->player), &sc->listed,
 		    sc->script, step, sc->error);
@@ -543,7 +557,7 @@ play_to_the_end(struct scene *sc)
 	player_end(sc->player, SESSION_EOF);
 	if (!check_player(sc, NULL) || !check_silence(sc, NULL))
 		return false;
-	if (sc->player->ask != SESSION_OK || sc->player->store != SESSION_OK)
+	if (sc->player->ask || sc->player->store != SESSION_OK)
 		return script_fault(
 		    sc->error, s, NULL, "a verdict was not used");
 	return mails_match_all(

@@ -235,8 +235,8 @@ add_step(struct parser *p, enum script_kind kind)
 static void
 set_text(struct script_step *step, struct buffer *b)
 {
-	buffer_add(b, (struct span){ "", 0 }); /* so that there is memory */
-	step->text = (struct span){ b->p, b->len };
+	buffer_add(b, (struct span){ "", 1 }); /* for who wants a string */
+	step->text = (struct span){ b->p, b->len - 1 };
 }
 
 static void
@@ -303,15 +303,67 @@ find_end(struct span name, enum session_end *ret)
 }
 
 static bool
+find_question(struct span name, enum session_query_kind *ret)
+{
+	static const char *const names[] = {
+		[SESSION_RCPT] = "ask",
+		[SESSION_MAIL] = "ask-mail",
+		[SESSION_VRFY] = "ask-vrfy",
+		[SESSION_EXPN] = "ask-expn",
+	};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (span_is(name, names[i])) {
+			*ret = (enum session_query_kind)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A verdict, or a reply with its enhanced code. */
+static bool
+read_ask(struct parser *p, enum session_query_kind kind, struct span value)
+{
+	struct script_step *step = add_step(p, SCRIPT_ASK);
+	struct span enhanced;
+	uint64_t code;
+
+	step->answer.kind = kind;
+	if (find_verdict(value, &step->verdict))
+		return true;
+	if (!span_number(span_word(&value), &code) || code < 200 || code > 599)
+		return wrong(p, "want a verdict or a reply");
+	enhanced = span_word(&value);
+	if (value.len == 0 || enhanced.len >= sizeof step->answer.enhanced)
+		return wrong(p, "want an enhanced code and a text");
+	step->answer.code = (int)code;
+	memcpy(step->answer.enhanced, enhanced.p, enhanced.len);
+	copy_text(step, value, "");
+	return true;
+}
+
+static bool
+read_sql(struct parser *p, struct span value)
+{
+	p->script->needs_program = true;
+	copy_text(add_step(p, SCRIPT_SQL), value, "");
+	return value.len > 0 ? true : wrong(p, "want a statement");
+}
+
+static bool
 read_event(struct parser *p, struct span name, struct span value)
 {
 	enum session_verdict verdict = SESSION_OK;
 	enum session_end end = SESSION_EOF;
+	enum session_query_kind question;
 	enum script_kind kind;
 
-	if (span_is(name, "ask"))
-		kind = SCRIPT_ASK;
-	else if (span_is(name, "store"))
+	if (find_question(name, &question))
+		return read_ask(p, question, value);
+	if (span_is(name, "sql"))
+		return read_sql(p, value);
+	if (span_is(name, "store"))
 		kind = SCRIPT_STORE;
 	else if (find_end(name, &end) && value.len == 0)
 		kind = SCRIPT_END;
@@ -347,6 +399,17 @@ read_flag(struct parser *p, struct span value, bool *ret)
 }
 
 static bool
+read_word(struct parser *p, struct span value, char *ret, size_t size)
+{
+	if (value.len == 0 || value.len >= size)
+		return wrong(p, "want a short text");
+	memcpy(ret, value.p, value.len);
+	ret[value.len] = '\0';
+	p->script->needs_program = true;
+	return true;
+}
+
+static bool
 read_limit(struct parser *p, struct span value, unsigned *ret)
 {
 	uint64_t n;
@@ -375,6 +438,14 @@ read_setting(struct parser *p, struct span name, struct span value)
 		return read_flag(p, value, &c->strict);
 	if (span_is(name, "rfc821"))
 		return read_flag(p, value, &c->rfc821);
+	if (span_is(name, "vrfy"))
+		return read_flag(p, value, &c->vrfy);
+	if (span_is(name, "option"))
+		return read_word(
+		    p, value, p->script->option, sizeof p->script->option);
+	if (span_is(name, "client"))
+		return read_word(
+		    p, value, p->script->client, sizeof p->script->client);
 	if (span_is(name, "in-process"))
 		return read_flag(p, value, &p->script->in_process);
 	if (span_is(name, "input"))

@@ -13,15 +13,17 @@ enum script_kind {
 	SCRIPT_SEND,   /* ">", ">>": the client sends `text` */
 	SCRIPT_REPLY,  /* "<": the server sends `text` and CRLF */
 	SCRIPT_END,    /* "!": no more input will come, because of `end` */
-	SCRIPT_ASK,    /* "! ask": the next RCPT gets `verdict` */
+	SCRIPT_ASK,    /* "! ask": the next question gets `answer` */
 	SCRIPT_STORE,  /* "! store": the next commit gets `verdict` */
+	SCRIPT_SQL,    /* "! sql": `text` is run on the database */
 	SCRIPT_STORED, /* "=": `word` of what is stored is `text` */
 };
 
 enum script_word {
 	SCRIPT_NONE, /* nothing but what was listed before */
 	SCRIPT_FROM, /* the next mail; the reverse-path */
-	SCRIPT_RCPT, /* the next recipient; PATH [NOTIFY=...] [ORCPT=...] */
+	/* the next recipient; PATH [NOTIFY=...] [ORCPT=...] [-> MAILBOX] */
+	SCRIPT_RCPT,
 	SCRIPT_BODY, /* the next octets */
 	SCRIPT_PROTOCOL,
 	SCRIPT_HELO,
@@ -40,6 +42,11 @@ struct script_step {
 	bool is_line; /* SCRIPT_SEND: it was ">", and `text` ends in CRLF */
 	enum session_end end;
 	enum session_verdict verdict;
+	struct script_answer {
+		enum session_query_kind kind; /* of question that gets it */
+		int code;                     /* 0: a verdict */
+		char enhanced[12];
+	} answer;
 	enum script_word word;
 };
 
@@ -58,7 +65,11 @@ struct script {
 	const char *path;
 	struct session_conf conf; /* any_line_end only for SCRIPT_FILE */
 	enum script_input input;
-	bool in_process; /* not for the real program */
+	bool in_process;    /* not for the real program */
+	bool needs_program; /* there is SQL, or an option of its own */
+	/* For the program: an option, and the client's address; or "". */
+	char option[64];
+	char client[64];
 	struct script_step *steps;
 	unsigned nsteps;
 	unsigned nlines;

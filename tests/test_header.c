@@ -40,6 +40,7 @@ fields_of(struct span mail, size_t step)
 		free(block);
 	}
 	header_feed(&h, (struct span){ "", 0 });
+	header_end(&h);
 	return (h.has[HEADER_DATE] ? DATE : 0) |
 	       (h.has[HEADER_FROM] ? FROM : 0) |
 	       (h.has[HEADER_MESSAGE_ID] ? ID : 0);
@@ -111,10 +112,130 @@ Test(header, starts_each_mail_anew)
 	header_feed(&h, (struct span){ first, sizeof first - 1 });
 	header_start(&h);
 	header_feed(&h, (struct span)T("e: x\r\nMessage-ID: x\r\n\r\n"));
+	header_end(&h);
 	cr_expect(!h.has[HEADER_DATE]);
 	cr_expect(!h.has[HEADER_FROM]);
 	cr_expect(h.has[HEADER_MESSAGE_ID]);
 	header_start(&h);
 	header_feed(&h, (struct span)T("Date: x\r\n"));
+	header_end(&h);
 	cr_expect(h.has[HEADER_DATE]);
+}
+
+/*
+ * Values
+ */
+
+/* Feeds it in pieces of `step` octets. */
+static void
+read_mail(struct header *h, struct span mail, size_t step)
+{
+	header_start(h);
+	for (size_t at = 0; at < mail.len; at += step) {
+		size_t n = mail.len - at < step ? mail.len - at : step;
+
+		header_feed(h, (struct span){ mail.p + at, n });
+	}
+	header_end(h);
+}
+
+/* clang-format off */
+static const struct {
+	struct span mail;
+	const char *subject; /* NULL: none */
+} values[] = {
+	{ T("To: x\r\n\r\nSubject: in the body\r\n"),       NULL },
+	{ T("Subject:\r\n\r\n"),                            "" },
+	{ T("Subject: Hello \r\n\r\n"),                     "Hello" },
+	{ T("subject:Hello"),                               "Hello" },
+	{ T("Subject: one\r\nSubject: two\r\n\r\n"),        "one" },
+	/* Unfolding takes the line end alone (RFC 5322 s. 2.2.3). */
+	{ T("Subject: a\r\n b\r\n\tc\r\nTo: d\r\n\r\n"),    "a b c" },
+	{ T("Subject:\r\n a\r\n\r\n"),                      "a" },
+	{ T("Subject: a:b\r\n\r\n"),                        "a:b" },
+	/* RFC 2047 is for who reads it. */
+	{ T("Subject: =?utf-8?q?=C3=BC?=\r\n\r\n"),         "=?utf-8?q?=C3=BC?=" },
+	/* No octet that a terminal or a table should not see. */
+	{ T("Subject: a\x1b[31mb\0c\x7f" "d\r\n\r\n"),      "a?[31mb?c?d" },
+	{ T("Subject: \xC3\xBC \xFC \xC2\x85 \xED\xA0\x80\r\n\r\n"), "\xC3\xBC ? ?? ???" },
+	{ T("Subject: a\rb\r\n\r\n"),                       "ab" },
+};
+/* clang-format on */
+
+Test(header, keeps_values)
+{
+	for (size_t i = 0; i < COUNT(values); i++) {
+		for (size_t step = 1; step <= values[i].mail.len; step++) {
+			struct header h;
+			const char *got, *want = values[i].subject;
+
+			read_mail(&h, values[i].mail, step);
+			got = h.has[HEADER_SUBJECT] ? h.value[HEADER_SUBJECT]
+						    : NULL;
+			cr_expect(
+			    want && got ? strcmp(want, got) == 0 : want == got,
+			    "row %zu by %zu: want \"%s\", got \"%s\"", i, step,
+			    want ? want : "(none)", got ? got : "(none)");
+		}
+	}
+}
+
+Test(header, keeps_a_bounded_part_of_a_value)
+{
+	struct header h;
+
+	header_start(&h);
+	header_feed(&h, (struct span)T("To: "));
+	for (int i = 0; i < 100000; i++)
+		header_feed(&h, (struct span)T("12345678\r\n "));
+	header_feed(&h, (struct span)T("\r\nFrom: x\r\n\r\n"));
+	header_end(&h);
+	cr_expect(strlen(h.value[HEADER_TO]) <= HEADER_VALUE_MAX);
+	cr_expect(strlen(h.value[HEADER_TO]) > HEADER_VALUE_MAX - 9);
+	cr_expect(h.has[HEADER_FROM]);
+}
+
+/* clang-format off */
+static const struct {
+	struct span mail;
+	uint64_t size;
+} sizes[] = {
+	{ T(""),                              0 },
+	{ T("\r\n"),                          2 },
+	{ T("\r\nbody\r\n"),                  2 },
+	{ T("To: x\r\n\r\nbody\r\n"),         9 },
+	{ T("To: x\r\n y\r\n\r\n\r\nbody"),   13 },
+	{ T("To: x\n\nbody\n"),               7 }, /* BDAT may bring it */
+	/* No empty line: all that is header. */
+	{ T("To: x\r\n"),                     7 },
+	{ T("To: x"),                         5 },
+	{ T("Dear Sir,\r\n\r\nbody\r\n"),     0 },
+	{ T("To: x\r\nDear Sir,\r\n\r\n"),    7 },
+};
+/* clang-format on */
+
+Test(header, measures_the_section)
+{
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		for (size_t step = 1; step <= sizes[i].mail.len + 1; step++) {
+			struct header h;
+
+			read_mail(&h, sizes[i].mail, step);
+			cr_expect(h.size == sizes[i].size,
+			    "row %zu by %zu: want %d, got %d", i, step,
+			    (int)sizes[i].size, (int)h.size);
+		}
+	}
+}
+
+Test(header, tells_when_it_is_over)
+{
+	struct header h;
+
+	header_start(&h);
+	cr_expect(!header_is_over(&h));
+	header_feed(&h, (struct span)T("To: x\r\n\r"));
+	cr_expect(!header_is_over(&h));
+	header_feed(&h, (struct span)T("\n"));
+	cr_expect(header_is_over(&h));
 }

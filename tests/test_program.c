@@ -15,6 +15,7 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 
+#include "../store.h"
 #include "client.h"
 #include "corpus.h"
 #include "mails.h"
@@ -60,8 +61,27 @@ talk_end(struct client *c, const struct script *s, struct script_error *error)
 	return true;
 }
 
+/* As an administrator would, beside the running session. */
 static bool
-talk(struct client *c, const struct script *s, struct script_error *error)
+run_sql(const struct folder *f, const struct script *s,
+    const struct script_step *step, struct script_error *error)
+{
+	sqlite3 *db;
+	int rc = sqlite3_open(f->database, &db);
+
+	sqlite3_busy_timeout(db, 10000);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(db, step->text.p, NULL, NULL, NULL);
+	if (rc != SQLITE_OK)
+		script_fault_at(
+		    error, s, step, "SQL:", span_of(sqlite3_errmsg(db)));
+	sqlite3_close(db);
+	return rc == SQLITE_OK;
+}
+
+static bool
+talk(struct client *c, const struct folder *f, const struct script *s,
+    struct script_error *error)
 {
 	struct buffer burst = { .p = NULL };
 	bool ok = true;
@@ -81,6 +101,8 @@ talk(struct client *c, const struct script *s, struct script_error *error)
 			ok = talk_reply(c, s, step, error);
 		if (ok && step->kind == SCRIPT_END)
 			kill(c->pid, SIGTERM);
+		if (ok && step->kind == SCRIPT_SQL)
+			ok = run_sql(f, s, step, error);
 	}
 	if (ok && !client_send(c, buffer_span(&burst)))
 		ok = script_fault(error, s, NULL, "the server does not read");
@@ -103,8 +125,8 @@ static bool
 read_recipients(sqlite3 *db, struct mail *mail, sqlite3_int64 id)
 {
 	static const char sql[] =
-	    "SELECT position, forward_path, notify, original_recipient"
-	    " FROM recipient WHERE message_id = ? ORDER BY position";
+	    "SELECT position, forward_path, notify, original_recipient,"
+	    " mailbox FROM recipient WHERE message_id = ? ORDER BY position";
 	sqlite3_stmt *q;
 	bool ok = true;
 	int rc;
@@ -113,9 +135,15 @@ read_recipients(sqlite3 *db, struct mail *mail, sqlite3_int64 id)
 		return false;
 	sqlite3_bind_int64(q, 1, id);
 	while ((rc = sqlite3_step(q)) == SQLITE_ROW) {
+		struct recipient r = {
+			.forward_path = text_of(q, 1),
+			.notify = text_of(q, 2),
+			.original_recipient = text_of(q, 3),
+			.mailbox = text_of(q, 4),
+		};
+
 		ok = ok && sqlite3_column_int(q, 0) == (int)mail->nrcpts + 1;
-		mail_add_rcpt(
-		    mail, text_of(q, 1), text_of(q, 2), text_of(q, 3));
+		mail_add_rcpt(mail, &r);
 	}
 	sqlite3_finalize(q);
 	return ok && rc == SQLITE_DONE;
@@ -185,6 +213,16 @@ read_mails(const struct folder *f, struct mails *ret)
  */
 
 static bool
+has_step(const struct script *s, enum script_kind kind)
+{
+	for (unsigned i = 0; i < s->nsteps; i++) {
+		if (s->steps[i].kind == kind)
+			return true;
+	}
+	return false;
+}
+
+static bool
 check_status(int status, const char *what, struct script_error *error)
 {
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
@@ -231,6 +269,17 @@ finish(const struct folder *f, struct client *c, const struct script *s,
 	cr_assert(ok, "%s", error->text);
 }
 
+/* For SQL that comes before the session. */
+static void
+make_database(const struct folder *f)
+{
+	struct store_conf conf = { .path = f->database, .wait_ms = 10000 };
+	struct store *st = store_new(&conf);
+
+	cr_assert(st && store_open(st) == STORE_OK);
+	store_free(st);
+}
+
 static void
 run_transcript(const struct script *s, enum client_way way)
 {
@@ -239,8 +288,12 @@ run_transcript(const struct script *s, enum client_way way)
 	struct client c;
 
 	folder_make(&f);
+	f.option = s->option;
+	f.client = s->client;
+	if (has_step(s, SCRIPT_SQL))
+		make_database(&f);
 	client_start(&c, &f, &s->conf, way);
-	finish(&f, &c, s, talk(&c, s, &error), &error);
+	finish(&f, &c, s, talk(&c, &f, s, &error), &error);
 }
 
 /*
@@ -251,16 +304,6 @@ struct run {
 	struct corpus_file file;
 	enum client_way way;
 };
-
-static bool
-has_step(const struct script *s, enum script_kind kind)
-{
-	for (unsigned i = 0; i < s->nsteps; i++) {
-		if (s->steps[i].kind == kind)
-			return true;
-	}
-	return false;
-}
 
 /* Does it need nothing that only the machine alone can be made to meet? */
 static bool

@@ -53,8 +53,9 @@ ParameterizedTest(
 	struct script *s = script_read(file->path, &error);
 
 	cr_assert(s, "%s", error.text);
-	replay(s, &s->conf);
-	if (s->input == SCRIPT_ANY) {
+	if (!s->needs_program)
+		replay(s, &s->conf);
+	if (!s->needs_program && s->input == SCRIPT_ANY) {
 		struct session_conf conf = s->conf;
 
 		conf.any_line_end = true;

@@ -83,7 +83,7 @@ Test(store, makes_the_database)
 	cr_expect(eq(str, (char *)scratch_list(&box),
 	    "mail.db mail.db-lock mail.db-shm mail.db-wal "));
 	EXPECT_QUERY(&box, "PRAGMA application_id", "1936553060"); /* "smtd" */
-	EXPECT_QUERY(&box, "PRAGMA user_version", "1");
+	EXPECT_QUERY(&box, "PRAGMA user_version", "2");
 	EXPECT_QUERY(&box, "PRAGMA journal_mode", "wal");
 	EXPECT_QUERY(&box, "SELECT count(*) FROM message", "0");
 	EXPECT_QUERY(&box, "SELECT count(*) FROM recipient", "0");
@@ -206,9 +206,15 @@ Test(store, shares_the_lock_through_a_link)
 Test(store, keeps_every_column)
 {
 	struct recipient to[] = {
-		{ "b@mx.example", "SUCCESS,DELAY", "rfc822;b+2Bc@x.example" },
-		{ "\"c d\"@mx.example", NULL, NULL },
-		{ "b@mx.example", "NEVER", NULL },
+		{ "b@mx.example", "SUCCESS,DELAY", "rfc822;b+2Bc@x.example",
+		    "bob@mx.example" },
+		{ "\"c d\"@mx.example", NULL, NULL, NULL },
+		{ "b@mx.example", "NEVER", NULL, NULL },
+	};
+	struct header header = {
+		.value = { "Ann <a@x>", "b", "Hi", "now", "<1@x>" },
+		.has = { true, true, true, true, true },
+		.size = 7,
 	};
 	struct envelope envelope = {
 		.verb = "SOML",
@@ -225,6 +231,7 @@ Test(store, keeps_every_column)
 	};
 	struct store_mail mail = {
 		.envelope = &envelope,
+		.header = &header,
 		.received_at = 1700000000123456,
 		.client_address = "2001:db8::1",
 		.client_port = 65535,
@@ -237,17 +244,29 @@ Test(store, keeps_every_column)
 	EXPECT_QUERY(&box, "SELECT * FROM message",
 	    "1|1700000000123456|2001:db8::1|65535|[192.0.2.7]|UTF8SMTP|SOML|"
 	    "j\xC3\xBCrgen@client.example|BINARYMIME|1|QQ+2B1|HDRS|10|"
-	    "X: 1\r\n|0123456789");
+	    "X: 1\r\n|7|Ann <a@x>|b|Hi|now|<1@x>|0123456789");
 	EXPECT_QUERY(&box, "SELECT * FROM recipient",
-	    "1|1|b@mx.example|SUCCESS,DELAY|rfc822;b+2Bc@x.example "
-	    "1|2|\"c d\"@mx.example|NULL|NULL "
-	    "1|3|b@mx.example|NEVER|NULL");
+	    "1|1|b@mx.example|SUCCESS,DELAY|rfc822;b+2Bc@x.example|"
+	    "bob@mx.example "
+	    "1|2|\"c d\"@mx.example|NULL|NULL|\"c d\"@mx.example "
+	    "1|3|b@mx.example|NEVER|NULL|b@mx.example");
+}
+
+/* For mails that come from somewhere else. */
+Test(store, keeps_a_trace_as_it_is)
+{
+	struct store_mail mail = *scratch_mail();
+
+	mail.trace = "Received: long ago\r\n";
+	commit(&mail);
+	EXPECT_QUERY(
+	    &box, "SELECT trace FROM message", "Received: long ago\r\n");
 }
 
 /* No value of the mail before shines through. */
 Test(store, keeps_null_for_what_is_not_there)
 {
-	struct recipient to[] = { { "postmaster", NULL, NULL } };
+	struct recipient to[] = { { .forward_path = "postmaster" } };
 	struct envelope envelope = {
 		.verb = "MAIL",
 		.protocol = "SMTP",
@@ -269,21 +288,27 @@ Test(store, keeps_null_for_what_is_not_there)
 	full.envelope_id = "id";
 	full.dsn_return = "FULL";
 	full.smtputf8 = true;
-	full.recipients =
-	    (struct recipient[]){ { "b@mx.example", "NEVER", "rfc822;x" } };
+	full.recipients = (struct recipient[]){ { "b@mx.example", "NEVER",
+	    "rfc822;x", "c" } };
 	before.envelope = &full;
+	before.header = &(struct header){
+		.value = { "x", "x", "x", "x", "x" },
+		.has = { true, true, true, true, true },
+		.size = 7,
+	};
 	store_append(st, span_of("before"));
 	commit(&before);
 	cr_expect(eq(i64, commit(&mail), 2));
 	EXPECT_QUERY(&box, "SELECT * FROM message WHERE id = 2",
-	    "2|0|local|NULL||SMTP|MAIL||7BIT|0|NULL|NULL|0|2|");
+	    "2|0|local|NULL||SMTP|MAIL||7BIT|0|NULL|NULL|0|2|0|NULL|NULL|NULL|"
+	    "NULL|NULL|");
 	EXPECT_QUERY(&box,
 	    "SELECT typeof(client_port), typeof(envelope_id), typeof(smtputf8),"
 	    " typeof(reverse_path), typeof(trace), typeof(data)"
 	    " FROM message WHERE id = 2",
 	    "null|null|integer|text|text|blob");
 	EXPECT_QUERY(&box, "SELECT * FROM recipient WHERE message_id = 2",
-	    "2|1|postmaster|NULL|NULL");
+	    "2|1|postmaster|NULL|NULL|postmaster");
 }
 
 Test(store, keeps_many_recipients_in_order)

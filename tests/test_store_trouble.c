@@ -147,7 +147,7 @@ Test(troubled_store, refuses_foreign_databases)
 Test(troubled_store, refuses_versions_it_does_not_know)
 {
 	static const char *const rows[] = {
-		"PRAGMA user_version = 2",
+		"PRAGMA user_version = 3",
 		"PRAGMA user_version = 2147483647",
 		"PRAGMA user_version = -1",
 		"PRAGMA user_version = -2147483648",

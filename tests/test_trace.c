@@ -203,13 +203,17 @@ Test(trace, adds_the_fields_that_a_submission_lacks)
 		struct header has;
 		const char *want;
 	} rows[] = {
-		{ { .has = { false, false, false } },
-		    DATE_LINE FROM_LINE ID_LINE },
-		{ { .has = { true, false, false } }, FROM_LINE ID_LINE },
-		{ { .has = { false, true, false } }, DATE_LINE ID_LINE },
-		{ { .has = { false, false, true } }, DATE_LINE FROM_LINE },
-		{ { .has = { true, true, false } }, ID_LINE },
-		{ { .has = { true, true, true } }, "" },
+		{ { .has = { false } }, DATE_LINE FROM_LINE ID_LINE },
+		{ { .has = { [HEADER_DATE] = true } }, FROM_LINE ID_LINE },
+		{ { .has = { [HEADER_FROM] = true } }, DATE_LINE ID_LINE },
+		{ { .has = { [HEADER_MESSAGE_ID] = true } },
+		    DATE_LINE FROM_LINE },
+		{ { .has = { [HEADER_DATE] = true, [HEADER_FROM] = true } },
+		    ID_LINE },
+		{ { .has = { [HEADER_DATE] = true,
+			[HEADER_FROM] = true,
+			[HEADER_MESSAGE_ID] = true } },
+		    "" },
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++) {

@@ -128,7 +128,7 @@ def trouble():
     check_equal('an entry', len(entries), 1)
     check_fields('with client and reply', entries[0], {
         'SMTPD_CLIENT': '127.0.0.9', 'SMTPD_REPLY': reply.decode().rstrip(),
-        'PRIORITY': '3', 'SMTPD_COMMAND': 'RCPT TO:<b@lab.example>'})
+        'PRIORITY': '3', 'SMTPD_COMMAND': 'MAIL FROM:<a@lab.example>'})
     check('and the cause',
           'file is not a database' in entries[0]['SMTPD_CAUSE'], entries[0])
     os.unlink('/var/lib/smtpd/broken.db')

@@ -1,0 +1,27 @@
+/*
+ * The two forms of an internationalized domain (RFC 5890 s. 2.3.2.1), by
+ * libidn2, which is loaded when a name first needs it and not before.
+ */
+#ifndef IDN_H
+#define IDN_H
+
+#include "span.h"
+
+enum {
+	IDN_FORMS_MAX = 2,
+	IDN_FORM_SIZE = 256, /* a domain's 255 octets (5321 s. 4.5.3.1.2) */
+};
+
+struct idn_forms {
+	char form[IDN_FORMS_MAX][IDN_FORM_SIZE];
+	unsigned n;
+};
+
+/*
+ * The names that mean `domain`: its A-label and its U-label form; itself alone
+ * if it is plain ASCII, or libidn2 is missing or makes nothing of it.  None if
+ * it is too long.
+ */
+void idn_forms(struct span domain, struct idn_forms *ret);
+
+#endif

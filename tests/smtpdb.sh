@@ -1,0 +1,496 @@
+#!/bin/sh
+# smtpdb on databases that smtpd has filled: each command, and its errors
+# (make check).  A mail that goes through a file must come back octet for octet,
+# and nothing that a stranger wrote may reach the terminal as a control.
+set -u
+
+here=$(pwd)
+smtpd=$here/smtpd
+tool=$here/smtpdb
+dir=$(mktemp -d "${TMPDIR:-/tmp}/smtpdb-test-XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+SMTPD_DATABASE=$dir/mail.db
+export SMTPD_DATABASE
+unset NO_COLOR
+TZ=UTC
+export TZ
+
+passed=0
+failed=0
+
+# ok TEXT STATUS: counts a test.
+ok() {
+	if [ "$2" -eq 0 ]; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		echo "tests/smtpdb.sh: failed: $1" >&2
+	fi
+}
+
+# is TEXT WANT GOT
+is() {
+	[ "$2" = "$3" ]
+	status=$?
+	ok "$1" $status
+	[ $status -eq 0 ] || printf 'want "%s"\ngot  "%s"\n' "$2" "$3" >&2
+}
+
+# status WANT COMMAND...: its exit status.
+status() {
+	want=$1
+	shift
+	"$@" >out 2>err </dev/null
+	is "exit status of $*" "$want" $?
+}
+
+# holds TEXT FILE
+holds() {
+	grep -qF -e "$1" "$2"
+	ok "'$1' in $2: $(head -c 300 "$2")" $?
+}
+
+lacks() {
+	if grep -qF -e "$1" "$2"; then ok "'$1' not in $2" 1; else ok x 0; fi
+}
+
+# send FROM TO...: a mail on standard input, LF.
+send() {
+	{
+		printf 'EHLO me\nMAIL FROM:<%s> BODY=8BITMIME\n' "$1"
+		shift
+		for to; do printf 'RCPT TO:<%s>\n' "$to"; done
+		echo DATA
+		sed 's/^\./../'
+		printf '.\nQUIT\n'
+	} | "$smtpd" 2>/dev/null | grep -q '^250 2.0.0 Stored'
+	ok "send to $*" $?
+}
+
+# All that must survive an export.
+dump() {
+	sqlite3 "$1" "SELECT received_at, client_address, client_port, helo,
+	    protocol, verb, reverse_path, body_type, smtputf8, envelope_id,
+	    dsn_return, size, trace, header_size, header_from, header_to,
+	    header_subject, header_date, header_message_id, hex(data)
+	    FROM message ORDER BY id;
+	    SELECT position, forward_path, notify, original_recipient, mailbox
+	    FROM recipient ORDER BY message_id, position"
+}
+
+#
+# Without a database
+#
+status 66 "$tool" list
+holds "No such file" err
+status 64 "$tool"
+status 64 "$tool" frobnicate
+status 64 "$tool" list --nonesuch
+status 64 "$tool" list argument
+status 64 "$tool" --database= list
+status 64 "$tool" --database=:memory: list
+status 0 "$tool" --help
+holds "doctor" out
+status 0 "$tool" --version
+for command in $("$tool" complete); do
+	status 0 "$tool" "$command" --help
+	holds "Usage: smtpdb $command" out
+done
+[ ! -e mail.db ]
+ok "nothing was made" $?
+
+#
+# The mails of the zoo
+#
+printf 'From: =?utf-8?q?J=C3=B6rg?= <j@a.example>\nTo: b@b.example\nSubject: =?iso-8859-1?q?Gr=FC=DFe?= from\n\t=?utf-8?b?5pel5pys6Kqe?=\n\nHello.\nFrom here\n>From there\n.dot\n\033[31mred\033[0m\a\033]0;title\a end\n' |
+    send ann@a.example bob@b.example carl@c.example
+printf 'From: a\nSubject: multi\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\npreamble\n--x\nContent-Type: multipart/alternative; boundary=y\n\n--y\nContent-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable\n\nGr=FC=DFe\n--y\nContent-Type: text/html\n\n<p>no\n--y--\n--x\nContent-Type: application/pdf; name="../../etc/=?utf-8?q?r=C3=A9port?=.pdf"\nContent-Disposition: attachment\nContent-Transfer-Encoding: base64\n\naGVsbG8=\n--x\nContent-Type: message/rfc822\n\nSubject: inner\n\nbody\n--x--\n' |
+    send '' bob@b.example
+printf 'Subject: html\nContent-Type: text/html; charset=utf-8\n\n<html><head><title>t</title><style>x{}</style></head><body><h1>Title</h1><p>Hello   <b>World</b> &amp; co &#8364; &#27;&#x41;<br>line<script>evil()</script></body></html>\n' |
+    send c@c.example bob@b.example
+printf 'Subject: caf\351 \033[2J \342\200\256gpj.exe\nFrom: x\n\nlatin1 \374\n' |
+    send d@d.example bob@b.example
+printf 'no header at all\n' | send e@e.example bob@b.example
+printf '\n' | send e@e.example bob@b.example
+printf 'Content-Type: multipart/mixed; boundary=z\n\n--z\nContent-Type: text/plain; charset="../../x//TRANSLIT"\n\nunended\n' |
+    send f@f.example bob@b.example
+{
+	printf 'Subject: huge\nX-Huge: '
+	head -c 200000 /dev/zero | tr '\0' a | fold -w 900 | sed '2,$s/^/ /'
+	printf '\n\nbody\n'
+} | send g@g.example bob@b.example
+{
+	printf 'Subject: deep\n'
+	i=0
+	while [ $i -lt 2000 ]; do
+		printf 'Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n' $i $i
+		i=$((i + 1))
+	done
+	printf '\nbottom\n'
+} | send h@h.example bob@b.example
+printf 'Subject: base64\nContent-Transfer-Encoding: base64\nContent-Type: text/plain; charset=utf-8\n\n!!!aGVsbG8=broken\n' |
+    send h@h.example bob@b.example
+# With BDAT: NUL, bare CR, bare LF, no line end, nothing at all.
+printf 'EHLO me\r\nMAIL FROM:<"a b"@c.d> ENVID=x+20y RET=HDRS BODY=BINARYMIME\r\nRCPT TO:<bob@b.example> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;x@y\r\nBDAT 26 LAST\r\nS: x\r\n\r\nFrom me\r\r\nno\nend\0zMAIL FROM:<>\r\nRCPT TO:<bob@b.example>\r\nBDAT 0 LAST\r\nMAIL FROM:<>\r\nRCPT TO:<bob@b.example>\r\nBDAT 4 LAST\r\nFromMAIL FROM:<>\r\nRCPT TO:<bob@b.example>\r\nBDAT 1 LAST\r\n\nMAIL FROM:<>\r\nRCPT TO:<bob@b.example>\r\nBDAT 27 LAST\r\nA: b\r\n\r\nx\r\n\r\nFrom a\r\n\r\n\r\n\r\nQUIT\r\n' |
+    "$smtpd" >out 2>/dev/null
+is "mails by BDAT" 5 "$(grep -c '^250 2.0.0 Stored' out)"
+# A field of our own that the sender wrote is his.
+printf 'X-Smtpd-Envelope: v=1 received=1 client=local port=0 smtputf8=0 lines=lf open=0 protocol=SMTP verb=MAIL body=7BIT helo=x from=evil@x.example to=victim@x.example\nSubject: spoof\n\nx\n' |
+    send spoof@s.example bob@b.example
+total=$(sqlite3 mail.db 'SELECT count(*) FROM message')
+
+#
+# list
+#
+status 0 "$tool" list
+is "a line for each mail" "$total" "$(wc -l <out)"
+holds "Jörg <j@a.example>" out
+holds "Grüße from 日本語" out
+holds "bob@b.example, carl@c.example" out
+is "no controls" 0 "$(LC_ALL=C tr -d '\12\11\40-\176\200-\377' <out | wc -c)"
+status 0 "$tool" list --from=JÖRG
+is "--from" 1 "$(wc -l <out)"
+status 0 "$tool" list --to=carl
+is "--to" 1 "$(wc -l <out)"
+status 0 "$tool" list --subject=日本
+is "--subject" 1 "$(wc -l <out)"
+status 0 "$tool" list --larger=150K
+is "--larger" 1 "$(wc -l <out)"
+status 0 "$tool" list --since=1h --until=30m
+is "--until" 0 "$(wc -l <out)"
+status 0 "$tool" list -n 2
+is "--number" 2 "$(wc -l <out)"
+status 0 "$tool" list -n 0
+is "--number=0" 0 "$(wc -l <out)"
+status 64 "$tool" list --since=yesterday
+status 64 "$tool" list --larger=big
+status 0 "$tool" list --json
+python3 -c 'import json,sys; [json.loads(l) for l in open("out", encoding="utf-8", newline="\n")]'
+ok "list --json" $?
+if command -v script >/dev/null; then
+	script -qec "stty cols 80; '$tool' list -n 3" /dev/null >out </dev/null
+	holds "$(printf '\033[1m')" out
+	NO_COLOR=1 script -qec "'$tool' list" /dev/null >out </dev/null
+	lacks "$(printf '\033')" out
+	script -qec "'$tool' raw 1 4" /dev/null >out </dev/null
+	lacks "$(printf '\033')" out
+fi
+
+#
+# show
+#
+status 0 "$tool" show 1
+holds "Subject: Grüße from 日本語" out
+holds "<ann@a.example> to <bob@b.example>, <carl@c.example>" out
+lacks "$(printf '\033')" out
+lacks "$(printf '\a')" out
+status 0 "$tool" show 2
+holds "Grüße" out
+lacks "preamble" out
+lacks "<p>" out
+holds "[3] application/pdf, 5" out
+status 0 "$tool" show -H 2
+holds "Content-Type: multipart/mixed" out
+status 0 "$tool" show 3
+holds "Hello World & co €" out
+lacks "evil" out
+lacks "$(printf '\033')" out
+status 0 "$tool" show 4
+holds "Subject: café" out
+holds "latin1 ü" out
+lacks "$(printf '\342\200\256')" out
+i=1
+while [ $i -le "$total" ]; do
+	status 0 "$tool" show $i
+	is "controls of mail $i" 0 \
+	    "$(LC_ALL=C tr -d '\12\11\40-\176\200-\377' <out | wc -c)"
+	status 0 "$tool" show --json $i
+	python3 -c 'import json; json.load(open("out", encoding="utf-8"))'
+	ok "show --json $i" $?
+	i=$((i + 1))
+done
+status 66 "$tool" show 999
+status 64 "$tool" show one
+status 64 "$tool" show
+
+#
+# raw, extract
+#
+status 0 "$tool" raw --data 2
+sqlite3 mail.db "SELECT writefile('want', data) FROM message WHERE id = 2" >/dev/null
+cmp -s want out
+ok "raw --data" $?
+status 0 "$tool" raw 2
+sqlite3 mail.db "SELECT writefile('want', CAST(trace AS BLOB) || data) FROM message WHERE id = 2" >/dev/null
+cmp -s want out
+ok "raw" $?
+mkdir parts
+status 0 "$tool" extract 2 -C parts
+is "a name that stays in the folder" hello "$(cat parts/etc_réport.pdf)"
+status 0 "$tool" extract 2 -C parts
+is "not written over" hello "$(cat parts/etc_réport-1.pdf)"
+status 0 "$tool" extract 2 3
+is "a part" hello "$(cat out)"
+status 0 "$tool" extract 2 3 -o part
+is "a part to a file" hello "$(cat part)"
+status 73 "$tool" extract 2 3 -o part
+status 66 "$tool" extract 2 9
+status 64 "$tool" extract 2 x
+
+#
+# export, import
+#
+dump mail.db >want
+for kind in mbox maildir eml; do
+	status 0 "$tool" export --$kind "exported.$kind"
+	status 0 "$tool" --database=new.db import --$kind "exported.$kind"
+	dump new.db >got
+	cmp -s want got
+	ok "round trip by $kind" $?
+	rm -f new.db*
+done
+"$tool" export --mbox=- | "$tool" --database=new.db import --mbox=- >out
+dump new.db >got
+cmp -s want got
+ok "round trip by a pipe" $?
+rm -f new.db*
+status 73 "$tool" export --mbox=exported.mbox
+status 64 "$tool" export
+status 64 "$tool" export --mbox=a --eml=b
+status 66 "$tool" export --mbox=x 999
+status 0 "$tool" export --bare --eml=bare 1 2
+lacks "X-Smtpd" bare/1.eml
+status 0 "$tool" export --mbox=some.mbox --from=jörg
+is "filtered" 1 "$(grep -c '^From ' some.mbox)"
+python3 - <<'PY'
+import mailbox, sys
+m = mailbox.mbox('exported.mbox')
+sys.exit(0 if m[0]['Subject'] and len(m) > 10 else 1)
+PY
+ok "Python reads the mbox" $?
+if command -v mutt >/dev/null && command -v script >/dev/null; then
+	for kind in mbox maildir; do
+		TERM=xterm timeout 20 script -qec "mutt -n -F /dev/null -e 'set mbox_type=Maildir copy=yes delete=yes quit=yes move=no confirmappend=no confirmcreate=no record=\"\" wait_key=no' -e 'push \"<tag-pattern>~A<enter><tag-prefix><copy-message>$dir/mutt.$kind<enter><exit>\"' -f exported.$kind" /dev/null >out 2>&1 </dev/null
+		is "mutt reads the $kind" "$total" "$(find mutt.$kind -type f | wc -l)"
+	done
+fi
+# Mails of others: an envelope is found or given, never read from To.
+printf 'To: nobody@x.example\n\nhi\n' >foreign.eml
+status 65 "$tool" --database=new.db import --eml=foreign.eml
+status 0 "$tool" --database=new.db import --eml=foreign.eml --recipient=bob@b.example --sender=ann@a.example
+is "its envelope" "ann@a.example|bob@b.example" \
+    "$(sqlite3 new.db 'SELECT reverse_path, forward_path FROM message JOIN recipient ON id = message_id')"
+is "its lines" 0D0A "$(sqlite3 new.db 'SELECT hex(substr(data, -2)) FROM message')"
+printf 'Return-Path: <r@r.example>\nDelivered-To: d@d.example\n\nhi\n' >foreign.eml
+status 0 "$tool" --database=new.db import --eml=foreign.eml
+is "that of an agent" "r@r.example|d@d.example" \
+    "$(sqlite3 new.db 'SELECT reverse_path, forward_path FROM message JOIN recipient ON id = message_id WHERE id = 2')"
+printf 'X-Smtpd-Envelope: v=1 from=%%00\n\nhi\n' >foreign.eml
+status 65 "$tool" --database=new.db import --eml=foreign.eml
+status 65 "$tool" --database=new.db import --mbox=foreign.eml
+status 66 "$tool" --database=new.db import --maildir=nonesuch
+status 64 "$tool" --database=new.db import --eml=foreign.eml --recipient='a b'
+rm -f new.db*
+
+#
+# deliver
+#
+status 0 "$tool" deliver 1 sh -c 'echo "$SMTPD_ID $SMTPD_SENDER" $SMTPD_RECIPIENTS; wc -c'
+holds "1 ann@a.example bob@b.example carl@c.example" out
+status 0 "$tool" deliver --new sh -c 'cat >/dev/null; echo $SMTPD_ID'
+is "all but the one that was delivered" $((total - 1)) "$(wc -l <out)"
+status 0 "$tool" deliver --new echo
+is "once only" 0 "$(wc -l <out)"
+status 1 "$tool" deliver --new --consumer=two sh -c '[ $SMTPD_ID != 2 ]'
+is "one failed" $((total - 1)) "$(sqlite3 mail.db "SELECT count(*) FROM delivery WHERE consumer = 'two' AND done")"
+status 0 "$tool" deliver --new --consumer=two sh -c 'echo $SMTPD_ID'
+is "and is tried again" 2 "$(cat out)"
+status 75 "$tool" deliver --new --consumer=three nonesuch
+is "nothing is leased" 0 "$(sqlite3 mail.db "SELECT count(*) FROM delivery WHERE consumer = 'three'")"
+"$tool" deliver --new --consumer=many sh -c 'echo $SMTPD_ID' >many1 &
+"$tool" deliver --new --consumer=many sh -c 'echo $SMTPD_ID' >many2
+wait
+is "two at once" "$total" "$(sort -u many1 many2 | wc -l)"
+is "and each mail once" "$total" "$(cat many1 many2 | wc -l)"
+printf '#!/bin/sh\necho "$@" >%s/args\ncat >%s/input\n' "$dir" "$dir" >fake
+chmod +x fake
+status 0 "$tool" deliver --sendmail 1 ./fake
+is "sendmail's arguments" "-i -f ann@a.example -- bob@b.example carl@c.example" "$(cat args)"
+lacks "$(printf '\r')" input
+cat >lmtpd.py <<'PY'
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind('sock'); s.listen(5); s.settimeout(20); print('up', flush=True)
+c, _ = s.accept(); f = c.makefile('rwb')
+def say(x): f.write(x + b'\r\n'); f.flush()
+say(b'220 hi'); n = 0; data = b''
+while line := f.readline():
+    verb = line[:4].upper()
+    if verb == b'LHLO': say(b'250-me'); say(b'250 8BITMIME')
+    elif verb == b'RCPT':
+        if sys.argv[1] == 'reject': say(b'550 5.1.1 no such user')
+        else: n += 1; say(b'250 ok')
+    elif verb == b'DATA':
+        say(b'354 go')
+        while (line := f.readline()) != b'.\r\n':
+            data += line[1:] if line.startswith(b'.') else line
+        for i in range(n): say(b'450 4.2.0 later' if sys.argv[1] == 'later' else b'250 ok')
+    elif verb == b'QUIT': break
+    else: say(b'250 ok')
+open('lmtp.out', 'wb').write(data)
+PY
+for way in ok:0 reject:69 later:75; do
+	rm -f sock up
+	timeout 30 python3 lmtpd.py ${way%:*} >up 2>&1 </dev/null &
+	n=0
+	while [ ! -s up ] && [ $n -lt 50 ]; do sleep 0.1; n=$((n + 1)); done
+	status ${way#*:} timeout 20 "$tool" deliver --consumer=lmtp --lmtp=./sock 1
+	wait
+	if [ $way = ok:0 ]; then
+		"$tool" raw 1 >want
+		cmp want lmtp.out
+		ok "by LMTP" $?
+	fi
+done
+status 64 "$tool" deliver 1
+status 64 "$tool" deliver --new
+
+#
+# domain, mailbox, alias, rule, explain
+#
+status 0 "$tool" explain --from=a@a.example --to=bob@b.example
+holds "250 taken" out
+status 0 "$tool" domain add b.example
+status 65 "$tool" domain add 'bad@x'
+status 0 "$tool" mailbox add bob@b.example --quota-octets=10M
+status 0 "$tool" mailbox add old@b.example --state=moved --moved-to=new@n.example
+status 65 "$tool" mailbox add odd@b.example --state=frob
+status 0 "$tool" alias add all@b.example bob@b.example
+status 0 "$tool" mailbox list --json
+holds '"quota_octets":10485760' out
+status 0 "$tool" explain --to=all@b.example
+holds "goes to bob@b.example" out
+status 0 "$tool" explain --to=old@b.example
+holds "551 5.1.6" out
+status 0 "$tool" explain --to=x@elsewhere.example
+holds "550 5.7.1" out
+status 0 "$tool" rule add sender evil.example --code=450 --enhanced=4.7.1 --text='go away'
+status 65 "$tool" rule add sender evil.example --code=450 --enhanced=5.7.1
+status 0 "$tool" explain --from=x@evil.example
+holds "450 4.7.1 go away" out
+printf 'EHLO x\nMAIL FROM:<x@evil.example>\nQUIT\n' | "$smtpd" 2>/dev/null >got
+holds "450 4.7.1 go away" got
+status 0 "$tool" rule add client 192.0.2.77/24
+status 0 "$tool" rule list client
+holds "192.0.2.0/24" out
+status 0 "$tool" explain --client=192.0.2.200
+holds "client_rule" out
+status 64 "$tool" rule add client 192.0.2.0/33
+status 64 "$tool" rule add client example
+status 0 "$tool" rule rm client 192.0.2.0/24
+status 0 "$tool" rule rm sender evil.example
+status 66 "$tool" rule rm sender evil.example
+status 0 "$tool" alias rm all@b.example
+status 0 "$tool" mailbox rm old@b.example
+status 0 "$tool" mailbox rm bob@b.example
+status 0 "$tool" domain rm b.example
+status 64 "$tool" domain frob
+status 0 "$tool" domain list
+is "no domains" 0 "$(wc -l <out)"
+
+#
+# search
+#
+status 66 "$tool" search hello
+status 0 "$tool" index
+status 0 "$tool" search hello world
+is "search" 1 "$(wc -l <out)"
+status 0 "$tool" search bob@b.example
+is "search what is no word" "$total" "$(wc -l <out)"
+printf 'Subject: later\n\nxylophone\n' | send a@a.example bob@b.example
+status 0 "$tool" index
+holds "indexed 1 mails" out
+status 0 "$tool" search xylophone
+is "search what came later" 1 "$(wc -l <out)"
+
+#
+# watch
+#
+timeout 10 "$tool" watch >watched 2>&1 &
+watcher=$!
+sleep 1
+printf 'Subject: watched\n\nx\n' | send a@a.example bob@b.example
+n=0
+while ! grep -q watched watched && [ $n -lt 50 ]; do sleep 0.1; n=$((n + 1)); done
+kill $watcher
+holds "watched" watched
+is "only what is new" 1 "$(wc -l <watched)"
+
+#
+# stats, doctor
+#
+status 0 "$tool" stats
+holds "mails       $((total + 2))" out
+status 0 "$tool" stats --json
+python3 -c 'import json; json.load(open("out"))'
+ok "stats --json" $?
+status 0 "$tool" stats --openmetrics
+is "OpenMetrics ends so" "# EOF" "$(tail -n 1 out)"
+if command -v gnuplot >/dev/null; then
+	status 0 "$tool" stats --plot=plot.png
+	is "a PNG" 89504E47 "$(od -An -tx1 -N4 plot.png | tr -d ' \n' | tr a-f A-F)"
+fi
+chmod 660 mail.db*
+status 0 "$tool" doctor
+chmod 600 mail.db-lock
+status 78 "$tool" doctor
+holds "chmod --reference" out
+chmod 660 mail.db-lock
+printf '!' | dd of=mail.db-lock conv=notrunc 2>/dev/null
+status 78 "$tool" doctor
+holds "451" out
+printf -- - | dd of=mail.db-lock conv=notrunc 2>/dev/null
+status 0 "$tool" doctor --json
+head -c 20000 /dev/zero >other.db
+status 65 "$tool" --database=other.db list
+sqlite3 third.db 'CREATE TABLE t (a)'
+status 78 "$tool" --database=third.db list
+
+#
+# rm, prune
+#
+status 64 "$tool" rm 1 x
+status 0 "$tool" show 1
+status 0 "$tool" rm 1 3-4
+status 66 "$tool" rm 1
+is "three are gone" $((total - 1)) "$("$tool" list | wc -l)"
+is "and what is theirs" 0 "$(sqlite3 mail.db 'SELECT (SELECT count(*) FROM recipient WHERE message_id = 1) + (SELECT count(*) FROM delivery WHERE message_id = 1)')"
+status 64 "$tool" prune
+status 0 "$tool" prune --keep=5 --dry-run
+is "a dry run" $((total - 1)) "$("$tool" list | wc -l)"
+status 0 "$tool" prune --keep=1000
+is "nothing to prune" $((total - 1)) "$("$tool" list | wc -l)"
+status 0 "$tool" prune --older=1d
+is "nothing so old" $((total - 1)) "$("$tool" list | wc -l)"
+status 0 "$tool" prune --keep=5
+is "five are left" 5 "$("$tool" list | wc -l)"
+status 0 "$tool" prune --had-by=many
+is "what one had is gone" 2 "$("$tool" list | wc -l)"
+status 0 "$tool" prune --max-bytes=0 --vacuum
+is "none is left" 0 "$("$tool" list | wc -l)"
+printf 'Subject: after\n\nx\n' | send a@a.example bob@b.example
+is "ids are not used again" $((total + 3)) "$("$tool" list | cut -f1)"
+
+# What root makes belongs to who owns the folder.
+if [ "$(id -u)" -eq 0 ]; then
+	chmod 755 .
+	mkdir owned
+	chown 65534:65534 owned
+	status 0 "$tool" --database=owned/mail.db domain add a.example
+	is "owner" "65534 65534" \
+	    "$(stat -c %u owned/mail.db owned/mail.db-lock | tr '\n' ' ' | sed 's/ $//')"
+fi
+
+echo "tests/smtpdb.sh: $passed passed, $failed failed"
+[ "$failed" -eq 0 ]
