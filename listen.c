@@ -464,6 +464,7 @@ listen_run(
 	if (!start(&l))
 		return LISTEN_FAILED;
 	systemd_notify("READY=1");
+	tzset(); /* else each session reads the time zone's file */
 	while (!is_done(&l)) {
 		if (step(&l, ret_fd)) {
 			role = LISTEN_SESSION;
