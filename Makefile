@@ -30,19 +30,20 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -fstack-protector-strong $(WARN) \
 # The session machine, which is pure; the store; and what joins the two.
 SESSION = session.o command.o answer.o param.o reply.o body.o envelope.o address.o span.o
 STORE = store.o database.o migrate.o dedupe.o policy.o policy_rcpt.o policy_rate.o idn.o \
-	wal.o spool.o turnstile.o
+	wal.o sync.o spool.o turnstile.o
 STORE_USES = address.o envelope.o header.o span.o
 OBJ = smtpd.o listen.o housekeep.o serve.o options.o connection.o peer.o systemd.o log.o trace.o header.o \
 	record.o $(SESSION) $(STORE)
 HDR = address.h body.h connection.h envelope.h header.h housekeep.h idn.h listen.h log.h options.h \
 	param.h peer.h policy.h policy_private.h record.h reply.h serve.h session.h session_private.h span.h \
-	spool.h store.h store_private.h systemd.h trace.h turnstile.h version.h wal.h
+	spool.h store.h store_private.h sync.h systemd.h trace.h turnstile.h version.h wal.h
 
 TEST_OBJ = tests/test_address.o tests/test_body.o tests/test_header.o \
 	tests/test_migrate.o tests/test_policy.o \
 	tests/test_program.o tests/test_replay.o tests/test_script.o \
 	tests/test_store.o tests/test_store_log.o tests/test_store_many.o \
-	tests/test_store_room.o tests/test_store_trouble.o tests/test_trace.o \
+	tests/test_store_room.o tests/test_store_trouble.o tests/test_sync.o \
+	tests/test_trace.o \
 	tests/buffer.o tests/client.o tests/corpus.o tests/disk.o \
 	tests/mails.o tests/play.o tests/scratch.o tests/script.o
 TEST_HDR = tests/buffer.h tests/client.h tests/corpus.h tests/disk.h \

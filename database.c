@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "store_private.h"
+#include "sync.h"
 #include "turnstile.h"
 #include "wal.h"
 
@@ -662,6 +663,8 @@ configure(struct store *st)
 		    "%s cannot use a write-ahead log", st->conf->path);
 	/* A small cache: a big mail is written in one pass, never read. */
 	rc = exec(st, "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -512");
+	if (rc == SQLITE_OK)
+		sync_open(st);
 	return rc == SQLITE_OK ? STORE_OK
 			       : database_fail_sqlite(st, st->conf->path, rc);
 }
@@ -674,6 +677,7 @@ database_close(struct store *st)
 		st->stmts[i] = NULL;
 	}
 	wal_note_failures(st);
+	sync_close(st);
 	sqlite3_close(st->guard);
 	st->guard = NULL;
 	/* The last one to close must not copy a log that has holes. */

@@ -6,8 +6,8 @@
  *	2. turnstile_enter(): the kernel queues the writers (872/s without it).
  *	3. BEGIN IMMEDIATE, INSERT, COMMIT with synchronous=NORMAL, so the
  *	   rows stand in the write-ahead log, unsynced.
- *	4. turnstile_leave(), and only then a sync of the log, which the syncs
- *	   of others overlap (8,900/s; 3,780/s without the turnstile).
+ *	4. turnstile_leave(), and only then a sync of the log (8,900/s; 3,780/s
+ *	   without the turnstile), one for all who wait for it (sync.c).
  *	5. STORE_OK.
  *
  * It is sound because the frames of earlier commits stand before ours in the
@@ -31,6 +31,7 @@
 #include "policy_private.h"
 #include "spool.h"
 #include "store_private.h"
+#include "sync.h"
 #include "turnstile.h"
 #include "wal.h"
 
@@ -321,8 +322,12 @@ commit(struct store *st, const struct store_mail *m, int64_t *ret_id)
 		return result;
 	if (wal_is_poisoned(st))
 		result = wal_heal(st);
-	if (result == STORE_OK)
+	if (result == STORE_OK) {
+		sync_begin(st);
 		result = insert(st, m, ret_id);
+	}
+	if (result == STORE_OK)
+		sync_end(st);
 	wal_note_failures(st);
 	turnstile_leave(st->turnstile);
 	return result == STORE_OK ? wal_confirm(st) : result;

@@ -11,6 +11,7 @@
 #include <sqlite3.h>
 
 #include "store.h"
+#include "turnstile.h"
 
 enum {
 	STORE_ERROR_MAX = 512,
@@ -55,6 +56,9 @@ struct store {
 	sqlite3 *db;           /* NULL: not open */
 	sqlite3 *guard;        /* see database_begin_guard(); NULL: not open */
 	int turnstile;
+	sqlite3_file *log;  /* our own descriptor of it (sync.c) */
+	struct log_end end; /* of what is to be synced, if `has_end` */
+	bool has_end;
 	sqlite3_stmt *stmts[SQL__COUNT];
 	int log_pages;                /* in the log after our last commit */
 	int checkpointed_pages;       /* in it at our last checkpoint */

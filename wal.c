@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sync.h"
 #include "turnstile.h"
 
 enum {
@@ -224,10 +225,7 @@ poison(struct store *st, int rc, int error)
 enum store_result
 wal_confirm(struct store *st)
 {
-	sqlite3_file *log = NULL;
-	int rc = find_file(st, SQLITE_FCNTL_JOURNAL_POINTER, &log);
+	int rc = sync_log(st);
 
-	if (rc == SQLITE_OK)
-		rc = sync_file(log);
 	return rc == SQLITE_OK ? heal_if_poisoned(st) : poison(st, rc, errno);
 }

@@ -108,7 +108,7 @@ class Place:
 
     def mark(self):
         with open(self.lock, "rb") as f:
-            return f.read()
+            return f.read(1)
 
     def keep_log(self):
         """A connection that keeps the log from being removed, with two mails
