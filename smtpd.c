@@ -16,6 +16,7 @@
 #include "log.h"
 #include "options.h"
 #include "serve.h"
+#include "store.h"
 #include "systemd.h"
 
 static bool
@@ -146,6 +147,7 @@ listen_and_serve(const struct options *o, struct start *start)
 	struct connection c = { .is_socket = true };
 
 	clear_standard_descriptors(start);
+	store_start(); /* once, not in each session */
 	switch (listen_run(&conf, start->listening, start->nlistening, &c.in)) {
 	case LISTEN_SESSION:
 		c.out = c.in;

@@ -56,6 +56,12 @@ struct store_mail {
 };
 
 /*
+ * Gets the library ready for this process and those that it forks, which need
+ * not do it again; opens nothing.  store_new() does it if nobody has.
+ */
+void store_start(void);
+
+/*
  * Takes no notice of the disk yet.  `conf` and its strings are borrowed for
  * the store's life.  NULL: no memory.
  */

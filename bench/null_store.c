@@ -12,6 +12,11 @@ struct store {
 	int64_t id;
 };
 
+void
+store_start(void)
+{
+}
+
 struct store *
 store_new(const struct store_conf *conf)
 {
