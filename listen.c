@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "spare.h"
 #include "systemd.h"
 
 enum {
@@ -43,9 +44,12 @@ struct listener {
 	const int *fds;
 	size_t nfds;
 	int signals; /* signalfd: SIGTERM, SIGCHLD */
-	int spare;   /* given up to have a descriptor for one 421 */
+	int reserve; /* given up to have a descriptor for one 421 */
 	struct child *children;
 	size_t nchildren;
+	struct spare spare;     /* for the next connection */
+	bool spare_due;         /* there was one; it is worth a try */
+	int fork_error;         /* why there is none */
 	pid_t housekeeper;      /* 0: none */
 	int64_t housekeeper_at; /* not before */
 	uint64_t served, refused;
@@ -131,7 +135,7 @@ open_signals(void)
 }
 
 static int
-open_spare(void)
+open_reserve(void)
 {
 	return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
@@ -141,7 +145,7 @@ start(struct listener *l)
 {
 	l->children = calloc(l->conf->max_connections, sizeof *l->children);
 	l->signals = open_signals();
-	l->spare = open_spare();
+	l->reserve = open_reserve();
 	if (!l->children || l->signals < 0) {
 		log_line(LOG_ERR, "cannot listen: %s", strerror(errno));
 		free(l->children);
@@ -152,6 +156,7 @@ start(struct listener *l)
 		fcntl(
 		    l->fds[i], F_SETFL, fcntl(l->fds[i], F_GETFL) | O_NONBLOCK);
 	l->idle_since = now_ms();
+	l->spare_due = true;
 	return true;
 }
 
@@ -166,8 +171,24 @@ become_child(struct listener *l)
 	for (size_t i = 0; i < l->nfds; i++)
 		close(l->fds[i]);
 	close(l->signals);
-	close(l->spare);
+	close(l->reserve);
+	spare_release(&l->spare);
 	free(l->children);
+}
+
+/* Where there is none.  True in the child, with `*ret_fd`. */
+static bool
+start_spare(struct listener *l, int *ret_fd)
+{
+	pid_t pid;
+
+	l->spare_due = false;
+	if (l->spare.pid > 0)
+		return false;
+	pid = spare_fork(&l->spare, ret_fd);
+	if (pid < 0)
+		l->fork_error = errno;
+	return pid == 0;
 }
 
 /* Where there is none, and somebody is connected.  True in the child. */
@@ -195,6 +216,8 @@ forget_child(struct listener *l, pid_t pid, int status)
 		    (long)pid, WTERMSIG(status));
 	if (pid == l->housekeeper)
 		l->housekeeper = 0;
+	if (pid == l->spare.pid)
+		spare_release(&l->spare);
 	for (size_t i = 0; i < l->nchildren; i++) {
 		if (l->children[i].pid == pid) {
 			l->children[i] = l->children[--l->nchildren];
@@ -242,8 +265,8 @@ refuse(struct listener *l, int fd, const char *why)
 	l->status_due = true;
 }
 
-/* True in the child. */
-static bool
+/* Gives it to the spare process, unless a limit is reached. */
+static void
 serve(struct listener *l, int fd, const struct sockaddr_storage *name)
 {
 	struct source source = source_of(name);
@@ -252,60 +275,55 @@ serve(struct listener *l, int fd, const struct sockaddr_storage *name)
 	reap(l); /* who has ended does not count */
 	if (l->nchildren >= l->conf->max_connections) {
 		refuse(l, fd, "too many connections, try later");
-		return false;
+		return;
 	}
 	if (count_source(l, &source) >= l->conf->max_per_source) {
 		refuse(l, fd, "too many connections from your address");
-		return false;
+		return;
 	}
-	pid = fork();
-	if (pid == 0)
-		return true;
+	pid = l->spare.pid > 0 ? spare_give(&l->spare, fd) : -1;
 	if (pid < 0) {
-		log_line(LOG_ERR, "fork: %s", strerror(errno));
+		log_line(LOG_ERR, "fork: %s", strerror(l->fork_error));
 		refuse(l, fd, "cannot start a session, try later");
 		l->accept_at = now_ms() + BACKOFF_MS;
-		return false;
+		return;
 	}
 	close(fd);
 	l->children[l->nchildren++] = (struct child){ pid, source };
+	l->spare_due = true;
 	l->status_due = true;
 	l->served++;
-	return false;
 }
 
-/* Out of descriptors: the spare one is enough to say so. */
+/* Out of descriptors: the one in reserve is enough to say so. */
 static void
 refuse_without_descriptor(struct listener *l, int listening)
 {
 	int fd;
 
 	log_line(LOG_ERR, "accept: %s", strerror(errno));
-	close(l->spare);
+	close(l->reserve);
 	fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
 	if (fd >= 0)
 		refuse(l, fd, "too many connections, try later");
-	l->spare = open_spare();
+	l->reserve = open_reserve();
 	l->accept_at = now_ms() + BACKOFF_MS;
 }
 
-/* Takes one connection; true in the child, with `*ret_fd`. */
-static bool
-accept_one(struct listener *l, int listening, int *ret_fd)
+/* Takes one connection. */
+static void
+accept_one(struct listener *l, int listening)
 {
 	struct sockaddr_storage name = { .ss_family = AF_UNSPEC };
 	socklen_t len = sizeof name;
 	int fd =
 	    accept4(listening, (struct sockaddr *)&name, &len, SOCK_CLOEXEC);
 
-	if (fd < 0) {
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
-		    errno == ENOBUFS)
-			refuse_without_descriptor(l, listening);
-		return false;
-	}
-	*ret_fd = fd;
-	return serve(l, fd, &name);
+	if (fd >= 0)
+		serve(l, fd, &name);
+	else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+		 errno == ENOBUFS)
+		refuse_without_descriptor(l, listening);
 }
 
 /*
@@ -355,6 +373,7 @@ stop(struct listener *l)
 {
 	log_line(LOG_INFO, "stopping, %zu connections left", l->nchildren);
 	systemd_notify("STOPPING=1");
+	spare_release(&l->spare);
 	l->stop_at = now_ms() + (int64_t)l->conf->stop_timeout_sec * 1000;
 }
 
@@ -415,7 +434,7 @@ time_left(const struct listener *l)
 	return left > 0 ? (int)left : 0;
 }
 
-/* Waits for something and does it; true in a child for a connection. */
+/* Waits for something and does it; true in a process to serve one client. */
 static bool
 step(struct listener *l, int *ret_fd)
 {
@@ -432,8 +451,11 @@ step(struct listener *l, int *ret_fd)
 	if (p[l->nfds].revents)
 		read_signals(l);
 	for (size_t i = 0; i < l->nfds && l->stop_at == 0; i++) {
-		if (p[i].revents && accept_one(l, l->fds[i], ret_fd))
+		if (!p[i].revents)
+			continue;
+		if (start_spare(l, ret_fd))
 			return true;
+		accept_one(l, l->fds[i]);
 	}
 	return false;
 }
@@ -443,6 +465,7 @@ finish(struct listener *l)
 {
 	if (l->stop_at == 0)
 		systemd_notify("STOPPING=1");
+	spare_release(&l->spare);
 	if (l->housekeeper > 0) {
 		kill(l->housekeeper, SIGTERM);
 		waitpid(l->housekeeper, NULL, 0);
@@ -466,7 +489,8 @@ listen_run(
 	systemd_notify("READY=1");
 	tzset(); /* else each session reads the time zone's file */
 	while (!is_done(&l)) {
-		if (step(&l, ret_fd)) {
+		if ((l.spare_due && start_spare(&l, ret_fd)) ||
+		    step(&l, ret_fd)) {
 			role = LISTEN_SESSION;
 			break;
 		}

@@ -2,6 +2,7 @@
  * A superserver of our own, for a socket that listens: systemd's Accept=no,
  * inetd's `wait`.  It forks one process per connection, so that a session is
  * still a process that ends with its connection, and never opens the database.
+ * One is forked ahead (spare.h).
  */
 #ifndef LISTEN_H
 #define LISTEN_H
@@ -22,7 +23,8 @@ struct listen_conf {
 };
 
 enum listen_role {
-	LISTEN_SESSION,     /* a new process, for the connection `*ret_fd` */
+	/* A new process for one connection, which comes over `*ret_fd`. */
+	LISTEN_SESSION,
 	LISTEN_HOUSEKEEPER, /* a new process, to keep the database open */
 	LISTEN_DONE,        /* this process is done: idle, or SIGTERM */
 	LISTEN_FAILED,      /* it could not start; logged */

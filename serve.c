@@ -23,8 +23,6 @@
 #include "version.h"
 
 enum {
-	/* How long a commit may wait for the other writers. */
-	STORE_WAIT_MS = 30000,
 	INPUT_SIZE = 64 * 1024,
 };
 
@@ -438,13 +436,11 @@ log_session(const struct server *sv)
 
 /* False: it cannot be served; logged, with the exit status set. */
 static bool
-begin(struct server *sv, const struct session_conf *session,
-    const struct store_conf *store)
+begin(struct server *sv, const struct session_conf *session)
 {
 	const struct options *o = sv->options;
 
 	sv->session = session_new(session);
-	sv->store = store_new(store);
 	if (!sv->session || !sv->store) {
 		log_line(LOG_ERR, "out of memory");
 		sv->exit_status = EX_OSERR;
@@ -466,7 +462,8 @@ begin(struct server *sv, const struct session_conf *session,
 }
 
 int
-serve(const struct options *o, struct connection *connection)
+serve(
+    const struct options *o, struct connection *connection, struct store *store)
 {
 	struct session_conf session = {
 		.hostname = o->hostname,
@@ -478,13 +475,10 @@ serve(const struct options *o, struct connection *connection)
 		.rfc821 = o->rfc821,
 		.vrfy = o->vrfy,
 	};
-	struct store_conf store = {
-		.path = o->database,
-		.wait_ms = STORE_WAIT_MS,
-	};
 	struct server sv = {
 		.options = o,
 		.connection = connection,
+		.store = store,
 		.exit_status = EX_OK,
 	};
 
@@ -492,7 +486,7 @@ serve(const struct options *o, struct connection *connection)
 	/* A pipe may be what a TLS wrapper puts before a stranger. */
 	session.any_line_end =
 	    !connection->is_socket && peer_is_local(&sv.peer);
-	if (begin(&sv, &session, &store)) {
+	if (begin(&sv, &session)) {
 		run(&sv);
 		log_session(&sv);
 		connection_close(connection);
@@ -501,6 +495,5 @@ serve(const struct options *o, struct connection *connection)
 	}
 	record_close(sv.record);
 	session_free(sv.session);
-	store_free(sv.store);
 	return sv.exit_status;
 }

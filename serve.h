@@ -6,11 +6,14 @@
 
 #include "connection.h"
 #include "options.h"
+#include "store.h"
 
 /*
- * Returns the exit status: EX_OK whatever the client does, something else of
+ * Stores mail in `store`, which need not be open yet; NULL: there was no memory
+ * for it.  Returns the exit status: EX_OK whatever the client does, something else of
  * sysexits.h when the server itself cannot do its work.
  */
-int serve(const struct options *o, struct connection *connection);
+int serve(const struct options *o, struct connection *connection,
+    struct store *store);
 
 #endif

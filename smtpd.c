@@ -16,6 +16,7 @@
 #include "log.h"
 #include "options.h"
 #include "serve.h"
+#include "spare.h"
 #include "store.h"
 #include "systemd.h"
 
@@ -133,6 +134,46 @@ clear_standard_descriptors(struct start *start)
 	close(null);
 }
 
+enum {
+	/* How long a commit may wait for the other writers. */
+	STORE_WAIT_MS = 30000,
+};
+
+static int
+serve_connection(const struct options *o, struct connection *c)
+{
+	const struct store_conf conf = { o->database, STORE_WAIT_MS };
+	struct store *st = store_new(&conf);
+	int status = serve(o, c, st);
+
+	store_free(st);
+	return status;
+}
+
+/*
+ * Has the database open by the time the connection comes, if there is one: a
+ * port scan does not make it.
+ */
+static int
+serve_when_called(const struct options *o, int fd)
+{
+	const struct store_conf conf = { o->database, STORE_WAIT_MS };
+	struct connection c = { .is_socket = true };
+	struct store *st = store_new(&conf);
+	int status = EX_OK;
+
+	/* Trouble is for the session to meet again. */
+	if (st && !spare_is_called(fd) && access(o->database, F_OK) == 0)
+		store_open(st);
+	c.in = c.out = spare_wait(fd);
+	if (st)
+		store_leave_if_moved(st);
+	if (c.in >= 0)
+		status = serve(o, &c, st);
+	store_free(st);
+	return status;
+}
+
 /* Listens; serves in the processes that come of it. */
 static int
 listen_and_serve(const struct options *o, struct start *start)
@@ -144,14 +185,13 @@ listen_and_serve(const struct options *o, struct start *start)
 		.idle_exit_sec = o->idle_exit_sec,
 		.stop_timeout_sec = o->stop_timeout_sec,
 	};
-	struct connection c = { .is_socket = true };
+	int fd = -1;
 
 	clear_standard_descriptors(start);
 	store_start(); /* once, not in each session */
-	switch (listen_run(&conf, start->listening, start->nlistening, &c.in)) {
+	switch (listen_run(&conf, start->listening, start->nlistening, &fd)) {
 	case LISTEN_SESSION:
-		c.out = c.in;
-		return serve(o, &c);
+		return serve_when_called(o, fd);
 	case LISTEN_HOUSEKEEPER:
 		return housekeep(o);
 	case LISTEN_DONE:
@@ -182,5 +222,5 @@ main(int argc, char **argv)
 	}
 	if (start.nlistening > 0)
 		return listen_and_serve(&options, &start);
-	return serve(&options, &start.connection);
+	return serve_connection(&options, &start.connection);
 }

@@ -95,6 +95,18 @@ store_open(struct store *st)
 	return st->db ? STORE_OK : database_open(st);
 }
 
+void
+store_leave_if_moved(struct store *st)
+{
+	int moved = 0;
+
+	if (st->db &&
+	    sqlite3_file_control(
+		st->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+	    moved)
+		database_close(st);
+}
+
 const char *
 store_error(const struct store *st)
 {

@@ -79,6 +79,12 @@ void store_free(struct store *st);
 enum store_result store_open(struct store *st);
 
 /*
+ * For who has it open for long before it is used: closes the database if
+ * another file, or none, has its name by now.
+ */
+void store_leave_if_moved(struct store *st);
+
+/*
  * Appends to the mail begun.  Trouble is kept for store_commit() to return,
  * and what follows is dropped.
  */

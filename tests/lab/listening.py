@@ -4,6 +4,7 @@ import glob
 import os
 import random
 import resource
+import shutil
 import signal
 import time
 
@@ -24,14 +25,24 @@ def main_pid():
 
 
 def sessions():
-    """The listener's children, but for the housekeeper."""
-    return [pid for pid in children(main_pid()) if not is_housekeeper(pid)]
+    """The listener's children, but for the housekeeper and the spare one."""
+    return [pid for pid in children(main_pid())
+            if not is_housekeeper(pid) and not is_spare(pid)]
 
 
 def is_housekeeper(pid):
-    """Of the children it alone has no connection."""
+    """Of the children it alone has no socket."""
     files = open_files(pid)
     return bool(files) and not any(f.startswith('socket:') for f in files)
+
+
+def is_spare(pid):
+    """It waits for its connection at one of a pair of sockets, which are
+    those without a name."""
+    nameless = {f'socket:[{line.split()[6]}]'
+                for line in read(f'/proc/{pid}/net/unix').splitlines()[1:]
+                if len(line.split()) == 7}
+    return any(f in nameless for f in open_files(pid))
 
 
 def housekeeper():
@@ -39,6 +50,13 @@ def housekeeper():
         if is_housekeeper(pid):
             return pid
     return 0
+
+
+def is_at_rest():
+    """Are there no children but the housekeeper and the spare one?"""
+    pids = children(main_pid())
+    return (set(pids.values()) <= {'S'} and len(pids) <= 2 and
+            not sessions())
 
 
 def restart(options=''):
@@ -114,8 +132,8 @@ def processes():
                '0 connections; 2 served, 0 refused', 3)
     for reply in in_threads([deliver] * 15):
         check_equal('mail at once', str(reply)[:5], "b'250")
-    wait_equal('no child is left but the housekeeper',
-               lambda: children(main_pid()), {housekeeper(): 'S'})
+    wait_equal('no child is left but the housekeeper and the spare one',
+               is_at_rest, True)
 
 
 def first_mail():
@@ -156,6 +174,29 @@ def housekeeping():
     until(lambda: main_pid() != listener)
     check_equal('mail after the listener was killed', deliver()[:3], b'250')
     check_equal('no row is lost', query('PRAGMA integrity_check'), [('ok',)])
+
+
+def moved_database():
+    """The spare process has it open long before it is used."""
+    restart()
+    deliver()
+    deliver()  # and by now there was one when the spare process began
+    until(is_at_rest)
+    until(lambda: any(is_spare(pid) and holds_database(pid)
+                      for pid in children(main_pid())))
+    kept = os.path.dirname(DATABASE) + '/kept'
+    os.mkdir(kept)
+    for path in glob.glob(DATABASE + '*'):
+        shutil.move(path, kept)
+    reply = deliver()
+    check_equal('mail after the database was moved', reply[:3], b'250')
+    check_equal('it is in a new one', query('SELECT id FROM message'), [(1,)])
+    systemctl('stop', SERVICE)
+    for path in glob.glob(DATABASE + '*'):
+        os.unlink(path)
+    for path in glob.glob(kept + '/*'):
+        shutil.move(path, os.path.dirname(DATABASE))
+    os.rmdir(kept)
 
 
 def greet(client):
@@ -382,11 +423,12 @@ def shortage():
         return
     with Client() as first:
         first.reply()
-        until(housekeeper)
+        until(lambda: len(children(pid)) == 3)
         systemctl('set-property', '--runtime', SERVICE,
                   f'TasksMax={1 + len(children(pid))}')
-        with Client() as second:
-            check_equal('no process can be made', greet(second)[:9],
+        with Client() as second, Client() as third:
+            check_equal('a process was there', greet(second)[:4], b'220 ')
+            check_equal('no process can be made', greet(third)[:9],
                         b'421 4.7.0')
         check_equal('who is connected does not notice', first.mail()[:3],
                     b'250')
@@ -479,5 +521,6 @@ def confinement():
 
 
 GROUPS = [prepare, addresses, processes, first_mail, housekeeping,
-          confinement, limits, idle_exit, race_idle_exit, start_limit, stop,
-          restart_under_load, shortage, watchdog, rudeness, crowd, bad_option]
+          moved_database, confinement, limits, idle_exit, race_idle_exit,
+          start_limit, stop, restart_under_load, shortage, watchdog, rudeness,
+          crowd, bad_option]

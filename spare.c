@@ -1,0 +1,107 @@
+#include "spare.h"
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+pid_t
+spare_fork(struct spare *s, int *ret_fd)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return -1;
+	pid = fork();
+	if (pid > 0) {
+		close(ends[1]);
+		*s = (struct spare){ pid, ends[0] };
+		return pid;
+	}
+	close(ends[0]);
+	if (pid < 0)
+		close(ends[1]);
+	else
+		*ret_fd = ends[1];
+	return pid;
+}
+
+/* One octet, since a descriptor does not travel without. */
+struct message {
+	char octet;
+	struct iovec data;
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+	struct msghdr head;
+};
+
+static struct msghdr *
+prepare(struct message *m)
+{
+	memset(m, 0, sizeof *m);
+	m->data = (struct iovec){ &m->octet, 1 };
+	m->head = (struct msghdr){
+		.msg_iov = &m->data,
+		.msg_iovlen = 1,
+		.msg_control = m->control,
+		.msg_controllen = sizeof m->control,
+	};
+	return &m->head;
+}
+
+pid_t
+spare_give(struct spare *s, int connection)
+{
+	struct message m;
+	struct msghdr *head = prepare(&m);
+	struct cmsghdr *control = CMSG_FIRSTHDR(head);
+	pid_t pid = s->pid;
+
+	*control = (struct cmsghdr){
+		.cmsg_len = CMSG_LEN(sizeof connection),
+		.cmsg_level = SOL_SOCKET,
+		.cmsg_type = SCM_RIGHTS,
+	};
+	memcpy(CMSG_DATA(control), &connection, sizeof connection);
+	if (sendmsg(s->fd, head, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		pid = -1;
+	spare_release(s);
+	return pid;
+}
+
+void
+spare_release(struct spare *s)
+{
+	if (s->pid > 0)
+		close(s->fd);
+	*s = (struct spare){ 0, 0 };
+}
+
+bool
+spare_is_called(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) != 0;
+}
+
+int
+spare_wait(int fd)
+{
+	struct message m;
+	struct msghdr *head = prepare(&m);
+	struct cmsghdr *control;
+	int connection = -1;
+	ssize_t n;
+
+	do
+		n = recvmsg(fd, head, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	control = n > 0 ? CMSG_FIRSTHDR(head) : NULL;
+	if (control && control->cmsg_type == SCM_RIGHTS)
+		memcpy(&connection, CMSG_DATA(control), sizeof connection);
+	close(fd);
+	return connection;
+}
