@@ -50,6 +50,8 @@ TEST_HDR = tests/buffer.h tests/client.h tests/corpus.h tests/disk.h \
 	tests/mails.h tests/play.h tests/scratch.h tests/script.h
 
 UNITS = smtpd.socket smtpd@.service smtpd-listen.socket smtpd-listen.service
+# What has the path of the program in it, filled in when it is installed.
+FILL = sed -e 's,@SBINDIR@,$(SBINDIR),' -e 's,/usr/local/sbin,$(SBINDIR),'
 EXAMPLES = smtpd.default smtpd.xinetd inetd.conf smtpd-new-mail.path \
 	smtpd-new-mail.service
 
@@ -188,20 +190,22 @@ install: all
 	    cp smtpdb.1 $(DESTDIR)$(MANDIR)/man1/smtpdb.1 && \
 	    cp completions/smtpdb.bash $(DESTDIR)$(COMPLETIONDIR)/smtpdb; \
 	fi
-	cp smtpd.8 $(DESTDIR)$(MANDIR)/man8/smtpd.8
+	$(FILL) smtpd.8 >$(DESTDIR)$(MANDIR)/man8/smtpd.8
 	cp smtpd-db.5 $(DESTDIR)$(MANDIR)/man5/smtpd-db.5
 	mkdir -p $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) \
 	    $(DESTDIR)$(TMPFILESDIR) $(DESTDIR)$(CATALOGDIR) \
 	    $(DESTDIR)$(EXAMPLEDIR)
 	for unit in $(UNITS); do \
-	    sed 's,@SBINDIR@,$(SBINDIR),' units/$$unit \
-		>$(DESTDIR)$(UNITDIR)/$$unit || exit 1; \
+	    $(FILL) units/$$unit >$(DESTDIR)$(UNITDIR)/$$unit || exit 1; \
 	done
 	cp units/smtpd.sysusers $(DESTDIR)$(SYSUSERSDIR)/smtpd.conf
 	cp units/smtpd.tmpfiles $(DESTDIR)$(TMPFILESDIR)/smtpd.conf
 	cp units/smtpd.catalog $(DESTDIR)$(CATALOGDIR)/smtpd.catalog
-	cd units && cp $(EXAMPLES) ../examples/session.txt \
-	    $(DESTDIR)$(EXAMPLEDIR)
+	for example in $(EXAMPLES); do \
+	    $(FILL) units/$$example \
+		>$(DESTDIR)$(EXAMPLEDIR)/$$example || exit 1; \
+	done
+	cp examples/session.txt $(DESTDIR)$(EXAMPLEDIR)
 
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/smtpdb $(DESTDIR)$(MANDIR)/man1/smtpdb.1 \
@@ -214,10 +218,23 @@ uninstall:
 	for unit in $(UNITS); do rm -f $(DESTDIR)$(UNITDIR)/$$unit; done
 	rm -rf $(DESTDIR)$(EXAMPLEDIR)
 
+# Debian packages, in build/; made from a copy, so that nothing of them stays
+# here (Debian: debhelper dpkg-dev).
+deb:
+	rm -rf build/source build/smtpd*_*
+	mkdir -p build/source
+	tar -c --exclude=./build --exclude=./.git . | tar -x -C build/source
+	cd build/source && dpkg-buildpackage -us -uc -b
+
+# Installed, upgraded, removed and purged in a fresh Debian (Debian: debhelper
+# dpkg-dev lintian mmdebstrap swaks).
+test-deb:
+	bash tests/deb.sh
+
 clean:
 	rm -rf build
 	rm -f smtpd smtpdb schema.inc *.o tests/*.o tests/units \
 	    tests/powercut/*.o tests/powercut/powercut
 
 .PHONY: all bench bench-programs demo check test test-durability test-durability-short asan lint \
-	install uninstall clean
+	deb test-deb install uninstall clean

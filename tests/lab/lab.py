@@ -19,6 +19,9 @@ import time
 DATABASE = '/var/lib/smtpd/mail.db'
 OPTIONS = '/etc/default/smtpd'
 
+# What takes a command into the lab, for checks that run outside of it.
+INSIDE = []
+
 # Beside the installed ListenStream=25.
 MORE_SOCKETS = """[Socket]
 ListenStream=127.0.0.1:2525
@@ -226,13 +229,13 @@ def row_of(reply):
 def run(*command, **settings):
     """What a command printed, errors too."""
     return subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        timeout=90, **settings).stdout
+        [*INSIDE, *command], stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, timeout=90, **settings).stdout
 
 
 def systemctl(*arguments):
     done = subprocess.run(
-        ('systemctl',) + arguments, stdout=subprocess.PIPE,
+        [*INSIDE, 'systemctl', *arguments], stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, timeout=90)
     return done.returncode == 0
 

@@ -8,6 +8,10 @@
 # usr is laid over /usr, its etc is what /etc has.  All else is in memory, but
 # for /disk, which is FOLDER/disk, emptied first.
 #
+# If there is FOLDER/debian, a whole Debian, it is that which is booted, with
+# the sockets that are enabled in it; what changes in it stays.  The command
+# then runs outside, with the network of the lab; LAB_PID is its process 1.
+#
 # The exit status is that of the command, or 0 after a line "skipped: ..." where
 # this machine does not permit a lab.
 #
@@ -101,6 +105,11 @@ mount_read_only() {
 make_root() {
 	local folder=$1 root=$2 dir
 
+	if [ -d "$folder/debian" ]; then
+		mount --bind "$folder/debian" "$root"
+		mkdir -p "$root/old"
+		return
+	fi
 	mount -t tmpfs -o mode=755 lab "$root"
 	mkdir "$root"/{usr,etc,run,tmp,var,proc,sys,dev,root,disk,old}
 	chmod 1777 "$root/tmp"
@@ -171,14 +180,15 @@ mask_units() {
 	    systemd-{random-seed,remount-fs,repart,sysctl}.service \
 	    systemd-{udev-trigger,udevd,update-utmp}.service \
 	    systemd-{journald-audit,udevd-control,udevd-kernel}.socket; do
-		ln -s /dev/null "$1/etc/systemd/system/$unit"
+		ln -sf /dev/null "$1/etc/systemd/system/$unit"
 	done
 }
 
 # --boot: still that process.
 boot() {
-	local folder=$1 root=$1/root
+	local folder=$1 root=$1/root wanted=sysinit.target
 
+	[ ! -d "$folder/debian" ] || wanted+=' sockets.target'
 	mount --make-rprivate /
 	make_root "$folder" "$root"
 	mount_kernel "$root"
@@ -187,7 +197,7 @@ boot() {
 	mask_units "$root"
 	printf '[Journal]\nStorage=volatile\nRateLimitIntervalSec=0\n' \
 	    >"$root/etc/systemd/journald.conf.d/lab.conf"
-	printf '[Unit]\nRequires=sysinit.target\nAfter=sysinit.target\n' \
+	printf '[Unit]\nRequires=%s\nAfter=%s\n' "$wanted" "$wanted" \
 	    >"$root/etc/systemd/system/lab.target"
 
 	cd "$root"
@@ -268,6 +278,8 @@ trap 'exit 130' HUP INT TERM
 LAB_GROUPS=${groups[*]} LAB_HIERARCHIES=$(hierarchies)
 export LAB_GROUPS LAB_HIERARCHIES
 start
+[ ! -d "$folder/debian" ] ||
+	inside=(env LAB_PID="$pid" nsenter --target "$pid" --net)
 # In the background, lest a signal had to wait for it.
 "${inside[@]}" "$@" 9>&- &
 status=0
