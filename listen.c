@@ -25,6 +25,7 @@ enum {
 	/* After the kernel had no room for a connection or a process. */
 	BACKOFF_MS = 100,
 	STATUS_MS = 1000,
+	REFUSE_MS = 1000,
 	/* Should the housekeeper fail: no more often than this. */
 	HOUSEKEEPER_MS = 1000,
 };
@@ -140,6 +141,14 @@ open_reserve(void)
 	return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+/* Between poll() and accept() a client may have gone again. */
+static void
+set_nonblocking(const int *fds, size_t nfds)
+{
+	for (size_t i = 0; i < nfds; i++)
+		fcntl(fds[i], F_SETFL, fcntl(fds[i], F_GETFL) | O_NONBLOCK);
+}
+
 static bool
 start(struct listener *l)
 {
@@ -151,10 +160,7 @@ start(struct listener *l)
 		free(l->children);
 		return false;
 	}
-	/* Between poll() and accept() a client may have gone again. */
-	for (size_t i = 0; i < l->nfds; i++)
-		fcntl(
-		    l->fds[i], F_SETFL, fcntl(l->fds[i], F_GETFL) | O_NONBLOCK);
+	set_nonblocking(l->fds, l->nfds);
 	l->idle_since = now_ms();
 	l->spare_due = true;
 	return true;
@@ -506,4 +512,41 @@ listen_run(
 		become_child(&l);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	return role;
+}
+
+/*
+ * Where there is no service
+ */
+
+static void
+refuse_one(int listening)
+{
+	static const char reply[] =
+	    "421 4.3.0 Service not available, try later\r\n";
+	int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	send(fd, reply, sizeof reply - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	shutdown(fd, SHUT_WR);
+	close(fd);
+}
+
+void
+listen_refuse(const int *fds, size_t nfds)
+{
+	int64_t until = now_ms() + REFUSE_MS;
+	struct pollfd p[LISTENERS_MAX];
+
+	set_nonblocking(fds, nfds);
+	for (size_t i = 0; i < nfds; i++)
+		p[i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
+	for (int64_t left = REFUSE_MS; left > 0; left = until - now_ms()) {
+		if (poll(p, nfds, (int)left) <= 0)
+			return;
+		for (size_t i = 0; i < nfds; i++) {
+			if (p[i].revents)
+				refuse_one(fds[i]);
+		}
+	}
 }

@@ -38,4 +38,11 @@ enum listen_role {
 enum listen_role listen_run(
     const struct listen_conf *conf, const int *fds, size_t nfds, int *ret_fd);
 
+/*
+ * Where the service cannot start: tells all who wait at these sockets to come
+ * again later, for a second.  So nobody waits in vain, and a superserver that
+ * starts the program for each of them does so once a second at most.
+ */
+void listen_refuse(const int *fds, size_t nfds);
+
 #endif

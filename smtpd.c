@@ -202,6 +202,16 @@ listen_and_serve(const struct options *o, struct start *start)
 	return EX_SOFTWARE;
 }
 
+/* What the program was started with is wrong. */
+static void
+refuse(struct start *start)
+{
+	if (start->nlistening > 0)
+		listen_refuse(start->listening, start->nlistening);
+	else
+		connection_refuse(&start->connection);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -216,8 +226,8 @@ main(int argc, char **argv)
 	if (status != EX_OK)
 		return status;
 	if (options_read(argc, argv, &options, &status) < 0) {
-		if (status != EX_OK && start.nlistening == 0)
-			connection_refuse(&start.connection);
+		if (status != EX_OK)
+			refuse(&start);
 		return status;
 	}
 	if (start.nlistening > 0)

@@ -11,8 +11,8 @@ import time
 from lab import (
     DATABASE, MORE_SOCKETS, Client, check, check_confined, check_equal,
     check_exposure, children, cursor, deliver, drop_in, failed_units,
-    has_controller, holds_database, in_threads, is_active, kill, logged,
-    message_id, open_files, query, read, row_of, rude_clients, run,
+    has_controller, holds_database, in_threads, is_active, journal, kill,
+    logged, message_id, open_files, query, read, row_of, rude_clients, run,
     set_options, show, systemctl, until, wait_equal, wait_for, wait_inactive,
     write)
 
@@ -496,13 +496,26 @@ def crowd():
 def bad_option():
     restart('--max-size=nonsense')
     since = cursor()
-    with Client() as client:
-        check('a bad option is logged',
-              wait_for(lambda: logged(since, "'nonsense' is not a number")))
-        set_options()
-        check_equal('mended, who waited is served', client.reply()[:3], b'220')
-        client.quit()
-    check_equal('and mail is taken', deliver()[:3], b'250')
+    check_equal('a bad option: who waits is told, also over AF_UNIX',
+                [deliver(to)[:9] for to in (('127.0.0.1', 25), ('::1', 25),
+                                            '/run/smtpd.sock')],
+                [b'421 4.3.0'] * 3)
+    until(lambda: show(SERVICE, 'ActiveState') == 'failed')
+    check('it is logged', logged(since, "'nonsense' is not a number"))
+    check_equal('it is not started again for nobody', (
+        wait_for(lambda: show(SERVICE, 'ActiveState') != 'failed', 2.5),
+        show(SERVICE, 'NRestarts')), (False, '0'))
+    check_equal('the socket waits', show(SOCKET, 'SubState'), 'listening')
+    replies = in_threads([deliver] * 50)
+    check_equal('each of many is told',
+                {str(reply)[2:11] for reply in replies}, {'421 4.3.0'})
+    starts = sum("'nonsense' is" in str(entry.get('MESSAGE'))
+                 for entry in journal(since))
+    check('with few starts', starts <= 5, starts)
+    set_options()
+    check_equal('mended, mail is taken', (wait_for(
+        lambda: show(SERVICE, 'ActiveState') == 'failed'),
+        deliver()[:3]), (True, b'250'))
     restart('--hostname=other.lab.example')
     with Client() as client:
         check_equal('options of the environment file',
