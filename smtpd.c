@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -212,6 +214,38 @@ refuse(struct start *start)
 		connection_refuse(&start->connection);
 }
 
+/* Why no mail can be stored there, as an errno; 0: nothing is known. */
+static int
+trouble_with(const char *database)
+{
+	char path[PATH_MAX];
+
+	if (strlen(database) >= sizeof path)
+		return ENAMETOOLONG;
+	strcpy(path, database);
+	if (access(dirname(path), W_OK | X_OK) < 0 ||
+	    (access(database, R_OK | W_OK) < 0 && errno != ENOENT))
+		return errno;
+	return 0;
+}
+
+/* A person types: says how to end, beside the dialogue. */
+static void
+give_hint(const struct options *o)
+{
+	int trouble = trouble_with(o->database);
+
+	log_line(LOG_INFO, "a line with only a dot ends a mail, QUIT or ctrl-D "
+			   "the session; HELP lists the commands");
+	if (trouble)
+		log_line(LOG_WARNING,
+		    "no mail can be stored in %s: %s; "
+		    "--database=PATH names another",
+		    o->database, strerror(trouble));
+	else
+		log_line(LOG_INFO, "mail goes to %s", o->database);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -232,5 +266,7 @@ main(int argc, char **argv)
 	}
 	if (start.nlistening > 0)
 		return listen_and_serve(&options, &start);
+	if (isatty(start.connection.in) && isatty(STDERR_FILENO))
+		give_hint(&options);
 	return serve_connection(&options, &start.connection);
 }

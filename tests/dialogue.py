@@ -9,7 +9,10 @@ import concurrent.futures
 import email.message
 import email.policy
 import os
+import pty
 import re
+import select
+import signal
 import smtplib
 import socket
 import sqlite3
@@ -355,6 +358,107 @@ def do_peer(database, address, port):
         line = row["trace"].split("\r\n")[1]
         wrong += compare.hint("Received", line, "Received: from " + want)
     return wrong
+
+
+class Terminal:
+    """A person's: the program runs on it."""
+
+    def __init__(self, *command):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            try:
+                os.execv(command[0], command)
+            finally:
+                os._exit(os.EX_UNAVAILABLE)
+        self.heard = b""
+
+    def read(self):
+        """What there is; nothing at the end, which Linux calls an error."""
+        if not select.select([self.fd], [], [], DEADLINE_SEC)[0]:
+            raise ValueError(f"silence after {self.heard!r}")
+        try:
+            return os.read(self.fd, 65536)
+        except OSError:
+            return b""
+
+    def type(self, octets, awaited):
+        """What is heard until then has been heard."""
+        os.write(self.fd, octets)
+        while not (found := re.search(awaited, self.heard)):
+            if not (more := self.read()):
+                raise ValueError(f"no {awaited!r} in {self.heard!r}")
+            self.heard += more
+        self.heard = self.heard[found.end():]
+
+    def end(self, octets):
+        """The exit status, or less a signal."""
+        os.write(self.fd, octets)
+        while self.read():
+            pass
+        os.close(self.fd)
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def type_mail(program, database):
+    """A session up to the dot, with a typing error."""
+    terminal = Terminal(program, f"--database={database}",
+        "--hostname=mx.example")
+    terminal.type(b"", b"ctrl-D .*\r\n.* mail goes to " +
+        re.escape(database.encode()) + b"\r\n(.*\r\n)*220 ")
+    terminal.type(b"HELP\x7fO me\n", b"250 ")
+    terminal.type(b"MAIL FROM:<a@client.example>\n", b"250 ")
+    terminal.type(b"RCPT TO:<b@mx.example>\n", b"250 ")
+    terminal.type(b"DATA\n", b"354 ")
+    terminal.type(b"one\n..two\n", b"two\r\n")
+    return terminal
+
+
+def do_terminal(program, database):
+    """By hand: hints, line editing, and every way to end."""
+    wrong = []
+    for end, status in ((b"QUIT\n", 0), (b"\x04", 0),
+            (b"\x03", -signal.SIGINT)):
+        terminal = type_mail(program, database)
+        terminal.type(b".\n", b"250 2.0.0 Stored")
+        wrong += compare.hint(f"status after {end!r}",
+            terminal.end(end), status)
+        wrong += compare.hint("rows", [(row["helo"], row["data"])
+            for row in compare.new_rows(database)],
+            [("me", b"one\r\n.two\r\n")])
+    for end, status in ((b"\x04", 0), (b"\x03", -signal.SIGINT)):
+        wrong += compare.hint(f"status after {end!r} in a mail",
+            type_mail(program, database).end(end), status)
+        wrong += compare.hint("rows of half a mail",
+            compare.new_rows(database), [])
+    terminal = Terminal(program, "--database=/nonexistent/mail.db")
+    terminal.type(b"", b"no mail can be stored in /nonexistent/mail.db: "
+        b"No such file or directory; .*(\r\n.*)*220 ")
+    return wrong + compare.hint("status", terminal.end(b"QUIT\n"), 0)
+
+
+def do_hint(program, database, hostname):
+    """It is beside the dialogue, and only where somebody reads it."""
+    command = [program, f"--database={database}", f"--hostname={hostname}"]
+    dialogue_only = (f"220 {hostname} ESMTP smtpd\r\n"
+        f"221 2.0.0 {hostname} closing connection\r\n").encode()
+    master, slave = pty.openpty()
+    os.write(master, b"QUIT\n")
+    typed = subprocess.run(command, stdin=slave, stdout=subprocess.PIPE,
+        stderr=slave, timeout=DEADLINE_SEC, check=False)
+    hinted = os.read(master, 65536)
+    os.write(master, b"QUIT\n")
+    logged = subprocess.run(command, stdin=slave, capture_output=True,
+        timeout=DEADLINE_SEC, check=False)
+    played = subprocess.run(command, input=b"QUIT\n", stderr=slave,
+        stdout=subprocess.PIPE, timeout=DEADLINE_SEC, check=False)
+    os.write(slave, b"end\n")
+    return (compare.hint("stdout, typed", typed.stdout, dialogue_only) +
+        compare.hint("a hint", b"ctrl-D" in hinted, True) +
+        compare.hint("stdout, logged", logged.stdout, dialogue_only) +
+        compare.hint("stderr, logged", logged.stderr, b"") +
+        compare.hint("stdout, played", played.stdout, dialogue_only) +
+        compare.hint("stderr, played",
+            b"smtpd:" in os.read(master, 65536), False))
 
 
 def main():

@@ -518,6 +518,9 @@ run_recordio ::1
 run_broken "unknown option" --no-such-option
 run_broken "no folder for the database" --database=/nonexistent/mail.db
 run_variables
+prepare hand 127.0.0.1
+check "by hand at a terminal" python dialogue terminal "$program" "$database"
+check "by hand, a hint" python dialogue hint "$program" "$database" "$hostname"
 check "a connection among listening sockets is refused" \
 	python dialogue mixed "$program"
 finish
