@@ -219,15 +219,15 @@ uninstall:
 	rm -rf $(DESTDIR)$(EXAMPLEDIR)
 
 # Debian packages, in build/; made from a copy, so that nothing of them stays
-# here (Debian: debhelper dpkg-dev).
+# here (Debian: build-essential debhelper).
 deb:
 	rm -rf build/source build/smtpd*_*
 	mkdir -p build/source
 	tar -c --exclude=./build --exclude=./.git . | tar -x -C build/source
 	cd build/source && dpkg-buildpackage -us -uc -b
 
-# Installed, upgraded, removed and purged in a fresh Debian (Debian: debhelper
-# dpkg-dev lintian mmdebstrap swaks).
+# Installed, upgraded, removed and purged in a fresh Debian (Debian: binutils
+# lintian mmdebstrap python3 swaks, and those for deb).
 test-deb:
 	bash tests/deb.sh
 

@@ -3,10 +3,10 @@
 # installed, upgraded, removed and purged by apt in a fresh Debian 12 whose own
 # systemd has been booted (lab/lab.sh), beside Postfix as well (deb.py).
 #
-# It needs root, and the Debian packages debhelper, dpkg-dev, lintian,
-# mmdebstrap, python3, swaks and those of the build.  The fresh Debian is fetched
-# once, into build/deb/fresh, and so are the packages to be installed in it:
-# there is no network in the lab.
+# It needs root, and the Debian packages binutils, build-essential, debhelper,
+# lintian, mmdebstrap, python3, swaks, systemd and those of the build.  The fresh
+# Debian is fetched once, into build/deb/fresh, and so are the packages to be
+# installed in it: there is no network in the lab.
 set -eu
 
 cd "$(dirname "$0")/.."
