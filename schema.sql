@@ -169,10 +169,12 @@ CREATE TABLE sender_rule (
   enhanced TEXT NOT NULL DEFAULT '5.7.1',
   text TEXT NOT NULL DEFAULT 'Sender refused',
   id INTEGER PRIMARY KEY AUTOINCREMENT,
-  CHECK (code <> 421 AND length(enhanced) <= 9 AND length(text) <= 400
-    AND code || enhanced GLOB '[45][0-5][0-9][45].[0-9]*.[0-9]*'
+  CHECK (code <> 421 AND code GLOB '[45][0-5][0-9]'
     AND substr(code, 1, 1) = substr(enhanced, 1, 1)
+    AND enhanced GLOB '[45].[0-9]*.[0-9]*' AND length(enhanced) <= 9
     AND enhanced NOT GLOB '*[^0-9.]*' AND enhanced NOT GLOB '*.*.*.*'
+    AND enhanced NOT GLOB '*[0-9][0-9][0-9][0-9]*' AND enhanced NOT GLOB '*.0[0-9]*'
+    AND length(text) <= 400
     AND typeof(text) = 'text' AND text NOT GLOB '*[^ -~]*' AND text <> '')
 );
 
@@ -187,10 +189,12 @@ CREATE TABLE client_rule (
   enhanced TEXT NOT NULL DEFAULT '5.7.1',
   text TEXT NOT NULL DEFAULT 'Client refused',
   id INTEGER PRIMARY KEY AUTOINCREMENT,
-  CHECK (code <> 421 AND length(enhanced) <= 9 AND length(text) <= 400
-    AND code || enhanced GLOB '[45][0-5][0-9][45].[0-9]*.[0-9]*'
+  CHECK (code <> 421 AND code GLOB '[45][0-5][0-9]'
     AND substr(code, 1, 1) = substr(enhanced, 1, 1)
+    AND enhanced GLOB '[45].[0-9]*.[0-9]*' AND length(enhanced) <= 9
     AND enhanced NOT GLOB '*[^0-9.]*' AND enhanced NOT GLOB '*.*.*.*'
+    AND enhanced NOT GLOB '*[0-9][0-9][0-9][0-9]*' AND enhanced NOT GLOB '*.0[0-9]*'
+    AND length(text) <= 400
     AND typeof(text) = 'text' AND text NOT GLOB '*[^ -~]*' AND text <> '')
 );
 
