@@ -83,6 +83,9 @@ CREATE TABLE delivery (
 -- case of ASCII letters; a domain may stand in its A-label form (xn--...) or in
 -- its U-label form (UTF-8, lower case).
 --
+-- A limit is a number: "10G", which SQLite would keep as text and smtpd would
+-- read as 10, is more than 9e18 to BETWEEN, as all texts are.
+--
 -- The ids are AUTOINCREMENT so that sqlite_sequence, which is one page, tells
 -- which of these tables have never had a row: those are not looked at.
 --
@@ -110,8 +113,8 @@ CREATE TABLE mailbox (
   moved_to TEXT CHECK (moved_to GLOB '?*@?*' AND length(moved_to) <= 254),
   -- Limits of what is in the table for this mailbox; NULL: none.  Beyond them
   -- 452 4.2.2, or 552 5.2.2 if quota_permanent.
-  quota_messages  INTEGER CHECK (quota_messages >= 0),
-  quota_octets    INTEGER CHECK (quota_octets >= 0),
+  quota_messages  INTEGER CHECK (quota_messages BETWEEN 0 AND 9e18),
+  quota_octets    INTEGER CHECK (quota_octets BETWEEN 0 AND 9e18),
   quota_permanent INTEGER NOT NULL DEFAULT 0 CHECK (quota_permanent IN (0, 1)),
   -- Kept by smtpd and the trigger below: what there is of the mails that came
   -- since there is a limit, the first of which is counted_from.
@@ -152,8 +155,8 @@ CREATE INDEX alias_domain ON alias (
 
 -- Limits of the whole database: one row, or none.  Beyond them 452 4.3.1.
 CREATE TABLE quota (
-  max_messages INTEGER CHECK (max_messages >= 0), -- NULL: no limit
-  max_octets   INTEGER CHECK (max_octets >= 0),
+  max_messages INTEGER CHECK (max_messages BETWEEN 0 AND 9e18), -- NULL: no limit
+  max_octets   INTEGER CHECK (max_octets BETWEEN 0 AND 9e18),
   -- Counted once by the first mail that comes, then kept by it and the others.
   messages INTEGER, -- NULL: not yet counted
   octets   INTEGER,
@@ -205,9 +208,9 @@ CREATE TABLE rate_limit (
     'sender', -- each reverse-path
     'total')),
   window_sec INTEGER NOT NULL DEFAULT 3600 CHECK (window_sec BETWEEN 1 AND 604800),
-  max_messages   INTEGER CHECK (max_messages >= 0), -- NULL: no limit
-  max_recipients INTEGER CHECK (max_recipients >= 0),
-  max_octets     INTEGER CHECK (max_octets >= 0),
+  max_messages   INTEGER CHECK (max_messages BETWEEN 0 AND 9e18), -- NULL: no limit
+  max_recipients INTEGER CHECK (max_recipients BETWEEN 0 AND 9e18),
+  max_octets     INTEGER CHECK (max_octets BETWEEN 0 AND 9e18),
   id INTEGER PRIMARY KEY AUTOINCREMENT
 );
 

@@ -148,6 +148,18 @@ Test(policy, refuses_rows_of_the_wrong_shape)
 		"INSERT INTO mailbox (address, state) VALUES ('a@b', 'moved')",
 		"INSERT INTO mailbox (address, quota_octets)"
 		" VALUES ('a@b', -1)",
+		"INSERT INTO mailbox (address, quota_octets)"
+		" VALUES ('a@b', '10G')",
+		"INSERT INTO mailbox (address, quota_messages)"
+		" VALUES ('a@b', '1k')",
+		"INSERT INTO quota (id, max_octets) VALUES (1, '10G')",
+		"INSERT INTO quota (id, max_messages) VALUES (1, '1k')",
+		"INSERT INTO rate_limit (scope, max_messages)"
+		" VALUES ('total', '1k')",
+		"INSERT INTO rate_limit (scope, max_recipients)"
+		" VALUES ('total', '1k')",
+		"INSERT INTO rate_limit (scope, max_octets)"
+		" VALUES ('total', '10G')",
 		"INSERT INTO alias (address, target) VALUES ('a@b', 'c')",
 		"INSERT INTO alias (address, target) VALUES ('a@b', NULL)",
 		"INSERT INTO quota (id) VALUES (2)",
