@@ -376,7 +376,9 @@ check_sender(
 	snprintf(sent, sizeof sent, "%.*s", (int)q->address.len, q->address.p);
 	if (try_rule(st, SQL_SENDER_RULE, table, sent, ret, &rc))
 		return rc;
-	if (policy_read_address(q->address, q->hostname, &a))
+	/* An address without a domain is of the host's, but <> is of none. */
+	if (q->address.len > 0 &&
+	    policy_read_address(q->address, q->hostname, &a))
 		idn_forms(a.domain, &forms);
 	for (unsigned i = 0; i < forms.n; i++) {
 		if (policy_join(a.local, a.local_len, forms.form[i], key) &&
