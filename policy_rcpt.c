@@ -27,7 +27,8 @@ struct walk {
 	struct policy_answer *ret;
 	struct item items[POLICY_MAILBOXES_MAX];
 	unsigned nitems;
-	bool forward; /* the client is to be told */
+	bool is_postmaster; /* of ours, whom nothing may refuse */
+	bool forward;       /* the client is to be told */
 	bool too_much;
 	/* The first refusal, or the first that is not for good. */
 	enum policy_say refusal; /* SAY__COUNT: none */
@@ -356,18 +357,12 @@ resolve_item(struct walk *w, const struct item *item)
 	ours = ask_domain(w, SQL_DOMAIN, &forms, &rc);
 	if (rc != SQLITE_OK)
 		return rc;
-	rc = ours ? resolve_here(w, item, &a, &forms)
-		  : resolve_elsewhere(w, item, &a, &forms);
-
-	/* RFC 5321 s. 4.5.1; without a domain he is always ours. */
-	if (item->depth == 0 && w->refusal != SAY__COUNT &&
-	    (ours || !a.has_domain) &&
-	    span_is((struct span){ a.local, a.local_len }, "postmaster")) {
-		w->refusal = SAY__COUNT;
-		w->is_temporary = false;
-		add_mailbox(w, item->address);
-	}
-	return rc;
+	/* Without a domain he is always ours. */
+	if (item->depth == 0 && (ours || !a.has_domain))
+		w->is_postmaster = span_is(
+		    (struct span){ a.local, a.local_len }, "postmaster");
+	return ours ? resolve_here(w, item, &a, &forms)
+		    : resolve_elsewhere(w, item, &a, &forms);
 }
 
 /* What is answered for all of them together. */
@@ -383,6 +378,11 @@ conclude(struct walk *w)
 		snprintf(w->key, sizeof w->key, "%s", w->items[0].address);
 	}
 	if (ret->nmailboxes == 0 || w->is_temporary) {
+		/* His mail stays where it came (RFC 5321 s. 4.5.1). */
+		if (w->is_postmaster) {
+			add_mailbox(w, w->items[0].address);
+			return;
+		}
 		ret->nmailboxes = 0;
 		policy_note(ret, w->table, w->key);
 		policy_say(ret, w->q, w->refusal, w->moved_to);
@@ -399,7 +399,7 @@ begin_walk(struct walk *w, struct store *st, const struct policy_query *q,
 	w->q = q;
 	w->ret = ret;
 	w->nitems = 0;
-	w->forward = w->too_much = w->is_temporary = false;
+	w->is_postmaster = w->forward = w->too_much = w->is_temporary = false;
 	w->refusal = SAY__COUNT;
 	w->moved_to[0] = w->key[0] = '\0';
 	w->table = "";
