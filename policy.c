@@ -562,6 +562,13 @@ resolve_name(struct store *st, const struct policy_query *q, enum sql which,
 	return SQLITE_OK;
 }
 
+/* Did a row of that name decide, and not '*@domain', which knows no names? */
+static bool
+is_verified(const struct policy_answer *ret)
+{
+	return ret->table[0] != '\0' && strncmp(ret->key, "*@", 2) != 0;
+}
+
 static int
 question_vrfy(
     struct store *st, const struct policy_query *q, struct policy_answer *ret)
@@ -572,7 +579,7 @@ question_vrfy(
 	if (rc != SQLITE_OK || !selective)
 		return rc;
 	rc = resolve_name(st, q, SQL_NAMES, SAY_UNKNOWN, ret);
-	if (rc == SQLITE_OK && !ret->code && ret->table[0] != '\0')
+	if (rc == SQLITE_OK && !ret->code && is_verified(ret))
 		policy_say(ret, q, SAY_IS, ret->key);
 	return rc;
 }
@@ -588,7 +595,7 @@ question_expn(
 		rc = resolve_name(st, q, SQL_LISTS, SAY_NO_LIST, ret);
 	if (rc != SQLITE_OK || ret->code >= 400)
 		return rc;
-	if (strcmp(ret->table, "alias") == 0)
+	if (is_verified(ret) && strcmp(ret->table, "alias") == 0)
 		ret->code = 0;
 	else
 		policy_say(ret, q, SAY_NO_LIST, "");
