@@ -115,8 +115,9 @@ static const char *const sql_text[SQL__COUNT] = {
 	    "UPDATE mailbox SET messages = messages + 1,"
 	    " octets = octets + :octets,"
 	    " counted_from = coalesce(counted_from, :id)"
-	    " WHERE address = :mailbox AND"
-	    " coalesce(quota_messages, quota_octets) NOT NULL",
+	    " WHERE address IN"
+	    " (SELECT mailbox FROM recipient WHERE message_id = :id) AND"
+	    " coalesce(quota_messages, quota_octets, counted_from) NOT NULL",
 	[SQL_COUNT_QUOTA] = "UPDATE quota SET"
 			    " messages = coalesce(messages + 1, (SELECT "
 			    "count(*) FROM message)),"

@@ -185,23 +185,15 @@ static int
 count_mailboxes(struct store *st, const struct envelope *e, int64_t id)
 {
 	sqlite3_stmt *q = database_statement(st, SQL_COUNT_MAILBOX);
-	int rc = SQLITE_OK;
+	int rc;
 
 	if (!q)
 		return sqlite3_extended_errcode(st->db);
-	for (unsigned i = 0; i < e->nrecipients && rc == SQLITE_OK; i++) {
-		const struct recipient *r = &e->recipients[i];
-
-		if ((rc = bind_integer(q, ":id", id)) ||
-		    (rc = bind_integer(q, ":octets", (int64_t)e->size)) ||
-		    (rc = bind_text(q, ":mailbox",
-			 r->mailbox ? r->mailbox : r->forward_path)))
-			break;
-		sqlite3_step(q);
-		rc = sqlite3_reset(q);
-	}
-	sqlite3_clear_bindings(q);
-	return rc;
+	if ((rc = bind_integer(q, ":id", id)) ||
+	    (rc = bind_integer(q, ":octets", (int64_t)e->size)))
+		return rc;
+	sqlite3_step(q);
+	return sqlite3_reset(q);
 }
 
 static int

@@ -117,7 +117,8 @@ CREATE TABLE mailbox (
   quota_octets    INTEGER CHECK (quota_octets BETWEEN 0 AND 9e18),
   quota_permanent INTEGER NOT NULL DEFAULT 0 CHECK (quota_permanent IN (0, 1)),
   -- Kept by smtpd and the trigger below: what there is of the mails that came
-  -- since there is a limit, the first of which is counted_from.
+  -- since there first was a limit, the first of which is counted_from.  A mail
+  -- counts once, also with several rows in recipient for the mailbox.
   messages     INTEGER NOT NULL DEFAULT 0,
   octets       INTEGER NOT NULL DEFAULT 0,
   counted_from INTEGER,
@@ -129,7 +130,9 @@ CREATE TRIGGER recipient_deleted AFTER DELETE ON recipient
 BEGIN
   UPDATE mailbox SET messages = messages - 1, octets = octets
     - coalesce((SELECT size FROM message WHERE id = old.message_id), 0)
-  WHERE address = old.mailbox AND counted_from <= old.message_id;
+  WHERE address = old.mailbox AND counted_from <= old.message_id
+    AND NOT EXISTS (SELECT 1 FROM recipient WHERE message_id = old.message_id
+      AND recipient.mailbox COLLATE NOCASE = old.mailbox);
 END;
 
 -- Another name for one or several mailboxes, of which each gets a row in

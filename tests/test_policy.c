@@ -102,11 +102,11 @@ said(enum store_result (*ask)(
 		    got_);                                                     \
 	} while (0)
 
-/* Commits a mail of `size` octets to the mailbox. */
+/* Commits a mail of `size` octets to the mailbox, `n` times its recipient. */
 static void
-put(const char *mailbox, uint64_t size, int64_t now)
+put_to(const char *mailbox, unsigned n, uint64_t size, int64_t now)
 {
-	struct recipient to = { .forward_path = "x", .mailbox = mailbox };
+	struct recipient to[3];
 	struct envelope e = {
 		.verb = "MAIL",
 		.protocol = "ESMTP",
@@ -114,8 +114,8 @@ put(const char *mailbox, uint64_t size, int64_t now)
 		.reverse_path = "a@client.example",
 		.body_type = "7BIT",
 		.size = size,
-		.recipients = &to,
-		.nrecipients = 1,
+		.recipients = to,
+		.nrecipients = n,
 	};
 	struct store_mail mail = {
 		.envelope = &e,
@@ -126,10 +126,19 @@ put(const char *mailbox, uint64_t size, int64_t now)
 	};
 	int64_t id;
 
+	for (unsigned i = 0; i < n; i++)
+		to[i] = (struct recipient){ .forward_path = "x",
+			.mailbox = mailbox };
 	for (uint64_t i = 0; i < size; i++)
 		store_append(st, (struct span){ "x", 1 });
 	cr_assert(
 	    store_commit(st, &mail, &id) == STORE_OK, "%s", store_error(st));
+}
+
+static void
+put(const char *mailbox, uint64_t size, int64_t now)
+{
+	put_to(mailbox, 1, size, now);
 }
 
 /*
@@ -265,6 +274,40 @@ Test(policy, counts_a_recipient_that_goes_alone)
 	cr_expect(number("SELECT octets + messages FROM mailbox") == 0);
 	cr_assert(run("DELETE FROM message"));
 	cr_expect(number("SELECT octets + messages FROM mailbox") == 0);
+}
+
+/* RCPT for bob, bob+1 and bob+2 must not fill his mailbox with one mail. */
+Test(policy, counts_a_mail_once_in_a_mailbox)
+{
+	static const char counted[] =
+	    "SELECT messages * 1000 + octets FROM mailbox";
+
+	cr_assert(run("INSERT INTO mailbox (address, quota_messages)"
+		      " VALUES ('Bob@mx.example', 30)"));
+	put_to("bob@mx.example", 3, 10, 1);
+	put_to("Bob@mx.example", 2, 20, 1);
+	cr_expect(number(counted) == 2030);
+	cr_assert(run("DELETE FROM recipient WHERE position = 1"));
+	cr_expect(number(counted) == 2030);
+	cr_assert(run("DELETE FROM recipient WHERE message_id = 1"));
+	cr_expect(number(counted) == 1020);
+	cr_assert(run("DELETE FROM message"));
+	cr_expect(number(counted) == 0);
+}
+
+/* What is deleted under a new limit may have come without one. */
+Test(policy, goes_on_counting_without_a_limit)
+{
+	cr_assert(run("INSERT INTO mailbox (address, quota_messages)"
+		      " VALUES ('bob@mx.example', 5)"));
+	put("bob@mx.example", 10, 1);
+	cr_assert(run("UPDATE mailbox SET quota_messages = NULL"));
+	put("bob@mx.example", 10, 1);
+	cr_assert(run("UPDATE mailbox SET quota_octets = 50"));
+	cr_expect(number("SELECT octets FROM mailbox") == 20);
+	cr_assert(run("DELETE FROM message"));
+	cr_expect(number("SELECT messages FROM mailbox") == 0);
+	cr_expect(number("SELECT octets FROM mailbox") == 0);
 }
 
 Test(policy, counts_what_is_in_the_database)
