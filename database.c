@@ -134,6 +134,8 @@ static const char *const sql_text[SQL__COUNT] = {
 	    " AND reverse_path = :reverse_path AND body_type = :body_type"
 	    " AND smtputf8 = :smtputf8 AND envelope_id IS :envelope_id"
 	    " AND dsn_return IS :dsn_return AND received_at >= :since"
+	    /* Others may have emptied it. */
+	    " AND typeof(data) = 'blob' AND length(data) = :size"
 	    " ORDER BY id DESC",
 	[SQL_RECIPIENTS] =
 	    "SELECT forward_path, notify, original_recipient, mailbox"
