@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "address.h"
 #include "idn.h"
@@ -274,24 +275,35 @@ struct client {
 	unsigned nbits;
 };
 
+enum {
+	NETWORK_SIZE = INET6_ADDRSTRLEN + 4, /* with "/128" */
+};
+
+/* The network of so many bits that the client is in, as rows have it. */
+static void
+write_network(const struct client *c, unsigned bits, char ret[NETWORK_SIZE])
+{
+	unsigned char octets[16];
+
+	memcpy(octets, c->octets, sizeof octets);
+	clear_bits(octets, sizeof octets, bits);
+	inet_ntop(c->family, octets, ret, INET6_ADDRSTRLEN);
+	snprintf(ret + strlen(ret), 5, "/%u", bits);
+}
+
 /* The bits of the prefix if the client is in this network, else -1. */
 static int
 match_network(const struct client *c, const char *network)
 {
-	unsigned char prefix[16], masked[16];
 	const char *slash = strchr(network, '/');
-	char address[INET6_ADDRSTRLEN];
-	uint64_t bits = c->nbits;
+	char own[NETWORK_SIZE];
+	uint64_t bits;
 
-	if (slash && !span_number(span_of(slash + 1), &bits))
+	if (!slash || !span_number(span_of(slash + 1), &bits) ||
+	    bits > c->nbits)
 		return -1;
-	snprintf(address, sizeof address, "%.*s",
-	    (int)(slash ? slash - network : INET6_ADDRSTRLEN), network);
-	if (bits > c->nbits || inet_pton(c->family, address, prefix) != 1)
-		return -1;
-	memcpy(masked, c->octets, c->nbits / 8);
-	clear_bits(masked, c->nbits / 8, (unsigned)bits);
-	return memcmp(masked, prefix, c->nbits / 8) == 0 ? (int)bits : -1;
+	write_network(c, (unsigned)bits, own);
+	return strcasecmp(own, network) == 0 ? (int)bits : -1;
 }
 
 /*
@@ -299,8 +311,8 @@ match_network(const struct client *c, const char *network)
  * that counts is "" if there is none.
  */
 static bool
-find_among_few(struct store *st, const struct client *c, char *ret_network,
-    size_t size, int *ret_rc)
+find_among_few(struct store *st, const struct client *c,
+    char ret_network[NETWORK_SIZE], int *ret_rc)
 {
 	sqlite3_stmt *q = database_statement(st, SQL_NETWORKS);
 	int best = -1, nrows = 0;
@@ -318,7 +330,7 @@ find_among_few(struct store *st, const struct client *c, char *ret_network,
 		nrows++;
 		if (bits > best) {
 			best = bits;
-			snprintf(ret_network, size, "%s", network);
+			snprintf(ret_network, NETWORK_SIZE, "%s", network);
 		}
 	}
 	*ret_rc = sqlite3_reset(q);
@@ -327,15 +339,14 @@ find_among_few(struct store *st, const struct client *c, char *ret_network,
 
 /* Asks for each of its networks, from the longest prefix to the shortest. */
 static int
-find_among_many(struct store *st, struct client *c, struct policy_answer *ret)
+find_among_many(
+    struct store *st, const struct client *c, struct policy_answer *ret)
 {
-	char name[INET6_ADDRSTRLEN], key[INET6_ADDRSTRLEN + 16];
+	char key[NETWORK_SIZE];
 	int rc = SQLITE_OK;
 
 	for (unsigned bits = c->nbits + 1; bits-- > 0;) {
-		clear_bits(c->octets, c->nbits / 8, bits);
-		inet_ntop(c->family, c->octets, name, sizeof name);
-		snprintf(key, sizeof key, "%s/%u", name, bits);
+		write_network(c, bits, key);
 		if (try_rule(st, SQL_CLIENT_RULE, "client_rule", key, ret, &rc))
 			break;
 	}
@@ -345,7 +356,7 @@ find_among_many(struct store *st, struct client *c, struct policy_answer *ret)
 static int
 check_client(struct store *st, const char *address, struct policy_answer *ret)
 {
-	char network[INET6_ADDRSTRLEN + 16];
+	char network[NETWORK_SIZE];
 	struct client c = { .family = AF_INET, .nbits = 32 };
 	int rc;
 
@@ -355,7 +366,7 @@ check_client(struct store *st, const char *address, struct policy_answer *ret)
 		c = (struct client){ .family = AF_INET6, .nbits = 128 };
 	if (inet_pton(c.family, address, c.octets) != 1)
 		return SQLITE_OK;
-	if (!find_among_few(st, &c, network, sizeof network, &rc))
+	if (!find_among_few(st, &c, network, &rc))
 		return find_among_many(st, &c, ret);
 	if (rc == SQLITE_OK && network[0] != '\0')
 		try_rule(st, SQL_CLIENT_RULE, "client_rule", network, ret, &rc);
