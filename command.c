@@ -16,6 +16,8 @@ enum {
 	NO_CHUNKS =
 	    ~(int)IN(ST_CHUNKS), /* RFC 3030 s. 2: not both in one mail */
 	MAIL_BEGUN = IN(ST_MAIL) | IN(ST_RCPT),
+	/* 100 RCPTs are always taken (5321 s. 4.5.3.1.8), of 100 mailboxes. */
+	MAILBOXES_MAX = 100 * 100,
 };
 
 enum argument {
@@ -285,6 +287,15 @@ cmd_mail(struct session *s, struct span arg)
 	return REPLY_NONE;
 }
 
+/* Has the mail all the recipients that it may have, or all the mailboxes? */
+static bool
+is_full(const struct session *s)
+{
+	unsigned max = s->conf->max_recipients, n = s->envelope.nrecipients;
+
+	return s->nrcpts >= max || (n >= max && n >= MAILBOXES_MAX);
+}
+
 static enum reply
 check_rcpt(const struct session *s, struct span arg, struct span *ret_mailbox,
     struct params *ret_params)
@@ -304,7 +315,7 @@ check_rcpt(const struct session *s, struct span arg, struct span *ret_mailbox,
 		return REPLY_RCPT_NULL;
 	if (path.non_ascii && !s->envelope.smtputf8)
 		return REPLY_NEEDS_SMTPUTF8;
-	if (s->nrcpts >= s->conf->max_recipients)
+	if (is_full(s))
 		return REPLY_TOO_MANY_RECIPIENTS;
 	*ret_mailbox = path.mailbox;
 	return REPLY_NONE;
