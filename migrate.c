@@ -9,6 +9,8 @@
  * are made anew, and views (which legacy_alter_table leaves alone) go on
  * speaking of the tables by name.
  */
+#include <string.h>
+
 #include "header.h"
 #include "store_private.h"
 
@@ -163,6 +165,7 @@ copy_mails(sqlite3 *db)
 	int rc;
 
 	c.db = db;
+	c.next = c.insert = NULL;
 	if ((rc = sqlite3_prepare_v2(db, next_sql, -1, &c.next, NULL)) ==
 		SQLITE_OK &&
 	    (rc = sqlite3_prepare_v2(db, insert_sql, -1, &c.insert, NULL)) ==
@@ -176,12 +179,15 @@ copy_mails(sqlite3 *db)
 	return rc;
 }
 
-/* What others have made of the two tables, as SQL, to be freed. */
+/*
+ * What others have made of the two tables, to be freed: statements that end in
+ * NUL each, since one may end in a comment; the last is "".
+ */
 static int
 read_additions(sqlite3 *db, char **ret)
 {
 	static const char sql[] =
-	    "SELECT group_concat(sql, ';') FROM main.sqlite_schema"
+	    "SELECT group_concat(sql, char(0)) FROM main.sqlite_schema"
 	    " WHERE tbl_name IN ('message', 'recipient')"
 	    " AND type IN ('index', 'trigger') AND sql IS NOT NULL"
 	    " AND name <> 'message_deleted'";
@@ -190,10 +196,29 @@ read_additions(sqlite3 *db, char **ret)
 
 	if (rc != SQLITE_OK)
 		return rc;
-	if (sqlite3_step(q) == SQLITE_ROW)
-		*ret = sqlite3_mprintf("%s", sqlite3_column_text(q, 0));
+	if (sqlite3_step(q) == SQLITE_ROW) {
+		const void *text = sqlite3_column_text(q, 0);
+		size_t len = (size_t)sqlite3_column_bytes(q, 0);
+
+		*ret = sqlite3_malloc64(len + 2);
+		if (*ret && len > 0)
+			memcpy(*ret, text, len);
+		if (*ret)
+			memset(*ret + len, '\0', 2);
+	}
 	rc = sqlite3_finalize(q);
 	return rc == SQLITE_OK && !*ret ? SQLITE_NOMEM : rc;
+}
+
+static int
+add_again(sqlite3 *db, const char *additions)
+{
+	int rc = SQLITE_OK;
+
+	for (; *additions && rc == SQLITE_OK;
+	     additions += strlen(additions) + 1)
+		rc = run(db, additions);
+	return rc;
 }
 
 /*
@@ -224,7 +249,7 @@ migrate_from_1(sqlite3 *db, const char *schema)
 	    (rc = run(db, schema)) == SQLITE_OK &&
 	    (rc = copy_mails(db)) == SQLITE_OK &&
 	    (rc = run(db, copy_rest_sql)) == SQLITE_OK &&
-	    (rc = run(db, additions)) == SQLITE_OK)
+	    (rc = add_again(db, additions)) == SQLITE_OK)
 		rc = run(db, "PRAGMA legacy_alter_table = OFF");
 	sqlite3_free(additions);
 	return rc;

@@ -201,6 +201,31 @@ Test(migrate, keeps_what_others_have_added)
 	expect("PRAGMA integrity_check", "ok\n");
 }
 
+/* What SQLite keeps of a statement can end in a comment. */
+Test(migrate, keeps_what_ends_in_a_comment)
+{
+	query("CREATE INDEX a_size ON message (size) -- for reports");
+	query("CREATE INDEX b_helo ON message (helo) /* for");
+	query("CREATE INDEX c_path ON recipient (forward_path) -- and");
+	migrate();
+	expect("SELECT name FROM sqlite_schema"
+	       " WHERE name IN ('a_size', 'b_helo', 'c_path') ORDER BY name",
+	    "a_size\nb_helo\nc_path\n");
+}
+
+/* The first attempt gets further than the second. */
+Test(migrate, fails_as_often_as_it_must)
+{
+	query("UPDATE message SET data = 5 WHERE id = 6");
+	cr_expect(store_open(st) == STORE_FAILED);
+	query("ALTER TABLE message RENAME COLUMN verb TO word");
+	cr_expect(store_open(st) == STORE_FAILED);
+	query("ALTER TABLE message RENAME COLUMN word TO verb;"
+	      "UPDATE message SET data = x'' WHERE id = 6");
+	migrate();
+	expect("SELECT count(*) FROM message", "5\n");
+}
+
 /* All of it, or nothing. */
 Test(migrate, leaves_what_it_cannot_lead_on)
 {
