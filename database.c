@@ -228,7 +228,10 @@ static enum store_result
 fail_on(struct store *st, sqlite3 *db, const char *what, int rc)
 {
 	int error = db ? errno_of(db) : 0;
-	const char *message = db ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
+	/* Who cleans up before he reports may have made it forget. */
+	const char *message = db && sqlite3_extended_errcode(db) == rc
+				  ? sqlite3_errmsg(db)
+				  : sqlite3_errstr(rc);
 
 	if ((rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN)
 		return database_fail(st, result_of_sqlite(rc, error),
@@ -536,6 +539,8 @@ migrate_locked(struct store *st)
 	    (rc = database_run(st, SQL_BEGIN)))
 		return database_fail_sqlite(st, "make database", rc);
 	result = identify_locked(st, &version);
+	if (result == STORE_OK && version == 1)
+		result = migrate_check_room(st);
 	if (result != STORE_OK)
 		goto rollback;
 	rc = lead_from(st, version);

@@ -9,6 +9,10 @@
  * are made anew, and views (which legacy_alter_table leaves alone) go on
  * speaking of the tables by name.
  */
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <errno.h>
 #include <string.h>
 
 #include "header.h"
@@ -16,6 +20,11 @@
 
 enum {
 	PIECE = 64 * 1024,
+	/*
+	 * A mail is written to the log, where it was is overwritten (Debian's
+	 * SQLite has SECURE_DELETE), and the file grows by it.
+	 */
+	COPIES = 3,
 };
 
 struct copy {
@@ -234,6 +243,26 @@ static const char copy_rest_sql[] =
     "UPDATE sqlite_sequence SET name = 'message' WHERE name = 'message_1';"
     "DROP TABLE recipient_1;"
     "DROP TABLE message_1;";
+
+enum store_result
+migrate_check_room(struct store *st)
+{
+	const char *path = sqlite3_db_filename(st->db, "main");
+	unsigned long long room, need;
+	struct statvfs fs;
+	struct stat is;
+
+	if (stat(path, &is) < 0 || statvfs(path, &fs) < 0)
+		return database_fail_errno(st, path, errno);
+	room = (unsigned long long)fs.f_bavail * fs.f_frsize;
+	need = COPIES * (unsigned long long)is.st_size;
+	if (room >= need)
+		return STORE_OK;
+	return database_fail(st, STORE_FULL,
+	    "%s is to be migrated, for which %llu octets must be free on the "
+	    "disk; %llu are",
+	    path, need, room);
+}
 
 int
 migrate_from_1(sqlite3 *db, const char *schema)

@@ -86,6 +86,11 @@ enum store_result database_open(struct store *st);
 void database_close(struct store *st);
 
 /*
+ * Is there room on the disk to lead a database of version 1 on?  Trying it
+ * without would fill the disk, for each client anew.
+ */
+enum store_result migrate_check_room(struct store *st);
+/*
  * Leads a database of version 1 to `schema`, that of version 2, within the
  * transaction begun.  SQLITE_OK or the error.
  */

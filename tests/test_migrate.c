@@ -2,9 +2,12 @@
  * Databases of version 1, as its program left them (tests/version-1.db holds
  * ids 1, 2, 4, 5 and 6 of the 7 it gave), led to what schema.sql says.
  */
+#include <sys/stat.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <sqlite3.h>
 
@@ -213,11 +216,27 @@ Test(migrate, keeps_what_ends_in_a_comment)
 	    "a_size\nb_helo\nc_path\n");
 }
 
+/* Before the disk is full of what is then rolled back. */
+Test(migrate, looks_at_the_disk)
+{
+	struct stat is;
+
+	cr_assert(stat(box.database, &is) == 0);
+	cr_assert(truncate(box.database, INT64_C(4) << 40) == 0);
+	cr_expect(store_open(st) == STORE_FULL);
+	cr_expect(
+	    strstr(store_error(st), "must be free"), "%s", store_error(st));
+	cr_assert(truncate(box.database, is.st_size) == 0);
+	migrate();
+}
+
 /* The first attempt gets further than the second. */
 Test(migrate, fails_as_often_as_it_must)
 {
 	query("UPDATE message SET data = 5 WHERE id = 6");
 	cr_expect(store_open(st) == STORE_FAILED);
+	cr_expect(
+	    !strstr(store_error(st), "not an error"), "%s", store_error(st));
 	query("ALTER TABLE message RENAME COLUMN verb TO word");
 	cr_expect(store_open(st) == STORE_FAILED);
 	query("ALTER TABLE message RENAME COLUMN word TO verb;"
