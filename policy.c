@@ -122,6 +122,7 @@ void
 policy_refresh(struct store *st)
 {
 	st->policy_used = -1;
+	st->policy_busy = false;
 }
 
 static int
@@ -203,11 +204,15 @@ ask(struct store *st, const struct policy_query *q, struct policy_answer *ret,
     int (*question)(
 	struct store *, const struct policy_query *, struct policy_answer *))
 {
-	enum store_result result = store_open(st);
+	enum store_result result = STORE_BUSY;
 	int rc;
 
 	policy_clear(ret);
 	st->policy_asked = true;
+	/* A burst has thousands of commands; not each of them waits. */
+	if (!st->policy_busy)
+		result = store_open(st);
+	st->policy_busy = result == STORE_BUSY;
 	if (result != STORE_OK)
 		return result;
 	rc = look_and_ask(st, q, ret, tables, question);
@@ -215,6 +220,7 @@ ask(struct store *st, const struct policy_query *q, struct policy_answer *ret,
 		result = database_fail_sqlite(st, "reading the policy", rc);
 	if (!sqlite3_get_autocommit(st->db))
 		database_run(st, SQL_ROLLBACK);
+	st->policy_busy = result == STORE_BUSY;
 	return result;
 }
 

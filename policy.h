@@ -70,7 +70,9 @@ const char *policy_shown(const char *mailbox, bool utf8);
 
 /*
  * To be called before the questions of commands that have just come: which of
- * the tables have rows at all is looked up once for each of their bursts.
+ * the tables have rows at all is looked up once for each of their bursts, and
+ * after one question that found the database locked for too long, the others of
+ * the burst are STORE_BUSY at once.
  */
 void policy_refresh(struct store *st);
 

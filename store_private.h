@@ -65,6 +65,7 @@ struct store {
 	int64_t checkpointed_version; /* PRAGMA data_version then */
 	bool was_known;     /* the last commit found its row (dedupe.c) */
 	bool policy_asked;  /* so the mails of this client are counted */
+	bool policy_busy;   /* a question of this burst has waited in vain */
 	int policy_last;    /* what policy_used was at the last question */
 	int policy_limited; /* scopes with a rate_limit, at the last MAIL */
 	int policy_used;    /* see policy_private.h; -1: to be looked up */

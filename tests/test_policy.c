@@ -12,6 +12,7 @@
 #include "../idn.h"
 #include "../policy.h"
 #include "client.h"
+#include "scratch.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -478,6 +479,44 @@ Test(policy, looks_at_the_disk)
 	    strstr(store_error(st), "octets are free"), "%s", store_error(st));
 	query.size = 1000;
 	cr_expect(policy_mail(st, &query, &answer) == STORE_OK);
+}
+
+/* As another program that keeps the database to itself. */
+static sqlite3 *
+lock_out(void)
+{
+	sqlite3 *db;
+
+	cr_assert(sqlite3_open(box.database, &db) == SQLITE_OK);
+	cr_assert(sqlite3_exec(db,
+		      "PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE;"
+		      "INSERT INTO domain (name) VALUES ('mx.example')",
+		      NULL, NULL, NULL) == SQLITE_OK,
+	    "%s", sqlite3_errmsg(db));
+	return db;
+}
+
+Test(policy, waits_once_for_a_burst)
+{
+	static const int nquestions = 20;
+	int64_t ms;
+	sqlite3 *db;
+
+	store_free(st);
+	conf.wait_ms = 500;
+	st = store_new(&conf);
+	cr_assert(st);
+	db = lock_out();
+	policy_refresh(st);
+	ms = scratch_now_ms();
+	for (int i = 0; i < nquestions; i++)
+		cr_expect(policy_rcpt(st, &query, &answer) == STORE_BUSY);
+	ms = scratch_now_ms() - ms;
+	cr_expect(ms >= conf.wait_ms && ms < nquestions * conf.wait_ms / 2,
+	    "%d ms", (int)ms);
+	sqlite3_close(db);
+	policy_refresh(st);
+	cr_expect(policy_rcpt(st, &query, &answer) == STORE_OK);
 }
 
 /* Addresses that no row can mean do no harm. */
