@@ -131,7 +131,8 @@ static const char *const sql_text[SQL__COUNT] = {
 	[SQL_CANDIDATES] =
 	    "SELECT id FROM message WHERE id > :after AND size = :size"
 	    " AND client_address = :client_address"
-	    " AND reverse_path = :reverse_path AND body_type = :body_type"
+	    " AND reverse_path = :reverse_path AND verb = :verb"
+	    " AND body_type = :body_type"
 	    " AND smtputf8 = :smtputf8 AND envelope_id IS :envelope_id"
 	    " AND dsn_return IS :dsn_return AND received_at >= :since"
 	    /* Others may have emptied it. */

@@ -1,7 +1,7 @@
 /*
  * A client whose 250 was lost sends its mail again.  Such a mail is found by
- * all that the client said and then by its octets, among the last rows only, so
- * that the search has an end.
+ * its envelope and then by its octets, among the last rows only, so that the
+ * search has an end.
  */
 #include <string.h>
 
@@ -38,6 +38,7 @@ bind_mail(sqlite3_stmt *q, const struct store_mail *m, int64_t next_id)
 	    (rc = bind_integer(q, ":smtputf8", e->smtputf8)) ||
 	    (rc = bind_text(q, ":client_address", m->client_address)) ||
 	    (rc = bind_text(q, ":reverse_path", e->reverse_path)) ||
+	    (rc = bind_text(q, ":verb", e->verb)) ||
 	    (rc = bind_text(q, ":body_type", e->body_type)) ||
 	    (rc = bind_text(q, ":envelope_id", e->envelope_id)))
 		return rc;
