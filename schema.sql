@@ -83,8 +83,9 @@ CREATE TABLE delivery (
 -- case of ASCII letters; a domain may stand in its A-label form (xn--...) or in
 -- its U-label form (UTF-8, lower case).
 --
--- A limit is a number: "10G", which SQLite would keep as text and smtpd would
--- read as 10, is more than 9e18 to BETWEEN, as all texts are.
+-- A name is text: a BLOB of the same octets is equal to no text.  A limit is a
+-- number: "10G", which SQLite would keep as text and smtpd would read as 10, is
+-- more than 9e18 to BETWEEN, as all texts are.
 --
 -- The ids are AUTOINCREMENT so that sqlite_sequence, which is one page, tells
 -- which of these tables have never had a row: those are not looked at.
@@ -95,14 +96,15 @@ CREATE TABLE delivery (
 -- in mailbox or alias takes only those.
 CREATE TABLE domain (
   name TEXT NOT NULL UNIQUE COLLATE NOCASE
-    CHECK (name <> '' AND length(name) <= 255 AND instr(name, '@') = 0),
+    CHECK (typeof(name) = 'text' AND name <> '' AND length(name) <= 255
+      AND instr(name, '@') = 0),
   id INTEGER PRIMARY KEY AUTOINCREMENT
 );
 
 CREATE TABLE mailbox (
   -- local@domain, without "+detail"; '*@domain' takes what no other row does.
   address TEXT NOT NULL UNIQUE COLLATE NOCASE
-    CHECK (address GLOB '?*@?*' AND length(address) <= 320),
+    CHECK (typeof(address) = 'text' AND address GLOB '?*@?*' AND length(address) <= 320),
   state TEXT NOT NULL DEFAULT 'open'
     CHECK (state IN (
       'open',
@@ -140,9 +142,9 @@ END;
 -- what has no row of its own.
 CREATE TABLE alias (
   address TEXT NOT NULL COLLATE NOCASE
-    CHECK (address GLOB '?*@?*' AND length(address) <= 320),
+    CHECK (typeof(address) = 'text' AND address GLOB '?*@?*' AND length(address) <= 320),
   target TEXT NOT NULL COLLATE NOCASE
-    CHECK (target GLOB '?*@?*' AND length(target) <= 254),
+    CHECK (typeof(target) = 'text' AND target GLOB '?*@?*' AND length(target) <= 254),
   forward INTEGER NOT NULL DEFAULT 0 CHECK (forward IN (0, 1)), -- 1: the client is told, 251
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   UNIQUE (address, target)
@@ -169,7 +171,7 @@ CREATE TABLE quota (
 -- Who may send.  The pattern is an address, a domain, '' for <>, or '*' for
 -- all; the most exact one counts.  A rule that refuses says what is answered.
 CREATE TABLE sender_rule (
-  pattern TEXT NOT NULL UNIQUE COLLATE NOCASE,
+  pattern TEXT NOT NULL UNIQUE COLLATE NOCASE CHECK (typeof(pattern) = 'text'),
   allow INTEGER NOT NULL DEFAULT 0 CHECK (allow IN (0, 1)),
   code INTEGER NOT NULL DEFAULT 550,
   enhanced TEXT NOT NULL DEFAULT '5.7.1',
@@ -189,7 +191,8 @@ CREATE TABLE sender_rule (
 -- zero; the longest prefix counts.  'local' is who has no address.
 CREATE TABLE client_rule (
   network TEXT NOT NULL UNIQUE COLLATE NOCASE
-    CHECK (network = 'local' OR network GLOB '[0-9a-fA-F:]*[0-9a-fA-F:]'),
+    CHECK (typeof(network) = 'text'
+      AND (network = 'local' OR network GLOB '[0-9a-fA-F:]*[0-9a-fA-F:]')),
   allow INTEGER NOT NULL DEFAULT 0 CHECK (allow IN (0, 1)),
   code INTEGER NOT NULL DEFAULT 554,
   enhanced TEXT NOT NULL DEFAULT '5.7.1',

@@ -152,6 +152,14 @@ Test(policy, refuses_rows_of_the_wrong_shape)
 	static const char *const wrong[] = {
 		"INSERT INTO domain (name) VALUES ('')",
 		"INSERT INTO domain (name) VALUES ('a@b')",
+		"INSERT INTO domain (name) VALUES (x'78')",
+		"INSERT INTO mailbox (address) VALUES (x'614062')",
+		"INSERT INTO alias (address, target)"
+		" VALUES (x'614062', 'a@b')",
+		"INSERT INTO alias (address, target)"
+		" VALUES ('a@b', x'614062')",
+		"INSERT INTO sender_rule (pattern) VALUES (x'78')",
+		"INSERT INTO client_rule (network) VALUES (x'313233')",
 		"INSERT INTO mailbox (address) VALUES ('bob')",
 		"INSERT INTO mailbox (address) VALUES ('@mx.example')",
 		"INSERT INTO mailbox (address, state) VALUES ('a@b', 'gone')",
