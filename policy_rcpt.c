@@ -164,8 +164,9 @@ judge_mailbox(struct walk *w, sqlite3_stmt *row, unsigned depth)
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
 		if (strcmp(state, refused[i].state) != 0)
 			continue;
-		snprintf(w->moved_to, sizeof w->moved_to, "%s",
-		    moved_to ? moved_to : "");
+		if (w->refusal == SAY__COUNT)
+			snprintf(w->moved_to, sizeof w->moved_to, "%s",
+			    moved_to ? moved_to : "");
 		refuse(w, refused[i].what, "mailbox", address);
 		return;
 	}
