@@ -25,6 +25,7 @@ TITLES = {
     "g": "(g) Instructions",
     "h": "(h) Mails a second at 64 sessions, each sync 5 ms longer",
     "i": "(i) Mails a second at 64 sessions, into a table with rows",
+    "j": "(j) Mails a second, with policy in the tables",
 }
 
 
@@ -112,6 +113,12 @@ def targets(f):
         none, most = f.of("i", OURS, 0), f.of("i", OURS, max(rows_of))
         at_most(f"(i) cost with {max(rows_of):,} rows, against none", 1.15,
                 none / most if none and most else None)
+    for key in f.keys("j"):
+        sessions, what = key.split(": ")
+        none = f.of("j", OURS, f"{sessions}: no rows")
+        if what != "no rows" and none:
+            at_least(f"(j) {sessions} sessions, {what}, against none", 0.85,
+                     (f.of("j", OURS, key) or 0) / none)
     return [row for row in rows if row[2] is not None]
 
 

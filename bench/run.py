@@ -252,11 +252,14 @@ def fill(database, rows):
         PRAGMA synchronous = OFF;
         WITH RECURSIVE n(i) AS
             (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
-        INSERT INTO message SELECT i, 0, '192.0.2.1', 25, 'client.example',
-            'ESMTP', 'MAIL', 'sender@client.example', '7BIT', 0, NULL, NULL,
-            512, '', zeroblob(512) FROM n;
-        INSERT INTO recipient SELECT id, 1, 'alice@mx.example', NULL, NULL
-            FROM message WHERE id > 1;
+        INSERT INTO message (id, received_at, client_address, helo, protocol,
+            verb, reverse_path, body_type, smtputf8, size, trace, header_size,
+            data)
+            SELECT i, 0, '192.0.2.1', 'client.example', 'ESMTP', 'MAIL',
+            'sender@client.example', '7BIT', 0, 512, '', 0, zeroblob(512)
+            FROM n;
+        INSERT INTO recipient (message_id, position, forward_path, mailbox)
+            SELECT id, 1, 'alice@mx.example', 'alice@mx.example' FROM message;
         PRAGMA wal_checkpoint(TRUNCATE)""")
 
 
@@ -285,8 +288,42 @@ def part_i(b):
         shutil.rmtree(c.folder)
 
 
+# Each with those before it.
+POLICY = {
+    "no rows": "",
+    "domain, mailbox": """
+        INSERT INTO domain (name) VALUES ('mx.example');
+        INSERT INTO mailbox (address) VALUES ('alice@mx.example');""",
+    "and rates": """
+        INSERT INTO rate_limit (scope, max_messages) VALUES
+            ('client', 1000000000), ('sender', 1000000000),
+            ('total', 1000000000);""",
+    "and all other tables": """
+        INSERT INTO sender_rule (pattern) VALUES ('bad.example');
+        INSERT INTO client_rule (network) VALUES ('192.0.2.0/24');
+        INSERT INTO quota (max_messages) VALUES (1000000000);
+        UPDATE mailbox SET quota_messages = 1000000000;""",
+}
+
+
+def part_j(b):
+    """Mails a second with policy in the tables."""
+    for _ in range(b.size.rounds):
+        for n in (16, 64):
+            c = b.smtpd("listener")
+            c.begin()
+            loads.warm_up(c, n)
+            for rows, sql in POLICY.items():
+                loads.run("sqlite3", c.database, sql)
+                b.try_to("j", c, f"{n}: {rows}", lambda c=c, n=n: loads.rate(
+                    loads.counted(c, lambda: loads.smtp_source(
+                        c, n, n * b.size.per_session, again=True))))
+            c.stop()
+            shutil.rmtree(c.folder)
+
+
 PARTS = {"a": part_a, "b": part_b, "c": part_c, "d": part_d, "e": part_e,
-         "f": part_f, "g": part_g, "h": part_h, "i": part_i}
+         "f": part_f, "g": part_g, "h": part_h, "i": part_i, "j": part_j}
 
 
 def read_arguments():
