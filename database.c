@@ -517,8 +517,10 @@ identify(struct store *st, int64_t *ret_version)
 	if (rc != SQLITE_OK)
 		return database_fail_sqlite(st, st->conf->path, rc);
 	result = identify_locked(st, ret_version);
-	exec(st, "ROLLBACK"); /* nothing was changed */
-	return result;
+	rc = exec(st, "ROLLBACK"); /* nothing was changed */
+	return result == STORE_OK && rc != SQLITE_OK
+		   ? database_fail_sqlite(st, st->conf->path, rc)
+		   : result;
 }
 
 /* Under the turnstile; another process may have been here before. */
