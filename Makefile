@@ -62,15 +62,19 @@ EXAMPLES = smtpd.default smtpd.xinetd inetd.conf smtpd-new-mail.path \
 TOOL != $(PKG_CONFIG) --exists gmime-3.0 && echo smtpdb || :
 TOOL_CFLAGS != $(PKG_CONFIG) --cflags gmime-3.0 || :
 TOOL_LIBS != $(PKG_CONFIG) --libs gmime-3.0 || :
-TOOL_GLIB = smtpdb_html.o smtpdb_mime.o smtpdb_search.o smtpdb_terminal.o
-TOOL_OBJ = smtpdb.o archive.o archive_change.o archive_policy.o archive_rules.o archive_search.o archive_stats.o \
-	smtpdb_delete.o smtpdb_deliver.o smtpdb_doctor.o smtpdb_explain.o smtpdb_rules.o smtpdb_stats.o \
-	smtpdb_envelope.o smtpdb_export.o smtpdb_extract.o smtpdb_file.o \
-	smtpdb_import.o smtpdb_json.o smtpdb_list.o smtpdb_lmtp.o smtpdb_options.o \
-	smtpdb_show.o
-TOOL_HDR = archive.h archive_policy.h archive_private.h archive_rules.h archive_search.h archive_stats.h smtpdb.h smtpdb_envelope.h smtpdb_file.h \
-	smtpdb_html.h smtpdb_json.h smtpdb_list.h smtpdb_lmtp.h smtpdb_mime.h smtpdb_options.h \
-	smtpdb_terminal.h
+TOOL_GLIB = reader/html.o reader/mime.o reader/search.o reader/terminal.o
+TOOL_OBJ = smtpdb.o reader/archive.o reader/archive_change.o \
+	reader/archive_policy.o reader/archive_rules.o reader/archive_search.o \
+	reader/archive_stats.o reader/delete.o reader/deliver.o reader/doctor.o \
+	reader/envelope_field.o reader/explain.o reader/export.o \
+	reader/extract.o reader/file.o reader/import.o reader/json.o \
+	reader/list.o reader/lmtp.o reader/options.o reader/rules.o \
+	reader/show.o reader/stats.o
+TOOL_HDR = reader/archive.h reader/archive_policy.h reader/archive_private.h \
+	reader/archive_rules.h reader/archive_search.h reader/archive_stats.h \
+	reader/envelope_field.h reader/file.h reader/html.h reader/json.h \
+	reader/list.h reader/lmtp.h reader/mime.h reader/options.h \
+	reader/smtpdb.h reader/terminal.h
 
 all: smtpd $(TOOL)
 
@@ -81,10 +85,10 @@ smtpdb: $(TOOL_OBJ) $(TOOL_GLIB) $(STORE) $(STORE_USES)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(TOOL_OBJ) $(TOOL_GLIB) $(STORE) \
 	    $(STORE_USES) $(PKG_LIBS) $(TOOL_LIBS)
 
-smtpdb_html.o: smtpdb_html.c
-smtpdb_mime.o: smtpdb_mime.c
-smtpdb_search.o: smtpdb_search.c
-smtpdb_terminal.o: smtpdb_terminal.c
+reader/html.o: reader/html.c
+reader/mime.o: reader/mime.c
+reader/search.o: reader/search.c
+reader/terminal.o: reader/terminal.c
 $(TOOL_GLIB):
 	$(CC) $(ALL_CFLAGS) $(TOOL_CFLAGS) -c -o $@ $(@:.o=.c)
 
@@ -162,8 +166,8 @@ test-durability: smtpd build/faults.so tests/powercut/powercut
 asan:
 	rm -rf build/asan
 	mkdir -p build/asan
-	cp -R Makefile *.c *.h schema.sql tests build/asan
-	cd build/asan && rm -f tests/*.o tests/units && \
+	cp -R Makefile *.c *.h schema.sql reader tests build/asan
+	cd build/asan && rm -f reader/*.o tests/*.o tests/units && \
 	    LSAN_OPTIONS=suppressions=tests/lsan.supp $(MAKE) \
 	    CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined' check
 
@@ -236,7 +240,7 @@ test-deb:
 
 clean:
 	rm -rf build
-	rm -f smtpd smtpdb schema.inc *.o tests/*.o tests/units \
+	rm -f smtpd smtpdb schema.inc *.o reader/*.o tests/*.o tests/units \
 	    tests/powercut/*.o tests/powercut/powercut
 
 .PHONY: all bench bench-programs demo check test test-durability test-durability-short asan lint \

@@ -1,7 +1,7 @@
 /*
  * smtpdb: finds the command and runs it.
  */
-#include "smtpdb.h"
+#include "reader/smtpdb.h"
 
 #include <sys/stat.h>
 
@@ -17,8 +17,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "smtpdb_mime.h"
-#include "smtpdb_options.h"
+#include "reader/mime.h"
+#include "reader/options.h"
 #include "version.h"
 
 enum {

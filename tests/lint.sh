@@ -4,7 +4,7 @@
 set -eu
 
 sources=$(git ls-files '*.c' '*.h')
-product=$(git ls-files '*.c' | grep -v /)
+product=$(git ls-files '*.c' | grep -v -e ^bench/ -e ^tests/)
 
 echo "clang-format"
 # shellcheck disable=SC2086

@@ -1,0 +1,167 @@
+/*
+ * rm and prune: in small transactions, so that sessions go on meanwhile.
+ */
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "options.h"
+#include "smtpdb.h"
+#include "terminal.h"
+
+/* Returns how many were deleted, or -1. */
+static int64_t
+delete_range(struct archive *a, int64_t first, int64_t last)
+{
+	struct archive_filter filter = {
+		.after_id = first - 1,
+		.up_to_id = last,
+	};
+	struct archive_page page = { .nrows = 0 };
+	int64_t deleted = 0;
+	int result;
+
+	while ((result = archive_list(a, &filter, &page)) > 0) {
+		for (size_t i = 0; i < page.nrows && result >= 0; i++) {
+			result = archive_delete(a, page.rows[i].id);
+			deleted += result > 0;
+		}
+		if (result < 0)
+			break;
+	}
+	archive_page_reset(&page);
+	return result < 0 ? -1 : deleted;
+}
+
+/* The arguments are read first: a slip in the last one deletes nothing. */
+static int
+check_ranges(const struct smtpdb *t)
+{
+	int status = EX_OK;
+
+	for (int i = 0; i < t->nargs && status == EX_OK; i++) {
+		int64_t first, last;
+
+		status = options_id_range(t->args[i], &first, &last);
+	}
+	return status;
+}
+
+int
+rm_run(struct smtpdb *t)
+{
+	int status = check_ranges(t);
+
+	if (status == EX_OK)
+		status = smtpdb_open(t, false);
+	if (status != EX_OK)
+		return status;
+	for (int i = 0; i < t->nargs; i++) {
+		int64_t first, last, deleted;
+
+		options_id_range(t->args[i], &first, &last);
+		deleted = delete_range(t->archive, first, last);
+		if (deleted < 0)
+			return smtpdb_fail_archive(t);
+		if (deleted == 0)
+			status = smtpdb_fail(
+			    EX_NOINPUT, "there is no mail %s", t->args[i]);
+	}
+	return status;
+}
+
+/*
+ * prune
+ */
+
+/* What goes because newer ones stay: the highest id of all that is said. */
+static int
+find_id(struct smtpdb *t, struct archive_prune *p)
+{
+	int64_t n = 0, id = 0;
+	int status = EX_OK;
+
+	if (t->options[OPT_KEEP]) {
+		status = options_number("--keep", t->options[OPT_KEEP], &n);
+		if (status == EX_OK &&
+		    archive_id_to_keep(t->archive, (uint64_t)n, &id) < 0)
+			status = smtpdb_fail_archive(t);
+		p->up_to_id = id;
+	}
+	if (status == EX_OK && t->options[OPT_MAX_BYTES]) {
+		status =
+		    options_size("--max-bytes", t->options[OPT_MAX_BYTES], &n);
+		if (status == EX_OK &&
+		    archive_id_to_fit(t->archive, (uint64_t)n, &id) < 0)
+			status = smtpdb_fail_archive(t);
+		if (id > p->up_to_id)
+			p->up_to_id = id;
+	}
+	return status;
+}
+
+static int
+find_what(struct smtpdb *t, struct archive_prune *p)
+{
+	int64_t age = 0;
+	int status = EX_OK;
+
+	if (t->options[OPT_OLDER]) {
+		status =
+		    options_duration("--older", t->options[OPT_OLDER], &age);
+		if (status == EX_OK && age > options_now() / 1000000)
+			age = options_now() / 1000000;
+		p->before = options_now() - age * 1000000;
+	}
+	p->dry_run = t->options[OPT_DRY_RUN];
+	p->had_by = t->options[OPT_HAD_BY];
+	if (status == EX_OK)
+		status = find_id(t, p);
+	/* Of what it has had, all. */
+	if (p->had_by && !t->options[OPT_OLDER] && !t->options[OPT_KEEP] &&
+	    !t->options[OPT_MAX_BYTES])
+		p->up_to_id = INT64_MAX;
+	return status;
+}
+
+static int
+prune(struct smtpdb *t, struct archive_prune *p)
+{
+	struct progress progress;
+	char size[TERMINAL_SIZE_MAX];
+	int result;
+
+	progress_begin(&progress, "deleted", 0);
+	while ((result = archive_prune(t->archive, p)) > 0)
+		progress_tell(&progress, p->mails);
+	progress_end(&progress);
+	if (result < 0)
+		return smtpdb_fail_archive(t);
+	terminal_size((int64_t)p->octets, size);
+	printf("%s %llu mails of %s\n", p->dry_run ? "would delete" : "deleted",
+	    (unsigned long long)p->mails, size);
+	return EX_OK;
+}
+
+int
+prune_run(struct smtpdb *t)
+{
+	struct archive_prune p = { 0 };
+	bool says_what = t->options[OPT_OLDER] || t->options[OPT_KEEP] ||
+			 t->options[OPT_MAX_BYTES] || t->options[OPT_HAD_BY];
+	int status = EX_OK;
+
+	if (!says_what && !t->options[OPT_VACUUM])
+		return smtpdb_fail(EX_USAGE,
+		    "prune what?  Say --older, --keep, --max-bytes, --had-by "
+		    "or --vacuum");
+	status = smtpdb_open(t, false);
+	if (status == EX_OK && says_what)
+		status = find_what(t, &p);
+	if (status == EX_OK && says_what)
+		status = prune(t, &p);
+	if (status != EX_OK || !t->options[OPT_VACUUM] || p.dry_run)
+		return status;
+	if (archive_vacuum(t->archive) < 0)
+		return smtpdb_fail_archive(t);
+	return EX_OK;
+}

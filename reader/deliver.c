@@ -1,0 +1,347 @@
+/*
+ * deliver: hands mails to a command, to sendmail, or to an LMTP server.
+ *
+ * With --new a mail is leased first, so that several processes share the work,
+ * and marked done when the command has succeeded: a crash between the two
+ * delivers it twice, never not at all.
+ */
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "lmtp.h"
+#include "options.h"
+#include "smtpdb.h"
+
+enum {
+	LEASE_SEC = 3600,
+};
+
+extern char **environ;
+
+/* Set by a signal: give the lease back, then end. */
+static volatile sig_atomic_t stopped;
+
+struct delivery {
+	struct smtpdb *t;
+	const char *consumer;
+	const char *lmtp; /* NULL: a command */
+	bool sendmail;
+	char **command;
+	int64_t lease_sec;
+};
+
+static void
+stop(int signo)
+{
+	(void)signo;
+	stopped = 1;
+}
+
+/* A command that ends without reading all is no fault. */
+static void
+catch_signals(void)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct sigaction on_stop = { .sa_handler = stop };
+
+	sigaction(SIGPIPE, &ignore, NULL);
+	sigaction(SIGINT, &on_stop, NULL);
+	sigaction(SIGTERM, &on_stop, NULL);
+	sigaction(SIGHUP, &on_stop, NULL);
+}
+
+/*
+ * Commands
+ */
+
+/* SMTPD_ID, SMTPD_SENDER, SMTPD_RECIPIENTS (a line each). */
+static int
+set_environment(const struct archive_mail *m)
+{
+	const struct envelope *e = &m->envelope;
+	char id[32];
+	char *list = NULL;
+	size_t len;
+	FILE *f = open_memstream(&list, &len);
+	int failed;
+
+	if (!f)
+		return -1;
+	for (unsigned i = 0; i < e->nrecipients; i++)
+		fprintf(f, "%s%s", i > 0 ? "\n" : "",
+		    e->recipients[i].forward_path);
+	if (fclose(f) != 0) {
+		free(list);
+		return -1;
+	}
+	snprintf(id, sizeof id, "%lld", (long long)m->id);
+	failed = setenv("SMTPD_ID", id, 1) < 0 ||
+		 setenv("SMTPD_SENDER", e->reverse_path, 1) < 0 ||
+		 setenv("SMTPD_RECIPIENTS", list, 1) < 0;
+	free(list);
+	return failed ? -1 : 0;
+}
+
+/* "sendmail -i -f SENDER -- RECIPIENT..."; its texts are borrowed. */
+static char **
+sendmail_args(const struct delivery *d, const struct archive_mail *m)
+{
+	const struct envelope *e = &m->envelope;
+	char **args = calloc(e->nrecipients + 6, sizeof *args);
+	char **at = args;
+
+	if (!args)
+		return NULL;
+	*at++ = *d->command ? *d->command : "/usr/sbin/sendmail";
+	*at++ = "-i";
+	*at++ = "-f";
+	*at++ = *e->reverse_path ? (char *)e->reverse_path : "<>";
+	*at++ = "--";
+	for (unsigned i = 0; i < e->nrecipients; i++) {
+		const struct recipient *r = &e->recipients[i];
+
+		*at++ = (char *)(r->mailbox ? r->mailbox : r->forward_path);
+	}
+	return args;
+}
+
+/* Its standard input is `input`; the signals are as they are for others. */
+static int
+spawn(char **args, int input, pid_t *ret)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t signals;
+	int error;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGPIPE);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setsigdefault(&attributes, &signals);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+	error =
+	    posix_spawnp(ret, args[0], &actions, &attributes, args, environ);
+	posix_spawnattr_destroy(&attributes);
+	posix_spawn_file_actions_destroy(&actions);
+	return error;
+}
+
+/* On Unix sendmail's lines end in LF; any other command gets the octets. */
+static int
+write_text(int fd, struct span text, bool line_feeds)
+{
+	while (text.len > 0) {
+		const char *end =
+		    line_feeds ? memmem(text.p, text.len, "\r\n", 2) : NULL;
+		struct span line = { text.p,
+			end ? (size_t)(end - text.p) : text.len };
+
+		if (file_write(fd, line) < 0 ||
+		    (end && file_write(fd, span_of("\n")) < 0))
+			return -1;
+		text.p += line.len + (end ? 2 : 0);
+		text.len -= line.len + (end ? 2 : 0);
+	}
+	return 0;
+}
+
+/* Its exit status, or EX_TEMPFAIL when a signal ended it. */
+static int
+wait_for(pid_t pid, const char *name)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			return smtpdb_fail_errno(EX_OSERR, name);
+	}
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return EX_OK;
+	if (WIFEXITED(status))
+		return smtpdb_fail(WEXITSTATUS(status), "%s: exit status %d",
+		    name, WEXITSTATUS(status));
+	return smtpdb_fail(
+	    EX_TEMPFAIL, "%s: signal %d", name, WTERMSIG(status));
+}
+
+static int
+run_command(const struct delivery *d, char **args, const struct archive_mail *m)
+{
+	int ends[2], error;
+	pid_t pid;
+
+	if (set_environment(m) < 0 || pipe2(ends, O_CLOEXEC) < 0)
+		return smtpdb_fail_errno(EX_TEMPFAIL, args[0]);
+	error = spawn(args, ends[0], &pid);
+	close(ends[0]);
+	if (error == 0 &&
+	    write_text(ends[1], span_of(m->trace), d->sendmail) == 0)
+		write_text(
+		    ends[1], (struct span){ m->data, m->len }, d->sendmail);
+	close(ends[1]);
+	if (error != 0)
+		return smtpdb_fail(
+		    EX_TEMPFAIL, "%s: %s", args[0], strerror(error));
+	return wait_for(pid, args[0]);
+}
+
+static int
+hand_over(const struct delivery *d, const struct archive_mail *m)
+{
+	char **args;
+	int status;
+
+	if (d->lmtp)
+		return lmtp_deliver(d->lmtp, m);
+	if (!d->sendmail)
+		return run_command(d, d->command, m);
+	args = sendmail_args(d, m);
+	if (!args)
+		return smtpdb_fail_errno(EX_TEMPFAIL, "sendmail");
+	status = run_command(d, args, m);
+	free(args);
+	return status;
+}
+
+/*
+ * Mails
+ */
+
+static int
+mark(const struct delivery *d, int64_t id, int status)
+{
+	struct archive *a = d->t->archive;
+	int result;
+
+	if (status == EX_OK)
+		result =
+		    archive_done(a, d->consumer, id, options_now() / 1000000);
+	else
+		result = archive_give_back(a, d->consumer, id);
+	return result < 0 ? smtpdb_fail_archive(d->t) : status;
+}
+
+static int
+deliver_one(const struct delivery *d, const char *id)
+{
+	struct archive_mail mail = { 0 };
+	int status = smtpdb_read(d->t, id, &mail);
+
+	if (status == EX_OK) {
+		status = hand_over(d, &mail);
+		status = mark(d, mail.id, status);
+	}
+	archive_mail_reset(&mail);
+	return status;
+}
+
+/* EX_OK also where another process has it, or it was deleted meanwhile. */
+static int
+deliver_leased(const struct delivery *d, int64_t id)
+{
+	struct archive *a = d->t->archive;
+	struct archive_mail mail = { 0 };
+	int64_t now = options_now() / 1000000;
+	int status = EX_OK;
+	int got = archive_lease(a, d->consumer, id, now, now + d->lease_sec);
+
+	if (got > 0)
+		got = archive_read(a, id, &mail);
+	if (got < 0)
+		return smtpdb_fail_archive(d->t);
+	if (got > 0) {
+		status = hand_over(d, &mail);
+		status = mark(d, id, status);
+	}
+	archive_mail_reset(&mail);
+	return status;
+}
+
+/*
+ * A mail that is refused does not keep back those behind it; trouble that will
+ * meet them as well does: what is to be tried again, and a command that cannot
+ * be run (126 and 127 are what the shell says of one).
+ */
+static bool
+is_general(int status)
+{
+	return status == EX_TEMPFAIL || status == 126 || status == 127 ||
+	       status == EX_OSERR || status == EX_IOERR;
+}
+
+static int
+deliver_new(const struct delivery *d)
+{
+	struct archive_filter filter = {
+		.new_to = d->consumer,
+		.now = options_now() / 1000000,
+	};
+	struct archive_page page = { .nrows = 0 };
+	int status = EX_OK, result;
+
+	while ((result = archive_list(d->t->archive, &filter, &page)) > 0) {
+		for (size_t i = 0; i < page.nrows; i++) {
+			int one = deliver_leased(d, page.rows[i].id);
+
+			if (one != EX_OK)
+				status = one;
+			if (stopped || is_general(one))
+				goto reset;
+		}
+	}
+	if (result < 0)
+		status = smtpdb_fail_archive(d->t);
+reset:
+	archive_page_reset(&page);
+	return status == EX_OK && stopped ? EX_TEMPFAIL : status;
+}
+
+static int
+check(const struct smtpdb *t, struct delivery *d, bool is_new)
+{
+	int status = EX_OK;
+
+	d->command = t->args + (is_new ? 0 : 1);
+	d->lmtp = t->options[OPT_LMTP];
+	d->sendmail = t->options[OPT_SENDMAIL];
+	d->consumer =
+	    t->options[OPT_CONSUMER] ? t->options[OPT_CONSUMER] : "default";
+	if (*d->consumer == '\0')
+		return smtpdb_fail(EX_USAGE, "--consumer: a name is wanted");
+	if (!is_new && t->nargs == 0)
+		return smtpdb_fail(EX_USAGE, "which mail?  Say ID, or --new");
+	if (d->lmtp ? d->sendmail || *d->command : !d->sendmail && !*d->command)
+		return smtpdb_fail(EX_USAGE,
+		    "whereto?  Say one of COMMAND, --sendmail and --lmtp");
+	if (t->options[OPT_LEASE])
+		status = options_duration(
+		    "--lease", t->options[OPT_LEASE], &d->lease_sec);
+	return status;
+}
+
+int
+deliver_run(struct smtpdb *t)
+{
+	struct delivery d = { .t = t, .lease_sec = LEASE_SEC };
+	bool is_new = t->options[OPT_NEW];
+	int status = check(t, &d, is_new);
+
+	if (status == EX_OK)
+		status = smtpdb_open(t, false);
+	if (status != EX_OK)
+		return status;
+	catch_signals();
+	return is_new ? deliver_new(&d) : deliver_one(&d, t->args[0]);
+}

@@ -1,0 +1,309 @@
+/*
+ * doctor: looks for what is wrong, and says what mends it.
+ *
+ * Opening the database is the first check; it refuses network file systems and
+ * the databases of others by itself.
+ */
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "archive_stats.h"
+#include "file.h"
+#include "json.h"
+#include "options.h"
+#include "smtpdb.h"
+#include "terminal.h"
+
+enum {
+	LOG_OCTETS_MAX = 64 * 1024 * 1024,
+	QUOTA_PERCENT = 90,
+	FREE_OCTETS_MIN = 256 * 1024 * 1024,
+};
+
+enum verdict {
+	VERDICT_OK,
+	VERDICT_NOTE, /* to know, not to mend at once */
+	VERDICT_BAD,
+};
+
+struct finding {
+	enum verdict verdict;
+	char text[PATH_MAX + 256];
+	char remedy[4 * PATH_MAX + 256]; /* a command; empty: none */
+};
+
+struct patient {
+	struct archive *archive;
+	const char *path;
+	const char *folder;
+	struct archive_stats stats;
+};
+
+#define SAY(f, ...) snprintf((f)->text, sizeof(f)->text, __VA_ARGS__)
+#define MEND(f, ...) snprintf((f)->remedy, sizeof(f)->remedy, __VA_ARGS__)
+
+static void
+check_library(const struct patient *p, struct finding *f)
+{
+	(void)p;
+	SAY(f, "SQLite %s", archive_library());
+	if (!archive_library_is_faulty())
+		return;
+	f->verdict = VERDICT_NOTE;
+	SAY(f,
+	    "SQLite %s has the WAL-reset fault; smtpd and smtpdb avoid it, "
+	    "other programs that write must hold mail.db-lock",
+	    archive_library());
+	MEND(f, "flock %s-lock sqlite3 %s '...'", p->path, p->path);
+}
+
+static void
+check_mark(const struct patient *p, struct finding *f)
+{
+	SAY(f, "the log was always synced");
+	if (!archive_is_poisoned(p->archive))
+		return;
+	f->verdict = VERDICT_BAD;
+	SAY(f, "the disk failed to sync the log; every mail is answered 451 "
+	       "until it was rewritten");
+	MEND(f, "dmesg | grep -i -e 'I/O error' -e ext4 -e xfs");
+}
+
+static void
+check_integrity(const struct patient *p, struct finding *f)
+{
+	char *found = archive_check(p->archive);
+
+	if (found && strcmp(found, "ok") == 0) {
+		SAY(f, "the database is whole");
+	} else {
+		f->verdict = VERDICT_BAD;
+		SAY(f, "the database is damaged: %s",
+		    found ? found : archive_error(p->archive));
+		MEND(f, "sqlite3 %s .recover | sqlite3 recovered.db", p->path);
+	}
+	free(found);
+}
+
+static void
+check_log(const struct patient *p, struct finding *f)
+{
+	char size[TERMINAL_SIZE_MAX];
+
+	terminal_size(p->stats.log_octets, size);
+	SAY(f, "the log has %s", size);
+	if (p->stats.log_octets < LOG_OCTETS_MAX)
+		return;
+	f->verdict = VERDICT_NOTE;
+	SAY(f,
+	    "the log has grown to %s; a program keeps a read transaction "
+	    "open",
+	    size);
+	MEND(f, "fuser -v %s-wal", p->path);
+}
+
+/* Those of the folder's owner and group must be able to read and write. */
+static void
+check_permissions(const struct patient *p, struct finding *f)
+{
+	static const char *const suffixes[] = { "", "-wal", "-shm", "-lock" };
+	struct stat folder, st;
+
+	SAY(f, "the files have the owner of the database");
+	if (stat(p->folder, &folder) < 0 || stat(p->path, &st) < 0)
+		return;
+	for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+		char path[PATH_MAX];
+		struct stat one;
+
+		snprintf(path, sizeof path, "%s%s", p->path, suffixes[i]);
+		if (stat(path, &one) < 0 ||
+		    (one.st_uid == st.st_uid && one.st_gid == st.st_gid &&
+			(one.st_mode & 0777) == (st.st_mode & 0777)))
+			continue;
+		f->verdict = VERDICT_BAD;
+		SAY(f, "%s has another owner or mode than the database", path);
+		MEND(f, "chown --reference=%s %s; chmod --reference=%s %s",
+		    p->path, path, p->path, path);
+		return;
+	}
+	if (st.st_mode & S_IRWXO || folder.st_mode & S_IWOTH) {
+		f->verdict = VERDICT_BAD;
+		SAY(f, "everybody on this host can get at the mails");
+		MEND(f, "chmod o-rwx %s %s*", p->folder, p->path);
+	} else if (folder.st_uid != st.st_uid && folder.st_gid != st.st_gid) {
+		f->verdict = VERDICT_BAD;
+		SAY(f, "the database and its folder belong to different users");
+		MEND(f, "chown --reference=%s %s*", p->folder, p->path);
+	}
+}
+
+static void
+check_disk(const struct patient *p, struct finding *f)
+{
+	struct statvfs fs;
+	char size[TERMINAL_SIZE_MAX];
+	uint64_t octets;
+
+	if (statvfs(p->folder, &fs) < 0) {
+		f->verdict = VERDICT_BAD;
+		SAY(f, "%s: %s", p->folder, strerror(errno));
+		return;
+	}
+	octets = (uint64_t)fs.f_bavail * fs.f_frsize;
+	terminal_size((int64_t)octets, size);
+	SAY(f, "the disk has %s free", size);
+	if (octets >= FREE_OCTETS_MIN)
+		return;
+	f->verdict = VERDICT_BAD;
+	MEND(f, "smtpdb --database=%s prune --older=30d --vacuum", p->path);
+}
+
+static bool
+is_near(int64_t n, int64_t max)
+{
+	return max > 0 && n / QUOTA_PERCENT >= max / 100;
+}
+
+static void
+check_quota(const struct patient *p, struct finding *f)
+{
+	const struct archive_stats *s = &p->stats;
+
+	SAY(f, "the quota is not near");
+	if (!is_near(s->messages, s->max_messages) &&
+	    !is_near(s->octets, s->max_octets))
+		return;
+	f->verdict = VERDICT_NOTE;
+	SAY(f, "%d%% of the quota are taken; beyond it mail is answered 452",
+	    QUOTA_PERCENT);
+	MEND(f, "smtpdb --database=%s prune --older=30d", p->path);
+}
+
+/* What systemctl says of the socket; to be freed.  NULL: nothing. */
+static char *
+ask_systemctl(void)
+{
+	char *args[] = { "systemctl", "show", "-p", "ActiveState", "-p",
+		"TriggerLimitIntervalUSec", "smtpd.socket", NULL };
+	posix_spawn_file_actions_t actions;
+	struct span answer = { NULL, 0 };
+	int ends[2], error;
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return NULL;
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+	posix_spawn_file_actions_addopen(
+	    &actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	error = posix_spawnp(&pid, args[0], &actions, NULL, args, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	close(ends[1]);
+	if (error == 0 && file_read(ends[0], &answer) < 0)
+		answer.p = NULL;
+	close(ends[0]);
+	if (error == 0)
+		waitpid(pid, NULL, 0);
+	return (char *)answer.p;
+}
+
+/* Where connections are limited in a time, a burst stops the socket for good. */
+static void
+check_units(const struct patient *p, struct finding *f)
+{
+	char *answer = ask_systemctl();
+	bool active = answer && strstr(answer, "ActiveState=active");
+	bool limited = answer && strstr(answer, "TriggerLimitIntervalUSec=") &&
+		       !strstr(answer, "TriggerLimitIntervalUSec=0");
+
+	(void)p;
+	free(answer);
+	SAY(f, "smtpd.socket %s", active ? "listens" : "is not in use");
+	if (!active || !limited)
+		return;
+	f->verdict = VERDICT_BAD;
+	SAY(f, "a burst of connections stops smtpd.socket: "
+	       "TriggerLimitIntervalSec is not 0");
+	MEND(f, "systemctl edit smtpd.socket  # [Socket] "
+		"TriggerLimitIntervalSec=0");
+}
+
+static const struct check {
+	const char *name;
+	void (*run)(const struct patient *p, struct finding *f);
+} checks[] = {
+	{ "library", check_library },
+	{ "sync", check_mark },
+	{ "integrity", check_integrity },
+	{ "log", check_log },
+	{ "permissions", check_permissions },
+	{ "disk", check_disk },
+	{ "quota", check_quota },
+	{ "units", check_units },
+};
+
+static void
+print(const struct smtpdb *t, const char *name, const struct finding *f)
+{
+	static const char *const words[] = {
+		[VERDICT_OK] = "ok",
+		[VERDICT_NOTE] = "note",
+		[VERDICT_BAD] = "bad",
+	};
+	struct json j = { 0 };
+
+	if (!t->options[OPT_JSON]) {
+		printf("%-4s  %-11s  %s\n", words[f->verdict], name, f->text);
+		if (*f->remedy)
+			printf("%20s$ %s\n", "", f->remedy);
+		return;
+	}
+	json_open(&j, NULL, '{');
+	json_text(&j, "check", name);
+	json_text(&j, "verdict", words[f->verdict]);
+	json_text(&j, "text", f->text);
+	json_text(&j, "remedy", *f->remedy ? f->remedy : NULL);
+	json_close(&j, '}');
+}
+
+int
+doctor_run(struct smtpdb *t)
+{
+	struct patient patient = { .archive = NULL };
+	char folder[PATH_MAX];
+	char *slash;
+	int status = smtpdb_open(t, false);
+
+	if (status != EX_OK)
+		return status;
+	patient.archive = t->archive;
+	patient.path = archive_file(t->archive);
+	snprintf(folder, sizeof folder, "%s", patient.path);
+	slash = strrchr(folder, '/');
+	if (slash)
+		*slash = '\0';
+	patient.folder = folder;
+	if (archive_stats(t->archive, &patient.stats) < 0)
+		return smtpdb_fail_archive(t);
+	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+		struct finding finding = { .verdict = VERDICT_OK };
+
+		checks[i].run(&patient, &finding);
+		print(t, checks[i].name, &finding);
+		if (finding.verdict == VERDICT_BAD)
+			status = EX_CONFIG;
+	}
+	return status;
+}

@@ -1,0 +1,372 @@
+/*
+ * export: mails as files of the three usual forms.
+ *
+ * In a maildir and an mbox lines end in LF, so CRLF is written as LF if the
+ * mail has no other CR or LF, and as it is if it has; X-Smtpd-Envelope says
+ * which.  What is exported can be imported again, octet for octet.
+ */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "envelope_field.h"
+#include "options.h"
+#include "smtpdb.h"
+#include "terminal.h"
+
+struct target {
+	const char *path;
+	FILE *mbox;
+	int folder;     /* of the maildir or the files; -1: none */
+	int new_folder; /* of the maildir */
+	bool is_mbox, is_maildir;
+	bool bare;
+};
+
+/* Are its line ends all CRLF? */
+static bool
+has_plain_lines(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.p[i] == '\r' &&
+		    (i + 1 == text.len || text.p[i + 1] != '\n'))
+			return false;
+		if (text.p[i] == '\n' && (i == 0 || text.p[i - 1] != '\r'))
+			return false;
+	}
+	return true;
+}
+
+/* "From ", ">From ", ">>From " and so on: what mboxrd quotes. */
+static bool
+is_from_line(struct span line)
+{
+	while (line.len > 0 && *line.p == '>') {
+		line.p++;
+		line.len--;
+	}
+	return line.len >= 5 && memcmp(line.p, "From ", 5) == 0;
+}
+
+static void
+write_lines(FILE *f, struct span text, bool line_feeds, bool quoted)
+{
+	while (text.len > 0) {
+		const char *end = memchr(text.p, '\n', text.len);
+		size_t len = end ? (size_t)(end - text.p) + 1 : text.len;
+		bool cut = line_feeds && end && len >= 2;
+
+		if (quoted && is_from_line((struct span){ text.p, len }))
+			fputc('>', f);
+		fwrite(text.p, 1, cut ? len - 2 : len, f);
+		if (cut)
+			fputc('\n', f);
+		text.p += len;
+		text.len -= len;
+	}
+}
+
+static int
+write_mail(FILE *f, const struct target *to, const struct archive_mail *m)
+{
+	struct span data = { m->data, m->len };
+	struct envelope_form form = {
+		.line_feeds =
+		    (to->is_mbox || to->is_maildir) && has_plain_lines(data),
+		.open =
+		    to->is_mbox && m->len > 0 && m->data[m->len - 1] != '\n',
+	};
+	char *field = to->bare ? strdup("") : envelope_write(m, &form);
+
+	if (!field)
+		return smtpdb_fail_errno(EX_OSERR, "export");
+	write_lines(f, span_of(m->trace), form.line_feeds, to->is_mbox);
+	write_lines(f, span_of(field), form.line_feeds, to->is_mbox);
+	write_lines(f, data, form.line_feeds, to->is_mbox);
+	if (form.open)
+		fputc('\n', f);
+	free(field);
+	return EX_OK;
+}
+
+/*
+ * mbox
+ */
+
+static void
+write_from_line(FILE *f, const struct archive_mail *m)
+{
+	const char *sender = m->envelope.reverse_path;
+	time_t seconds = (time_t)(m->received_at / 1000000);
+	struct tm utc;
+	char date[64];
+
+	gmtime_r(&seconds, &utc);
+	strftime(date, sizeof date, "%a %b %e %H:%M:%S %Y", &utc);
+	fputs("From ", f);
+	for (const char *p = *sender ? sender : "MAILER-DAEMON"; *p; p++)
+		fputc(*p == ' ' ? '_' : *p, f);
+	fprintf(f, " %s\n", date);
+}
+
+static int
+export_to_mbox(const struct target *to, const struct archive_mail *m)
+{
+	int status;
+
+	write_from_line(to->mbox, m);
+	status = write_mail(to->mbox, to, m);
+	fputc('\n', to->mbox);
+	if (status == EX_OK && ferror(to->mbox))
+		return smtpdb_fail_errno(EX_IOERR, to->path);
+	return status;
+}
+
+/*
+ * Files
+ */
+
+/* Makes the file in `folder` and fills it, down to the disk. */
+static int
+write_file(
+    const struct target *to, const char *name, const struct archive_mail *m)
+{
+	int fd = openat(
+	    to->folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0660);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+	int status;
+
+	if (!f)
+		return smtpdb_fail_errno(EX_CANTCREAT, name);
+	status = write_mail(f, to, m);
+	if (fflush(f) != 0 || fsync(fd) < 0) {
+		status = smtpdb_fail_errno(EX_IOERR, name);
+		unlinkat(to->folder, name, 0);
+	}
+	fclose(f);
+	return status;
+}
+
+static int
+export_to_eml(const struct target *to, const struct archive_mail *m)
+{
+	char name[64];
+
+	snprintf(name, sizeof name, "%lld.eml", (long long)m->id);
+	return write_file(to, name, m);
+}
+
+/* In "tmp" first (cr.yp.to/proto/maildir.html); the same mail only once. */
+static int
+export_to_maildir(const struct target *to, const struct archive_mail *m)
+{
+	char host[HOST_NAME_MAX + 1] = "localhost";
+	char name[HOST_NAME_MAX + 128];
+	int status;
+
+	gethostname(host, sizeof host - 1);
+	for (char *p = host; *p; p++) {
+		if (*p == '/' || *p == ':')
+			*p = '_';
+	}
+	snprintf(name, sizeof name, "%lld.M%06lldI%lld.%s",
+	    (long long)(m->received_at / 1000000),
+	    (long long)(m->received_at % 1000000), (long long)m->id, host);
+	status = write_file(to, name, m);
+	if (status != EX_OK)
+		return status;
+	if (linkat(to->folder, name, to->new_folder, name, 0) < 0)
+		status = smtpdb_fail_errno(EX_CANTCREAT, name);
+	unlinkat(to->folder, name, 0);
+	return status;
+}
+
+static int
+export_one(const struct target *to, const struct archive_mail *m)
+{
+	if (to->is_mbox)
+		return export_to_mbox(to, m);
+	return to->is_maildir ? export_to_maildir(to, m) : export_to_eml(to, m);
+}
+
+/*
+ * Where to
+ */
+
+static int
+open_folder(const char *path, const char *name)
+{
+	char full[PATH_MAX];
+
+	snprintf(full, sizeof full, "%s%s%s", path, *name ? "/" : "", name);
+	if (mkdir(full, 0770) < 0 && errno != EEXIST)
+		return -1;
+	return open(full, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static int
+open_maildir(struct target *to)
+{
+	int folder = open_folder(to->path, "");
+	int cur;
+
+	if (folder < 0)
+		return -1;
+	close(folder);
+	cur = open_folder(to->path, "cur");
+	if (cur < 0)
+		return -1;
+	close(cur);
+	to->new_folder = open_folder(to->path, "new");
+	to->folder = open_folder(to->path, "tmp");
+	return to->new_folder < 0 ? -1 : to->folder;
+}
+
+/* A file that is there is not touched. */
+static FILE *
+open_mbox(const char *path)
+{
+	int fd;
+
+	if (strcmp(path, "-") == 0)
+		return stdout;
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0660);
+	return fd < 0 ? NULL : fdopen(fd, "w");
+}
+
+static int
+open_target(const struct smtpdb *t, struct target *to)
+{
+	bool ok;
+
+	if (!t->options[OPT_MBOX] + !t->options[OPT_MAILDIR] +
+		!t->options[OPT_EML] !=
+	    2)
+		return smtpdb_fail(EX_USAGE,
+		    "where to?  Say one of --mbox, --maildir and --eml");
+	to->is_mbox = t->options[OPT_MBOX];
+	to->is_maildir = t->options[OPT_MAILDIR];
+	to->bare = t->options[OPT_BARE];
+	if (to->is_mbox) {
+		to->path = t->options[OPT_MBOX];
+		to->mbox = open_mbox(to->path);
+		ok = to->mbox;
+	} else if (to->is_maildir) {
+		to->path = t->options[OPT_MAILDIR];
+		ok = open_maildir(to) >= 0;
+	} else {
+		to->path = t->options[OPT_EML];
+		to->folder = open_folder(to->path, "");
+		ok = to->folder >= 0;
+	}
+	return ok ? EX_OK : smtpdb_fail_errno(EX_CANTCREAT, to->path);
+}
+
+static int
+close_target(struct target *to, int status)
+{
+	bool ok = true;
+
+	if (to->mbox == stdout)
+		return status == EX_OK ? smtpdb_flush() : status;
+	if (to->mbox) {
+		ok = fflush(to->mbox) == 0 && fsync(fileno(to->mbox)) == 0;
+		ok = fclose(to->mbox) == 0 && ok;
+	}
+	if (to->new_folder >= 0) {
+		ok = fsync(to->new_folder) == 0 && ok;
+		close(to->new_folder);
+	}
+	if (to->folder >= 0) {
+		ok = fsync(to->folder) == 0 && ok;
+		close(to->folder);
+	}
+	if (!ok && status == EX_OK)
+		return smtpdb_fail_errno(EX_IOERR, to->path);
+	return status;
+}
+
+/*
+ * Which
+ */
+
+static int
+export_ids(struct smtpdb *t, const struct target *to)
+{
+	struct archive_mail mail = { 0 };
+	int status = EX_OK;
+
+	for (int i = 0; i < t->nargs && status == EX_OK; i++) {
+		status = smtpdb_read(t, t->args[i], &mail);
+		if (status == EX_OK)
+			status = export_one(to, &mail);
+	}
+	archive_mail_reset(&mail);
+	return status;
+}
+
+/* One that was deleted since it was listed is passed over. */
+static int
+export_page(
+    struct smtpdb *t, const struct target *to, const struct archive_page *page)
+{
+	struct archive_mail mail = { 0 };
+	int status = EX_OK;
+
+	for (size_t i = 0; i < page->nrows && status == EX_OK; i++) {
+		int found = archive_read(t->archive, page->rows[i].id, &mail);
+
+		if (found < 0)
+			status = smtpdb_fail_archive(t);
+		else if (found > 0)
+			status = export_one(to, &mail);
+	}
+	archive_mail_reset(&mail);
+	return status;
+}
+
+static int
+export_filtered(struct smtpdb *t, const struct target *to)
+{
+	struct archive_filter filter = { 0 };
+	struct archive_page page = { .nrows = 0 };
+	struct progress progress;
+	uint64_t done = 0;
+	int status = options_filter(t, &filter);
+	int result = 1;
+
+	progress_begin(&progress, "exported", 0);
+	while (status == EX_OK &&
+	       (result = archive_list(t->archive, &filter, &page)) > 0) {
+		status = export_page(t, to, &page);
+		done += page.nrows;
+		progress_tell(&progress, done);
+	}
+	progress_end(&progress);
+	if (result < 0)
+		status = smtpdb_fail_archive(t);
+	archive_page_reset(&page);
+	return status;
+}
+
+int
+export_run(struct smtpdb *t)
+{
+	struct target to = { .folder = -1, .new_folder = -1 };
+	int status = smtpdb_open(t, false);
+
+	if (status == EX_OK)
+		status = open_target(t, &to);
+	if (status != EX_OK)
+		return status;
+	status = t->nargs > 0 ? export_ids(t, &to) : export_filtered(t, &to);
+	return close_target(&to, status);
+}

@@ -1,0 +1,142 @@
+#include "json.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "../address.h"
+
+/* UTF-8 beyond ASCII; of that, address.c knows all that is no control. */
+static size_t
+utf8_len(struct span text)
+{
+	const unsigned char *p = (const unsigned char *)text.p;
+
+	/* U+0080 to U+009F: controls, but JSON takes them. */
+	if (text.len >= 2 && p[0] == 0xC2 && p[1] >= 0x80 && p[1] <= 0x9F)
+		return 2;
+	return p[0] >= 0x80 ? address_printable_len(text) : 0;
+}
+
+/* What stands for an octet below 0x80; NULL: itself. */
+static const char *
+escape(unsigned char c, char *buffer, size_t size)
+{
+	switch (c) {
+	case '"':
+		return "\\\"";
+	case '\\':
+		return "\\\\";
+	case '\n':
+		return "\\n";
+	case '\r':
+		return "\\r";
+	case '\t':
+		return "\\t";
+	}
+	if (c >= 0x20 && c != 0x7F)
+		return NULL;
+	snprintf(buffer, size, "\\u%04x", c);
+	return buffer;
+}
+
+static void
+write_string(struct span text)
+{
+	putchar('"');
+	for (size_t i = 0; i < text.len;) {
+		struct span rest = { text.p + i, text.len - i };
+		unsigned char c = (unsigned char)*rest.p;
+		size_t len = utf8_len(rest);
+		char buffer[8];
+		const char *escaped = escape(c, buffer, sizeof buffer);
+
+		if (len > 0)
+			fwrite(rest.p, 1, len, stdout);
+		else if (c >= 0x80)
+			fputs("\xEF\xBF\xBD", stdout);
+		else if (escaped)
+			fputs(escaped, stdout);
+		else
+			putchar(c);
+		i += len > 0 ? len : 1;
+	}
+	putchar('"');
+}
+
+static void
+begin(struct json *j, const char *name)
+{
+	if (j->comma)
+		putchar(',');
+	j->comma = true;
+	if (name) {
+		write_string(span_of(name));
+		putchar(':');
+	}
+}
+
+void
+json_open(struct json *j, const char *name, char bracket)
+{
+	begin(j, name);
+	putchar(bracket);
+	j->comma = false;
+	j->depth++;
+}
+
+void
+json_close(struct json *j, char bracket)
+{
+	putchar(bracket);
+	j->comma = --j->depth > 0;
+	if (j->depth == 0)
+		putchar('\n');
+}
+
+void
+json_span(struct json *j, const char *name, struct span text)
+{
+	begin(j, name);
+	write_string(text);
+}
+
+void
+json_text(struct json *j, const char *name, const char *text)
+{
+	if (text) {
+		json_span(j, name, span_of(text));
+		return;
+	}
+	begin(j, name);
+	fputs("null", stdout);
+}
+
+void
+json_integer(struct json *j, const char *name, int64_t n)
+{
+	begin(j, name);
+	printf("%lld", (long long)n);
+}
+
+void
+json_bool(struct json *j, const char *name, bool value)
+{
+	begin(j, name);
+	fputs(value ? "true" : "false", stdout);
+}
+
+void
+json_time(struct json *j, const char *name, int64_t microseconds)
+{
+	time_t seconds = (time_t)(microseconds / 1000000);
+	struct tm utc;
+	char text[64];
+	size_t len;
+
+	gmtime_r(&seconds, &utc);
+	len = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+	snprintf(text + len, sizeof text - len, ".%06lldZ",
+	    (long long)(microseconds % 1000000));
+	json_text(j, name, text);
+}

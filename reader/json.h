@@ -1,0 +1,31 @@
+/*
+ * JSON (RFC 8259) to standard output, as it comes: one object a line.  What is
+ * not UTF-8 becomes U+FFFD, so that each line can be read by anybody.
+ */
+#ifndef READER_JSON_H
+#define READER_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../span.h"
+
+/* Starts as { 0 }. */
+struct json {
+	int depth;
+	bool comma; /* what comes next is divided by one from what came */
+};
+
+/* `name` is NULL for what stands in an array or alone. */
+void json_open(struct json *j, const char *name, char bracket); /* '{' or '[' */
+void json_close(
+    struct json *j, char bracket); /* '}' or ']'; the outmost ends the line */
+void json_text(
+    struct json *j, const char *name, const char *text); /* NULL: null */
+void json_span(struct json *j, const char *name, struct span text);
+void json_integer(struct json *j, const char *name, int64_t n);
+void json_bool(struct json *j, const char *name, bool value);
+/* Microseconds since 1970 as "2026-11-21T20:41:05.123456Z". */
+void json_time(struct json *j, const char *name, int64_t microseconds);
+
+#endif

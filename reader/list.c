@@ -1,0 +1,242 @@
+/*
+ * list and watch, and the line for a mail that search prints as well.
+ */
+#include "list.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include "json.h"
+#include "mime.h"
+#include "options.h"
+
+enum {
+	/* On a terminal.  From, To and Subject share what is left. */
+	ID_COLUMNS = 6,
+	TIME_COLUMNS = 16,
+	SIZE_COLUMNS = 5,
+	NAME_COLUMNS_MIN = 8,
+	WATCH_EVERY_MS = 500,
+};
+
+/* Decoded and safe; "" for NULL. */
+static char *
+readable(const char *value)
+{
+	char *decoded = mime_decode(value ? value : "");
+	char *safe = terminal_safe(span_of(decoded), TERMINAL_LINE);
+
+	free(decoded);
+	return safe;
+}
+
+static void
+print_json(const struct archive_row *row)
+{
+	static const char *const names[] = { "from", "to", "subject" };
+	const char *const values[] = {
+		row->header_from,
+		row->header_to,
+		row->header_subject,
+	};
+	struct json j = { 0 };
+
+	json_open(&j, NULL, '{');
+	json_integer(&j, "id", row->id);
+	json_time(&j, "received", row->received_at);
+	json_integer(&j, "size", row->size);
+	json_text(&j, "client", row->client_address);
+	json_text(&j, "sender", row->reverse_path);
+	json_text(&j, "recipients", row->recipients);
+	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+		char *decoded = values[i] ? mime_decode(values[i]) : NULL;
+
+		json_text(&j, names[i], decoded);
+		free(decoded);
+	}
+	json_text(&j, "date", row->header_date);
+	json_text(&j, "message_id", row->header_message_id);
+	json_close(&j, '}');
+}
+
+struct texts {
+	char time[TERMINAL_TIME_MAX];
+	char size[TERMINAL_SIZE_MAX];
+	char *from;
+	char *to;
+	char *subject;
+};
+
+/* For programs that cut lines into fields: all there is, divided by tabs. */
+static void
+print_fields(const struct archive_row *row, const struct texts *texts)
+{
+	printf("%lld\t%s\t%lld\t%s\t%s\t%s\n", (long long)row->id, texts->time,
+	    (long long)row->size, texts->from, texts->to, texts->subject);
+}
+
+static void
+print_columns(const struct terminal *terminal, const struct archive_row *row,
+    const struct texts *texts)
+{
+	int rest = terminal->columns -
+		   (ID_COLUMNS + TIME_COLUMNS + SIZE_COLUMNS + 5 * 2);
+	int name = rest / 4 > NAME_COLUMNS_MIN ? rest / 4 : NAME_COLUMNS_MIN;
+	int subject = rest - 2 * name;
+
+	if (terminal->colour)
+		printf("\033[1m%*lld\033[0m", ID_COLUMNS, (long long)row->id);
+	else
+		printf("%*lld", ID_COLUMNS, (long long)row->id);
+	printf("  %s  ", texts->time);
+	terminal_cell(texts->size, SIZE_COLUMNS, true);
+	fputs("  ", stdout);
+	terminal_cell(texts->from, name, false);
+	fputs("  ", stdout);
+	terminal_cell(texts->to, name, false);
+	fputs("  ", stdout);
+	if (subject > NAME_COLUMNS_MIN &&
+	    terminal_width(texts->subject) > subject)
+		terminal_cell(texts->subject, subject, false);
+	else
+		fputs(texts->subject, stdout);
+	putchar('\n');
+}
+
+void
+list_print(const struct lister *l, const struct archive_row *row)
+{
+	struct texts texts;
+
+	if (l->json) {
+		print_json(row);
+		return;
+	}
+	terminal_time(row->received_at, texts.time);
+	terminal_size(row->size, texts.size);
+	texts.from =
+	    readable(row->header_from ? row->header_from : row->reverse_path);
+	texts.to = readable(row->recipients);
+	texts.subject = readable(row->header_subject);
+	if (l->terminal.is_one)
+		print_columns(&l->terminal, row, &texts);
+	else
+		print_fields(row, &texts);
+	free(texts.from);
+	free(texts.to);
+	free(texts.subject);
+}
+
+void
+list_start(struct lister *l, const struct smtpdb *t)
+{
+	l->json = t->options[OPT_JSON];
+	terminal_find(&l->terminal);
+}
+
+/* Prints what matches.  Returns 0, or -1: the archive failed. */
+static int
+print_all(struct archive *a, const struct lister *l,
+    struct archive_filter *filter, struct archive_page *page)
+{
+	int result;
+
+	while ((result = archive_list(a, filter, page)) > 0) {
+		for (size_t i = 0; i < page->nrows; i++)
+			list_print(l, &page->rows[i]);
+	}
+	archive_page_reset(page);
+	return result;
+}
+
+static int
+prepare(struct smtpdb *t, struct archive_filter *filter, struct lister *l)
+{
+	int64_t count = 0;
+	int status = options_filter(t, filter);
+
+	list_start(l, t);
+	if (status == EX_OK && t->options[OPT_NUMBER])
+		status =
+		    options_number("--number", t->options[OPT_NUMBER], &count);
+	if (status == EX_OK)
+		status = smtpdb_open(t, false);
+	if (status != EX_OK || !t->options[OPT_NUMBER])
+		return status;
+	if (archive_skip_to_newest(t->archive, filter, (uint64_t)count) < 0)
+		return smtpdb_fail_archive(t);
+	if (count == 0)
+		filter->after_id = INT64_MAX;
+	return EX_OK;
+}
+
+int
+list_run(struct smtpdb *t)
+{
+	struct archive_filter filter = { 0 };
+	struct archive_page page = { .nrows = 0 };
+	struct lister lister;
+	int status = prepare(t, &filter, &lister);
+
+	if (status != EX_OK)
+		return status;
+	if (print_all(t->archive, &lister, &filter, &page) < 0)
+		return smtpdb_fail_archive(t);
+	return EX_OK;
+}
+
+/* Begins with the mails that are still to come, or with --number earlier. */
+static int
+skip_old(struct smtpdb *t, struct archive_filter *filter)
+{
+	if (t->options[OPT_NUMBER] && filter->after_id < INT64_MAX)
+		return EX_OK;
+	if (archive_last_id(t->archive, &filter->after_id) < 0)
+		return smtpdb_fail_archive(t);
+	return EX_OK;
+}
+
+/*
+ * Goes on behind what was looked at, also where nothing matched.  Ids grow in
+ * the order of the commits, so what came meanwhile is behind that as well.
+ */
+static int
+print_new(struct archive *a, const struct lister *l,
+    struct archive_filter *filter, struct archive_page *page)
+{
+	int64_t last = 0;
+
+	if (archive_last_id(a, &last) < 0 || print_all(a, l, filter, page) < 0)
+		return -1;
+	if (last > filter->after_id)
+		filter->after_id = last;
+	return 0;
+}
+
+int
+watch_run(struct smtpdb *t)
+{
+	const struct timespec pause = { 0, WATCH_EVERY_MS * 1000000L };
+	struct archive_filter filter = { 0 };
+	struct archive_page page = { .nrows = 0 };
+	struct lister lister;
+	int64_t seen = -1, now;
+	int status = prepare(t, &filter, &lister);
+
+	if (status == EX_OK)
+		status = skip_old(t, &filter);
+	while (status == EX_OK) {
+		if (archive_version(t->archive, &now) < 0 ||
+		    (now != seen &&
+			print_new(t->archive, &lister, &filter, &page) < 0))
+			return smtpdb_fail_archive(t);
+		seen = now;
+		status = smtpdb_flush();
+		if (status == EX_OK)
+			nanosleep(&pause, NULL);
+	}
+	return status;
+}

@@ -1,0 +1,265 @@
+/*
+ * One connection a mail, one command at a time.  A mailbox that is refused
+ * stops the mail before DATA, so that a later try gives nobody a second copy.
+ */
+#include "lmtp.h"
+
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+
+#include <ctype.h>
+#include <netdb.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "smtpdb.h"
+
+enum {
+	TIMEOUT_SEC = 300, /* RFC 5321 s. 4.5.3.2; DATA's end wants 600 */
+	REPLY_MAX = 1024,
+};
+
+struct lmtp {
+	const char *where;
+	FILE *in, *out;
+	char reply[REPLY_MAX]; /* the last line of it */
+	bool has_8bitmime, has_smtputf8;
+};
+
+/*
+ * Connection
+ */
+
+static int
+connect_path(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (strlen(path) >= sizeof address.sun_path)
+		return -1;
+	strcpy(address.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)(void *)&address,
+			   sizeof address) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int
+connect_host(const char *where)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	struct addrinfo *found, *at;
+	const char *colon = strrchr(where, ':');
+	char host[256];
+	int fd = -1;
+
+	if (!colon || (size_t)(colon - where) >= sizeof host)
+		return -1;
+	snprintf(host, sizeof host, "%.*s", (int)(colon - where), where);
+	if (getaddrinfo(host, colon + 1, &hints, &found) != 0)
+		return -1;
+	for (at = found; at && fd < 0; at = at->ai_next) {
+		fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, 0);
+		if (fd >= 0 && connect(fd, at->ai_addr, at->ai_addrlen) < 0) {
+			close(fd);
+			fd = -1;
+		}
+	}
+	freeaddrinfo(found);
+	return fd;
+}
+
+static int
+start(struct lmtp *l)
+{
+	const struct timeval timeout = { .tv_sec = TIMEOUT_SEC };
+	int fd = strchr(l->where, '/') ? connect_path(l->where)
+				       : connect_host(l->where);
+	int copy = fd < 0 ? -1 : dup(fd);
+
+	if (fd < 0 || copy < 0)
+		return smtpdb_fail_errno(EX_TEMPFAIL, l->where);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+	l->in = fdopen(fd, "r");
+	l->out = fdopen(copy, "w");
+	if (!l->in || !l->out)
+		return smtpdb_fail_errno(EX_OSERR, l->where);
+	return EX_OK;
+}
+
+/*
+ * Commands
+ */
+
+static void
+note_keyword(struct lmtp *l, const char *keyword)
+{
+	struct span line = span_of(keyword);
+	struct span word = span_word(&line);
+
+	l->has_8bitmime |= span_is(word, "8BITMIME");
+	l->has_smtputf8 |= span_is(word, "SMTPUTF8");
+}
+
+/* Reads a reply to its end.  Its code, or 0: there is none. */
+static int
+read_reply(struct lmtp *l)
+{
+	do {
+		size_t len;
+
+		if (!fgets(l->reply, sizeof l->reply, l->in))
+			return 0;
+		len = strcspn(l->reply, "\r\n");
+		l->reply[len] = '\0';
+		if (len < 3 || !isdigit((unsigned char)l->reply[0]))
+			return 0;
+		if (len > 4)
+			note_keyword(l, l->reply + 4);
+	} while (l->reply[3] == '-');
+	return atoi(l->reply);
+}
+
+/* EX_OK where the reply's first digit is as wanted. */
+static int
+expect(struct lmtp *l, char wanted, const char *what)
+{
+	int code;
+
+	if (fflush(l->out) != 0 || !(code = read_reply(l)))
+		return smtpdb_fail(
+		    EX_TEMPFAIL, "%s: no reply to %s", l->where, what);
+	if (code / 100 == wanted - '0')
+		return EX_OK;
+	return smtpdb_fail(code / 100 == 5 ? EX_UNAVAILABLE : EX_TEMPFAIL,
+	    "%s: %s: %s", l->where, what, l->reply);
+}
+
+__attribute__((format(printf, 2, 3))) static void
+say(struct lmtp *l, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vfprintf(l->out, format, args);
+	va_end(args);
+	fputs("\r\n", l->out);
+}
+
+/*
+ * The mail
+ */
+
+/* What is no CRLF ends no line for us, but might for the server. */
+static void
+send_lines(FILE *f, struct span text, bool *at_start)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.p[i];
+
+		if (c == '\r' && i + 1 < text.len && text.p[i + 1] == '\n')
+			continue;
+		if (c == '\r' || c == '\n') {
+			fputs("\r\n", f);
+			*at_start = true;
+			continue;
+		}
+		if (*at_start && c == '.')
+			fputc('.', f);
+		fputc(c, f);
+		*at_start = false;
+	}
+}
+
+static void
+send_mail(FILE *f, const struct archive_mail *m)
+{
+	bool at_start = true;
+
+	send_lines(f, span_of(m->trace), &at_start);
+	send_lines(f, (struct span){ m->data, m->len }, &at_start);
+	fputs(at_start ? ".\r\n" : "\r\n.\r\n", f);
+}
+
+static int
+send_envelope(struct lmtp *l, const struct envelope *e)
+{
+	int status;
+
+	say(l, "MAIL FROM:<%s>%s%s", e->reverse_path,
+	    l->has_8bitmime ? " BODY=8BITMIME" : "",
+	    e->smtputf8 && l->has_smtputf8 ? " SMTPUTF8" : "");
+	status = expect(l, '2', "MAIL");
+	for (unsigned i = 0; i < e->nrecipients && status == EX_OK; i++) {
+		const struct recipient *r = &e->recipients[i];
+
+		say(l, "RCPT TO:<%s>",
+		    r->mailbox ? r->mailbox : r->forward_path);
+		status = expect(l, '2', "RCPT");
+	}
+	return status;
+}
+
+/* Every recipient has a reply of its own (RFC 2033 s. 4.2); the worst counts. */
+static int
+read_verdicts(struct lmtp *l, unsigned nrecipients)
+{
+	int worst = EX_OK;
+
+	for (unsigned i = 0; i < nrecipients; i++) {
+		int status = expect(l, '2', "the mail");
+
+		if (worst == EX_OK || status == EX_TEMPFAIL)
+			worst = status == EX_OK ? worst : status;
+	}
+	return worst;
+}
+
+static int
+converse(struct lmtp *l, const struct archive_mail *m)
+{
+	int status = expect(l, '2', "the connection");
+
+	if (status == EX_OK) {
+		say(l, "LHLO localhost");
+		status = expect(l, '2', "LHLO");
+	}
+	if (status == EX_OK)
+		status = send_envelope(l, &m->envelope);
+	if (status == EX_OK) {
+		say(l, "DATA");
+		status = expect(l, '3', "DATA");
+	}
+	if (status != EX_OK)
+		return status;
+	send_mail(l->out, m);
+	return read_verdicts(l, m->envelope.nrecipients);
+}
+
+int
+lmtp_deliver(const char *where, const struct archive_mail *m)
+{
+	struct lmtp l = { .where = where };
+	int status = start(&l);
+
+	if (status == EX_OK) {
+		status = converse(&l, m);
+		say(&l, "QUIT");
+		fflush(l.out);
+	}
+	if (l.in)
+		fclose(l.in);
+	if (l.out)
+		fclose(l.out);
+	return status;
+}

@@ -1,0 +1,434 @@
+#include "mime.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <gmime/gmime.h>
+
+enum {
+	/* Multiparts in multiparts; what is deeper is not looked at. */
+	DEPTH_MAX = 64,
+};
+
+struct mime {
+	GByteArray *octets;    /* the mail; the parts read from here */
+	GMimeMessage *message; /* NULL: nothing could be made of it */
+	GArray *parts;         /* of struct mime_part */
+};
+
+/*
+ * Octets beyond ASCII that nothing explains are UTF-8, or else what old
+ * programs of the West meant.
+ */
+static const char *const fallback_charsets[] = {
+	"utf-8",
+	"windows-1252",
+	NULL,
+};
+
+static GMimeParserOptions *
+parser_options(void)
+{
+	static GMimeParserOptions *options;
+
+	if (!options) {
+		g_mime_init();
+		options = g_mime_parser_options_new();
+		g_mime_parser_options_set_fallback_charsets(
+		    options, (const char **)(void *)fallback_charsets);
+	}
+	return options;
+}
+
+/*
+ * Fields
+ */
+
+/* Takes the line ends of folding out (RFC 5322 s. 2.2.3), in place. */
+static void
+unfold(char *value)
+{
+	char *to = value;
+
+	for (const char *p = value; *p; p++) {
+		if (*p != '\r' && *p != '\n')
+			*to++ = *p;
+	}
+	*to = '\0';
+}
+
+/* Most fields are: nothing is to be decoded. */
+static bool
+is_plain(const char *value)
+{
+	for (const char *p = value; *p; p++) {
+		if (*p < ' ' || *p > '~' || (*p == '=' && p[1] == '?'))
+			return false;
+	}
+	return true;
+}
+
+char *
+mime_decode(const char *value)
+{
+	char *copy = g_strdup(value);
+	char *decoded, *valid;
+
+	if (is_plain(copy))
+		return g_strstrip(copy);
+	unfold(copy);
+	decoded = g_mime_utils_header_decode_text(parser_options(), copy);
+	g_free(copy);
+	valid = g_utf8_make_valid(decoded ? decoded : "", -1);
+	g_free(decoded);
+	return g_strstrip(valid);
+}
+
+static char *
+fold_case(const char *value)
+{
+	char *decoded = mime_decode(value);
+	char *folded = g_utf8_casefold(decoded, -1);
+
+	g_free(decoded);
+	return folded;
+}
+
+bool
+mime_holds(const char *value, const char *words)
+{
+	char *folded = fold_case(value);
+	char *wanted = fold_case(words);
+	bool result = strstr(folded, wanted);
+
+	g_free(folded);
+	g_free(wanted);
+	return result;
+}
+
+/* GMime keeps Content-Type and its like with the part that they describe. */
+static GMimeHeaderList *
+own_fields(const struct mime *m)
+{
+	return g_mime_object_get_header_list(GMIME_OBJECT(m->message));
+}
+
+static GMimeHeaderList *
+part_fields(const struct mime *m)
+{
+	GMimeObject *part = g_mime_message_get_mime_part(m->message);
+
+	return part ? g_mime_object_get_header_list(part) : NULL;
+}
+
+int
+mime_nfields(const struct mime *m)
+{
+	GMimeHeaderList *of_part;
+
+	if (!m->message)
+		return 0;
+	of_part = part_fields(m);
+	return g_mime_header_list_get_count(own_fields(m)) +
+	       (of_part ? g_mime_header_list_get_count(of_part) : 0);
+}
+
+static GMimeHeader *
+field_at(const struct mime *m, int i)
+{
+	int nown = g_mime_header_list_get_count(own_fields(m));
+
+	return i < nown
+		   ? g_mime_header_list_get_header_at(own_fields(m), i)
+		   : g_mime_header_list_get_header_at(part_fields(m), i - nown);
+}
+
+const char *
+mime_field_name(const struct mime *m, int i)
+{
+	return g_mime_header_get_name(field_at(m, i));
+}
+
+char *
+mime_field_value(const struct mime *m, int i)
+{
+	const char *raw = g_mime_header_get_raw_value(field_at(m, i));
+
+	return mime_decode(raw ? raw : "");
+}
+
+char *
+mime_field(const struct mime *m, const char *name)
+{
+	for (int i = 0; i < mime_nfields(m); i++) {
+		if (strcasecmp(mime_field_name(m, i), name) == 0)
+			return mime_field_value(m, i);
+	}
+	return NULL;
+}
+
+/*
+ * Parts
+ */
+
+static bool
+is_type(GMimeObject *object, const char *type, const char *subtype)
+{
+	return g_mime_content_type_is_type(
+	    g_mime_object_get_content_type(object), type, subtype);
+}
+
+static bool
+is_attachment(GMimeObject *object)
+{
+	const char *disposition = g_mime_object_get_disposition(object);
+
+	return disposition && strcasecmp(disposition, "attachment") == 0;
+}
+
+static char *
+file_name(GMimeObject *object)
+{
+	const char *name = NULL;
+
+	if (GMIME_IS_PART(object))
+		name = g_mime_part_get_filename(GMIME_PART(object));
+	if (!name)
+		name = g_mime_object_get_content_type_parameter(object, "name");
+	return name ? mime_decode(name) : NULL;
+}
+
+static void
+add_part(struct mime *m, GMimeObject *object, bool shown)
+{
+	struct mime_part part = {
+		.type = g_mime_content_type_get_mime_type(
+		    g_mime_object_get_content_type(object)),
+		.name = file_name(object),
+		.is_text = is_type(object, "text", "*"),
+		.is_html = is_type(object, "text", "html"),
+		.object = object,
+	};
+
+	part.is_body = shown && part.is_text && !is_attachment(object);
+	g_array_append_val(m->parts, part);
+}
+
+/* Is there such a text in it, however deep? */
+static bool
+has_text(GMimeObject *object, const char *subtype, int depth)
+{
+	GMimeMultipart *multipart;
+
+	if (!GMIME_IS_MULTIPART(object))
+		return is_type(object, "text", subtype) &&
+		       !is_attachment(object);
+	multipart = GMIME_MULTIPART(object);
+	for (int i = 0;
+	     depth < DEPTH_MAX && i < g_mime_multipart_get_count(multipart);
+	     i++) {
+		if (has_text(g_mime_multipart_get_part(multipart, i), subtype,
+			depth + 1))
+			return true;
+	}
+	return false;
+}
+
+/* Of the alternatives: plain text, else HTML, else none. */
+static int
+choose(GMimeMultipart *multipart, int depth)
+{
+	static const char *const subtypes[] = { "plain", "html", "*" };
+	int count = g_mime_multipart_get_count(multipart);
+
+	for (size_t n = 0; n < sizeof subtypes / sizeof *subtypes; n++) {
+		for (int i = 0; i < count; i++) {
+			if (has_text(g_mime_multipart_get_part(multipart, i),
+				subtypes[n], depth))
+				return i;
+		}
+	}
+	return -1;
+}
+
+static void
+walk(struct mime *m, GMimeObject *object, bool shown, int depth)
+{
+	GMimeMultipart *multipart;
+	int chosen = -1;
+
+	if (!GMIME_IS_MULTIPART(object)) {
+		add_part(m, object, shown);
+		return;
+	}
+	if (depth == DEPTH_MAX)
+		return;
+	multipart = GMIME_MULTIPART(object);
+	if (is_type(object, "multipart", "alternative"))
+		chosen = choose(multipart, depth);
+	for (int i = 0; i < g_mime_multipart_get_count(multipart); i++)
+		walk(m, g_mime_multipart_get_part(multipart, i),
+		    shown && (chosen < 0 || i == chosen), depth + 1);
+}
+
+static void
+clear_part(void *arg)
+{
+	struct mime_part *part = arg;
+
+	g_free(part->type);
+	g_free(part->name);
+}
+
+struct mime *
+mime_open(struct span data)
+{
+	struct mime *m = g_new0(struct mime, 1);
+	GMimeParserOptions *options = parser_options();
+	GMimeStream *stream;
+	GMimeParser *parser;
+
+	/* As it lies there: a copy of 50 MiB is not needed. */
+	m->octets = g_byte_array_new_take((guint8 *)(void *)data.p, data.len);
+	stream = g_mime_stream_mem_new_with_byte_array(m->octets);
+	parser = g_mime_parser_new_with_stream(stream);
+	g_mime_stream_mem_set_owner(GMIME_STREAM_MEM(stream), FALSE);
+	m->parts = g_array_new(FALSE, FALSE, sizeof(struct mime_part));
+	g_array_set_clear_func(m->parts, clear_part);
+	m->message = g_mime_parser_construct_message(parser, options);
+	g_object_unref(parser);
+	g_object_unref(stream);
+	if (m->message && g_mime_message_get_mime_part(m->message))
+		walk(m, g_mime_message_get_mime_part(m->message), true, 0);
+	return m;
+}
+
+void
+mime_free(struct mime *m)
+{
+	if (!m)
+		return;
+	g_array_unref(m->parts);
+	if (m->message)
+		g_object_unref(m->message);
+	g_byte_array_steal(m->octets, NULL); /* borrowed */
+	g_byte_array_unref(m->octets);
+	g_free(m);
+}
+
+size_t
+mime_nparts(const struct mime *m)
+{
+	return m->parts->len;
+}
+
+const struct mime_part *
+mime_part(const struct mime *m, size_t i)
+{
+	return &g_array_index(m->parts, struct mime_part, i);
+}
+
+/*
+ * Content
+ */
+
+/* Writes it through the filter, or as it is. */
+static void
+write_content(
+    const struct mime_part *part, GMimeStream *to, GMimeFilter *filter)
+{
+	GMimeStream *filtered = g_mime_stream_filter_new(to);
+
+	if (filter)
+		g_mime_stream_filter_add(GMIME_STREAM_FILTER(filtered), filter);
+	if (GMIME_IS_PART(part->object)) {
+		GMimeDataWrapper *content =
+		    g_mime_part_get_content(GMIME_PART(part->object));
+
+		if (content)
+			g_mime_data_wrapper_write_to_stream(content, filtered);
+	} else if (GMIME_IS_MESSAGE_PART(part->object)) {
+		GMimeMessage *message = g_mime_message_part_get_message(
+		    GMIME_MESSAGE_PART(part->object));
+
+		if (message)
+			g_mime_object_write_to_stream(
+			    GMIME_OBJECT(message), NULL, filtered);
+	}
+	g_mime_stream_flush(filtered);
+	g_object_unref(filtered);
+}
+
+static struct span
+read_content(const struct mime_part *part, GMimeFilter *filter)
+{
+	GByteArray *octets = g_byte_array_new();
+	GMimeStream *to = g_mime_stream_mem_new_with_byte_array(octets);
+	struct span result;
+
+	g_mime_stream_mem_set_owner(GMIME_STREAM_MEM(to), FALSE);
+	write_content(part, to, filter);
+	g_object_unref(to);
+	g_byte_array_append(octets, (const guint8 *)"", 1);
+	result.len = octets->len - 1;
+	result.p = (char *)g_byte_array_free(octets, FALSE);
+	return result;
+}
+
+struct span
+mime_content(const struct mime_part *part)
+{
+	return read_content(part, NULL);
+}
+
+/*
+ * The name comes from a stranger and goes to iconv_open(), which takes more
+ * than names.
+ */
+static bool
+is_charset_name(const char *name)
+{
+	return *name &&
+	       strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn"
+			    "opqrstuvwxyz0123456789-_.:+()") == strlen(name);
+}
+
+static char *
+convert(const struct mime_part *part, const char *charset)
+{
+	GMimeFilter *filter = g_mime_filter_charset_new(charset, "utf-8");
+	char *text;
+
+	if (!filter)
+		return NULL;
+	text = (char *)read_content(part, filter).p;
+	g_object_unref(filter);
+	return text;
+}
+
+char *
+mime_text(const struct mime_part *part)
+{
+	const char *charset =
+	    g_mime_object_get_content_type_parameter(part->object, "charset");
+	struct span octets;
+	char *text = NULL;
+
+	if (charset && is_charset_name(charset) &&
+	    strcasecmp(charset, "us-ascii") != 0 &&
+	    strcasecmp(charset, "utf-8") != 0)
+		text = convert(part, charset);
+	if (text)
+		return text;
+	octets = mime_content(part);
+	if (g_utf8_validate(octets.p, (gssize)octets.len, NULL))
+		return (char *)octets.p;
+	/* Of a text that says it is UTF-8, most will be. */
+	if (charset && strcasecmp(charset, "utf-8") == 0)
+		return (char *)octets.p;
+	text = convert(part, "windows-1252");
+	if (!text)
+		return (char *)octets.p;
+	free((char *)octets.p);
+	return text;
+}

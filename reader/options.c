@@ -1,0 +1,364 @@
+#include "options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+
+enum {
+	LETTER_NONE = 256, /* getopt's value of the first long option */
+	HELP_COLUMN = 28,
+};
+
+/* clang-format off */
+static const struct row {
+	int letter; /* 0: none */
+	const char *name;
+	const char *value; /* NULL: takes none */
+	const char *help;
+} rows[OPT__COUNT] = {
+	[OPT_DATABASE] = { 'd', "database", "PATH",
+	  "the mail table ($SMTPD_DATABASE, $STATE_DIRECTORY/mail.db,\n"
+	  "/var/lib/smtpd/mail.db)" },
+	[OPT_JSON] = { 'j', "json", NULL, "one JSON object a line" },
+	[OPT_FROM] = { 'f', "from", "TEXT", "sender, or From, holds TEXT" },
+	[OPT_TO] = { 't', "to", "TEXT", "a recipient, or To, holds TEXT" },
+	[OPT_SUBJECT] = { 's', "subject", "TEXT", "Subject holds TEXT" },
+	[OPT_SINCE] = { 0, "since", "TIME", "received then or later: 2026-11-21, or 7d ago" },
+	[OPT_UNTIL] = { 0, "until", "TIME", "received earlier" },
+	[OPT_LARGER] = { 0, "larger", "SIZE", "of more octets than SIZE: 10K, 5M" },
+	[OPT_NUMBER] = { 'n', "number", "N", "only the newest N" },
+	[OPT_HEADERS] = { 'H', "headers", NULL, "all header fields" },
+	[OPT_DATA] = { 0, "data", NULL, "without the lines that the server adds" },
+	[OPT_OUTPUT] = { 'o', "output", "FILE", "write to FILE, which must not exist" },
+	[OPT_DIRECTORY] = { 'C', "directory", "DIR", "put files into DIR" },
+	[OPT_MBOX] = { 0, "mbox", "FILE", "one file of many mails (mboxrd); - is standard output" },
+	[OPT_MAILDIR] = { 0, "maildir", "DIR", "a maildir" },
+	[OPT_EML] = { 0, "eml", "DIR", "a folder of ID.eml" },
+	[OPT_BARE] = { 0, "bare", NULL, "without X-Smtpd-Envelope" },
+	[OPT_SENDER] = { 0, "sender", "ADDRESS", "reverse-path of mails that have no envelope" },
+	[OPT_RECIPIENT] = { 0, "recipient", "ADDRESS", "their recipient; X-Smtpd-Envelope is ignored" },
+	[OPT_OLDER] = { 0, "older", "AGE", "received longer ago than AGE: 30d, 12h" },
+	[OPT_KEEP] = { 0, "keep", "N", "all but the newest N" },
+	[OPT_MAX_BYTES] = { 0, "max-bytes", "SIZE", "all but the newest that have SIZE together" },
+	[OPT_HAD_BY] = { 0, "had-by", "NAME", "only what the consumer NAME has had" },
+	[OPT_DRY_RUN] = { 0, "dry-run", NULL, "only say what would be deleted" },
+	[OPT_VACUUM] = { 0, "vacuum", NULL, "make the file smaller; no mail is taken meanwhile" },
+	[OPT_NEW] = { 0, "new", NULL, "every mail that the consumer has not had" },
+	[OPT_CONSUMER] = { 0, "consumer", "NAME", "who it is that takes the mails (default)" },
+	[OPT_LEASE] = { 0, "lease", "TIME", "nobody else tries a mail for so long (1h)" },
+	[OPT_LMTP] = { 0, "lmtp", "SOCKET", "by LMTP to a socket, or to HOST:PORT" },
+	[OPT_SENDMAIL] = { 0, "sendmail", NULL, "by sendmail -i -f SENDER -- RECIPIENT...; COMMAND is\n"
+	  "another sendmail" },
+	[OPT_REBUILD] = { 0, "rebuild", NULL, "forget the index and make it anew" },
+	[OPT_STATE] = { 0, "state", "STATE", "open, disabled, busy, not-allowed or moved" },
+	[OPT_MOVED_TO] = { 0, "moved-to", "ADDRESS", "what a client is told of a mailbox that has moved" },
+	[OPT_QUOTA_MESSAGES] = { 0, "quota-messages", "N", "mails that it may have" },
+	[OPT_QUOTA_OCTETS] = { 0, "quota-octets", "SIZE", "octets that it may have" },
+	[OPT_QUOTA_PERMANENT] = { 0, "quota-permanent", NULL, "552 beyond that, not 452" },
+	[OPT_FORWARD] = { 0, "forward", NULL, "tell the client, with 251" },
+	[OPT_CLIENT] = { 0, "client", "ADDRESS", "IP address of the client" },
+	[OPT_ALLOW] = { 0, "allow", NULL, "allow it" },
+	[OPT_CODE] = { 0, "code", "CODE", "reply code, 400 to 599" },
+	[OPT_ENHANCED] = { 0, "enhanced", "CODE", "enhanced status code, such as 5.7.1" },
+	[OPT_TEXT] = { 0, "text", "TEXT", "what is said to the client" },
+	[OPT_OPENMETRICS] = { 0, "openmetrics", NULL, "as OpenMetrics text" },
+	[OPT_PLOT] = { 0, "plot", "FILE", "mails per hour as a PNG, by gnuplot" },
+	[OPT_HELP] = { 'h', "help", NULL, "print this" },
+	[OPT_VERSION] = { 'V', "version", NULL, "print the version" },
+};
+/* clang-format on */
+
+/* Makes getopt_long()'s two descriptions of the set. */
+static void
+describe(uint64_t set, struct option *names, char *letters)
+{
+	for (int i = 0; i < OPT__COUNT; i++) {
+		const struct row *row = &rows[i];
+
+		if (!(set >> i & 1))
+			continue;
+		*names++ = (struct option){
+			.name = row->name,
+			.has_arg = row->value ? required_argument : no_argument,
+			.val = LETTER_NONE + i,
+		};
+		if (row->letter == 0)
+			continue;
+		*letters++ = (char)row->letter;
+		if (row->value)
+			*letters++ = ':';
+	}
+	*letters = '\0';
+}
+
+static int
+find_letter(int letter)
+{
+	for (int i = 0; i < OPT__COUNT; i++) {
+		if (rows[i].letter == letter)
+			return i;
+	}
+	return -1;
+}
+
+int
+options_parse(
+    int argc, char **argv, uint64_t set, bool in_order, const char **ret_values)
+{
+	struct option names[OPT__COUNT + 1] = { { 0 } };
+	char letters[2 + 2 * OPT__COUNT + 1] = ":";
+	int letter;
+
+	if (in_order)
+		strcpy(letters, "+:");
+	describe(set, names, letters + strlen(letters));
+	opterr = 0;
+	optind = 0; /* glibc: start anew */
+	while ((letter = getopt_long(argc, argv, letters, names, NULL)) != -1) {
+		int i = letter >= LETTER_NONE ? letter - LETTER_NONE
+					      : find_letter(letter);
+
+		if (letter == ':' || letter == '?') {
+			smtpdb_fail(0, "'%s': %s; see smtpdb --help",
+			    argv[optind - 1],
+			    letter == ':' ? "needs a value"
+					  : "unknown option, or one that "
+					    "takes no value");
+			return -1;
+		}
+		ret_values[i] = optarg ? optarg : "";
+	}
+	return optind;
+}
+
+void
+options_print(uint64_t set)
+{
+	for (int i = 0; i < OPT__COUNT; i++) {
+		const struct row *row = &rows[i];
+		const char *rest = row->help;
+		int width;
+
+		if (!(set >> i & 1))
+			continue;
+		if (row->letter)
+			width = printf("  -%c, --%s", row->letter, row->name);
+		else
+			width = printf("      --%s", row->name);
+		if (row->value)
+			width += printf("=%s", row->value);
+		for (;;) {
+			int len = (int)strcspn(rest, "\n");
+
+			printf("%*s%.*s\n", HELP_COLUMN - width, "", len, rest);
+			if (rest[len] == '\0')
+				break;
+			rest += len + 1;
+			width = 0;
+		}
+	}
+}
+
+void
+options_print_names(uint64_t set)
+{
+	for (int i = 0; i < OPT__COUNT; i++) {
+		if (set >> i & 1)
+			printf(
+			    "--%s%s\n", rows[i].name, rows[i].value ? "=" : "");
+	}
+}
+
+/*
+ * Values
+ */
+
+/* Digits up to `*ret_end`; false: none, or too many. */
+static bool
+read_digits(const char *text, int64_t *ret, const char **ret_end)
+{
+	size_t len = strspn(text, "0123456789");
+	uint64_t n;
+
+	if (len == 0 || !span_number((struct span){ text, len }, &n) ||
+	    n > INT64_MAX)
+		return false;
+	*ret = (int64_t)n;
+	*ret_end = text + len;
+	return true;
+}
+
+int
+options_number(const char *what, const char *text, int64_t *ret)
+{
+	const char *end;
+
+	if (read_digits(text, ret, &end) && *end == '\0')
+		return EX_OK;
+	return smtpdb_fail(EX_USAGE, "%s: '%s' is no number", what, text);
+}
+
+int
+options_id(const char *what, const char *text, int64_t *ret)
+{
+	const char *end;
+
+	if (read_digits(text, ret, &end) && *end == '\0' && *ret > 0)
+		return EX_OK;
+	return smtpdb_fail(
+	    EX_USAGE, "%s: '%s' is not the number of a mail", what, text);
+}
+
+int
+options_id_range(const char *text, int64_t *ret_first, int64_t *ret_last)
+{
+	const char *end;
+
+	if (read_digits(text, ret_first, &end) && *ret_first > 0) {
+		*ret_last = *ret_first;
+		if (*end == '\0')
+			return EX_OK;
+		if (*end == '-' && read_digits(end + 1, ret_last, &end) &&
+		    *end == '\0' && *ret_last >= *ret_first)
+			return EX_OK;
+	}
+	return smtpdb_fail(EX_USAGE,
+	    "'%s' is neither the number of a mail nor a range of them", text);
+}
+
+struct unit {
+	const char *name;
+	int64_t factor;
+};
+
+/* Reads a number and a unit of the table, which an empty name ends. */
+static bool
+read_with_unit(const char *text, const struct unit *units, int64_t *ret)
+{
+	const char *end;
+
+	if (!read_digits(text, ret, &end))
+		return false;
+	for (;; units++) {
+		if (strcasecmp(end, units->name) == 0)
+			return !__builtin_mul_overflow(
+			    *ret, units->factor, ret);
+		if (*units->name == '\0')
+			return false;
+	}
+}
+
+int
+options_size(const char *what, const char *text, int64_t *ret)
+{
+	static const struct unit units[] = {
+		{ "K", 1 << 10 },
+		{ "M", 1 << 20 },
+		{ "G", 1 << 30 },
+		{ "T", INT64_C(1) << 40 },
+		{ "", 1 },
+	};
+
+	if (read_with_unit(text, units, ret))
+		return EX_OK;
+	return smtpdb_fail(
+	    EX_USAGE, "%s: '%s' is no size, such as 10K or 5M", what, text);
+}
+
+static const struct unit durations[] = {
+	{ "s", 1 },
+	{ "m", 60 },
+	{ "h", 3600 },
+	{ "d", 86400 },
+	{ "w", 604800 },
+	{ "", 1 },
+};
+
+int
+options_duration(const char *what, const char *text, int64_t *ret)
+{
+	if (read_with_unit(text, durations, ret))
+		return EX_OK;
+	return smtpdb_fail(EX_USAGE,
+	    "%s: '%s' is no time, such as 30m, 12h or 7d", what, text);
+}
+
+int64_t
+options_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+}
+
+static bool
+read_date(const char *text, int64_t *ret)
+{
+	static const char *const formats[] = {
+		"%Y-%m-%d",
+		"%Y-%m-%dT%H:%M",
+		"%Y-%m-%dT%H:%M:%S",
+		"%Y-%m-%d %H:%M",
+		"%Y-%m-%d %H:%M:%S",
+	};
+
+	for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+		struct tm tm = { .tm_isdst = -1 };
+		const char *end = strptime(text, formats[i], &tm);
+
+		if (end && *end == '\0') {
+			*ret = mktime(&tm) * INT64_C(1000000);
+			return true;
+		}
+		if (end && strcmp(end, "Z") == 0) {
+			*ret = timegm(&tm) * INT64_C(1000000);
+			return true;
+		}
+	}
+	return false;
+}
+
+int
+options_time(const char *what, const char *text, int64_t *ret)
+{
+	int64_t ago;
+
+	if (read_date(text, ret))
+		return EX_OK;
+	/* No bare number: 2026 seconds ago is not what was meant. */
+	if (text[strspn(text, "0123456789")] != '\0' &&
+	    read_with_unit(text, durations, &ago) &&
+	    ago < options_now() / 1000000) {
+		*ret = options_now() - ago * 1000000;
+		return EX_OK;
+	}
+	return smtpdb_fail(EX_USAGE,
+	    "%s: '%s' is no time, such as 2026-11-21, 2026-11-21T20:41 or "
+	    "7d (ago)",
+	    what, text);
+}
+
+int
+options_filter(const struct smtpdb *t, struct archive_filter *ret)
+{
+	int status = EX_OK;
+
+	ret->from = t->options[OPT_FROM];
+	ret->to = t->options[OPT_TO];
+	ret->subject = t->options[OPT_SUBJECT];
+	if (t->options[OPT_SINCE])
+		status =
+		    options_time("--since", t->options[OPT_SINCE], &ret->since);
+	if (status == EX_OK && t->options[OPT_UNTIL])
+		status =
+		    options_time("--until", t->options[OPT_UNTIL], &ret->until);
+	if (status == EX_OK && t->options[OPT_LARGER])
+		status = options_size(
+		    "--larger", t->options[OPT_LARGER], &ret->larger);
+	return status;
+}

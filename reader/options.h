@@ -1,0 +1,49 @@
+/*
+ * The options of all commands, one table: what getopt_long() wants and --help
+ * prints comes from it.  And the values that options and arguments have.
+ */
+#ifndef READER_OPTIONS_H
+#define READER_OPTIONS_H
+
+#include "smtpdb.h"
+
+/*
+ * Reads the options of the set; stops at the first argument when `in_order`.
+ * Returns the index of the first argument, or -1 after telling why.
+ */
+int options_parse(int argc, char **argv, uint64_t set, bool in_order,
+    const char **ret_values);
+/* One line or more for each option of the set. */
+void options_print(uint64_t set);
+/* The same as names, for shells: "--json". */
+void options_print_names(uint64_t set);
+
+/*
+ * Each reads a text as a person writes it, writes `*ret` and returns EX_OK;
+ * or says what is wrong with `what`, and returns EX_USAGE.
+ */
+
+/* The number of a mail: 1 or more. */
+int options_id(const char *what, const char *text, int64_t *ret);
+/* "5" or "5-9". */
+int options_id_range(const char *text, int64_t *ret_first, int64_t *ret_last);
+int options_number(const char *what, const char *text, int64_t *ret);
+/* Octets: "10", "10K", "5M", "1G", in powers of 1024. */
+int options_size(const char *what, const char *text, int64_t *ret);
+/* Seconds: "90", "90s", "30m", "12h", "7d", "2w". */
+int options_duration(const char *what, const char *text, int64_t *ret);
+/*
+ * A time in microseconds: "2026-11-21", "2026-11-21T20:41",
+ * "2026-11-21T20:41:05", local, or in UTC with a "Z"; or how long ago.
+ */
+int options_time(const char *what, const char *text, int64_t *ret);
+
+/* Fills the filter from --from and its like. */
+int options_filter(const struct smtpdb *t, struct archive_filter *ret);
+#define OPTIONS_FILTER                                                         \
+	(OPTION(FROM) | OPTION(TO) | OPTION(SUBJECT) | OPTION(SINCE) |         \
+	    OPTION(UNTIL) | OPTION(LARGER))
+
+int64_t options_now(void); /* microseconds since 1970 */
+
+#endif

@@ -1,0 +1,318 @@
+/*
+ * show and raw: one mail, for a person and as it is.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "html.h"
+#include "json.h"
+#include "mime.h"
+#include "options.h"
+#include "smtpdb.h"
+#include "terminal.h"
+
+struct view {
+	const struct archive_mail *mail;
+	const struct mime *mime;
+	struct terminal terminal;
+	bool all_fields;
+};
+
+static void
+print_field(const struct view *v, const char *name, const char *value)
+{
+	char *safe_name = terminal_safe(span_of(name), TERMINAL_LINE);
+	char *safe = terminal_safe(span_of(value), TERMINAL_LINE);
+	const char *bold = v->terminal.colour ? "\033[1m" : "";
+	const char *plain = v->terminal.colour ? "\033[0m" : "";
+
+	printf("%s%s:%s %s\n", bold, safe_name, plain, safe);
+	free(safe_name);
+	free(safe);
+}
+
+/* The fields that people look at, in this order. */
+static void
+print_some_fields(const struct view *v)
+{
+	static const char *const names[] = {
+		"From",
+		"Reply-To",
+		"To",
+		"Cc",
+		"Date",
+		"Subject",
+	};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		char *value = mime_field(v->mime, names[i]);
+
+		if (value)
+			print_field(v, names[i], value);
+		free(value);
+	}
+}
+
+static void
+print_all_fields(const struct view *v)
+{
+	for (int i = 0; i < mime_nfields(v->mime); i++) {
+		char *value = mime_field_value(v->mime, i);
+
+		print_field(v, mime_field_name(v->mime, i), value);
+		free(value);
+	}
+}
+
+/* "from <a@x> to <b@y>, <c@z>": what MAIL and RCPT said. */
+static void
+print_envelope(const struct view *v)
+{
+	const struct archive_mail *m = v->mail;
+	const struct envelope *e = &m->envelope;
+	char time[TERMINAL_TIME_MAX];
+
+	terminal_time(m->received_at, time);
+	printf("%s %lld, received %s from ", e->verb, (long long)m->id, time);
+	terminal_print(span_of(m->client_address), TERMINAL_LINE);
+	fputs("\n<", stdout);
+	terminal_print(span_of(e->reverse_path), TERMINAL_LINE);
+	fputs("> to", stdout);
+	for (unsigned i = 0; i < e->nrecipients; i++) {
+		fputs(i > 0 ? ", <" : " <", stdout);
+		terminal_print(
+		    span_of(e->recipients[i].forward_path), TERMINAL_LINE);
+		putchar('>');
+	}
+	putchar('\n');
+}
+
+/* A part's text as it is to be read; to be freed. */
+static char *
+text_of(const struct mime_part *part)
+{
+	char *text = mime_text(part);
+	char *plain;
+
+	if (!part->is_html)
+		return text;
+	plain = html_to_text(text);
+	free(text);
+	return plain;
+}
+
+static void
+print_text(const struct mime_part *part)
+{
+	char *text = text_of(part);
+	size_t len = strlen(text);
+
+	terminal_print((struct span){ text, len }, TERMINAL_TEXT);
+	if (len > 0 && text[len - 1] != '\n')
+		putchar('\n');
+	free(text);
+}
+
+static size_t
+octets_of(const struct mime_part *part)
+{
+	struct span content = mime_content(part);
+
+	free((char *)content.p);
+	return content.len;
+}
+
+static void
+print_attachment(const struct view *v, size_t i)
+{
+	const struct mime_part *part = mime_part(v->mime, i);
+	char size[TERMINAL_SIZE_MAX];
+
+	terminal_size((int64_t)octets_of(part), size);
+	printf("[%zu] ", i + 1);
+	terminal_print(span_of(part->type), TERMINAL_LINE);
+	printf(", %s", size);
+	if (part->name) {
+		fputs(", ", stdout);
+		terminal_print(span_of(part->name), TERMINAL_LINE);
+	}
+	putchar('\n');
+}
+
+/* For a mail of which nothing is a part: its octets. */
+static void
+print_rest(const struct archive_mail *m)
+{
+	size_t skip = m->header_size < m->len ? m->header_size : m->len;
+
+	terminal_print(
+	    (struct span){ m->data + skip, m->len - skip }, TERMINAL_TEXT);
+}
+
+static void
+print_mail(const struct view *v)
+{
+	size_t nattachments = 0;
+
+	print_envelope(v);
+	putchar('\n');
+	if (v->all_fields)
+		print_all_fields(v);
+	else
+		print_some_fields(v);
+	putchar('\n');
+	for (size_t i = 0; i < mime_nparts(v->mime); i++) {
+		if (mime_part(v->mime, i)->is_body)
+			print_text(mime_part(v->mime, i));
+		else
+			nattachments++;
+	}
+	if (mime_nparts(v->mime) == 0)
+		print_rest(v->mail);
+	if (nattachments > 0)
+		printf("\nParts, for smtpdb extract %lld PART:\n",
+		    (long long)v->mail->id);
+	for (size_t i = 0; i < mime_nparts(v->mime); i++) {
+		if (!mime_part(v->mime, i)->is_body)
+			print_attachment(v, i);
+	}
+}
+
+/*
+ * JSON
+ */
+
+static void
+json_envelope(struct json *j, const struct archive_mail *m)
+{
+	const struct envelope *e = &m->envelope;
+
+	json_time(j, "received", m->received_at);
+	json_text(j, "client", m->client_address);
+	json_text(j, "helo", e->helo);
+	json_text(j, "protocol", e->protocol);
+	json_text(j, "verb", e->verb);
+	json_text(j, "sender", e->reverse_path);
+	json_open(j, "recipients", '[');
+	for (unsigned i = 0; i < e->nrecipients; i++)
+		json_text(j, NULL, e->recipients[i].forward_path);
+	json_close(j, ']');
+	json_text(j, "body_type", e->body_type);
+	json_bool(j, "smtputf8", e->smtputf8);
+	json_integer(j, "size", (int64_t)m->len);
+	json_text(j, "trace", m->trace);
+}
+
+static void
+json_part(struct json *j, const struct mime_part *part, size_t number)
+{
+	json_open(j, NULL, '{');
+	json_integer(j, "part", (int64_t)number);
+	json_text(j, "type", part->type);
+	json_text(j, "name", part->name);
+	json_integer(j, "size", (int64_t)octets_of(part));
+	if (part->is_body) {
+		char *text = text_of(part);
+
+		json_text(j, "text", text);
+		free(text);
+	}
+	json_close(j, '}');
+}
+
+static void
+print_json(const struct view *v)
+{
+	struct json j = { 0 };
+
+	json_open(&j, NULL, '{');
+	json_integer(&j, "id", v->mail->id);
+	json_envelope(&j, v->mail);
+	json_open(&j, "header", '[');
+	for (int i = 0; i < mime_nfields(v->mime); i++) {
+		char *value = mime_field_value(v->mime, i);
+
+		json_open(&j, NULL, '[');
+		json_text(&j, NULL, mime_field_name(v->mime, i));
+		json_text(&j, NULL, value);
+		json_close(&j, ']');
+		free(value);
+	}
+	json_close(&j, ']');
+	json_open(&j, "parts", '[');
+	for (size_t i = 0; i < mime_nparts(v->mime); i++)
+		json_part(&j, mime_part(v->mime, i), i + 1);
+	json_close(&j, ']');
+	json_close(&j, '}');
+}
+
+/*
+ * Commands
+ */
+
+static void
+show(const struct smtpdb *t, const struct archive_mail *m)
+{
+	struct mime *mime = mime_open((struct span){ m->data, m->len });
+	struct view view = {
+		.mail = m,
+		.mime = mime,
+		.all_fields = t->options[OPT_HEADERS],
+	};
+
+	terminal_find(&view.terminal);
+	if (t->options[OPT_JSON])
+		print_json(&view);
+	else
+		print_mail(&view);
+	mime_free(mime);
+}
+
+int
+show_run(struct smtpdb *t)
+{
+	struct archive_mail mail = { 0 };
+	int status = smtpdb_open(t, false);
+
+	for (int i = 0; i < t->nargs && status == EX_OK; i++) {
+		status = smtpdb_read(t, t->args[i], &mail);
+		if (status != EX_OK)
+			break;
+		if (i > 0 && !t->options[OPT_JSON])
+			putchar('\n');
+		show(t, &mail);
+	}
+	archive_mail_reset(&mail);
+	return status;
+}
+
+/* A terminal gets what is harmless of it. */
+static void
+write_octets(struct span octets)
+{
+	if (isatty(STDOUT_FILENO))
+		terminal_print(octets, TERMINAL_TEXT);
+	else
+		fwrite(octets.p, 1, octets.len, stdout);
+}
+
+int
+raw_run(struct smtpdb *t)
+{
+	struct archive_mail mail = { 0 };
+	int status = smtpdb_open(t, false);
+
+	for (int i = 0; i < t->nargs && status == EX_OK; i++) {
+		status = smtpdb_read(t, t->args[i], &mail);
+		if (status != EX_OK)
+			break;
+		if (!t->options[OPT_DATA])
+			write_octets(span_of(mail.trace));
+		write_octets((struct span){ mail.data, mail.len });
+	}
+	archive_mail_reset(&mail);
+	return status;
+}

@@ -1,0 +1,125 @@
+/*
+ * smtpdb, the reader's tool: what its commands share.  Each command is one
+ * function, which gets its arguments parsed and returns an exit status of
+ * sysexits.h; smtpdb.c has the table of them.
+ */
+#ifndef READER_SMTPDB_H
+#define READER_SMTPDB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "archive.h"
+
+/* All options of all commands; options.c describes them. */
+enum smtpdb_option {
+	OPT_DATABASE,
+	OPT_JSON,
+	OPT_FROM,
+	OPT_TO,
+	OPT_SUBJECT,
+	OPT_SINCE,
+	OPT_UNTIL,
+	OPT_LARGER,
+	OPT_NUMBER,
+	OPT_HEADERS,
+	OPT_DATA,
+	OPT_OUTPUT,
+	OPT_DIRECTORY,
+	OPT_MBOX,
+	OPT_MAILDIR,
+	OPT_EML,
+	OPT_BARE,
+	OPT_SENDER,
+	OPT_RECIPIENT,
+	OPT_OLDER,
+	OPT_KEEP,
+	OPT_MAX_BYTES,
+	OPT_HAD_BY,
+	OPT_DRY_RUN,
+	OPT_VACUUM,
+	OPT_NEW,
+	OPT_CONSUMER,
+	OPT_LEASE,
+	OPT_LMTP,
+	OPT_SENDMAIL,
+	OPT_REBUILD,
+	OPT_STATE,
+	OPT_MOVED_TO,
+	OPT_QUOTA_MESSAGES,
+	OPT_QUOTA_OCTETS,
+	OPT_QUOTA_PERMANENT,
+	OPT_FORWARD,
+	OPT_CLIENT,
+	OPT_ALLOW,
+	OPT_CODE,
+	OPT_ENHANCED,
+	OPT_TEXT,
+	OPT_OPENMETRICS,
+	OPT_PLOT,
+	OPT_HELP,
+	OPT_VERSION,
+	OPT__COUNT
+};
+
+#define OPTION(name) (UINT64_C(1) << OPT_##name)
+
+_Static_assert(OPT__COUNT <= 64, "a set of options is 64 bits");
+
+struct smtpdb {
+	/* Value of each option; an empty text where it takes none; or NULL. */
+	const char *options[OPT__COUNT];
+	char **args; /* what stands behind the command, NULL at the end */
+	int nargs;
+	const char *path; /* of the database */
+	struct archive_conf conf;
+	struct archive *archive;
+};
+
+struct command {
+	const char *name;
+	const char *args; /* in its usage line */
+	const char *help; /* one line */
+	uint64_t options; /* that it takes */
+	int min_args;
+	int max_args; /* -1: any number */
+	int (*run)(struct smtpdb *t);
+};
+
+/* The database must exist, unless `make`.  EX_OK, or tells why not. */
+int smtpdb_open(struct smtpdb *t, bool make);
+/* Reads the mail of that number; the same. */
+int smtpdb_read(struct smtpdb *t, const char *id, struct archive_mail *ret);
+
+/* Prints to standard error, after the name of the program. */
+__attribute__((format(printf, 2, 3))) int smtpdb_fail(
+    int status, const char *format, ...); /* returns `status` */
+/* Tells what the archive's last call failed of, and returns the status. */
+int smtpdb_fail_archive(const struct smtpdb *t);
+/* The same for errno and the file that it came from. */
+int smtpdb_fail_errno(int status, const char *what);
+/* Was all that was printed also written?  EX_OK or EX_IOERR. */
+int smtpdb_flush(void);
+
+/* The commands. */
+int list_run(struct smtpdb *t);
+int watch_run(struct smtpdb *t);
+int show_run(struct smtpdb *t);
+int raw_run(struct smtpdb *t);
+int extract_run(struct smtpdb *t);
+int export_run(struct smtpdb *t);
+int import_run(struct smtpdb *t);
+int deliver_run(struct smtpdb *t);
+int search_run(struct smtpdb *t);
+int index_run(struct smtpdb *t);
+int rm_run(struct smtpdb *t);
+int prune_run(struct smtpdb *t);
+int domain_run(struct smtpdb *t);
+int mailbox_run(struct smtpdb *t);
+int alias_run(struct smtpdb *t);
+int rule_run(struct smtpdb *t);
+int explain_run(struct smtpdb *t);
+int stats_run(struct smtpdb *t);
+int doctor_run(struct smtpdb *t);
+
+#endif
