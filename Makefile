@@ -64,14 +64,14 @@ TOOL_CFLAGS != $(PKG_CONFIG) --cflags gmime-3.0 || :
 TOOL_LIBS != $(PKG_CONFIG) --libs gmime-3.0 || :
 TOOL_GLIB = reader/html.o reader/mime.o reader/search.o reader/terminal.o
 TOOL_OBJ = smtpdb.o reader/archive.o reader/archive_change.o \
-	reader/archive_policy.o reader/archive_rules.o reader/archive_search.o \
-	reader/archive_stats.o reader/delete.o reader/deliver.o reader/doctor.o \
+	reader/archive_rules.o reader/archive_search.o reader/archive_stats.o \
+	reader/delete.o reader/deliver.o reader/doctor.o \
 	reader/envelope_field.o reader/explain.o reader/export.o \
 	reader/extract.o reader/file.o reader/import.o reader/json.o \
 	reader/list.o reader/lmtp.o reader/options.o reader/rules.o \
 	reader/show.o reader/stats.o
-TOOL_HDR = reader/archive.h reader/archive_policy.h reader/archive_private.h \
-	reader/archive_rules.h reader/archive_search.h reader/archive_stats.h \
+TOOL_HDR = reader/archive.h reader/archive_private.h reader/archive_rules.h \
+	reader/archive_search.h reader/archive_stats.h \
 	reader/envelope_field.h reader/file.h reader/html.h reader/json.h \
 	reader/list.h reader/lmtp.h reader/mime.h reader/options.h \
 	reader/smtpdb.h reader/terminal.h

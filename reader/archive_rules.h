@@ -1,10 +1,11 @@
 /*
- * The rows that say what is accepted, as a person changes them; smtpd-db(5)
- * describes them.
+ * The rows that say what is accepted, which smtpd-db(5) describes: as a person
+ * changes them, and what smtpd would answer by them.
  */
 #ifndef READER_ARCHIVE_RULES_H
 #define READER_ARCHIVE_RULES_H
 
+#include "../policy.h"
 #include "archive.h"
 
 enum archive_rules {
@@ -46,5 +47,14 @@ struct archive_table {
 int archive_rules_list(
     struct archive *a, enum archive_rules which, struct archive_table *ret);
 void archive_table_reset(struct archive_table *t);
+
+/*
+ * The questions of policy.h, put to the database that the archive has open;
+ * nothing is counted.
+ */
+enum store_result archive_ask_mail(
+    struct archive *a, const struct policy_query *q, struct policy_answer *ret);
+enum store_result archive_ask_rcpt(
+    struct archive *a, const struct policy_query *q, struct policy_answer *ret);
 
 #endif

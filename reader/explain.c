@@ -8,7 +8,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "archive_policy.h"
+#include "../address.h"
+#include "archive_rules.h"
 #include "envelope_field.h"
 #include "json.h"
 #include "options.h"
