@@ -5,6 +5,8 @@
 
 #include <gmime/gmime.h>
 
+#include "html.h"
+
 enum {
 	/* Multiparts in multiparts; what is deeper is not looked at. */
 	DEPTH_MAX = 64,
@@ -206,7 +208,6 @@ add_part(struct mime *m, GMimeObject *object, bool shown)
 		    g_mime_object_get_content_type(object)),
 		.name = file_name(object),
 		.is_text = is_type(object, "text", "*"),
-		.is_html = is_type(object, "text", "html"),
 		.object = object,
 	};
 
@@ -406,8 +407,8 @@ convert(const struct mime_part *part, const char *charset)
 	return text;
 }
 
-char *
-mime_text(const struct mime_part *part)
+static char *
+decode_text(const struct mime_part *part)
 {
 	const char *charset =
 	    g_mime_object_get_content_type_parameter(part->object, "charset");
@@ -431,4 +432,17 @@ mime_text(const struct mime_part *part)
 		return (char *)octets.p;
 	free((char *)octets.p);
 	return text;
+}
+
+char *
+mime_text(const struct mime_part *part)
+{
+	char *text = decode_text(part);
+	char *plain;
+
+	if (!is_type(part->object, "text", "html"))
+		return text;
+	plain = html_to_text(text);
+	free(text);
+	return plain;
 }

@@ -37,7 +37,6 @@ struct mime_part {
 	char *type; /* "text/plain" */
 	char *name; /* of the file, decoded; or NULL */
 	bool is_text;
-	bool is_html;
 	/* A part of what a person is to read; the rest are attachments. */
 	bool is_body;
 	void *object; /* private */
@@ -49,7 +48,10 @@ const struct mime_part *mime_part(const struct mime *m, size_t i);
 
 /* Its octets without the transfer encoding; `p` is to be freed. */
 struct span mime_content(const struct mime_part *part);
-/* Those of a text as UTF-8, as far as can be; to be freed. */
+/*
+ * Those of a text as a person reads them: UTF-8, as far as can be, and HTML
+ * without its tags; to be freed.
+ */
 char *mime_text(const struct mime_part *part);
 
 #endif

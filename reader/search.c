@@ -9,7 +9,6 @@
 #include <glib.h>
 
 #include "archive_search.h"
-#include "html.h"
 #include "list.h"
 #include "mime.h"
 #include "options.h"
@@ -27,18 +26,16 @@ read_text(const struct mime *m)
 
 	for (size_t i = 0; i < mime_nparts(m) && all->len < TEXT_MAX; i++) {
 		const struct mime_part *part = mime_part(m, i);
-		char *text, *plain;
+		char *text;
 
 		if (part->name)
 			g_string_append_printf(all, "%s\n", part->name);
 		if (!part->is_body)
 			continue;
 		text = mime_text(part);
-		plain = part->is_html ? html_to_text(text) : g_strdup(text);
-		g_string_append(all, plain);
+		g_string_append(all, text);
 		g_string_append_c(all, '\n');
 		free(text);
-		g_free(plain);
 	}
 	g_string_truncate(all, all->len < TEXT_MAX ? all->len : TEXT_MAX);
 	return g_string_free(all, FALSE);

@@ -7,7 +7,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "html.h"
 #include "json.h"
 #include "mime.h"
 #include "options.h"
@@ -90,24 +89,10 @@ print_envelope(const struct view *v)
 	putchar('\n');
 }
 
-/* A part's text as it is to be read; to be freed. */
-static char *
-text_of(const struct mime_part *part)
-{
-	char *text = mime_text(part);
-	char *plain;
-
-	if (!part->is_html)
-		return text;
-	plain = html_to_text(text);
-	free(text);
-	return plain;
-}
-
 static void
 print_text(const struct mime_part *part)
 {
-	char *text = text_of(part);
+	char *text = mime_text(part);
 	size_t len = strlen(text);
 
 	terminal_print((struct span){ text, len }, TERMINAL_TEXT);
@@ -215,7 +200,7 @@ json_part(struct json *j, const struct mime_part *part, size_t number)
 	json_text(j, "name", part->name);
 	json_integer(j, "size", (int64_t)octets_of(part));
 	if (part->is_body) {
-		char *text = text_of(part);
+		char *text = mime_text(part);
 
 		json_text(j, "text", text);
 		free(text);

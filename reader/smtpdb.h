@@ -1,7 +1,17 @@
 /*
  * smtpdb, the reader's tool: what its commands share.  Each command is one
  * function, which gets its arguments parsed and returns an exit status of
- * sysexits.h; smtpdb.c has the table of them.
+ * sysexits.h; ../smtpdb.c has the table of them.  In this folder are
+ *
+ *	list, show, extract, search, stats, doctor	what reads
+ *	export, import, deliver, delete			what takes mails out and in
+ *	rules, explain					what is accepted
+ *	archive, archive_*				the database; only these know
+ *							SQLite and the store below
+ *	mime, html, envelope_field, lmtp		formats of mail
+ *	options, terminal, json, file			words in, words out
+ *
+ * Arrows point down.
  */
 #ifndef READER_SMTPDB_H
 #define READER_SMTPDB_H
