@@ -11,6 +11,10 @@
 #include "../turnstile.h"
 #include "archive_private.h"
 
+enum {
+	SMALL_OCTETS = 64 * 1024, /* a mail that may be in memory twice */
+};
+
 struct archive *
 archive_new(const struct archive_conf *conf)
 {
@@ -34,6 +38,7 @@ archive_free(struct archive *a)
 {
 	if (!a)
 		return;
+	archive_forget(a);
 	store_free(a->store);
 	free(a);
 }
@@ -96,15 +101,54 @@ archive_fail_result(struct archive *a, enum store_result result)
  * Statements
  */
 
+/* Takes a statement out of those at rest, and closes the gap. */
+static sqlite3_stmt *
+take_kept(struct archive *a, size_t i)
+{
+	sqlite3_stmt *q = a->kept[i];
+
+	for (; i + 1 < ARCHIVE_KEPT; i++)
+		a->kept[i] = a->kept[i + 1];
+	a->kept[ARCHIVE_KEPT - 1] = NULL;
+	return q;
+}
+
 sqlite3_stmt *
 archive_prepare(struct archive *a, const char *sql)
 {
 	sqlite3_stmt *q = NULL;
-	int rc = sqlite3_prepare_v2(a->store->db, sql, -1, &q, NULL);
+	int rc;
 
+	for (size_t i = 0; i < ARCHIVE_KEPT && a->kept[i]; i++) {
+		if (strcmp(sqlite3_sql(a->kept[i]), sql) == 0)
+			return take_kept(a, i);
+	}
+	rc = sqlite3_prepare_v2(a->store->db, sql, -1, &q, NULL);
 	if (rc != SQLITE_OK)
 		archive_fail(a, "prepare", rc);
 	return q;
+}
+
+int
+archive_finish(struct archive *a, sqlite3_stmt *q)
+{
+	size_t n = 0;
+	int rc = sqlite3_reset(q);
+
+	sqlite3_clear_bindings(q); /* what they point to is the caller's */
+	if (a->kept[ARCHIVE_KEPT - 1])
+		sqlite3_finalize(take_kept(a, 0));
+	while (a->kept[n])
+		n++;
+	a->kept[n] = q;
+	return rc;
+}
+
+void
+archive_forget(struct archive *a)
+{
+	while (a->kept[0])
+		sqlite3_finalize(take_kept(a, 0));
 }
 
 int
@@ -116,7 +160,7 @@ archive_run(struct archive *a, sqlite3_stmt *q, const char *what)
 		return -1;
 	while (sqlite3_step(q) == SQLITE_ROW)
 		;
-	rc = sqlite3_finalize(q);
+	rc = archive_finish(a, q);
 	return rc == SQLITE_OK ? 0 : archive_fail(a, what, rc);
 }
 
@@ -131,7 +175,7 @@ archive_run_integer(
 		return -1;
 	if (sqlite3_step(q) == SQLITE_ROW)
 		n = sqlite3_column_int64(q, 0);
-	rc = sqlite3_finalize(q);
+	rc = archive_finish(a, q);
 	if (rc != SQLITE_OK)
 		return archive_fail(a, what, rc);
 	*ret = n;
@@ -317,7 +361,7 @@ archive_list(
 	archive_bind_integer(q, ":limit", ARCHIVE_PAGE);
 	while (page->nrows < ARCHIVE_PAGE && sqlite3_step(q) == SQLITE_ROW)
 		read_row(q, &page->rows[page->nrows++]);
-	rc = sqlite3_finalize(q);
+	rc = archive_finish(a, q);
 	if (rc != SQLITE_OK)
 		return archive_fail(a, "list", rc);
 	if (page->nrows == 0)
@@ -381,6 +425,24 @@ keep(struct envelope *e, sqlite3_stmt *q, int column)
 	return text ? envelope_text(e, span_of(text)) : NULL;
 }
 
+/* A small one comes with its row.  Otherwise `m` is left as it is. */
+static void
+read_small_data(sqlite3_stmt *q, int column, struct archive_mail *m)
+{
+	const void *data = sqlite3_column_blob(q, column);
+	size_t len = (size_t)sqlite3_column_bytes(q, column);
+
+	if (sqlite3_column_type(q, column) == SQLITE_NULL)
+		return;
+	m->data = malloc(len + 1);
+	if (!m->data)
+		return;
+	if (len > 0)
+		memcpy(m->data, data, len);
+	m->data[len] = '\0';
+	m->len = len;
+}
+
 static void
 read_message(sqlite3_stmt *q, struct archive_mail *m)
 {
@@ -402,6 +464,7 @@ read_message(sqlite3_stmt *q, struct archive_mail *m)
 	e->size = (uint64_t)sqlite3_column_int64(q, at++);
 	m->header_size = (size_t)sqlite3_column_int64(q, at++);
 	m->trace = archive_column(q, at++);
+	read_small_data(q, at++, m);
 }
 
 static bool
@@ -435,7 +498,7 @@ read_recipients(struct archive *a, int64_t id, struct envelope *e)
 
 		ok = r.forward_path && envelope_add(e, &r) == 0;
 	}
-	rc = sqlite3_finalize(q);
+	rc = archive_finish(a, q);
 	if (!ok)
 		rc = SQLITE_NOMEM;
 	return rc == SQLITE_OK ? 0 : archive_fail(a, "recipients", rc);
@@ -446,7 +509,11 @@ static int
 read_data(struct archive *a, struct archive_mail *m)
 {
 	sqlite3_blob *blob = NULL;
-	int rc = sqlite3_blob_open(
+	int rc;
+
+	if (m->data)
+		return 0;
+	rc = sqlite3_blob_open(
 	    a->store->db, "main", "message", "data", m->id, 0, &blob);
 
 	if (rc == SQLITE_OK) {
@@ -468,16 +535,18 @@ read_mail(struct archive *a, int64_t id, struct archive_mail *m)
 	sqlite3_stmt *q = archive_prepare(a,
 	    "SELECT id, received_at, client_address, client_port, helo,"
 	    " protocol, verb, reverse_path, body_type, smtputf8, envelope_id,"
-	    " dsn_return, size, header_size, trace"
+	    " dsn_return, size, header_size, trace,"
+	    " CASE WHEN size <= :small THEN data END"
 	    " FROM message WHERE id = :id");
 	int rc;
 
 	if (!q)
 		return -1;
 	archive_bind_integer(q, ":id", id);
+	archive_bind_integer(q, ":small", SMALL_OCTETS);
 	if (sqlite3_step(q) == SQLITE_ROW)
 		read_message(q, m);
-	rc = sqlite3_finalize(q);
+	rc = archive_finish(a, q);
 	if (rc == SQLITE_OK && m->id == id && !is_whole(m))
 		rc = SQLITE_NOMEM;
 	if (rc != SQLITE_OK)

@@ -141,17 +141,14 @@ void archive_mail_reset(struct archive_mail *m);
 int archive_add(
     struct archive *a, const struct archive_mail *m, int64_t *ret_id);
 
-/* Deletes it.  Returns 1; 0: there was none; or -1. */
-int archive_delete(struct archive *a, int64_t id);
-
 /* What is to go: what either of the first two says; 0 says nothing. */
 struct archive_prune {
 	int64_t before; /* received earlier, microseconds */
 	int64_t up_to_id;
 	const char *had_by; /* NULL, or only what this consumer has had */
 	bool dry_run;
+	int64_t after_id; /* only greater ones; moves on with what went */
 	/* What went so far. */
-	int64_t after_id;
 	uint64_t mails;
 	uint64_t octets;
 };

@@ -85,6 +85,7 @@ archive_add(struct archive *a, const struct archive_mail *m, int64_t *ret_id)
 	};
 	enum store_result result;
 
+	archive_forget(a);
 	read_header(m, &header);
 	store_append(a->store, (struct span){ m->data, m->len });
 	result = store_commit(a->store, &mail, ret_id);
@@ -94,36 +95,23 @@ archive_add(struct archive *a, const struct archive_mail *m, int64_t *ret_id)
 	return 0;
 }
 
+static int
+delete_by_id(struct archive *a, int64_t id)
+{
+	sqlite3_stmt *q =
+	    archive_prepare(a, "DELETE FROM message WHERE id = :id");
+
+	archive_bind_integer(q, ":id", id);
+	return archive_run(a, q, "delete");
+}
+
 /*
  * Deleting
  */
 
-static int
-run_by_id(struct archive *a, const char *sql, int64_t id)
-{
-	sqlite3_stmt *q = archive_prepare(a, sql);
-
-	archive_bind_integer(q, ":id", id);
-	if (archive_run(a, q, "delete") < 0)
-		return -1;
-	return sqlite3_changes(a->store->db) > 0;
-}
-
-int
-archive_delete(struct archive *a, int64_t id)
-{
-	if (archive_begin(a) < 0)
-		return -1;
-	return archive_end(
-	    a, run_by_id(a, "DELETE FROM message WHERE id = :id", id));
-}
-
-/*
- * Pruning
- */
-
+/* Ends at :last_id, so that nothing beyond is read where only ids count. */
 static const char prune_which[] =
-    "SELECT id, size FROM message WHERE id > :after_id"
+    "SELECT id, size FROM message WHERE id > :after_id AND id <= :last_id"
     " AND (id <= :up_to_id OR received_at < :before)"
     " AND (:had_by IS NULL OR EXISTS (SELECT 1 FROM delivery"
     "  WHERE message_id = id AND consumer = :had_by AND done))"
@@ -147,6 +135,8 @@ choose(
 		return -1;
 	archive_bind_integer(q, ":after_id", p->after_id);
 	archive_bind_integer(q, ":up_to_id", p->up_to_id);
+	archive_bind_integer(
+	    q, ":last_id", p->before > 0 ? INT64_MAX : p->up_to_id);
 	archive_bind_integer(q, ":before", p->before);
 	archive_bind_text(q, ":had_by", p->had_by);
 	archive_bind_integer(q, ":limit", PRUNE_MAILS);
@@ -155,7 +145,7 @@ choose(
 		portion->ids[portion->nids++] = sqlite3_column_int64(q, 0);
 		portion->octets += (uint64_t)sqlite3_column_int64(q, 1);
 	}
-	rc = sqlite3_finalize(q);
+	rc = archive_finish(a, q);
 	return rc == SQLITE_OK ? 0 : archive_fail(a, "prune", rc);
 }
 
@@ -168,8 +158,7 @@ delete_portion(struct archive *a, const struct portion *portion)
 	if (archive_begin(a) < 0)
 		return -1;
 	for (int i = 0; i < portion->nids && result >= 0; i++)
-		result = run_by_id(
-		    a, "DELETE FROM message WHERE id = :id", portion->ids[i]);
+		result = delete_by_id(a, portion->ids[i]);
 	return archive_end(a, result);
 }
 
@@ -216,7 +205,7 @@ archive_id_to_fit(struct archive *a, uint64_t octets, int64_t *ret)
 		if (sum > octets)
 			id = sqlite3_column_int64(q, 0);
 	}
-	rc = sqlite3_finalize(q);
+	rc = archive_finish(a, q);
 	if (rc != SQLITE_OK)
 		return archive_fail(a, "prune", rc);
 	*ret = id;
@@ -256,7 +245,7 @@ change_delivery(struct archive *a, sqlite3_stmt *q)
 	if (!q)
 		return -1;
 	if (archive_begin(a) < 0) {
-		sqlite3_finalize(q);
+		archive_finish(a, q);
 		return -1;
 	}
 	result = archive_run(a, q, "delivery");

@@ -10,11 +10,20 @@
 #include "../store_private.h"
 #include "archive.h"
 
+enum {
+	ARCHIVE_KEPT = 8,
+};
+
 struct archive {
 	const struct archive_conf *conf;
 	struct store_conf store_conf;
 	struct store *store;
 	enum store_result result;
+	/*
+	 * Statements at rest, to be used again: to make one costs as much as to
+	 * read a mail.  The one that has rested longest goes first.
+	 */
+	sqlite3_stmt *kept[ARCHIVE_KEPT];
 };
 
 /* Each keeps the cause and returns -1. */
@@ -23,6 +32,10 @@ int archive_fail_result(struct archive *a, enum store_result result);
 
 /* NULL when it cannot be made; the cause is kept. */
 sqlite3_stmt *archive_prepare(struct archive *a, const char *sql);
+/* Ends every statement of archive_prepare().  The code of its last step. */
+int archive_finish(struct archive *a, sqlite3_stmt *q);
+/* Drops those at rest: the store below may close the database. */
+void archive_forget(struct archive *a);
 /* Runs to the end.  Returns 0 or -1, and drops the statement. */
 int archive_run(struct archive *a, sqlite3_stmt *q, const char *what);
 /* The one integer that it answers (0 for none or NULL), and the same. */

@@ -100,7 +100,7 @@ archive_rules_add(
 		return archive_end(a, -1);
 	bind(q, values, n);
 	sqlite3_step(q);
-	rc = sqlite3_finalize(q);
+	rc = archive_finish(a, q);
 	if (rc == SQLITE_OK)
 		return archive_end(a, 1);
 	archive_fail(a, k->table, rc);
@@ -167,7 +167,7 @@ archive_rules_list(
 		return -1;
 	while (sqlite3_step(q) == SQLITE_ROW)
 		add_row(q, ret);
-	rc = sqlite3_finalize(q);
+	rc = archive_finish(a, q);
 	return rc == SQLITE_OK ? 0 : archive_fail(a, k->table, rc);
 }
 

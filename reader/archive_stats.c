@@ -49,7 +49,7 @@ archive_stats(struct archive *a, struct archive_stats *ret)
 		ret->first_at = sqlite3_column_int64(q, 2);
 		ret->last_at = sqlite3_column_int64(q, 3);
 	}
-	rc = sqlite3_finalize(q);
+	rc = archive_finish(a, q);
 	if (rc != SQLITE_OK)
 		return archive_fail(a, "stats", rc);
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
@@ -77,7 +77,7 @@ archive_hours(struct archive *a, struct archive_hour *ret, int max)
 		ret[n].messages = sqlite3_column_int64(q, 1);
 		ret[n++].octets = sqlite3_column_int64(q, 2);
 	}
-	rc = sqlite3_finalize(q);
+	rc = archive_finish(a, q);
 	return rc == SQLITE_OK ? n : archive_fail(a, "stats", rc);
 }
 
@@ -92,7 +92,7 @@ archive_check(struct archive *a)
 		return NULL;
 	if (sqlite3_step(q) == SQLITE_ROW)
 		found = archive_column(q, 0);
-	rc = sqlite3_finalize(q);
+	rc = archive_finish(a, q);
 	if (rc != SQLITE_OK && rc != SQLITE_ROW)
 		archive_fail(a, "check", rc);
 	return found;

@@ -12,24 +12,12 @@
 static int64_t
 delete_range(struct archive *a, int64_t first, int64_t last)
 {
-	struct archive_filter filter = {
-		.after_id = first - 1,
-		.up_to_id = last,
-	};
-	struct archive_page page = { .nrows = 0 };
-	int64_t deleted = 0;
+	struct archive_prune p = { .after_id = first - 1, .up_to_id = last };
 	int result;
 
-	while ((result = archive_list(a, &filter, &page)) > 0) {
-		for (size_t i = 0; i < page.nrows && result >= 0; i++) {
-			result = archive_delete(a, page.rows[i].id);
-			deleted += result > 0;
-		}
-		if (result < 0)
-			break;
-	}
-	archive_page_reset(&page);
-	return result < 0 ? -1 : deleted;
+	while ((result = archive_prune(a, &p)) > 0)
+		;
+	return result < 0 ? -1 : (int64_t)p.mails;
 }
 
 /* The arguments are read first: a slip in the last one deletes nothing. */
