@@ -13,6 +13,8 @@
 struct search {
 	struct archive *archive;
 	sqlite3 *db;
+	sqlite3_stmt
+	    *insert; /* of search_add(); made when it is first needed */
 };
 
 static int
@@ -46,6 +48,17 @@ make_file(const char *database, const char *path)
 	close(fd);
 }
 
+/* The journal that a killed process left is of the old file. */
+static void
+remove_files(const char *path)
+{
+	char journal[4096 + 16];
+
+	snprintf(journal, sizeof journal, "%s-journal", path);
+	unlink(path);
+	unlink(journal);
+}
+
 struct search *
 search_open(struct archive *a, bool make, bool anew)
 {
@@ -58,7 +71,7 @@ search_open(struct archive *a, bool make, bool anew)
 	s->archive = a;
 	snprintf(path, sizeof path, "%s-words", database);
 	if (anew)
-		unlink(path);
+		remove_files(path);
 	if (make)
 		make_file(database, path);
 	if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE, NULL) !=
@@ -87,6 +100,7 @@ search_close(struct search *s)
 {
 	if (!s)
 		return;
+	sqlite3_finalize(s->insert);
 	sqlite3_close(s->db);
 	free(s);
 }
@@ -112,12 +126,6 @@ search_begin(struct search *s)
 }
 
 int
-search_end(struct search *s)
-{
-	return exec(s, "COMMIT");
-}
-
-int
 search_add(struct search *s, int64_t id, const struct search_words *words)
 {
 	const char *const texts[] = {
@@ -126,28 +134,33 @@ search_add(struct search *s, int64_t id, const struct search_words *words)
 		words->subject,
 		words->text,
 	};
-	sqlite3_stmt *q;
 
-	if (sqlite3_prepare_v2(s->db,
+	if (!s->insert &&
+	    sqlite3_prepare_v2(s->db,
 		"INSERT INTO words (rowid, \"from\", \"to\", subject, text)"
 		" VALUES (:id, ?2, ?3, ?4, ?5)",
-		-1, &q, NULL) != SQLITE_OK)
+		-1, &s->insert, NULL) != SQLITE_OK)
 		return fail(s, "index");
-	archive_bind_integer(q, ":id", id);
+	archive_bind_integer(s->insert, ":id", id);
 	for (int i = 0; i < 4; i++)
-		sqlite3_bind_text(q, 2 + i, texts[i], -1, SQLITE_STATIC);
-	sqlite3_step(q);
-	if (sqlite3_finalize(q) != SQLITE_OK)
+		sqlite3_bind_text(
+		    s->insert, 2 + i, texts[i], -1, SQLITE_STATIC);
+	sqlite3_step(s->insert);
+	if (sqlite3_reset(s->insert) != SQLITE_OK)
 		return fail(s, "index");
-	if (sqlite3_prepare_v2(s->db, "INSERT INTO last VALUES (:id)", -1, &q,
-		NULL) != SQLITE_OK)
-		return fail(s, "index");
-	archive_bind_integer(q, ":id", id);
-	sqlite3_step(q);
-	if (sqlite3_finalize(q) != SQLITE_OK)
-		return fail(s, "index");
-	return exec(
-	    s, "DELETE FROM last WHERE id < (SELECT max(id) FROM last)");
+	sqlite3_clear_bindings(s->insert);
+	return 0;
+}
+
+int
+search_end(struct search *s, int64_t last_id)
+{
+	char sql[128];
+
+	snprintf(sql, sizeof sql,
+	    "DELETE FROM last; INSERT INTO last VALUES (%lld); COMMIT",
+	    (long long)last_id);
+	return exec(s, sql);
 }
 
 int

@@ -23,10 +23,13 @@ struct search_words {
 	const char *text;
 };
 
-/* Between the two, search_add(); each returns 0 or -1. */
+/*
+ * Between the two nobody else adds, and search_last_id() stays as it is.  Each
+ * returns 0 or -1; what has failed is taken back by search_close().
+ */
 int search_begin(struct search *s);
 int search_add(struct search *s, int64_t id, const struct search_words *words);
-int search_end(struct search *s);
+int search_end(struct search *s, int64_t last_id);
 
 /*
  * Finds up to `max` mails for words of FTS5's query language, the best first.

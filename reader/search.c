@@ -16,6 +16,7 @@
 
 enum {
 	FOUND_MAX = 1000,
+	PAGES = 16,             /* of one transaction of the index */
 	TEXT_MAX = 1024 * 1024, /* octets of one mail that are indexed */
 };
 
@@ -68,7 +69,7 @@ static int
 index_page(struct smtpdb *t, struct search *s, const struct archive_page *page)
 {
 	struct archive_mail mail = { 0 };
-	int result = search_begin(s);
+	int result = 0;
 
 	for (size_t i = 0; i < page->nrows && result >= 0; i++) {
 		result = archive_read(t->archive, page->rows[i].id, &mail);
@@ -76,29 +77,51 @@ index_page(struct smtpdb *t, struct search *s, const struct archive_page *page)
 			result = index_mail(s, &mail, page->rows[i].recipients);
 	}
 	archive_mail_reset(&mail);
-	return result < 0 ? -1 : search_end(s);
+	return result < 0 ? -1 : 0;
+}
+
+/*
+ * One transaction of the index.  It begins where the last one ended, whoever's
+ * that was, so that several processes index no mail twice.  Returns how many
+ * mails there were, or -1.
+ */
+static int
+index_some(struct smtpdb *t, struct search *s)
+{
+	struct archive_filter filter = { 0 };
+	struct archive_page page = { .nrows = 0 };
+	int done = 0, result;
+
+	if (search_begin(s) < 0)
+		return -1;
+	filter.after_id = search_last_id(s);
+	result = filter.after_id < 0 ? -1 : 1;
+	for (int i = 0; i < PAGES && result > 0; i++) {
+		result = archive_list(t->archive, &filter, &page);
+		done += (int)page.nrows;
+		if (result > 0 && index_page(t, s, &page) < 0)
+			result = -1;
+	}
+	archive_page_reset(&page);
+	if (result < 0 || search_end(s, filter.after_id) < 0)
+		return -1;
+	return done;
 }
 
 static int
 index_all(struct smtpdb *t, struct search *s)
 {
-	struct archive_filter filter = { .after_id = search_last_id(s) };
-	struct archive_page page = { .nrows = 0 };
 	struct progress progress;
 	uint64_t done = 0;
-	int result = filter.after_id < 0 ? -1 : 1;
+	int n;
 
 	progress_begin(&progress, "indexed", 0);
-	while (result > 0 &&
-	       (result = archive_list(t->archive, &filter, &page)) > 0) {
-		if (index_page(t, s, &page) < 0)
-			result = -1;
-		done += page.nrows;
+	while ((n = index_some(t, s)) > 0) {
+		done += (uint64_t)n;
 		progress_tell(&progress, done);
 	}
 	progress_end(&progress);
-	archive_page_reset(&page);
-	if (result < 0)
+	if (n < 0)
 		return smtpdb_fail_archive(t);
 	printf("indexed %llu mails\n", (unsigned long long)done);
 	return EX_OK;
@@ -171,6 +194,22 @@ search(struct smtpdb *t, struct search *s, const char *query)
 	return n < 0 ? smtpdb_fail_archive(t) : EX_OK;
 }
 
+/* What has come since is not found; that is no reason to find nothing. */
+static int
+tell_missing(struct smtpdb *t, struct search *s)
+{
+	int64_t indexed = search_last_id(s), last;
+
+	if (indexed < 0 || archive_last_id(t->archive, &last) < 0)
+		return smtpdb_fail_archive(t);
+	if (last > indexed)
+		smtpdb_fail(0,
+		    "mails after %lld are not in the index; smtpdb index adds "
+		    "them",
+		    (long long)indexed);
+	return EX_OK;
+}
+
 int
 search_run(struct smtpdb *t)
 {
@@ -185,7 +224,9 @@ search_run(struct smtpdb *t)
 		return smtpdb_fail(
 		    EX_NOINPUT, "there is no index; smtpdb index makes it");
 	query = g_strjoinv(" ", t->args);
-	status = search(t, s, query);
+	status = tell_missing(t, s);
+	if (status == EX_OK)
+		status = search(t, s, query);
 	g_free(query);
 	search_close(s);
 	return status;

@@ -55,6 +55,16 @@ lacks() {
 	if grep -qF -e "$1" "$2"; then ok "'$1' not in $2" 1; else ok x 0; fi
 }
 
+# await COMMAND: until it succeeds, for ten seconds.
+await() {
+	n=0
+	until eval "$1" >/dev/null 2>&1; do
+		n=$((n + 1))
+		[ $n -lt 200 ] || { ok "await $1" 1; return; }
+		sleep 0.05
+	done
+}
+
 # send FROM TO...: a mail on standard input, LF.
 send() {
 	{
@@ -343,8 +353,7 @@ PY
 for way in ok:0 reject:69 later:75; do
 	rm -f sock up
 	timeout 30 python3 lmtpd.py ${way%:*} >up 2>&1 </dev/null &
-	n=0
-	while [ ! -s up ] && [ $n -lt 50 ]; do sleep 0.1; n=$((n + 1)); done
+	await 'test -s up'
 	status ${way#*:} timeout 20 "$tool" deliver --consumer=lmtp --lmtp=./sock 1
 	wait
 	if [ $way = ok:0 ]; then
@@ -408,11 +417,31 @@ status 0 "$tool" search hello world
 is "search" 1 "$(wc -l <out)"
 status 0 "$tool" search bob@b.example
 is "search what is no word" "$total" "$(wc -l <out)"
+lacks "index" err
 printf 'Subject: later\n\nxylophone\n' | send a@a.example bob@b.example
+status 0 "$tool" search xylophone
+is "what came later is not found" 0 "$(wc -l <out)"
+holds "mails after $total are not in the index" err
 status 0 "$tool" index
 holds "indexed 1 mails" out
 status 0 "$tool" search xylophone
 is "search what came later" 1 "$(wc -l <out)"
+# Two at once that have both seen an empty index share the mails.
+sqlite3 mail.db-words 'DELETE FROM last'
+mkfifo hold
+sqlite3 mail.db-words <hold >held &
+exec 3>hold
+echo 'BEGIN IMMEDIATE; SELECT 1;' >&3
+await 'test -s held'
+"$tool" index >index1 3>&- &
+one=$!
+"$tool" index >index2 3>&- &
+two=$!
+await "ls -l /proc/$one/fd | grep -q mail.db-words"
+await "ls -l /proc/$two/fd | grep -q mail.db-words"
+exec 3>&-
+wait
+is "two index" $((total + 1)) "$(sed 's/[^0-9]//g' index1 index2 | awk '{ n += $1 } END { print n }')"
 
 #
 # watch
@@ -421,8 +450,7 @@ timeout 10 "$tool" watch >watched 2>&1 &
 watcher=$!
 sleep 1
 printf 'Subject: watched\n\nx\n' | send a@a.example bob@b.example
-n=0
-while ! grep -q watched watched && [ $n -lt 50 ]; do sleep 0.1; n=$((n + 1)); done
+await 'grep -q watched watched'
 kill $watcher
 holds "watched" watched
 is "only what is new" 1 "$(wc -l <watched)"
