@@ -10,10 +10,18 @@
 enum {
 	/* Multiparts in multiparts; what is deeper is not looked at. */
 	DEPTH_MAX = 64,
+	/*
+	 * GMime takes a kilobyte and more for each part and each field, which
+	 * a sender has for four octets.  A mail with more of them is no MIME.
+	 */
+	LINES_MAX = 50000,
 };
+
+static const char replacement[] = "\xEF\xBF\xBD"; /* U+FFFD */
 
 struct mime {
 	GByteArray *octets;    /* the mail; the parts read from here */
+	char *copy;            /* of the mail, if it had to be changed */
 	GMimeMessage *message; /* NULL: nothing could be made of it */
 	GArray *parts;         /* of struct mime_part */
 };
@@ -281,10 +289,51 @@ clear_part(void *arg)
 	g_free(part->name);
 }
 
-struct mime *
-mime_open(struct span data)
+/* Are there few enough lines that can be fields, or divide parts? */
+static bool
+is_bounded(struct span data)
 {
-	struct mime *m = g_new0(struct mime, 1);
+	const char *end = data.p + data.len;
+	bool in_header = true;
+	size_t n = 0;
+
+	for (const char *p = data.p; p && p < end && n <= LINES_MAX;) {
+		bool divides = end - p >= 2 && p[0] == '-' && p[1] == '-';
+
+		if (*p == '\r' || *p == '\n')
+			in_header = false;
+		in_header = in_header || divides;
+		n += in_header;
+		p = memchr(p, '\n', (size_t)(end - p));
+		if (p)
+			p++;
+	}
+	return n <= LINES_MAX;
+}
+
+/*
+ * GMime takes a NUL for the end of a field; a control character that is none
+ * is made harmless like the others.
+ */
+static struct span
+without_nul(struct mime *m, struct span data)
+{
+	const char *end = memmem(data.p, data.len, "\r\n\r\n", 4);
+	size_t header_len = end ? (size_t)(end - data.p) : data.len;
+
+	if (!memchr(data.p, '\0', header_len))
+		return data;
+	m->copy = g_memdup2(data.p, data.len);
+	for (size_t i = 0; i < header_len; i++) {
+		if (m->copy[i] == '\0')
+			m->copy[i] = '\1';
+	}
+	return (struct span){ m->copy, data.len };
+}
+
+static void
+parse(struct mime *m, struct span data)
+{
 	GMimeParserOptions *options = parser_options();
 	GMimeStream *stream;
 	GMimeParser *parser;
@@ -294,11 +343,20 @@ mime_open(struct span data)
 	stream = g_mime_stream_mem_new_with_byte_array(m->octets);
 	parser = g_mime_parser_new_with_stream(stream);
 	g_mime_stream_mem_set_owner(GMIME_STREAM_MEM(stream), FALSE);
-	m->parts = g_array_new(FALSE, FALSE, sizeof(struct mime_part));
-	g_array_set_clear_func(m->parts, clear_part);
 	m->message = g_mime_parser_construct_message(parser, options);
 	g_object_unref(parser);
 	g_object_unref(stream);
+}
+
+struct mime *
+mime_open(struct span data)
+{
+	struct mime *m = g_new0(struct mime, 1);
+
+	m->parts = g_array_new(FALSE, FALSE, sizeof(struct mime_part));
+	g_array_set_clear_func(m->parts, clear_part);
+	if (is_bounded(data))
+		parse(m, without_nul(m, data));
 	if (m->message && g_mime_message_get_mime_part(m->message))
 		walk(m, g_mime_message_get_mime_part(m->message), true, 0);
 	return m;
@@ -312,8 +370,11 @@ mime_free(struct mime *m)
 	g_array_unref(m->parts);
 	if (m->message)
 		g_object_unref(m->message);
-	g_byte_array_steal(m->octets, NULL); /* borrowed */
-	g_byte_array_unref(m->octets);
+	if (m->octets) {
+		g_byte_array_steal(m->octets, NULL); /* borrowed */
+		g_byte_array_unref(m->octets);
+	}
+	g_free(m->copy);
 	g_free(m);
 }
 
@@ -394,6 +455,25 @@ is_charset_name(const char *name)
 			    "opqrstuvwxyz0123456789-_.:+()") == strlen(name);
 }
 
+/* Each NUL, which would end the text, becomes U+FFFD.  Takes it over. */
+static char *
+text_of(struct span octets)
+{
+	GString *text;
+
+	if (!memchr(octets.p, '\0', octets.len))
+		return (char *)octets.p;
+	text = g_string_sized_new(octets.len + 1);
+	for (size_t i = 0; i < octets.len; i++) {
+		if (octets.p[i] != '\0')
+			g_string_append_c(text, octets.p[i]);
+		else
+			g_string_append(text, replacement);
+	}
+	free((char *)octets.p);
+	return g_string_free(text, FALSE);
+}
+
 static char *
 convert(const struct mime_part *part, const char *charset)
 {
@@ -402,7 +482,7 @@ convert(const struct mime_part *part, const char *charset)
 
 	if (!filter)
 		return NULL;
-	text = (char *)read_content(part, filter).p;
+	text = text_of(read_content(part, filter));
 	g_object_unref(filter);
 	return text;
 }
@@ -412,8 +492,7 @@ decode_text(const struct mime_part *part)
 {
 	const char *charset =
 	    g_mime_object_get_content_type_parameter(part->object, "charset");
-	struct span octets;
-	char *text = NULL;
+	char *text = NULL, *converted;
 
 	if (charset && is_charset_name(charset) &&
 	    strcasecmp(charset, "us-ascii") != 0 &&
@@ -421,17 +500,16 @@ decode_text(const struct mime_part *part)
 		text = convert(part, charset);
 	if (text)
 		return text;
-	octets = mime_content(part);
-	if (g_utf8_validate(octets.p, (gssize)octets.len, NULL))
-		return (char *)octets.p;
+	text = text_of(mime_content(part));
 	/* Of a text that says it is UTF-8, most will be. */
-	if (charset && strcasecmp(charset, "utf-8") == 0)
-		return (char *)octets.p;
-	text = convert(part, "windows-1252");
-	if (!text)
-		return (char *)octets.p;
-	free((char *)octets.p);
-	return text;
+	if ((charset && strcasecmp(charset, "utf-8") == 0) ||
+	    g_utf8_validate(text, -1, NULL))
+		return text;
+	converted = convert(part, "windows-1252");
+	if (!converted)
+		return text;
+	free(text);
+	return converted;
 }
 
 char *
