@@ -66,7 +66,7 @@ envelope_write(const struct archive_mail *m, const struct envelope_form *form)
 	write_word(f, "from", e->reverse_path);
 	for (unsigned i = 0; i < e->nrecipients; i++)
 		write_recipient(f, &e->recipients[i]);
-	fputs("\r\n", f);
+	fputs("\r\n end=1\r\n", f);
 	if (fclose(f) == 0)
 		return text;
 	free(text);
@@ -99,6 +99,36 @@ skip(struct span *text, size_t len)
 	text->len -= len;
 }
 
+/* Does the line end in " end=1"? */
+static bool
+is_last(struct span line)
+{
+	static const char last[] = " end=1";
+	size_t len = strlen(last);
+
+	while (line.len > 0 && strchr("\r\n", line.p[line.len - 1]))
+		line.len--;
+	return line.len >= len &&
+	       memcmp(line.p + line.len - len, last, len) == 0;
+}
+
+/*
+ * A mail can begin with a blank, and what its sender wrote is no more of the
+ * field than of the envelope: our own ends with a word of its own.
+ */
+static void
+skip_field(struct span *text)
+{
+	bool last;
+
+	do {
+		size_t len = line_len(*text);
+
+		last = is_last((struct span){ text->p, len });
+		skip(text, len);
+	} while (!last && is_folded(*text));
+}
+
 bool
 envelope_find(struct span mail, struct span *ret_before, struct span *ret_field,
     struct span *ret_behind)
@@ -107,12 +137,14 @@ envelope_find(struct span mail, struct span *ret_before, struct span *ret_field,
 
 	while (rest.len > 0 && *rest.p != '\n' && *rest.p != '\r') {
 		struct span field = rest;
+		bool ours = span_skip(&field, field_name);
 
-		do
+		if (ours)
+			skip_field(&rest);
+		else
 			skip(&rest, line_len(rest));
-		while (is_folded(rest));
 		field.len = (size_t)(rest.p - field.p);
-		if (!span_skip(&field, field_name))
+		if (!ours)
 			continue;
 		ret_before->p = mail.p;
 		ret_before->len =
@@ -201,6 +233,7 @@ struct reader {
 	struct recipient recipient; /* being read; nothing before "to=" */
 	bool has_recipient;
 	bool has_version;
+	bool has_end;
 };
 
 /* Each takes the value of one word.  False: it cannot be. */
@@ -234,6 +267,8 @@ take_plain(
 	*ret_taken = true;
 	if (strcmp(name, "v") == 0)
 		r->has_version = ok = strcmp(value, "1") == 0;
+	else if (strcmp(name, "end") == 0)
+		r->has_end = true;
 	else if (strcmp(name, "received") == 0) {
 		ok = read_number(value, INT64_MAX, &n);
 		m->received_at = (int64_t)n;
@@ -358,7 +393,7 @@ envelope_read(
 	}
 	ok = ok && end_recipient(&r);
 	free(text);
-	return ok && r.has_version && m->client_address && e->protocol &&
-	       e->verb && e->body_type && e->helo && e->reverse_path &&
-	       e->nrecipients > 0;
+	return ok && r.has_version && r.has_end && m->client_address &&
+	       e->protocol && e->verb && e->body_type && e->helo &&
+	       e->reverse_path && e->nrecipients > 0;
 }

@@ -10,9 +10,11 @@
  *	 helo=a.example
  *	 from=ann@a.example
  *	 to=bob@b.example mailbox=bob@b.example
+ *	 end=1
  *	Subject: hi
  *
- * Words are "name=value"; "%HH" stands for an octet.
+ * Words are "name=value"; "%HH" stands for an octet.  "end" is the last one, so
+ * that a mail which begins with a blank does not go on with the field.
  */
 #ifndef READER_ENVELOPE_FIELD_H
 #define READER_ENVELOPE_FIELD_H
