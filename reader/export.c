@@ -270,6 +270,20 @@ open_target(const struct smtpdb *t, struct target *to)
 	return ok ? EX_OK : smtpdb_fail_errno(EX_CANTCREAT, to->path);
 }
 
+/* Half an mbox, which nobody could tell from a whole one, does not stay. */
+static int
+close_mbox(struct target *to, int status)
+{
+	bool ok = fflush(to->mbox) == 0 && fsync(fileno(to->mbox)) == 0;
+
+	ok = fclose(to->mbox) == 0 && ok;
+	if (!ok && status == EX_OK)
+		status = smtpdb_fail_errno(EX_IOERR, to->path);
+	if (status != EX_OK)
+		unlink(to->path);
+	return status;
+}
+
 static int
 close_target(struct target *to, int status)
 {
@@ -277,10 +291,8 @@ close_target(struct target *to, int status)
 
 	if (to->mbox == stdout)
 		return status == EX_OK ? smtpdb_flush() : status;
-	if (to->mbox) {
-		ok = fflush(to->mbox) == 0 && fsync(fileno(to->mbox)) == 0;
-		ok = fclose(to->mbox) == 0 && ok;
-	}
+	if (to->mbox)
+		return close_mbox(to, status);
 	if (to->new_folder >= 0) {
 		ok = fsync(to->new_folder) == 0 && ok;
 		close(to->new_folder);
@@ -334,18 +346,17 @@ export_page(
 }
 
 static int
-export_filtered(struct smtpdb *t, const struct target *to)
+export_filtered(
+    struct smtpdb *t, const struct target *to, struct archive_filter *filter)
 {
-	struct archive_filter filter = { 0 };
 	struct archive_page page = { .nrows = 0 };
 	struct progress progress;
 	uint64_t done = 0;
-	int status = options_filter(t, &filter);
-	int result = 1;
+	int status = EX_OK, result = 1;
 
 	progress_begin(&progress, "exported", 0);
 	while (status == EX_OK &&
-	       (result = archive_list(t->archive, &filter, &page)) > 0) {
+	       (result = archive_list(t->archive, filter, &page)) > 0) {
 		status = export_page(t, to, &page);
 		done += page.nrows;
 		progress_tell(&progress, done);
@@ -361,12 +372,21 @@ int
 export_run(struct smtpdb *t)
 {
 	struct target to = { .folder = -1, .new_folder = -1 };
-	int status = smtpdb_open(t, false);
+	struct archive_filter filter = { 0 };
+	int status = options_filter(t, &filter);
 
+	for (int i = 0; i < OPT__COUNT; i++) {
+		if (t->nargs > 0 && t->options[i] && OPTIONS_FILTER >> i & 1)
+			return smtpdb_fail(
+			    EX_USAGE, "which mails?  Say IDs or a filter");
+	}
+	if (status == EX_OK)
+		status = smtpdb_open(t, false);
 	if (status == EX_OK)
 		status = open_target(t, &to);
 	if (status != EX_OK)
 		return status;
-	status = t->nargs > 0 ? export_ids(t, &to) : export_filtered(t, &to);
+	status = t->nargs > 0 ? export_ids(t, &to)
+			      : export_filtered(t, &to, &filter);
 	return close_target(&to, status);
 }

@@ -85,9 +85,10 @@ extract_to(int folder, const struct mime_part *part, size_t number)
 	fd = make_file(folder, name, made, sizeof made);
 	if (fd < 0)
 		status = smtpdb_fail_errno(EX_CANTCREAT, name);
-	else if (file_write(fd, content) < 0 || close(fd) < 0)
+	else if (file_write_new(fd, content) < 0) {
 		status = smtpdb_fail_errno(EX_IOERR, made);
-	else
+		unlinkat(folder, made, 0);
+	} else
 		printf("%s\n", made);
 	free((char *)content.p);
 	return status;
@@ -112,26 +113,33 @@ extract_attachments(struct smtpdb *t, const struct mime *m)
 	return status;
 }
 
-/* To a file or to standard output, which gets the octets even if a terminal. */
+static int
+write_output(const char *path, struct span content)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+
+	if (fd < 0)
+		return smtpdb_fail_errno(EX_CANTCREAT, path);
+	if (file_write_new(fd, content) == 0)
+		return EX_OK;
+	smtpdb_fail_errno(EX_IOERR, path);
+	unlink(path);
+	return EX_IOERR;
+}
+
+/* To a file or to standard output; a terminal gets what is harmless of it. */
 static int
 extract_one(struct smtpdb *t, const struct mime_part *part)
 {
-	const char *path = t->options[OPT_OUTPUT];
-	struct span content;
+	struct span content = mime_content(part);
 	int status = EX_OK;
-	int fd = STDOUT_FILENO;
 
-	if (path) {
-		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-		if (fd < 0)
-			return smtpdb_fail_errno(EX_CANTCREAT, path);
-	}
-	content = mime_content(part);
-	if (!path && isatty(fd))
+	if (t->options[OPT_OUTPUT])
+		status = write_output(t->options[OPT_OUTPUT], content);
+	else if (isatty(STDOUT_FILENO))
 		terminal_print(content, TERMINAL_TEXT);
-	else if (file_write(fd, content) < 0 || (path && close(fd) < 0))
-		status = smtpdb_fail_errno(
-		    EX_IOERR, path ? path : "standard output");
+	else if (file_write(STDOUT_FILENO, content) < 0)
+		status = smtpdb_fail_errno(EX_IOERR, "standard output");
 	free((char *)content.p);
 	return status;
 }
@@ -158,8 +166,12 @@ extract_run(struct smtpdb *t)
 {
 	struct archive_mail mail = { 0 };
 	struct mime *m;
-	int status = smtpdb_open(t, false);
+	int status;
 
+	if (t->options[t->nargs == 1 ? OPT_OUTPUT : OPT_DIRECTORY])
+		return smtpdb_fail(EX_USAGE,
+		    "--output is for one PART, --directory for all of them");
+	status = smtpdb_open(t, false);
 	if (status == EX_OK)
 		status = smtpdb_read(t, t->args[0], &mail);
 	if (status != EX_OK)
