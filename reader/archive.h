@@ -178,6 +178,8 @@ int archive_lease(struct archive *a, const char *consumer, int64_t id,
     int64_t now, int64_t until);
 int archive_done(
     struct archive *a, const char *consumer, int64_t id, int64_t now);
+/* 1: it is done; 0; or -1. */
+int archive_is_done(struct archive *a, const char *consumer, int64_t id);
 int archive_give_back(struct archive *a, const char *consumer, int64_t id);
 
 #endif

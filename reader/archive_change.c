@@ -286,6 +286,20 @@ archive_done(struct archive *a, const char *consumer, int64_t id, int64_t now)
 }
 
 int
+archive_is_done(struct archive *a, const char *consumer, int64_t id)
+{
+	sqlite3_stmt *q =
+	    archive_prepare(a, "SELECT done FROM delivery WHERE message_id = "
+			       ":id AND consumer = :consumer");
+	int64_t done = 0;
+
+	archive_bind_text(q, ":consumer", consumer);
+	archive_bind_integer(q, ":id", id);
+	return archive_run_integer(a, q, "delivery", &done) < 0 ? -1
+								: (int)done;
+}
+
+int
 archive_give_back(struct archive *a, const char *consumer, int64_t id)
 {
 	sqlite3_stmt *q =

@@ -24,6 +24,8 @@
 
 enum {
 	LEASE_SEC = 3600,
+	/* Of one variable; Linux takes 128 KiB with its name. */
+	ENVIRONMENT_MAX = 128 * 1024 - 64,
 };
 
 extern char **environ;
@@ -64,32 +66,50 @@ catch_signals(void)
  * Commands
  */
 
-/* SMTPD_ID, SMTPD_SENDER, SMTPD_RECIPIENTS (a line each). */
-static int
-set_environment(const struct archive_mail *m)
+/* The recipients, a line each; to be freed. */
+static char *
+list_recipients(const struct envelope *e)
 {
-	const struct envelope *e = &m->envelope;
-	char id[32];
 	char *list = NULL;
 	size_t len;
 	FILE *f = open_memstream(&list, &len);
-	int failed;
 
 	if (!f)
-		return -1;
+		return NULL;
 	for (unsigned i = 0; i < e->nrecipients; i++)
 		fprintf(f, "%s%s", i > 0 ? "\n" : "",
 		    e->recipients[i].forward_path);
-	if (fclose(f) != 0) {
-		free(list);
-		return -1;
-	}
-	snprintf(id, sizeof id, "%lld", (long long)m->id);
-	failed = setenv("SMTPD_ID", id, 1) < 0 ||
-		 setenv("SMTPD_SENDER", e->reverse_path, 1) < 0 ||
-		 setenv("SMTPD_RECIPIENTS", list, 1) < 0;
+	if (fclose(f) == 0)
+		return list;
 	free(list);
-	return failed ? -1 : 0;
+	return NULL;
+}
+
+/*
+ * SMTPD_ID, SMTPD_SENDER, SMTPD_RECIPIENTS.  A mail of so many recipients that
+ * no program could be run with them does not keep back the others.
+ */
+static int
+set_environment(const struct delivery *d, const struct archive_mail *m)
+{
+	char *list = list_recipients(&m->envelope);
+	char id[32];
+	int status = EX_OK;
+
+	snprintf(id, sizeof id, "%lld", (long long)m->id);
+	if (list && strlen(list) > ENVIRONMENT_MAX && d->sendmail)
+		*list = '\0'; /* they are its arguments */
+	if (list && strlen(list) > ENVIRONMENT_MAX)
+		status = smtpdb_fail(EX_DATAERR,
+		    "mail %s: its %u recipients do not fit into "
+		    "SMTPD_RECIPIENTS; --lmtp and --sendmail take them",
+		    id, m->envelope.nrecipients);
+	else if (!list || setenv("SMTPD_ID", id, 1) < 0 ||
+		 setenv("SMTPD_SENDER", m->envelope.reverse_path, 1) < 0 ||
+		 setenv("SMTPD_RECIPIENTS", list, 1) < 0)
+		status = smtpdb_fail_errno(EX_OSERR, "environment");
+	free(list);
+	return status;
 }
 
 /* "sendmail -i -f SENDER -- RECIPIENT..."; its texts are borrowed. */
@@ -180,9 +200,12 @@ static int
 run_command(const struct delivery *d, char **args, const struct archive_mail *m)
 {
 	int ends[2], error;
+	int status = set_environment(d, m);
 	pid_t pid;
 
-	if (set_environment(m) < 0 || pipe2(ends, O_CLOEXEC) < 0)
+	if (status != EX_OK)
+		return status;
+	if (pipe2(ends, O_CLOEXEC) < 0)
 		return smtpdb_fail_errno(EX_TEMPFAIL, args[0]);
 	error = spawn(args, ends[0], &pid);
 	close(ends[0]);
@@ -197,14 +220,24 @@ run_command(const struct delivery *d, char **args, const struct archive_mail *m)
 	return wait_for(pid, args[0]);
 }
 
+/*
+ * A mail that is refused does not keep back those behind it; trouble that will
+ * meet them as well does: what is to be tried again, and a command that cannot
+ * be run (126 and 127 are what the shell says of one).
+ */
+static bool
+is_general(int status)
+{
+	return status == EX_TEMPFAIL || status == 126 || status == 127 ||
+	       status == EX_OSERR || status == EX_IOERR;
+}
+
 static int
-hand_over(const struct delivery *d, const struct archive_mail *m)
+deliver_by_command(const struct delivery *d, const struct archive_mail *m)
 {
 	char **args;
 	int status;
 
-	if (d->lmtp)
-		return lmtp_deliver(d->lmtp, m);
 	if (!d->sendmail)
 		return run_command(d, d->command, m);
 	args = sendmail_args(d, m);
@@ -212,6 +245,98 @@ hand_over(const struct delivery *d, const struct archive_mail *m)
 		return smtpdb_fail_errno(EX_TEMPFAIL, "sendmail");
 	status = run_command(d, args, m);
 	free(args);
+	return status;
+}
+
+/*
+ * LMTP
+ *
+ * A server can take a mail for some recipients and not for others.  Who has it
+ * is kept as a consumer "NAME#POSITION", until all have it.
+ */
+
+static char *
+name_part(const struct delivery *d, unsigned i)
+{
+	char *name;
+
+	return asprintf(&name, "%s#%u", d->consumer, i + 1) < 0 ? NULL : name;
+}
+
+/* Which recipients have it of an earlier try.  Returns 0 or -1. */
+static int
+read_parts(const struct delivery *d, const struct archive_mail *m, bool *had)
+{
+	struct archive *a = d->t->archive;
+	int result = archive_is_done(a, d->consumer, m->id);
+
+	if (result != 0) /* of all, which are to have it again */
+		return result < 0 ? -1 : 0;
+	for (unsigned i = 0; i < m->envelope.nrecipients && result >= 0; i++) {
+		char *name = name_part(d, i);
+
+		result = name ? archive_is_done(a, name, m->id) : -1;
+		had[i] = result > 0;
+		free(name);
+	}
+	return result < 0 ? -1 : 0;
+}
+
+static int
+keep_parts(const struct delivery *d, const struct archive_mail *m,
+    const bool *before, const bool *had)
+{
+	int result = 0;
+
+	for (unsigned i = 0; i < m->envelope.nrecipients && result >= 0; i++) {
+		char *name;
+
+		if (before[i] || !had[i])
+			continue;
+		name = name_part(d, i);
+		result = name ? archive_done(d->t->archive, name, m->id,
+				    options_now() / 1000000)
+			      : -1;
+		free(name);
+	}
+	return result < 0 ? -1 : 0;
+}
+
+static int
+deliver_by_lmtp(
+    const struct delivery *d, const struct archive_mail *m, bool *ret_lost)
+{
+	unsigned n = m->envelope.nrecipients;
+	bool *had = calloc(2 * (size_t)n + 1, sizeof *had);
+	bool *before = had + n;
+	int status;
+
+	if (!had)
+		return smtpdb_fail_errno(EX_OSERR, "LMTP");
+	if (read_parts(d, m, had) < 0) {
+		status = smtpdb_fail_archive(d->t);
+	} else {
+		memcpy(before, had, n * sizeof *had);
+		status = lmtp_deliver(d->lmtp, m, had, ret_lost);
+		if (status != EX_OK && keep_parts(d, m, before, had) < 0)
+			status = smtpdb_fail_archive(d->t);
+	}
+	free(had);
+	return status;
+}
+
+/* `*ret_general` is set where other mails will fare no better. */
+static int
+hand_over(
+    const struct delivery *d, const struct archive_mail *m, bool *ret_general)
+{
+	int status;
+
+	*ret_general = true;
+	if (d->lmtp)
+		return deliver_by_lmtp(d, m, ret_general);
+	status = deliver_by_command(d, m);
+	*ret_general = is_general(status);
 	return status;
 }
 
@@ -238,47 +363,41 @@ deliver_one(const struct delivery *d, const char *id)
 {
 	struct archive_mail mail = { 0 };
 	int status = smtpdb_read(d->t, id, &mail);
+	bool general;
 
 	if (status == EX_OK) {
-		status = hand_over(d, &mail);
+		status = hand_over(d, &mail, &general);
 		status = mark(d, mail.id, status);
 	}
 	archive_mail_reset(&mail);
 	return status;
 }
 
-/* EX_OK also where another process has it, or it was deleted meanwhile. */
+/*
+ * EX_OK also where another process has it, or it was deleted meanwhile.  What
+ * cannot be marked as done must not go on.
+ */
 static int
-deliver_leased(const struct delivery *d, int64_t id)
+deliver_leased(const struct delivery *d, int64_t id, bool *ret_general)
 {
 	struct archive *a = d->t->archive;
 	struct archive_mail mail = { 0 };
 	int64_t now = options_now() / 1000000;
-	int status = EX_OK;
+	int status = EX_OK, marked = EX_OK;
 	int got = archive_lease(a, d->consumer, id, now, now + d->lease_sec);
 
 	if (got > 0)
 		got = archive_read(a, id, &mail);
+	*ret_general = got < 0;
 	if (got < 0)
 		return smtpdb_fail_archive(d->t);
 	if (got > 0) {
-		status = hand_over(d, &mail);
-		status = mark(d, id, status);
+		status = hand_over(d, &mail, ret_general);
+		marked = mark(d, id, status);
+		*ret_general |= marked != status;
 	}
 	archive_mail_reset(&mail);
-	return status;
-}
-
-/*
- * A mail that is refused does not keep back those behind it; trouble that will
- * meet them as well does: what is to be tried again, and a command that cannot
- * be run (126 and 127 are what the shell says of one).
- */
-static bool
-is_general(int status)
-{
-	return status == EX_TEMPFAIL || status == 126 || status == 127 ||
-	       status == EX_OSERR || status == EX_IOERR;
+	return marked;
 }
 
 static int
@@ -293,11 +412,12 @@ deliver_new(const struct delivery *d)
 
 	while ((result = archive_list(d->t->archive, &filter, &page)) > 0) {
 		for (size_t i = 0; i < page.nrows; i++) {
-			int one = deliver_leased(d, page.rows[i].id);
+			bool general;
+			int one = deliver_leased(d, page.rows[i].id, &general);
 
 			if (one != EX_OK)
 				status = one;
-			if (stopped || is_general(one))
+			if (stopped || general)
 				goto reset;
 		}
 	}

@@ -1,6 +1,6 @@
 /*
- * One connection a mail, one command at a time.  A mailbox that is refused
- * stops the mail before DATA, so that a later try gives nobody a second copy.
+ * One connection a mail, one command at a time.  Which mailboxes have the mail
+ * is handed back, so that a later try gives nobody a second copy.
  */
 #include "lmtp.h"
 
@@ -29,6 +29,7 @@ struct lmtp {
 	FILE *in, *out;
 	char reply[REPLY_MAX]; /* the last line of it */
 	bool has_8bitmime, has_smtputf8;
+	bool lost; /* the server, not the mail, is the trouble */
 };
 
 /*
@@ -111,6 +112,16 @@ note_keyword(struct lmtp *l, const char *keyword)
 	l->has_smtputf8 |= span_is(word, "SMTPUTF8");
 }
 
+/* What a server says goes to a terminal. */
+static void
+make_harmless(char *reply)
+{
+	for (; *reply; reply++) {
+		if (*reply < ' ' || *reply > '~')
+			*reply = '?';
+	}
+}
+
 /* Reads a reply to its end.  Its code, or 0: there is none. */
 static int
 read_reply(struct lmtp *l)
@@ -122,6 +133,7 @@ read_reply(struct lmtp *l)
 			return 0;
 		len = strcspn(l->reply, "\r\n");
 		l->reply[len] = '\0';
+		make_harmless(l->reply);
 		if (len < 3 || !isdigit((unsigned char)l->reply[0]))
 			return 0;
 		if (len > 4)
@@ -136,11 +148,14 @@ expect(struct lmtp *l, char wanted, const char *what)
 {
 	int code;
 
-	if (fflush(l->out) != 0 || !(code = read_reply(l)))
+	if (fflush(l->out) != 0 || !(code = read_reply(l))) {
+		l->lost = true;
 		return smtpdb_fail(
 		    EX_TEMPFAIL, "%s: no reply to %s", l->where, what);
+	}
 	if (code / 100 == wanted - '0')
 		return EX_OK;
+	l->lost |= code == 421;
 	return smtpdb_fail(code / 100 == 5 ? EX_UNAVAILABLE : EX_TEMPFAIL,
 	    "%s: %s: %s", l->where, what, l->reply);
 }
@@ -191,42 +206,62 @@ send_mail(FILE *f, const struct archive_mail *m)
 	fputs(at_start ? ".\r\n" : "\r\n.\r\n", f);
 }
 
+/* To be tried again counts more than to be refused. */
 static int
-send_envelope(struct lmtp *l, const struct envelope *e)
+worse(int a, int b)
 {
-	int status;
+	return a == EX_OK || b == EX_TEMPFAIL ? b : a;
+}
+
+/* Names those that lack the mail; `taken` is set for those that will do. */
+static int
+send_envelope(
+    struct lmtp *l, const struct envelope *e, const bool *had, bool *taken)
+{
+	int worst;
 
 	say(l, "MAIL FROM:<%s>%s%s", e->reverse_path,
 	    l->has_8bitmime ? " BODY=8BITMIME" : "",
 	    e->smtputf8 && l->has_smtputf8 ? " SMTPUTF8" : "");
-	status = expect(l, '2', "MAIL");
-	for (unsigned i = 0; i < e->nrecipients && status == EX_OK; i++) {
+	worst = expect(l, '2', "MAIL");
+	if (worst != EX_OK)
+		return worst;
+	for (unsigned i = 0; i < e->nrecipients && !l->lost; i++) {
 		const struct recipient *r = &e->recipients[i];
+		int status;
 
+		if (had[i])
+			continue;
 		say(l, "RCPT TO:<%s>",
 		    r->mailbox ? r->mailbox : r->forward_path);
 		status = expect(l, '2', "RCPT");
+		taken[i] = status == EX_OK;
+		worst = worse(worst, status);
 	}
-	return status;
+	return worst;
 }
 
-/* Every recipient has a reply of its own (RFC 2033 s. 4.2); the worst counts. */
+/* Every recipient that was taken has a reply of its own (RFC 2033 s. 4.2). */
 static int
-read_verdicts(struct lmtp *l, unsigned nrecipients)
+read_verdicts(
+    struct lmtp *l, unsigned nrecipients, const bool *taken, bool *had)
 {
 	int worst = EX_OK;
 
-	for (unsigned i = 0; i < nrecipients; i++) {
-		int status = expect(l, '2', "the mail");
+	for (unsigned i = 0; i < nrecipients && !l->lost; i++) {
+		int status;
 
-		if (worst == EX_OK || status == EX_TEMPFAIL)
-			worst = status == EX_OK ? worst : status;
+		if (!taken[i])
+			continue;
+		status = expect(l, '2', "the mail");
+		had[i] = status == EX_OK;
+		worst = worse(worst, status);
 	}
 	return worst;
 }
 
 static int
-converse(struct lmtp *l, const struct archive_mail *m)
+greet(struct lmtp *l)
 {
 	int status = expect(l, '2', "the connection");
 
@@ -234,26 +269,40 @@ converse(struct lmtp *l, const struct archive_mail *m)
 		say(l, "LHLO localhost");
 		status = expect(l, '2', "LHLO");
 	}
+	l->lost = status != EX_OK;
+	return status;
+}
+
+static int
+converse(struct lmtp *l, const struct archive_mail *m, bool *had, bool *taken)
+{
+	const struct envelope *e = &m->envelope;
+	int status = greet(l), data;
+
 	if (status == EX_OK)
-		status = send_envelope(l, &m->envelope);
-	if (status == EX_OK) {
-		say(l, "DATA");
-		status = expect(l, '3', "DATA");
-	}
-	if (status != EX_OK)
+		status = send_envelope(l, e, had, taken);
+	if (l->lost || !memchr(taken, true, e->nrecipients))
 		return status;
-	send_mail(l->out, m);
-	return read_verdicts(l, m->envelope.nrecipients);
+	say(l, "DATA");
+	data = expect(l, '3', "DATA");
+	if (data == EX_OK) {
+		send_mail(l->out, m);
+		data = read_verdicts(l, e->nrecipients, taken, had);
+	}
+	return worse(status, data);
 }
 
 int
-lmtp_deliver(const char *where, const struct archive_mail *m)
+lmtp_deliver(
+    const char *where, const struct archive_mail *m, bool *had, bool *ret_lost)
 {
 	struct lmtp l = { .where = where };
-	int status = start(&l);
+	bool *taken = calloc(m->envelope.nrecipients + 1, sizeof *taken);
+	int status = taken ? start(&l) : smtpdb_fail_errno(EX_OSERR, where);
 
+	l.lost = status != EX_OK;
 	if (status == EX_OK) {
-		status = converse(&l, m);
+		status = converse(&l, m, had, taken);
 		say(&l, "QUIT");
 		fflush(l.out);
 	}
@@ -261,5 +310,7 @@ lmtp_deliver(const char *where, const struct archive_mail *m)
 		fclose(l.in);
 	if (l.out)
 		fclose(l.out);
+	free(taken);
+	*ret_lost = l.lost;
 	return status;
 }
