@@ -107,14 +107,23 @@ explain_run(struct smtpdb *t)
 	const char *client = t->options[OPT_CLIENT];
 	struct policy_query q = {
 		.hostname = hostname,
-		.client_address = client ? client : "local",
+		.client_address = "local",
 		.sender = span_of(from ? from : ""),
 		.now = options_now() / 1000000,
 		.utf8 = true,
 	};
+	char address[OPTIONS_NETWORK_SIZE];
 	bool refused = false;
 	int status;
 
+	if (client && strchr(client, '/'))
+		return smtpdb_fail(EX_USAGE, "--client is one address");
+	if (client) {
+		status = options_network(client, address, sizeof address);
+		if (status != EX_OK)
+			return status;
+		q.client_address = address;
+	}
 	gethostname(hostname, sizeof hostname - 1);
 	if (!envelope_is_path(q.sender.p) ||
 	    (to && (*to == '\0' || !envelope_is_path(to))))

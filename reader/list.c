@@ -82,8 +82,9 @@ static void
 print_columns(const struct terminal *terminal, const struct archive_row *row,
     const struct texts *texts)
 {
-	int rest = terminal->columns -
-		   (ID_COLUMNS + TIME_COLUMNS + SIZE_COLUMNS + 5 * 2);
+	int id = snprintf(NULL, 0, "%*lld", ID_COLUMNS, (long long)row->id);
+	int rest =
+	    terminal->columns - (id + TIME_COLUMNS + SIZE_COLUMNS + 5 * 2);
 	int name = rest / 4 > NAME_COLUMNS_MIN ? rest / 4 : NAME_COLUMNS_MIN;
 	int subject = rest - 2 * name;
 

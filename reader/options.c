@@ -1,5 +1,6 @@
 #include "options.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -21,8 +22,8 @@ static const struct row {
 	const char *help;
 } rows[OPT__COUNT] = {
 	[OPT_DATABASE] = { 'd', "database", "PATH",
-	  "the mail table ($SMTPD_DATABASE, $STATE_DIRECTORY/mail.db,\n"
-	  "/var/lib/smtpd/mail.db)" },
+	  "the mail table ($SMTPD_DATABASE,\n"
+	  "$STATE_DIRECTORY/mail.db, /var/lib/smtpd/mail.db)" },
 	[OPT_JSON] = { 'j', "json", NULL, "one JSON object a line" },
 	[OPT_FROM] = { 'f', "from", "TEXT", "sender, or From, holds TEXT" },
 	[OPT_TO] = { 't', "to", "TEXT", "a recipient, or To, holds TEXT" },
@@ -35,7 +36,7 @@ static const struct row {
 	[OPT_DATA] = { 0, "data", NULL, "without the lines that the server adds" },
 	[OPT_OUTPUT] = { 'o', "output", "FILE", "write to FILE, which must not exist" },
 	[OPT_DIRECTORY] = { 'C', "directory", "DIR", "put files into DIR" },
-	[OPT_MBOX] = { 0, "mbox", "FILE", "one file of many mails (mboxrd); - is standard output" },
+	[OPT_MBOX] = { 0, "mbox", "FILE", "one file of many mails (mboxrd), or -" },
 	[OPT_MAILDIR] = { 0, "maildir", "DIR", "a maildir" },
 	[OPT_EML] = { 0, "eml", "DIR", "a folder of ID.eml" },
 	[OPT_BARE] = { 0, "bare", NULL, "without X-Smtpd-Envelope" },
@@ -341,6 +342,39 @@ options_time(const char *what, const char *text, int64_t *ret)
 	    "%s: '%s' is no time, such as 2026-11-21, 2026-11-21T20:41 or "
 	    "7d (ago)",
 	    what, text);
+}
+
+int
+options_network(const char *given, char *ret, size_t size)
+{
+	unsigned char octets[16];
+	char address[INET6_ADDRSTRLEN];
+	const char *slash = strchr(given, '/');
+	size_t len = slash ? (size_t)(slash - given) : strlen(given);
+	int family = strchr(given, ':') ? AF_INET6 : AF_INET;
+	int most = family == AF_INET6 ? 128 : 32;
+	int64_t bits = most;
+
+	if (strcmp(given, "local") == 0) {
+		snprintf(ret, size, "%s", given);
+		return EX_OK;
+	}
+	snprintf(address, sizeof address, "%.*s", (int)len, given);
+	if (len >= sizeof address || inet_pton(family, address, octets) != 1)
+		return smtpdb_fail(
+		    EX_USAGE, "'%s' is no network of IP addresses", given);
+	if (slash && options_number("bits", slash + 1, &bits) != EX_OK)
+		return EX_USAGE;
+	if (bits > most)
+		return smtpdb_fail(EX_USAGE, "'%s' has too many bits", given);
+	for (int i = (int)bits; i < most; i++)
+		octets[i / 8] &= (unsigned char)~(0x80 >> i % 8);
+	inet_ntop(family, octets, address, sizeof address);
+	if (bits == most)
+		snprintf(ret, size, "%s", address);
+	else
+		snprintf(ret, size, "%s/%d", address, (int)bits);
+	return EX_OK;
 }
 
 int

@@ -38,6 +38,15 @@ int options_duration(const char *what, const char *text, int64_t *ret);
  */
 int options_time(const char *what, const char *text, int64_t *ret);
 
+/*
+ * "192.0.2.1", "2001:db8::/32" or "local" as smtpd writes addresses, without
+ * bits behind the prefix: what is compared is text.
+ */
+enum {
+	OPTIONS_NETWORK_SIZE = 64,
+};
+int options_network(const char *given, char *ret, size_t size);
+
 /* Fills the filter from --from and its like. */
 int options_filter(const struct smtpdb *t, struct archive_filter *ret);
 #define OPTIONS_FILTER                                                         \

@@ -2,8 +2,6 @@
  * domain, mailbox, alias and rule: add, rm and list of the rows that say what
  * is accepted.  One way for all: options and arguments become columns.
  */
-#include <arpa/inet.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,52 +14,62 @@
 #include "terminal.h"
 
 /* clang-format off */
-/* Which option fills which column.  A flag is 1. */
-static const struct {
+/*
+ * Which option fills which column.  SQLite compares a text with a number
+ * without a word, so what is to be a number is read here.
+ */
+static const struct fill {
 	const char *column;
 	enum smtpdb_option option;
+	bool is_flag; /* is 1 */
+	int (*read)(const char *what, const char *text, int64_t *ret);
 } fills[] = {
-	{ "state",           OPT_STATE },
-	{ "moved_to",        OPT_MOVED_TO },
-	{ "quota_messages",  OPT_QUOTA_MESSAGES },
-	{ "quota_octets",    OPT_QUOTA_OCTETS },
-	{ "quota_permanent", OPT_QUOTA_PERMANENT },
-	{ "forward",         OPT_FORWARD },
-	{ "allow",           OPT_ALLOW },
-	{ "code",            OPT_CODE },
-	{ "enhanced",        OPT_ENHANCED },
-	{ "text",            OPT_TEXT },
+	{ "state",           OPT_STATE,           false, NULL },
+	{ "moved_to",        OPT_MOVED_TO,        false, NULL },
+	{ "quota_messages",  OPT_QUOTA_MESSAGES,  false, options_number },
+	{ "quota_octets",    OPT_QUOTA_OCTETS,    false, options_size },
+	{ "quota_permanent", OPT_QUOTA_PERMANENT, true,  NULL },
+	{ "forward",         OPT_FORWARD,         true,  NULL },
+	{ "allow",           OPT_ALLOW,           true,  NULL },
+	{ "code",            OPT_CODE,            false, options_number },
+	{ "enhanced",        OPT_ENHANCED,        false, NULL },
+	{ "text",            OPT_TEXT,            false, NULL },
 };
 /* clang-format on */
 
-static const char *
-column_value(const struct smtpdb *t, const char *column)
+enum {
+	NUMBER_SIZE = 24,
+};
+
+static const struct fill *
+find_fill(const char *column)
 {
 	for (size_t i = 0; i < sizeof fills / sizeof *fills; i++) {
-		const char *value = t->options[fills[i].option];
-
-		if (value && strcmp(fills[i].column, column) == 0)
-			return *value ? value : "1";
+		if (strcmp(fills[i].column, column) == 0)
+			return &fills[i];
 	}
 	return NULL;
 }
 
-/* "--quota-octets=10M" is a number by the time it is bound. */
+/* What the options say of a column; `number` is room for it.  NULL: nothing. */
 static int
-read_size(struct smtpdb *t, char *ret, size_t size)
+column_value(
+    const struct smtpdb *t, const char *column, char *number, const char **ret)
 {
-	int64_t octets;
+	const struct fill *fill = find_fill(column);
+	const char *given = fill ? t->options[fill->option] : NULL;
+	int64_t n;
 	int status;
 
-	if (!t->options[OPT_QUOTA_OCTETS])
+	*ret = given && fill->is_flag ? "1" : given;
+	if (!given || !fill->read)
 		return EX_OK;
-	status = options_size(
-	    "--quota-octets", t->options[OPT_QUOTA_OCTETS], &octets);
-	if (status != EX_OK)
-		return status;
-	snprintf(ret, size, "%lld", (long long)octets);
-	t->options[OPT_QUOTA_OCTETS] = ret;
-	return EX_OK;
+	status = fill->read(column, given, &n);
+	if (status == EX_OK) {
+		snprintf(number, NUMBER_SIZE, "%lld", (long long)n);
+		*ret = number;
+	}
+	return status;
 }
 
 /* SQLite quotes the whole condition; its first line will do. */
@@ -77,19 +85,21 @@ add(struct smtpdb *t, enum archive_rules which, const char *const *keys)
 {
 	const char *const *columns = archive_rules_columns(which);
 	const char *values[RULES_COLUMNS_MAX] = { NULL };
-	char octets[32];
+	char numbers[RULES_COLUMNS_MAX][NUMBER_SIZE];
 	int nkeys = archive_rules_nkeys(which);
-	int status = read_size(t, octets, sizeof octets);
-	int result;
+	int status = EX_OK, result;
 
+	for (int i = 0; columns[i] && status == EX_OK; i++) {
+		if (i < nkeys && i < RULES_KEYS_MAX)
+			values[i] = keys[i];
+		else
+			status =
+			    column_value(t, columns[i], numbers[i], &values[i]);
+	}
 	if (status == EX_OK)
 		status = smtpdb_open(t, true);
 	if (status != EX_OK)
 		return status;
-	for (int i = 0; columns[i]; i++)
-		values[i] = i < nkeys && i < RULES_KEYS_MAX
-				? keys[i]
-				: column_value(t, columns[i]);
 	result = archive_rules_add(t->archive, which, values);
 	if (result < 0)
 		return smtpdb_fail_archive(t);
@@ -212,48 +222,11 @@ alias_run(struct smtpdb *t)
 	return run(t, RULES_ALIAS);
 }
 
-/*
- * As smtpd writes addresses, without bits behind the prefix: what is compared
- * is text.
- */
-static int
-write_network(const char *given, char *ret, size_t size)
-{
-	unsigned char octets[16];
-	char address[INET6_ADDRSTRLEN];
-	const char *slash = strchr(given, '/');
-	size_t len = slash ? (size_t)(slash - given) : strlen(given);
-	int family = strchr(given, ':') ? AF_INET6 : AF_INET;
-	int most = family == AF_INET6 ? 128 : 32;
-	int64_t bits = most;
-
-	if (strcmp(given, "local") == 0) {
-		snprintf(ret, size, "%s", given);
-		return EX_OK;
-	}
-	snprintf(address, sizeof address, "%.*s", (int)len, given);
-	if (len >= sizeof address || inet_pton(family, address, octets) != 1)
-		return smtpdb_fail(
-		    EX_USAGE, "'%s' is no network of IP addresses", given);
-	if (slash && options_number("bits", slash + 1, &bits) != EX_OK)
-		return EX_USAGE;
-	if (bits > most)
-		return smtpdb_fail(EX_USAGE, "'%s' has too many bits", given);
-	for (int i = (int)bits; i < most; i++)
-		octets[i / 8] &= (unsigned char)~(0x80 >> i % 8);
-	inet_ntop(family, octets, address, sizeof address);
-	if (bits == most)
-		snprintf(ret, size, "%s", address);
-	else
-		snprintf(ret, size, "%s/%d", address, (int)bits);
-	return EX_OK;
-}
-
 /* "rule add sender PATTERN", "rule add client NETWORK". */
 int
 rule_run(struct smtpdb *t)
 {
-	char network[INET6_ADDRSTRLEN + 8];
+	char network[OPTIONS_NETWORK_SIZE];
 	char *args[3] = { t->args[0], t->nargs > 2 ? t->args[2] : NULL, NULL };
 	bool of_client = t->nargs > 1 && strcmp(t->args[1], "client") == 0;
 	int status;
@@ -266,7 +239,7 @@ rule_run(struct smtpdb *t)
 	t->nargs--;
 	if (!of_client || !args[1])
 		return run(t, of_client ? RULES_CLIENT : RULES_SENDER);
-	status = write_network(args[1], network, sizeof network);
+	status = options_network(args[1], network, sizeof network);
 	args[1] = network;
 	return status == EX_OK ? run(t, RULES_CLIENT) : status;
 }
