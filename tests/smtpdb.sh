@@ -8,7 +8,7 @@ here=$(pwd)
 smtpd=$here/smtpd
 tool=$here/smtpdb
 dir=$(mktemp -d "${TMPDIR:-/tmp}/smtpdb-test-XXXXXX")
-trap 'rm -rf "$dir"' EXIT
+trap 'umount "$dir/full" 2>/dev/null; rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
 SMTPD_DATABASE=$dir/mail.db
 export SMTPD_DATABASE
@@ -106,6 +106,7 @@ status 0 "$tool" --version
 for command in $("$tool" complete); do
 	status 0 "$tool" "$command" --help
 	holds "Usage: smtpdb $command" out
+	is "lines of over 80 columns" "" "$(awk 'length > 80' out)"
 done
 [ ! -e mail.db ]
 ok "nothing was made" $?
@@ -181,6 +182,18 @@ ok "list --json" $?
 if command -v script >/dev/null; then
 	script -qec "stty cols 80; '$tool' list -n 3" /dev/null >out </dev/null
 	holds "$(printf '\033[1m')" out
+	sqlite3 mail.db "UPDATE message SET id = 100000000,
+	    header_subject = printf('%.100c', 's') WHERE id = $total;
+	    UPDATE recipient SET message_id = 100000000 WHERE message_id = $total"
+	script -qec "stty cols 80; '$tool' list" /dev/null >out </dev/null
+	is "lines of over 80 columns in a list" "" "$(
+	    python3 -c 'import re
+for line in open("out", encoding="utf-8", newline="\n"):
+    if len(re.sub("\033.*?m|[\r\n]", "", line)) > 80: print(line)')"
+	sqlite3 mail.db "UPDATE message SET id = $total, header_subject = 'spoof'
+	    WHERE id = 100000000;
+	    UPDATE recipient SET message_id = $total WHERE message_id = 100000000;
+	    UPDATE sqlite_sequence SET seq = $total WHERE name = 'message'"
 	NO_COLOR=1 script -qec "'$tool' list" /dev/null >out </dev/null
 	lacks "$(printf '\033')" out
 	script -qec "'$tool' raw 1 4" /dev/null >out </dev/null
@@ -247,6 +260,67 @@ is "a part to a file" hello "$(cat part)"
 status 73 "$tool" extract 2 3 -o part
 status 66 "$tool" extract 2 9
 status 64 "$tool" extract 2 x
+status 64 "$tool" extract 2 -o part
+status 64 "$tool" extract 2 3 -C parts
+
+#
+# Odd mails
+#
+odd=$(python3 "$here/tests/oddmails.py" "$smtpd" odd.db)
+is "odd mails" "$odd" "$("$tool" -d odd.db list | wc -l)"
+# controls: octets of control characters in the file "out"
+controls() {
+	LC_ALL=C tr -d '\12\11\40-\176\200-\377' <out | wc -c
+	python3 -c 'import sys, unicodedata
+for c in open("out", encoding="utf-8", newline="\n").read():
+    if unicodedata.category(c) in ("Cf", "Cc") and c not in "\n\t\u200c\u200d":
+        print(hex(ord(c)))'
+}
+status 0 "$tool" -d odd.db list
+is "controls in the list" 0 "$(controls)"
+"$tool" -d odd.db export --eml=odd
+i=1
+while [ "$i" -le "$odd" ]; do
+	for how in '' -H; do
+		status 0 "$tool" -d odd.db show $how "$i"
+		is "controls of odd mail $i" 0 "$(controls)"
+	done
+	status 0 "$tool" -d odd.db show --json "$i"
+	mkdir "odd.$i"
+	status 0 "$tool" -d odd.db extract "$i" -C "odd.$i"
+	is "controls in names of $i" 0 "$(controls)"
+	i=$((i + 1))
+done >odd.log 2>&1
+cat odd.log >&2
+status 0 "$tool" -d odd.db show --json $(seq "$odd")
+python3 -c 'import json; n = len([json.loads(l) for l in open("out", encoding="utf-8", newline="\n")]); assert n == '"$odd"
+ok "show --json of all odd mails" $?
+status 0 "$tool" -d odd.db list --json
+python3 -c 'import json; [json.loads(l) for l in open("out", encoding="utf-8", newline="\n")]'
+ok "list --json of all odd mails" $?
+is "all files are in the folder" "" "$(find odd.3 -mindepth 1 ! -type f; find . -maxdepth 1 -name '*evil*'; find odd.3 -name '[.-]*')"
+is "all parts are there" 13 "$(find odd.3 -type f | wc -l)"
+dump odd.db >want
+status 0 "$tool" -d new.db import --eml=odd
+dump new.db >got
+cmp -s want got
+ok "round trip of odd mails" $?
+rm -f new.db*
+# A text does not end at a NUL, nor does a field.
+status 0 "$tool" -d odd.db show 1
+holds "$(printf 'before\357\277\275after\nsecond line')" out
+holds "$(printf 'Subject: before\357\277\275after')" out
+# Parts and fields by the hundred thousand take no memory.
+for command in 'show 4 5' index; do
+	status 0 sh -c "ulimit -v 200000; exec '$tool' -d odd.db $command"
+done
+# A mail of more recipients than a program can be told keeps none back.
+status 65 "$tool" -d odd.db deliver --new sh -c 'cat >/dev/null; echo $SMTPD_ID'
+is "all but that one" $((odd - 1)) "$(wc -l <out)"
+printf '#!/bin/sh\ncat >/dev/null\necho $#\n' >count
+chmod +x count
+status 0 "$tool" -d odd.db deliver --new --sendmail ./count
+is "but as arguments" 1004 "$(cat out)"
 
 #
 # export, import
@@ -269,6 +343,11 @@ status 73 "$tool" export --mbox=exported.mbox
 status 64 "$tool" export
 status 64 "$tool" export --mbox=a --eml=b
 status 66 "$tool" export --mbox=x 999
+[ ! -e x ]
+ok "no half mbox" $?
+status 64 "$tool" export --mbox=x --from=ann 1
+status 74 sh -c "'$tool' list >/dev/full"
+status 74 sh -c "'$tool' export --mbox=- >/dev/full"
 status 0 "$tool" export --bare --eml=bare 1 2
 lacks "X-Smtpd" bare/1.eml
 status 0 "$tool" export --mbox=some.mbox --from=jörg
@@ -329,39 +408,110 @@ status 0 "$tool" deliver --sendmail 1 ./fake
 is "sendmail's arguments" "-i -f ann@a.example -- bob@b.example carl@c.example" "$(cat args)"
 lacks "$(printf '\r')" input
 cat >lmtpd.py <<'PY'
+# An LMTP server.  "rcpt:bob=550" and "data:bob=450" say what is answered to
+# RCPT, or at the end of the mail, for a mailbox; "times=2" takes two mails;
+# "mute=1" says nothing.
 import socket, sys
+ways = dict(word.split('=') for word in sys.argv[1:])
+log = open('lmtp.log', 'w')
+def serve(f):
+    def say(x): f.write(x + b'\r\n'); f.flush()
+    def verdict(when, box):
+        code = ways.get(f'{when}:{box}', '250')
+        say(f'{code} {code[0]}.1.1 \033[31mit is so'.encode())
+        return code == '250'
+    if 'mute' in ways: print('mute', flush=True); f.read(); return
+    say(b'220 hi'); taken = []; data = b''
+    while line := f.readline():
+        verb = line[:4].upper()
+        if verb == b'LHLO': say(b'250-me'); say(b'250 8BITMIME')
+        elif verb == b'RCPT':
+            box = line.split(b'<')[1].split(b'@')[0].decode()
+            if verdict('rcpt', box): taken.append(box)
+        elif verb == b'DATA':
+            say(b'354 go')
+            while (line := f.readline()) != b'.\r\n':
+                data += line[1:] if line.startswith(b'.') else line
+            for box in taken:
+                if verdict('data', box): print(box, file=log)
+        elif verb == b'QUIT': break
+        else: say(b'250 ok')
+    open('lmtp.out', 'wb').write(data)
 s = socket.socket(socket.AF_UNIX)
 s.bind('sock'); s.listen(5); s.settimeout(20); print('up', flush=True)
-c, _ = s.accept(); f = c.makefile('rwb')
-def say(x): f.write(x + b'\r\n'); f.flush()
-say(b'220 hi'); n = 0; data = b''
-while line := f.readline():
-    verb = line[:4].upper()
-    if verb == b'LHLO': say(b'250-me'); say(b'250 8BITMIME')
-    elif verb == b'RCPT':
-        if sys.argv[1] == 'reject': say(b'550 5.1.1 no such user')
-        else: n += 1; say(b'250 ok')
-    elif verb == b'DATA':
-        say(b'354 go')
-        while (line := f.readline()) != b'.\r\n':
-            data += line[1:] if line.startswith(b'.') else line
-        for i in range(n): say(b'450 4.2.0 later' if sys.argv[1] == 'later' else b'250 ok')
-    elif verb == b'QUIT': break
-    else: say(b'250 ok')
-open('lmtp.out', 'wb').write(data)
+for i in range(int(ways.get('times', 1))):
+    with s.accept()[0] as c: serve(c.makefile('rwb'))
 PY
-for way in ok:0 reject:69 later:75; do
-	rm -f sock up
-	timeout 30 python3 lmtpd.py ${way%:*} >up 2>&1 </dev/null &
+# lmtp STATUS BOXES WORD...: mail 1 to such a server; who gets it.
+lmtp() {
+	want_status=$1
+	want_boxes=$2
+	shift 2
+	rm -f sock up lmtp.log
+	timeout 30 python3 lmtpd.py "$@" >up 2>&1 </dev/null &
 	await 'test -s up'
-	status ${way#*:} timeout 20 "$tool" deliver --consumer=lmtp --lmtp=./sock 1
+	status "$want_status" timeout 20 "$tool" deliver --consumer=lmtp --lmtp=./sock 1
 	wait
-	if [ $way = ok:0 ]; then
-		"$tool" raw 1 >want
-		cmp want lmtp.out
-		ok "by LMTP" $?
-	fi
-done
+	is "LMTP with $*" "$want_boxes" "$(tr '\n' ' ' <lmtp.log)"
+	lacks "$(printf '\033')" err
+}
+lmtp 69 "" rcpt:bob=550 rcpt:carl=550
+lmtp 75 "" data:bob=450 data:carl=450
+# Who has it does not get it again.
+lmtp 75 "carl " data:bob=450
+lmtp 75 "" rcpt:bob=450
+lmtp 69 "" rcpt:bob=550
+lmtp 0 "bob "
+lmtp 0 "bob carl "
+"$tool" raw 1 >want
+cmp want lmtp.out
+ok "by LMTP" $?
+# One that is put off keeps no other back; a server that is gone keeps all.
+rm -f sock up lmtp.log
+timeout 30 python3 lmtpd.py times=2 rcpt:bob=450 rcpt:carl=450 >up 2>&1 </dev/null &
+server=$!
+await 'test -s up'
+sqlite3 mail.db "INSERT INTO delivery SELECT id, 'queue', 1, 1 FROM message WHERE id > 2"
+status 75 timeout 20 "$tool" deliver --new --consumer=queue --lmtp=./sock
+is "both were tried" 3 "$(wc -l <err)"
+wait $server
+status 75 timeout 20 "$tool" deliver --new --consumer=queue --lmtp=./nonesuch
+is "the first try ends it" 1 "$(wc -l <err)"
+# A server that says nothing: SIGTERM ends the wait, and the lease.
+rm -f sock up
+timeout 30 python3 lmtpd.py mute=1 >up 2>&1 </dev/null &
+server=$!
+await 'test -s up'
+"$tool" deliver --new --consumer=mute --lmtp=./sock 2>/dev/null &
+deliverer=$!
+await 'grep -q mute up'
+await "test \$(sqlite3 mail.db \"SELECT count(*) FROM delivery WHERE consumer = 'mute'\") = 1"
+kill $deliverer
+wait $deliverer
+is "SIGTERM while a server is mute" 75 $?
+is "gives the lease back" 0 "$(sqlite3 mail.db "SELECT count(*) FROM delivery WHERE consumer = 'mute'")"
+wait $server
+# SIGINT while a command runs: what it has done counts, the rest is for later.
+cat >slow <<'SH'
+#!/bin/sh
+trap '' INT
+echo $SMTPD_ID
+until [ -e go ]; do sleep 0.05; done
+SH
+chmod +x slow
+# A shell has its children in the background ignore SIGINT.
+cat >interrupt.py <<'PY'
+import signal, subprocess, sys, time
+p = subprocess.Popen(sys.argv[2:], preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+while subprocess.call(sys.argv[1], shell=True): time.sleep(0.02)
+p.send_signal(signal.SIGINT); open('go', 'w').close()
+sys.exit(abs(p.wait()))
+PY
+status 75 timeout 20 python3 interrupt.py 'grep -q . out' "$tool" deliver --new --consumer=slow ./slow
+is "SIGINT during deliver" "1 1" \
+    "$(sqlite3 mail.db "SELECT count(*), sum(done) FROM delivery WHERE consumer = 'slow'" | tr '|' ' ')"
+status 0 "$tool" deliver --new --consumer=slow ./slow
+is "the rest" $((total - 1)) "$(wc -l <out)"
 status 64 "$tool" deliver 1
 status 64 "$tool" deliver --new
 
@@ -375,6 +525,11 @@ status 65 "$tool" domain add 'bad@x'
 status 0 "$tool" mailbox add bob@b.example --quota-octets=10M
 status 0 "$tool" mailbox add old@b.example --state=moved --moved-to=new@n.example
 status 65 "$tool" mailbox add odd@b.example --state=frob
+status 64 "$tool" mailbox add odd@b.example --quota-messages=many
+status 64 "$tool" mailbox add odd@b.example --quota-octets=much
+status 65 "$tool" mailbox add odd@b.example --moved-to=
+status 64 "$tool" rule add sender odd.example --code=x
+status 65 "$tool" rule add sender odd.example --text=
 status 0 "$tool" alias add all@b.example bob@b.example
 status 0 "$tool" mailbox list --json
 holds '"quota_octets":10485760' out
@@ -397,6 +552,11 @@ status 0 "$tool" explain --client=192.0.2.200
 holds "client_rule" out
 status 64 "$tool" rule add client 192.0.2.0/33
 status 64 "$tool" rule add client example
+status 0 "$tool" rule add client 2001:DB8::/32
+status 0 "$tool" explain --client=2001:0DB8::1
+holds "row '2001:db8::/32'" out
+status 64 "$tool" explain --client=nonsense
+status 64 "$tool" explain --client=192.0.2.0/24
 status 0 "$tool" rule rm client 192.0.2.0/24
 status 0 "$tool" rule rm sender evil.example
 status 66 "$tool" rule rm sender evil.example
@@ -480,6 +640,45 @@ status 78 "$tool" doctor
 holds "451" out
 printf -- - | dd of=mail.db-lock conv=notrunc 2>/dev/null
 status 0 "$tool" doctor --json
+sqlite3 newer.db "PRAGMA application_id = 0x736d7464; PRAGMA user_version = 99; CREATE TABLE t (a)"
+status 78 "$tool" --database=newer.db list
+holds "newer" err
+mkdir a-folder
+status 74 "$tool" --database=a-folder list
+cp "$here/tests/version-1.db" old.db
+status 0 "$tool" --database=old.db list
+is "the mails of version 1" "$(sqlite3 "$here/tests/version-1.db" 'SELECT count(*) FROM message')" "$(wc -l <out)"
+if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
+	mkdir readonly
+	cp mail.db readonly/mail.db
+	chmod 755 . readonly
+	chmod 444 readonly/mail.db
+	stranger="setpriv --reuid=65534 --regid=65534 --clear-groups"
+	for command in list 'rm 1' 'prune --keep=0' doctor; do
+		status 74 $stranger "$tool" --database=readonly/mail.db $command
+		holds "readonly/mail.db" err
+	done
+	chmod 000 readonly/mail.db
+	status 74 $stranger "$tool" --database=readonly/mail.db list
+	holds "ermission" err
+	is "nothing is left" "mail.db " "$(ls readonly | tr '\n' ' ')"
+fi
+# A disk that is full: a message, the status, and no half of anything.
+mkdir full
+if mount -t tmpfs -o size=3M none full 2>/dev/null; then
+	big=$("$tool" -d odd.db list | awk -F'\t' '$3 > 10000000 { print $1 }')
+	status 74 "$tool" -d odd.db export --mbox=full/mbox
+	status 74 "$tool" -d odd.db export --eml=full/eml "$big"
+	status 74 "$tool" -d odd.db export --maildir=full/maildir "$big"
+	status 74 "$tool" -d odd.db extract "$big" -C full
+	status 74 "$tool" -d odd.db extract "$big" 1 -o full/part
+	is "no half file" "" "$(find full -type f)"
+	rm -rf full/*
+	status 75 "$tool" -d full/mail.db import --eml=odd
+	n=$(sed -n 's/^imported \(.*\) mails/\1/p' out)
+	is "what was imported is there" "$n" "$("$tool" -d full/mail.db list | wc -l)"
+	umount full
+fi
 head -c 20000 /dev/zero >other.db
 status 65 "$tool" --database=other.db list
 sqlite3 third.db 'CREATE TABLE t (a)'
@@ -509,6 +708,24 @@ status 0 "$tool" prune --max-bytes=0 --vacuum
 is "none is left" 0 "$("$tool" list | wc -l)"
 printf 'Subject: after\n\nx\n' | send a@a.example bob@b.example
 is "ids are not used again" $((total + 3)) "$("$tool" list | cut -f1)"
+
+# SIGINT during prune: whole mails are gone, the others are there.
+sqlite3 mail.db "WITH RECURSIVE n (i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 31000)
+    INSERT INTO message (id, received_at, client_address, helo, protocol, verb,
+      reverse_path, body_type, smtputf8, size, trace, header_size, data)
+    SELECT i, 1, 'local', '', 'SMTP', 'MAIL', '', '7BIT', 0, 2, '', 2, x'0d0a' FROM n;
+    INSERT INTO recipient (message_id, position, forward_path, mailbox)
+    SELECT id, 1, 'b@b.example', 'b@b.example' FROM message WHERE id >= 1000"
+status 2 timeout 20 python3 interrupt.py \
+    'test $(sqlite3 mail.db "SELECT min(id) FROM message WHERE id >= 1000") -gt 1500' "$tool" prune --keep=0
+left=$(sqlite3 mail.db 'SELECT count(*) FROM message')
+[ "$left" -gt 0 ]
+ok "prune was interrupted: $left are left" $?
+is "with their recipients" "$left $left" \
+    "$(sqlite3 mail.db 'SELECT count(*), count(DISTINCT message_id) FROM recipient' | tr '|' ' ')"
+printf 'Subject: after\n\nx\n' | send a@a.example bob@b.example
+status 0 "$tool" rm 1000-99999
+is "and so they go" "$(sqlite3 mail.db 'SELECT count(*) FROM message')" 0
 
 # What root makes belongs to who owns the folder.
 if [ "$(id -u)" -eq 0 ]; then
