@@ -94,23 +94,28 @@ mime_decode(const char *value)
 	return g_strstrip(valid);
 }
 
+/* Takes the text over. */
 static char *
-fold_case(const char *value)
+fold_case(char *text)
 {
-	char *decoded = mime_decode(value);
-	char *folded = g_utf8_casefold(decoded, -1);
+	char *folded = g_utf8_casefold(text, -1);
 
-	g_free(decoded);
+	g_free(text);
 	return folded;
 }
 
+/* Of a million mails most fields are plain, and so are most words. */
 bool
 mime_holds(const char *value, const char *words)
 {
-	char *folded = fold_case(value);
-	char *wanted = fold_case(words);
-	bool result = strstr(folded, wanted);
+	char *folded, *wanted;
+	bool result;
 
+	if (is_plain(value) && is_plain(words))
+		return strcasestr(value, words);
+	folded = fold_case(mime_decode(value));
+	wanted = fold_case(g_utf8_make_valid(words, -1));
+	result = strstr(folded, wanted);
 	g_free(folded);
 	g_free(wanted);
 	return result;
