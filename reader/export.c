@@ -164,7 +164,7 @@ export_to_eml(const struct target *to, const struct archive_mail *m)
 	return write_file(to, name, m);
 }
 
-/* In "tmp" first (cr.yp.to/proto/maildir.html); the same mail only once. */
+/* In "tmp" first (cr.yp.to/proto/maildir.html). */
 static int
 export_to_maildir(const struct target *to, const struct archive_mail *m)
 {
@@ -183,7 +183,9 @@ export_to_maildir(const struct target *to, const struct archive_mail *m)
 	status = write_file(to, name, m);
 	if (status != EX_OK)
 		return status;
-	if (linkat(to->folder, name, to->new_folder, name, 0) < 0)
+	/* The name is that of one mail, so this one is there already. */
+	if (linkat(to->folder, name, to->new_folder, name, 0) < 0 &&
+	    errno != EEXIST)
 		status = smtpdb_fail_errno(EX_CANTCREAT, name);
 	unlinkat(to->folder, name, 0);
 	return status;
