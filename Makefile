@@ -119,7 +119,9 @@ tests/units: $(TEST_OBJ) $(SESSION) $(STORE) header.o peer.o trace.o
 # All of it: real clients and superservers, a real systemd, killed sessions,
 # power cuts, faults of the machine; the units last, for their closing line.
 test: smtpd $(TOOL) tests/units test-durability-short
-	if [ -n "$(TOOL)" ]; then sh tests/smtpdb.sh; fi
+	if [ -n "$(TOOL)" ]; then \
+	    sh tests/smtpdb.sh && python3 tests/recipes.py; \
+	fi
 	sh tests/superservers.sh
 	sh tests/inetd.sh
 	bash tests/lab/test.sh

@@ -311,7 +311,9 @@ status 0 "$tool" -d odd.db show 1
 holds "$(printf 'before\357\277\275after\nsecond line')" out
 holds "$(printf 'Subject: before\357\277\275after')" out
 # Parts and fields by the hundred thousand take no memory.
+# (Not with the sanitizers of make asan, which take the address space.)
 for command in 'show 4 5' index; do
+	(ulimit -v 200000 && "$tool" --version) >/dev/null 2>&1 || break
 	status 0 sh -c "ulimit -v 200000; exec '$tool' -d odd.db $command"
 done
 # A mail of more recipients than a program can be told keeps none back.
