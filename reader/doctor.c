@@ -138,10 +138,19 @@ check_permissions(const struct patient *p, struct finding *f)
 		    p->path, path, p->path, path);
 		return;
 	}
-	if (st.st_mode & S_IRWXO || folder.st_mode & S_IWOTH) {
+	if (st.st_mode & S_IRWXO) {
 		f->verdict = VERDICT_BAD;
 		SAY(f, "everybody on this host can get at the mails");
-		MEND(f, "chmod o-rwx %s %s*", p->folder, p->path);
+		MEND(f, "chmod o-rwx %s*", p->path);
+	} else if (folder.st_mode & S_IWOTH) {
+		f->verdict = VERDICT_BAD;
+		SAY(f,
+		    "everybody on this host can write to %s; the database "
+		    "wants a folder of its own",
+		    p->folder);
+		if (!(folder.st_mode &
+			S_ISVTX)) /* no /tmp, which others need */
+			MEND(f, "chmod o-w %s", p->folder);
 	} else if (folder.st_uid != st.st_uid && folder.st_gid != st.st_gid) {
 		f->verdict = VERDICT_BAD;
 		SAY(f, "the database and its folder belong to different users");

@@ -2,6 +2,7 @@
  * domain, mailbox, alias and rule: add, rm and list of the rows that say what
  * is accepted.  One way for all: options and arguments become columns.
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,12 +73,26 @@ column_value(
 	return status;
 }
 
-/* SQLite quotes the whole condition; its first line will do. */
+/* SQLite quotes the condition as it is in schema.sql: as one line. */
 static int
 fail_refused(const char *why)
 {
-	return smtpdb_fail(
-	    EX_DATAERR, "refused: %.*s", (int)strcspn(why, "\n"), why);
+	char text[512] = "";
+	size_t len = 0;
+
+	while (*why && len + 2 < sizeof text) {
+		if (strncmp(why, "--", 2) == 0)
+			why += strcspn(why, "\n");
+		else if (!isspace((unsigned char)*why))
+			text[len++] = *why++;
+		else if (len > 0 && text[len - 1] != ' ' &&
+			 text[len - 1] != '(' && *why++)
+			text[len++] = ' ';
+		else
+			why++;
+	}
+	text[len] = '\0';
+	return smtpdb_fail(EX_DATAERR, "refused: %s", text);
 }
 
 static int

@@ -143,9 +143,12 @@ write_quoted(FILE *f, const char *text)
 static int
 plot(const char *path, const struct archive_hour *hours, int n)
 {
-	FILE *f;
+	/* Where it cannot be opened, gnuplot would print the PNG. */
+	FILE *f = fopen(path, "ae");
 	int status;
 
+	if (!f || fclose(f) != 0)
+		return smtpdb_fail_errno(EX_CANTCREAT, path);
 	signal(SIGPIPE, SIG_IGN);
 	f = popen("gnuplot", "we"); /* NOLINT(cert-env33-c): a fixed word */
 	if (!f)

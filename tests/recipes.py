@@ -339,10 +339,8 @@ def other_programs():
             env={**os.environ, 'QT_QPA_PLATFORM': 'offscreen', 'HOME': '.'})
 
         def is_open():
-            folder = f'/proc/{process.pid}/fd'
-            return any(os.path.exists(os.path.join(folder, fd))
-                       and os.readlink(os.path.join(folder, fd)).endswith(
-                           'mail.db-shm') for fd in os.listdir(folder))
+            return 'mail.db-shm' in shell(
+                f'ls -l /proc/{process.pid}/fd').stdout
         until('the browser has it open', is_open)
         send(20, 10)
         check('mail comes in beside a browser', 24, len(ids()))

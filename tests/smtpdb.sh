@@ -527,6 +527,7 @@ status 65 "$tool" domain add 'bad@x'
 status 0 "$tool" mailbox add bob@b.example --quota-octets=10M
 status 0 "$tool" mailbox add old@b.example --state=moved --moved-to=new@n.example
 status 65 "$tool" mailbox add odd@b.example --state=frob
+holds "state IN ('open', 'disabled', 'busy', 'not-allowed', 'moved')" err
 status 64 "$tool" mailbox add odd@b.example --quota-messages=many
 status 64 "$tool" mailbox add odd@b.example --quota-octets=much
 status 65 "$tool" mailbox add odd@b.example --moved-to=
@@ -629,10 +630,19 @@ status 0 "$tool" stats --openmetrics
 is "OpenMetrics ends so" "# EOF" "$(tail -n 1 out)"
 if command -v gnuplot >/dev/null; then
 	status 0 "$tool" stats --plot=plot.png
+	status 73 "$tool" stats --plot=nonesuch/plot.png
+	is "no PNG on standard output" 0 "$(wc -c <out)"
 	is "a PNG" 89504E47 "$(od -An -tx1 -N4 plot.png | tr -d ' \n' | tr a-f A-F)"
 fi
 chmod 660 mail.db*
 status 0 "$tool" doctor
+chmod 1777 .
+status 78 "$tool" doctor
+lacks 'chmod' out
+chmod 777 .
+status 78 "$tool" doctor
+holds "chmod o-w $dir" out
+chmod 700 .
 chmod 600 mail.db-lock
 status 78 "$tool" doctor
 holds "chmod --reference" out
