@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "../address.h"
+#include "terminal.h"
 
 /* UTF-8 beyond ASCII; of that, address.c knows all that is no control. */
 static size_t
@@ -40,6 +41,27 @@ escape(unsigned char c, char *buffer, size_t size)
 	return buffer;
 }
 
+/*
+ * UTF-8 of one character, which is beyond ASCII.  What could harm a terminal
+ * is escaped (RFC 8259 s. 7), since JSON is looked at as well.
+ */
+static void
+write_character(const char *p, size_t len)
+{
+	uint32_t c = (unsigned char)*p & (0xFF >> (len + 1));
+
+	for (size_t i = 1; i < len; i++)
+		c = c << 6 | ((unsigned char)p[i] & 0x3F);
+	if (terminal_is_harmless(c))
+		fwrite(p, 1, len, stdout);
+	else if (c < 0x10000)
+		printf("\\u%04x", (unsigned)c);
+	else
+		printf("\\u%04x\\u%04x",
+		    (unsigned)(0xD800 + ((c - 0x10000) >> 10)),
+		    (unsigned)(0xDC00 + ((c - 0x10000) & 0x3FF)));
+}
+
 static void
 write_string(struct span text)
 {
@@ -52,7 +74,7 @@ write_string(struct span text)
 		const char *escaped = escape(c, buffer, sizeof buffer);
 
 		if (len > 0)
-			fwrite(rest.p, 1, len, stdout);
+			write_character(rest.p, len);
 		else if (c >= 0x80)
 			fputs("\xEF\xBF\xBD", stdout);
 		else if (escaped)

@@ -33,12 +33,8 @@ terminal_find(struct terminal *t)
 		t->columns = size.ws_col;
 }
 
-/*
- * Harmful beyond the controls: what turns the direction of writing (so that
- * "gpj.exe" reads "exe.jpg"), line ends of Unicode, and what cannot be seen.
- */
-static bool
-is_harmless(gunichar c)
+bool
+terminal_is_harmless(uint32_t c)
 {
 	switch (g_unichar_type(c)) {
 	case G_UNICODE_CONTROL:
@@ -70,7 +66,7 @@ add_safe(GString *s, const char *p, gunichar c, enum terminal_form form)
 		return;
 	else if (form == TERMINAL_LINE && is_blank(c))
 		g_string_append_c(s, ' ');
-	else if (is_harmless(c))
+	else if (terminal_is_harmless(c))
 		g_string_append_unichar(s, c);
 	else
 		g_string_append(s, replacement);

@@ -20,6 +20,13 @@ struct terminal {
 
 void terminal_find(struct terminal *t);
 
+/*
+ * May this character of Unicode reach a terminal?  Harmful beyond the controls
+ * are what turns the direction of writing (so that "gpj.exe" reads "exe.jpg"),
+ * line ends of Unicode, and what cannot be seen.
+ */
+bool terminal_is_harmless(uint32_t c);
+
 enum terminal_form {
 	TERMINAL_LINE, /* one line: line ends and tabs become blanks */
 	TERMINAL_TEXT, /* line ends and tabs stay; CRLF is a line end */

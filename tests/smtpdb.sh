@@ -295,6 +295,9 @@ cat odd.log >&2
 status 0 "$tool" -d odd.db show --json $(seq "$odd")
 python3 -c 'import json; n = len([json.loads(l) for l in open("out", encoding="utf-8", newline="\n")]); assert n == '"$odd"
 ok "show --json of all odd mails" $?
+is "controls in JSON" 0 "$(controls)"
+python3 -c 'import json; o = json.loads(open("out", encoding="utf-8", newline="\n").readlines()[9]); s = dict(o["header"])["Subject"]; assert "\u0085\u009b31m\u202e" in s, ascii(s)'
+ok "but as escapes" $?
 status 0 "$tool" -d odd.db list --json
 python3 -c 'import json; [json.loads(l) for l in open("out", encoding="utf-8", newline="\n")]'
 ok "list --json of all odd mails" $?
