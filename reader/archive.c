@@ -347,27 +347,54 @@ static const char list_head[] =
     "    AND earlier.forward_path = recipient.forward_path))"
     " FROM message WHERE id > :after_id";
 
-int
-archive_list(
-    struct archive *a, struct archive_filter *filter, struct archive_page *page)
+/* Fills the page in the order that `tail` says. */
+static int
+read_page(struct archive *a, const struct archive_filter *filter,
+    const char *tail, uint64_t count, struct archive_page *page)
 {
-	sqlite3_stmt *q =
-	    prepare_filtered(a, filter, list_head, " ORDER BY id LIMIT :limit");
+	sqlite3_stmt *q = prepare_filtered(a, filter, list_head, tail);
 	int rc;
 
 	archive_page_reset(page);
 	if (!q)
 		return -1;
-	archive_bind_integer(q, ":limit", ARCHIVE_PAGE);
-	while (page->nrows < ARCHIVE_PAGE && sqlite3_step(q) == SQLITE_ROW)
+	archive_bind_integer(q, ":limit", (int64_t)count);
+	while (page->nrows < count && sqlite3_step(q) == SQLITE_ROW)
 		read_row(q, &page->rows[page->nrows++]);
 	rc = archive_finish(a, q);
-	if (rc != SQLITE_OK)
-		return archive_fail(a, "list", rc);
+	return rc == SQLITE_OK ? 0 : archive_fail(a, "list", rc);
+}
+
+int
+archive_list(
+    struct archive *a, struct archive_filter *filter, struct archive_page *page)
+{
+	if (read_page(
+		a, filter, " ORDER BY id LIMIT :limit", ARCHIVE_PAGE, page) < 0)
+		return -1;
 	if (page->nrows == 0)
 		return 0;
 	filter->after_id = page->rows[page->nrows - 1].id;
 	return 1;
+}
+
+int
+archive_list_newest(struct archive *a, const struct archive_filter *filter,
+    uint64_t count, struct archive_page *page)
+{
+	if (count > ARCHIVE_PAGE)
+		count = ARCHIVE_PAGE;
+	if (read_page(
+		a, filter, " ORDER BY id DESC LIMIT :limit", count, page) < 0)
+		return -1;
+	for (size_t i = 0; i < page->nrows / 2; i++) {
+		struct archive_row *other = &page->rows[page->nrows - 1 - i];
+		struct archive_row row = page->rows[i];
+
+		page->rows[i] = *other;
+		*other = row;
+	}
+	return 0;
 }
 
 int

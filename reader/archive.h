@@ -92,6 +92,13 @@ int archive_list(struct archive *a, struct archive_filter *filter,
 void archive_page_reset(struct archive_page *page);
 
 /*
+ * Reads the newest `count` that match, up to ARCHIVE_PAGE, in the order of
+ * their ids.  Returns 0 or -1.
+ */
+int archive_list_newest(struct archive *a, const struct archive_filter *filter,
+    uint64_t count, struct archive_page *page);
+
+/*
  * Moves filter->after_id so far that of the mails that match, only the newest
  * `count` are left.  Returns 0 or -1.
  */

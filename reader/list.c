@@ -153,51 +153,74 @@ print_all(struct archive *a, const struct lister *l,
 	return result;
 }
 
-static int
-prepare(struct smtpdb *t, struct archive_filter *filter, struct lister *l)
-{
-	int64_t count = 0;
-	int status = options_filter(t, filter);
+struct listing {
+	struct lister lister;
+	struct archive_filter filter;
+	struct archive_page page;
+	int64_t count; /* of --number; -1: any */
+};
 
-	list_start(l, t);
+static int
+prepare(struct smtpdb *t, struct listing *l)
+{
+	int status = options_filter(t, &l->filter);
+
+	l->count = -1;
+	list_start(&l->lister, t);
 	if (status == EX_OK && t->options[OPT_NUMBER])
-		status =
-		    options_number("--number", t->options[OPT_NUMBER], &count);
-	if (status == EX_OK)
-		status = smtpdb_open(t, false);
-	if (status != EX_OK || !t->options[OPT_NUMBER])
-		return status;
-	if (archive_skip_to_newest(t->archive, filter, (uint64_t)count) < 0)
-		return smtpdb_fail_archive(t);
-	if (count == 0)
-		filter->after_id = INT64_MAX;
-	return EX_OK;
+		status = options_number(
+		    "--number", t->options[OPT_NUMBER], &l->count);
+	return status == EX_OK ? smtpdb_open(t, false) : status;
+}
+
+/* Few are read from the end, once; more are counted before they are read. */
+static int
+print_newest(struct archive *a, struct listing *l)
+{
+	if (l->count > ARCHIVE_PAGE)
+		return archive_skip_to_newest(
+			   a, &l->filter, (uint64_t)l->count) < 0
+			   ? -1
+			   : print_all(a, &l->lister, &l->filter, &l->page);
+	if (archive_list_newest(a, &l->filter, (uint64_t)l->count, &l->page) <
+	    0)
+		return -1;
+	for (size_t i = 0; i < l->page.nrows; i++)
+		list_print(&l->lister, &l->page.rows[i]);
+	archive_page_reset(&l->page);
+	return 0;
 }
 
 int
 list_run(struct smtpdb *t)
 {
-	struct archive_filter filter = { 0 };
-	struct archive_page page = { .nrows = 0 };
-	struct lister lister;
-	int status = prepare(t, &filter, &lister);
+	struct listing l = { .count = 0 };
+	int status = prepare(t, &l);
+	int result;
 
 	if (status != EX_OK)
 		return status;
-	if (print_all(t->archive, &lister, &filter, &page) < 0)
-		return smtpdb_fail_archive(t);
-	return EX_OK;
+	if (l.count >= 0)
+		result = print_newest(t->archive, &l);
+	else
+		result = print_all(t->archive, &l.lister, &l.filter, &l.page);
+	return result < 0 ? smtpdb_fail_archive(t) : EX_OK;
 }
 
-/* Begins with the mails that are still to come, or with --number earlier. */
+/* Begins with the mails that are still to come, after those of --number. */
 static int
-skip_old(struct smtpdb *t, struct archive_filter *filter)
+skip_old(struct archive *a, struct listing *l)
 {
-	if (t->options[OPT_NUMBER] && filter->after_id < INT64_MAX)
-		return EX_OK;
-	if (archive_last_id(t->archive, &filter->after_id) < 0)
-		return smtpdb_fail_archive(t);
-	return EX_OK;
+	int64_t last;
+
+	if (archive_last_id(a, &last) < 0)
+		return -1;
+	l->filter.up_to_id = last;
+	if (l->count > 0 && last > 0 && print_newest(a, l) < 0)
+		return -1;
+	l->filter.up_to_id = 0;
+	l->filter.after_id = last;
+	return 0;
 }
 
 /*
@@ -205,15 +228,15 @@ skip_old(struct smtpdb *t, struct archive_filter *filter)
  * the order of the commits, so what came meanwhile is behind that as well.
  */
 static int
-print_new(struct archive *a, const struct lister *l,
-    struct archive_filter *filter, struct archive_page *page)
+print_new(struct archive *a, struct listing *l)
 {
 	int64_t last = 0;
 
-	if (archive_last_id(a, &last) < 0 || print_all(a, l, filter, page) < 0)
+	if (archive_last_id(a, &last) < 0 ||
+	    print_all(a, &l->lister, &l->filter, &l->page) < 0)
 		return -1;
-	if (last > filter->after_id)
-		filter->after_id = last;
+	if (last > l->filter.after_id)
+		l->filter.after_id = last;
 	return 0;
 }
 
@@ -221,18 +244,15 @@ int
 watch_run(struct smtpdb *t)
 {
 	const struct timespec pause = { 0, WATCH_EVERY_MS * 1000000L };
-	struct archive_filter filter = { 0 };
-	struct archive_page page = { .nrows = 0 };
-	struct lister lister;
+	struct listing l = { .count = 0 };
 	int64_t seen = -1, now;
-	int status = prepare(t, &filter, &lister);
+	int status = prepare(t, &l);
 
-	if (status == EX_OK)
-		status = skip_old(t, &filter);
+	if (status == EX_OK && skip_old(t->archive, &l) < 0)
+		status = smtpdb_fail_archive(t);
 	while (status == EX_OK) {
 		if (archive_version(t->archive, &now) < 0 ||
-		    (now != seen &&
-			print_new(t->archive, &lister, &filter, &page) < 0))
+		    (now != seen && print_new(t->archive, &l) < 0))
 			return smtpdb_fail_archive(t);
 		seen = now;
 		status = smtpdb_flush();

@@ -171,7 +171,11 @@ is "--larger" 1 "$(wc -l <out)"
 status 0 "$tool" list --since=1h --until=30m
 is "--until" 0 "$(wc -l <out)"
 status 0 "$tool" list -n 2
-is "--number" 2 "$(wc -l <out)"
+is "--number" "$((total - 1)) $total" "$(cut -f1 out | xargs)"
+status 0 "$tool" list -n 1 --from=jörg
+is "--number of what matches" 1 "$(cut -f1 out)"
+status 0 "$tool" list -n 999
+is "--number beyond a page" "$total" "$(wc -l <out)"
 status 0 "$tool" list -n 0
 is "--number=0" 0 "$(wc -l <out)"
 status 64 "$tool" list --since=yesterday
@@ -612,14 +616,14 @@ is "two index" $((total + 1)) "$(sed 's/[^0-9]//g' index1 index2 | awk '{ n += $
 #
 # watch
 #
-timeout 10 "$tool" watch >watched 2>&1 &
+timeout 10 "$tool" watch -n 2 >watched 2>&1 &
 watcher=$!
-sleep 1
+await 'test $(wc -l <watched) = 2'
 printf 'Subject: watched\n\nx\n' | send a@a.example bob@b.example
 await 'grep -q watched watched'
 kill $watcher
 holds "watched" watched
-is "only what is new" 1 "$(wc -l <watched)"
+is "two, and only what is new" "$total $((total + 1)) $((total + 2))" "$(cut -f1 watched | xargs)"
 
 #
 # stats, doctor
