@@ -308,11 +308,12 @@ deliver_by_lmtp(
 {
 	unsigned n = m->envelope.nrecipients;
 	bool *had = calloc(2 * (size_t)n + 1, sizeof *had);
-	bool *before = had + n;
+	bool *before;
 	int status;
 
 	if (!had)
 		return smtpdb_fail_errno(EX_OSERR, "LMTP");
+	before = had + n;
 	if (read_parts(d, m, had) < 0) {
 		status = smtpdb_fail_archive(d->t);
 	} else {

@@ -273,6 +273,14 @@ greet(struct lmtp *l)
 	return status;
 }
 
+static bool
+is_any(const bool *taken, unsigned n)
+{
+	while (n > 0 && !taken[n - 1])
+		n--;
+	return n > 0;
+}
+
 static int
 converse(struct lmtp *l, const struct archive_mail *m, bool *had, bool *taken)
 {
@@ -281,7 +289,7 @@ converse(struct lmtp *l, const struct archive_mail *m, bool *had, bool *taken)
 
 	if (status == EX_OK)
 		status = send_envelope(l, e, had, taken);
-	if (l->lost || !memchr(taken, true, e->nrecipients))
+	if (l->lost || !is_any(taken, e->nrecipients))
 		return status;
 	say(l, "DATA");
 	data = expect(l, '3', "DATA");
@@ -298,8 +306,12 @@ lmtp_deliver(
 {
 	struct lmtp l = { .where = where };
 	bool *taken = calloc(m->envelope.nrecipients + 1, sizeof *taken);
-	int status = taken ? start(&l) : smtpdb_fail_errno(EX_OSERR, where);
+	int status;
 
+	*ret_lost = true;
+	if (!taken)
+		return smtpdb_fail_errno(EX_OSERR, where);
+	status = start(&l);
 	l.lost = status != EX_OK;
 	if (status == EX_OK) {
 		status = converse(&l, m, had, taken);
