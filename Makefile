@@ -143,8 +143,8 @@ POWERCUT_HDR = tests/powercut/check.h tests/powercut/disk.h \
 $(POWERCUT_OBJ): $(HDR) $(POWERCUT_HDR)
 
 tests/powercut/powercut: $(POWERCUT_OBJ) $(STORE) $(STORE_USES)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(POWERCUT_OBJ) $(STORE) \
-	    $(STORE_USES) $(PKG_LIBS)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--wrap=turnstile_write_synced \
+	    -Wl,--wrap=sync_begin -o $@ $(POWERCUT_OBJ) $(STORE) $(STORE_USES) $(PKG_LIBS)
 
 build/faults.so: tests/durability/faults.c
 	mkdir -p build

@@ -229,24 +229,27 @@ check_database(struct reading *r, unsigned long *looked_for)
  * The store, after the power came back
  */
 
-static void
-make_lock_file(const struct check *c)
+void
+check_lock_file(const char *path, const struct lock_file *lock)
 {
-	static const char *const content[LOCK_FILE__COUNT] = {
-		[LOCK_FILE_EMPTY] = "",
-		[LOCK_FILE_CLEAR] = "-",
-		[LOCK_FILE_MARKED] = "!",
+	static const char *const content[MARK__COUNT] = {
+		[MARK_NONE] = "",
+		[MARK_CLEAR] = "-",
+		[MARK_SET] = "!",
 	};
-	const char *text = content[c->lock_file];
-	char path[4096];
+	const char *text = content[lock->mark];
+	char name[4096];
 	int fd;
 
 	if (!text)
 		return;
-	snprintf(path, sizeof path, "%s-lock", c->path);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	if (fd < 0 || write(fd, text, strlen(text)) < 0 || close(fd) < 0)
-		err(EX_CANTCREAT, "%s", path);
+	snprintf(name, sizeof name, "%s-lock", path);
+	fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		err(EX_CANTCREAT, "%s", name);
+	if (*text && lock->synced.frames > 0)
+		turnstile_write_synced(fd, &lock->synced);
+	close(fd);
 }
 
 static bool
@@ -280,7 +283,7 @@ check_image(const struct check *c, size_t cut, unsigned long *looked_for,
 	if (!r.key_of_id)
 		err(EX_OSERR, "memory");
 	if (c->with_store) {
-		make_lock_file(c);
+		check_lock_file(c->path, &c->lock_file);
 		good = use_store(&r);
 	}
 	/* Before the first 250 there need not be a database. */

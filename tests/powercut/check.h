@@ -6,19 +6,25 @@
 
 #include <stdbool.h>
 
+#include "../../turnstile.h"
 #include "events.h"
 
 enum {
 	CHECK_WHY_MAX = 400,
 };
 
-/* What stands in the lock file: it is not SQLite's, so nobody recorded it. */
-enum lock_file {
-	LOCK_FILE_ABSENT,
-	LOCK_FILE_EMPTY, /* made, but what was written did not get through */
-	LOCK_FILE_CLEAR,
-	LOCK_FILE_MARKED,
-	LOCK_FILE__COUNT
+/* What stands in the lock file, which nobody ever syncs. */
+enum mark {
+	MARK_NO_FILE,
+	MARK_NONE, /* made, but what was written did not get through */
+	MARK_CLEAR,
+	MARK_SET,
+	MARK__COUNT
+};
+
+struct lock_file {
+	enum mark mark;
+	struct log_end synced; /* all zero: nothing is known */
 };
 
 struct check {
@@ -27,7 +33,7 @@ struct check {
 	const char *path; /* of the image's database */
 	/* Let the store open the image first and add a mail. */
 	bool with_store;
-	enum lock_file lock_file;
+	struct lock_file lock_file;
 };
 
 /*
@@ -38,6 +44,9 @@ struct check {
  */
 bool check_image(const struct check *c, size_t cut, unsigned long *looked_for,
     char ret_why[CHECK_WHY_MAX]);
+
+/* Makes the lock file of the database `path`. */
+void check_lock_file(const char *path, const struct lock_file *lock);
 
 /* Removes the image's files. */
 void check_clean(const char *path);

@@ -33,7 +33,7 @@ static const char usage[] =
     "usage: powercut [--short | --long] [--seed N] [--rounds N] [--writers N]\n"
     "                [--mails N] [--images N] [--jobs N] [--fail-syncs "
     "PERCENT]\n"
-    "                [--kill-at-failure] [--sabotage sync|retry|checkpoint]\n"
+    "                [--kill-at-failure] [--sabotage WHAT]\n"
     "                [--folder FOLDER] [--keep FOLDER] [--save FILE]\n"
     "       powercut --log FILE [--images N] [--jobs N] [--folder FOLDER]\n"
     "                [--keep FOLDER] [--print]\n"
@@ -56,8 +56,11 @@ static const char usage[] =
     "  --fail-syncs N     per cent of syncs that fail, in rounds where they "
     "do\n"
     "  --kill-at-failure  who is told of a failed sync is killed\n"
-    "  --sabotage WHAT    break it: leave out the sync after COMMIT, retry\n"
-    "                     failed syncs, checkpoint outside of the turnstile\n"
+    "  --sabotage WHAT    break it: leave out the sync after COMMIT (sync),\n"
+    "                     retry failed syncs (retry), checkpoint outside of\n"
+    "                     the turnstile (checkpoint), record a sync before\n"
+    "                     it is made (record), believe the record of a newer\n"
+    "                     log (copy)\n"
     "  --folder FOLDER    for the files of the test (/dev/shm or $TMPDIR)\n"
     "  --keep FOLDER      keeps the disks that lost something\n"
     "  --save FILE        writes the log of the last round, or the first with\n"
@@ -76,10 +79,15 @@ struct options {
 /* Kinds of rounds, taken in turn. */
 static const struct kind {
 	const char *name;
-	bool kills, listener, reader, checkpointer, large, goes_on;
+	bool kills, listener, reader, checkpointer, large, goes_on, older;
 	unsigned fails; /* so many times the share of syncs that is asked for */
 } kinds[] = {
 	{ .name = "killed writers", .kills = true },
+	{ .name = "older copy put back",
+	    .goes_on = true,
+	    .older = true,
+	    .kills = true,
+	    .reader = true },
 	{ .name = "failed syncs", .kills = true, .fails = 3 },
 	{ .name = "after a cut",
 	    .goes_on = true,
@@ -120,6 +128,8 @@ sabotage_of(const char *text)
 		[SABOTAGE_NO_SYNC] = "sync",
 		[SABOTAGE_RETRY] = "retry",
 		[SABOTAGE_CHECKPOINT] = "checkpoint",
+		[SABOTAGE_RECORD] = "record",
+		[SABOTAGE_COPY] = "copy",
 	};
 
 	for (int i = 0; i < SABOTAGE__COUNT; i++) {
@@ -310,7 +320,7 @@ run_round(struct run *run, unsigned number, const struct kind *kind)
 		set_explore(run, &x);
 		x.seed = random_next(&r);
 		w.before = run->events;
-		w.cut = explore_one(&x, run->database);
+		w.cut = explore_one(&x, run->database, kind->older);
 	}
 	snprintf(title, sizeof title, "seed %llu, round %u (%s)",
 	    (unsigned long long)o->seed, number, kind->name);
@@ -376,7 +386,7 @@ main(int argc, char **argv)
 		.rounds = 2 * sizeof kinds / sizeof *kinds,
 		.writers = 4,
 		.mails = 12,
-		.images = 24,
+		.images = 16,
 		.jobs = 2,
 		.fail_percent = 5,
 	};

@@ -35,7 +35,8 @@ enum {
 	BAD_TIMES = 25,        /* one time in BAD_ODDS */
 	BAD_ODDS = 3,
 	IS_THERE_MAX = 65536,
-	PAUSE_US = 50, /* between two looks at a condition */
+	PAUSE_US = 50,   /* between two looks at a condition */
+	LATE_DEATHS = 4, /* one of so many syncs put off is never made */
 };
 
 struct vfs {
@@ -70,6 +71,7 @@ static struct {
 	int hold_ms;
 	int turnstile; /* to be left in the middle of a checkpoint */
 	bool held_until_reset;
+	sqlite3_file *to_sync; /* by sabotage, after its record */
 	int (*open_folder)(const char *, int *);
 } self;
 
@@ -166,6 +168,8 @@ file_close(sqlite3_file *f)
 {
 	struct file *file = file_of(f);
 
+	if (self.to_sync == f)
+		self.to_sync = NULL;
 	return file->real->pMethods->xClose(file->real);
 }
 
@@ -317,9 +321,8 @@ end_sync(struct file *file, int flags, size_t since)
 }
 
 static int
-file_sync(sqlite3_file *f, int flags)
+sync_now(struct file *file, int flags)
 {
-	struct file *file = file_of(f);
 	const struct vfs_plan *plan = self.vfs->plan;
 	struct event e = {
 		.kind = EVENT_SYNC,
@@ -329,12 +332,6 @@ file_sync(sqlite3_file *f, int flags)
 	size_t since;
 	int rc;
 
-	if (!file->file)
-		return file->real->pMethods->xSync(file->real, flags);
-	/* SQLite syncs the log now and then, but never only its data. */
-	if (plan->sabotage == SABOTAGE_NO_SYNC && file->name == NAME_LOG &&
-	    (flags & SQLITE_SYNC_DATAONLY))
-		return SQLITE_OK;
 	step();
 	lock();
 	since = note(e, NULL);
@@ -348,6 +345,38 @@ file_sync(sqlite3_file *f, int flags)
 		die();
 	step();
 	return rc;
+}
+
+static int
+file_sync(sqlite3_file *f, int flags)
+{
+	struct file *file = file_of(f);
+	enum sabotage sabotage = self.vfs->plan->sabotage;
+
+	if (!file->file)
+		return file->real->pMethods->xSync(file->real, flags);
+	/* SQLite syncs the log now and then, but never only its data. */
+	if (file->name == NAME_LOG && (flags & SQLITE_SYNC_DATAONLY)) {
+		if (sabotage == SABOTAGE_RECORD)
+			self.to_sync = f;
+		if (sabotage == SABOTAGE_RECORD || sabotage == SABOTAGE_NO_SYNC)
+			return SQLITE_OK;
+	}
+	return sync_now(file, flags);
+}
+
+/* The sync that was put off. */
+static void
+sync_late(void)
+{
+	sqlite3_file *f = self.to_sync;
+
+	self.to_sync = NULL;
+	if (!f)
+		return;
+	if (random_below(&self.random, LATE_DEATHS) == 0)
+		die();
+	sync_now(file_of(f), SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
 }
 
 static int
@@ -631,6 +660,50 @@ vfs_register(struct vfs *v, int writer)
 }
 
 /*
+ * In place of functions of the store (ld --wrap)
+ */
+
+struct store;
+
+void real_write_synced(int fd, const struct log_end *end) __asm__(
+    "__real_turnstile_write_synced");
+void write_synced(int fd, const struct log_end *end) __asm__(
+    "__wrap_turnstile_write_synced");
+void real_sync_begin(struct store *st) __asm__("__real_sync_begin");
+void begin_sync(struct store *st) __asm__("__wrap_sync_begin");
+
+/* The lock file is not SQLite's, so this does not come through the VFS. */
+void
+write_synced(int fd, const struct log_end *end)
+{
+	struct event e = {
+		.kind = EVENT_RECORD,
+		.name = NAME_LOG,
+		.offset = end->frames,
+		.len = sizeof *end,
+	};
+
+	if (!self.vfs) {
+		real_write_synced(fd, end);
+		return;
+	}
+	step();
+	lock();
+	real_write_synced(fd, end);
+	note(e, end);
+	unlock();
+	sync_late();
+	step();
+}
+
+void
+begin_sync(struct store *st)
+{
+	if (!self.vfs || self.vfs->plan->sabotage != SABOTAGE_COPY)
+		real_sync_begin(st);
+}
+
+/*
  * Notes and questions
  */
 
@@ -639,6 +712,7 @@ vfs_acknowledge(uint64_t key, int64_t id)
 {
 	struct event e = { .kind = EVENT_ACK, .key = key, .id = id };
 
+	sync_late(); /* where there was no record */
 	lock();
 	note(e, NULL);
 	unlock();

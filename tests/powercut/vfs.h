@@ -27,6 +27,10 @@ enum sabotage {
 	SABOTAGE_RETRY,
 	/* Someone checkpoints without passing the turnstile. */
 	SABOTAGE_CHECKPOINT,
+	/* A sync after COMMIT is recorded, then made; some die in between. */
+	SABOTAGE_RECORD,
+	/* Nobody sees that the log is older than what is recorded. */
+	SABOTAGE_COPY,
 	SABOTAGE__COUNT
 };
 

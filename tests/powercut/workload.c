@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include <err.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../turnstile.h"
 #include "disk.h"
 #include "mail.h"
 #include "outsider.h"
@@ -257,6 +259,31 @@ note_file(struct round *round, struct events *ev, enum name name)
 	content_free(&c);
 }
 
+/* Who wrote it did so before. */
+static void
+note_record(const struct workload *w, struct events *ev)
+{
+	struct event e = {
+		.kind = EVENT_RECORD,
+		.writer = EVENT_BEFORE,
+		.name = NAME_LOG,
+	};
+	struct log_end end;
+	char path[4096];
+	int fd;
+
+	snprintf(path, sizeof path, "%s-lock", w->path);
+	fd = open(path, O_RDONLY);
+	if (fd < 0)
+		return;
+	if (turnstile_read_synced(fd, &end)) {
+		e.len = sizeof end;
+		e.offset = end.frames;
+		events_add(ev, &e, &end);
+	}
+	close(fd);
+}
+
 static void
 note_acks(const struct workload *w, struct events *ev)
 {
@@ -325,6 +352,7 @@ workload_run(const struct workload *w, struct events *ev, struct worked *sum)
 	round->vfs = vfs_new(ev, &w->plan);
 	for (int n = 0; n < NAME__COUNT; n++)
 		note_file(round, ev, (enum name)n);
+	note_record(w, ev);
 	note_acks(w, ev);
 	if (w->listener)
 		start(round, ROLE_LISTENER);
