@@ -208,20 +208,25 @@ result_of_sqlite(int rc, int system_error)
 }
 
 /*
- * SQLite forgets the errno of a write to the log before it returns from a
- * COMMIT, but the log's file remembers.
+ * SQLite forgets the errno of a write before it returns from a COMMIT, but the
+ * file remembers: the log (or journal), or the database.
  */
 static int
 errno_of(sqlite3 *db)
 {
-	sqlite3_file *log = NULL;
+	static const int files[] = { SQLITE_FCNTL_JOURNAL_POINTER,
+		SQLITE_FCNTL_FILE_POINTER };
 	int error = 0;
 
-	if (sqlite3_file_control(
-		db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK &&
-	    log && log->pMethods)
-		log->pMethods->xFileControl(
-		    log, SQLITE_FCNTL_LAST_ERRNO, &error);
+	for (size_t i = 0; i < sizeof files / sizeof *files && !error; i++) {
+		sqlite3_file *file = NULL;
+
+		if (sqlite3_file_control(db, "main", files[i], &file) ==
+			SQLITE_OK &&
+		    file && file->pMethods)
+			file->pMethods->xFileControl(
+			    file, SQLITE_FCNTL_LAST_ERRNO, &error);
+	}
 	return error ? error : sqlite3_system_errno(db);
 }
 

@@ -244,7 +244,8 @@ class Run:
         for line in self.refusals:
             if line[0] == "5":
                 yield f"5yz for trouble of ours: {line}"
-            elif line[:9] not in self.sweep.allowed | self._at_start():
+            elif line[:9] not in (self.sweep.allowed | self._at_start() |
+                                    self._in_journal()):
                 yield f"reply {line}"
         if len(self.refusals) > 1 and not self.sticky:
             yield f"one fault, {len(self.refusals)} refusals"
@@ -266,6 +267,12 @@ class Run:
         """Without memory for the session itself there is but one reply."""
         none = self.sweep.kind == "alloc" and not self.asked_at
         return {BROKEN} if none and self.status == os.EX_OSERR else set()
+
+    def _in_journal(self):
+        """SQLite forgets why it could not write its rollback journal, which
+        is there only while the database is made."""
+        hits = self.hits()
+        return {FAILED} if hits and hits[0][1] == "mail.db-journal" else set()
 
     def _log_lines(self):
         lines = [line for line in self.log
