@@ -36,7 +36,7 @@ expect 1 "broken: a sync is recorded before it is made" \
 	--sabotage record --fail-syncs 0 --rounds 1 --writers 8 --mails 20 \
 	--images 4
 expect 1 "broken: the record of a newer log is believed" \
-	--sabotage copy --fail-syncs 0 --rounds 2 --mails 20 --images 4
+	--sabotage copy --fail-syncs 0 --rounds 2 --mails 20 --images 6
 expect 1 "broken: a checkpoint outside of the turnstile" \
 	--sabotage checkpoint --fail-syncs 0 --rounds 2 --mails 30 --images 8
 exit "$failed"
