@@ -57,6 +57,7 @@ struct store {
 	sqlite3 *guard;        /* see database_begin_guard(); NULL: not open */
 	int turnstile;
 	sqlite3_file *log;  /* our own descriptor of it (sync.c) */
+	uint32_t log_file;  /* see struct log_end */
 	struct log_end end; /* of what is to be synced, if `has_end` */
 	bool has_end;
 	sqlite3_stmt *stmts[SQL__COUNT];

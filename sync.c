@@ -9,16 +9,18 @@
  * and its name is in its folder".  It is written only behind a sync that
  * succeeded, and once true it stays true, power cuts included: so it does not
  * matter who reads it when, or whether it is lost.  It would be wrong only if
- * somebody put an older copy of the log in place; such a log is shorter than
- * what is known of it, and the next commit notices.
+ * somebody put a copy of the log in place: an older one is shorter than what is
+ * known of it, which the next commit notices, and any copy is another file.
  *
  * The lock around the sync is a mere convenience.  Who does not get it in time
- * syncs by itself, as everybody did if there were none.
+ * believes nothing and syncs by itself, as everybody did if there were none.
  *
  * How much is committed is read from the index of the log that SQLite keeps in
  * shared memory (sqlite.org/walformat.html, s. 2.1), at no call of the kernel.
  */
 #include "sync.h"
+
+#include <sys/stat.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -57,6 +59,7 @@ find_end(struct store *st, struct log_end *ret)
 		return false;
 	*ret = (struct log_end){
 		.salt = { a[INDEX_SALT], a[INDEX_SALT + 1] },
+		.file = st->log_file,
 		.frames = a[INDEX_FRAMES],
 	};
 	return true;
@@ -65,7 +68,8 @@ find_end(struct store *st, struct log_end *ret)
 static bool
 is_same_log(const struct log_end *a, const struct log_end *b)
 {
-	return memcmp(a->salt, b->salt, sizeof a->salt) == 0;
+	return memcmp(a->salt, b->salt, sizeof a->salt) == 0 &&
+	       a->file == b->file;
 }
 
 void
@@ -77,6 +81,16 @@ sync_close(struct store *st)
 	st->log = NULL;
 }
 
+uint32_t
+sync_file_number(const char *log, const char *folder)
+{
+	struct stat file, place;
+
+	if (stat(log, &file) < 0 || stat(folder, &place) < 0)
+		return 0;
+	return (uint32_t)(file.st_ino ^ place.st_ino << 16);
+}
+
 /*
  * SQLite's own descriptor syncs the folder too when it first syncs, for it may
  * have made the log; that doubles the wait of a session with one mail.  This
@@ -85,15 +99,17 @@ sync_close(struct store *st)
 void
 sync_open(struct store *st)
 {
-	const char *database = sqlite3_db_filename(st->db, "main");
+	const char *path =
+	    sqlite3_filename_wal(sqlite3_db_filename(st->db, "main"));
 	sqlite3_vfs *vfs = NULL;
 
+	st->log_file = sync_file_number(path, st->folder);
 	if (sqlite3_file_control(
 		st->db, "main", SQLITE_FCNTL_VFS_POINTER, &vfs) != SQLITE_OK)
 		return;
 	st->log = calloc(1, (size_t)vfs->szOsFile);
 	if (st->log &&
-	    vfs->xOpen(vfs, sqlite3_filename_wal(database), st->log,
+	    vfs->xOpen(vfs, path, st->log,
 		SQLITE_OPEN_WAL | SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
 		sync_close(st);
 }
@@ -104,8 +120,8 @@ sync_begin(struct store *st)
 	struct log_end known, end;
 
 	if (turnstile_read_synced(st->turnstile, &known) && known.frames > 0 &&
-	    find_end(st, &end) && is_same_log(&known, &end) &&
-	    known.frames > end.frames)
+	    (!find_end(st, &end) ||
+		(is_same_log(&known, &end) && known.frames > end.frames)))
 		turnstile_write_synced(st->turnstile, &(struct log_end){ 0 });
 }
 
@@ -134,10 +150,10 @@ sync_file(struct store *st, bool linked)
 
 /* Syncs for everybody who has committed, unless somebody did it for us. */
 static int
-sync_if_due(struct store *st)
+sync_if_due(struct store *st, bool entered)
 {
 	struct log_end known, end;
-	bool linked = st->has_end &&
+	bool linked = entered && st->has_end &&
 		      turnstile_read_synced(st->turnstile, &known) &&
 		      is_same_log(&known, &st->end);
 	bool has_end;
@@ -164,7 +180,7 @@ sync_log(struct store *st)
 {
 	bool entered =
 	    turnstile_enter_sync(st->turnstile, st->conf->wait_ms) == 0;
-	int rc = sync_if_due(st);
+	int rc = sync_if_due(st, entered);
 	int error = errno;
 
 	if (entered)

@@ -12,6 +12,8 @@
  * error there is.  What cannot be opened is not missed but for the time it saves.
  */
 void sync_open(struct store *st);
+/* What the record of a log in this folder calls it (struct log_end). */
+uint32_t sync_file_number(const char *log, const char *folder);
 void sync_close(struct store *st);
 
 /*

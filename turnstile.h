@@ -17,6 +17,7 @@
 /* A place in the write-ahead log: behind so many frames of the one so salted. */
 struct log_end {
 	uint32_t salt[2];
+	uint32_t file; /* of it and its folder: a copy is another log */
 	uint32_t frames;
 };
 

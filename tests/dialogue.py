@@ -366,6 +366,8 @@ class Terminal:
     def __init__(self, *command):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            # A shell has its background jobs ignore it, and so these tests.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             try:
                 os.execv(command[0], command)
             finally:

@@ -3,6 +3,7 @@
 #include <err.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <libgen.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 #include <sqlite3.h>
 
+#include "../../sync.h"
 #include "mail.h"
 
 enum {
@@ -229,6 +231,19 @@ check_database(struct reading *r, unsigned long *looked_for)
  * The store, after the power came back
  */
 
+/* As if the log here were the file that it was when this was recorded. */
+static void
+write_record(int fd, const char *path, const struct log_end *synced)
+{
+	struct log_end record = *synced;
+	char log[4096], folder[4096];
+
+	snprintf(log, sizeof log, "%s-wal", path);
+	snprintf(folder, sizeof folder, "%s", path);
+	record.file = sync_file_number(log, dirname(folder));
+	turnstile_write_synced(fd, &record);
+}
+
 void
 check_lock_file(const char *path, const struct lock_file *lock)
 {
@@ -248,7 +263,7 @@ check_lock_file(const char *path, const struct lock_file *lock)
 	if (fd < 0 || write(fd, text, strlen(text)) < 0)
 		err(EX_CANTCREAT, "%s", name);
 	if (*text && lock->synced.frames > 0)
-		turnstile_write_synced(fd, &lock->synced);
+		write_record(fd, path, &lock->synced);
 	close(fd);
 }
 

@@ -211,7 +211,7 @@ find_record(const struct events *ev, size_t number)
 static struct log_end
 read_record(const struct events *ev, size_t number)
 {
-	struct log_end end = { { 0 }, 0 };
+	struct log_end end = { .frames = 0 };
 
 	if (events_at(ev, number)->kind == EVENT_RECORD)
 		memcpy(
@@ -582,7 +582,7 @@ size_t
 explore_one(const struct explore *x, const char *path, bool older)
 {
 	struct explorer *e = calloc(1, sizeof *e);
-	struct lock_file lock = { MARK_CLEAR, { { 0 }, 0 } };
+	struct lock_file lock = { .mark = MARK_CLEAR };
 	struct image im;
 	size_t cut;
 
