@@ -378,14 +378,25 @@ store_commit(struct store *st, const struct store_mail *mail, int64_t *ret_id)
 	return result;
 }
 
+/*
+ * If the log is that long by now: others may have waited for the turnstile with
+ * the same intent, and each would copy the few frames there are after the one
+ * before it, with two syncs.
+ */
 static enum store_result
-checkpoint(struct store *st)
+checkpoint(struct store *st, int64_t least)
 {
 	enum store_result result = database_enter(st);
+	int64_t frames;
 	int pages = 0, copied = -1, rc;
 
 	if (result != STORE_OK)
 		return result;
+	frames = sync_frames(st);
+	if (frames >= 0 && frames < least) {
+		turnstile_leave(st->turnstile);
+		return STORE_OK;
+	}
 	if (wal_is_poisoned(st))
 		result = wal_heal(st);
 	if (result == STORE_OK)
@@ -418,7 +429,7 @@ store_tidy(struct store *st)
 	if (!st->db ||
 	    st->log_pages - st->checkpointed_pages < CHECKPOINT_PAGES)
 		return STORE_OK;
-	result = checkpoint(st);
+	result = checkpoint(st, CHECKPOINT_PAGES);
 	st->checkpointed_pages = st->log_pages;
 	return result;
 }
@@ -437,7 +448,7 @@ store_checkpoint(struct store *st)
 		return database_fail_sqlite(st, "reading the log", rc);
 	if (version == st->checkpointed_version)
 		return STORE_OK;
-	result = checkpoint(st);
+	result = checkpoint(st, 0);
 	if (result == STORE_OK)
 		st->checkpointed_version = version;
 	return result;

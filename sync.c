@@ -65,6 +65,14 @@ find_end(struct store *st, struct log_end *ret)
 	return true;
 }
 
+int64_t
+sync_frames(struct store *st)
+{
+	struct log_end end;
+
+	return find_end(st, &end) ? (int64_t)end.frames : -1;
+}
+
 static bool
 is_same_log(const struct log_end *a, const struct log_end *b)
 {

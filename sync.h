@@ -16,6 +16,9 @@ void sync_open(struct store *st);
 uint32_t sync_file_number(const char *log, const char *folder);
 void sync_close(struct store *st);
 
+/* How many frames the log has now; -1: that cannot be told. */
+int64_t sync_frames(struct store *st);
+
 /*
  * Under the turnstile, before a commit: forgets what is known of the log if it
  * cannot be true.

@@ -430,6 +430,22 @@ Test(store_log, stops_growing_once_copied)
 	EXPECT_QUERY(&box, "PRAGMA integrity_check", "ok");
 }
 
+/* Many see that it is long; it is worth it once. */
+Test(store_log, is_not_copied_by_who_comes_too_late)
+{
+	struct store *other = store_new(&box.conf);
+	int64_t id;
+
+	put_until_long();
+	EXPECT_RESULT(other, STORE_OK, scratch_commit(other, 2, 100, &id));
+	EXPECT_RESULT(st, STORE_OK, store_tidy(st));
+	put(100);
+	EXPECT_RESULT(other, STORE_OK, store_tidy(other));
+	cr_expect(eq(int, rows_in_file(), 1 + MAILS));
+	cr_expect(eq(int, rows(), 2 + MAILS));
+	store_free(other);
+}
+
 /* Each of these mails is worth it, and finds the log begun anew. */
 Test(store_log, is_copied_again_when_it_is_long_again)
 {
