@@ -423,7 +423,8 @@ def shortage():
         return
     with Client() as first:
         first.reply()
-        until(lambda: len(children(pid)) == 3)
+        until(lambda: len(sessions()) == 1 and housekeeper() and
+              len(children(pid)) == 3)
         systemctl('set-property', '--runtime', SERVICE,
                   f'TasksMax={1 + len(children(pid))}')
         with Client() as second, Client() as third:
