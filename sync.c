@@ -1,8 +1,8 @@
 /*
  * Many processes commit while one syncs, and the next sync covers them all; so
  * one of them syncs, and the others wait for it and find that nothing is left
- * to do.  A sync costs a mail a quarter of its processor time, so this is worth
- * a fifth more mails from 64 sessions (docs/bench.md).
+ * to do: with 64 sessions and a slow disk, for seven mails of eight
+ * (docs/bench.md, h).
  *
  * What is known stands in the lock file: "of the log with this salt (SQLite
  * draws one each time it begins the log anew), so many frames are on the disk,
