@@ -13,36 +13,25 @@ enum {
 };
 
 static int
-bind_text(sqlite3_stmt *q, const char *name, const char *text)
-{
-	return sqlite3_bind_text(
-	    q, sqlite3_bind_parameter_index(q, name), text, -1, SQLITE_STATIC);
-}
-
-static int
-bind_integer(sqlite3_stmt *q, const char *name, int64_t n)
-{
-	return sqlite3_bind_int64(q, sqlite3_bind_parameter_index(q, name), n);
-}
-
-static int
 bind_mail(sqlite3_stmt *q, const struct store_mail *m, int64_t next_id)
 {
 	const struct envelope *e = m->envelope;
 	int64_t since = m->received_at - m->dedupe_sec * INT64_C(1000000);
 	int rc;
 
-	if ((rc = bind_integer(q, ":after", next_id - 1 - ROWS_MAX)) ||
-	    (rc = bind_integer(q, ":since", since)) ||
-	    (rc = bind_integer(q, ":size", (int64_t)e->size)) ||
-	    (rc = bind_integer(q, ":smtputf8", e->smtputf8)) ||
-	    (rc = bind_text(q, ":client_address", m->client_address)) ||
-	    (rc = bind_text(q, ":reverse_path", e->reverse_path)) ||
-	    (rc = bind_text(q, ":verb", e->verb)) ||
-	    (rc = bind_text(q, ":body_type", e->body_type)) ||
-	    (rc = bind_text(q, ":envelope_id", e->envelope_id)))
+	if ((rc = statement_bind_integer(
+		 q, ":after", next_id - 1 - ROWS_MAX)) ||
+	    (rc = statement_bind_integer(q, ":since", since)) ||
+	    (rc = statement_bind_integer(q, ":size", (int64_t)e->size)) ||
+	    (rc = statement_bind_integer(q, ":smtputf8", e->smtputf8)) ||
+	    (rc = statement_bind_text(
+		 q, ":client_address", m->client_address)) ||
+	    (rc = statement_bind_text(q, ":reverse_path", e->reverse_path)) ||
+	    (rc = statement_bind_text(q, ":verb", e->verb)) ||
+	    (rc = statement_bind_text(q, ":body_type", e->body_type)) ||
+	    (rc = statement_bind_text(q, ":envelope_id", e->envelope_id)))
 		return rc;
-	return bind_text(q, ":dsn_return", e->dsn_return);
+	return statement_bind_text(q, ":dsn_return", e->dsn_return);
 }
 
 static bool
@@ -65,7 +54,7 @@ static int
 compare_recipients(
     struct store *st, const struct envelope *e, int64_t id, bool *ret_same)
 {
-	sqlite3_stmt *q = database_statement(st, SQL_RECIPIENTS);
+	sqlite3_stmt *q = statement_prepared(st, SQL_RECIPIENTS);
 	unsigned n = 0;
 	int rc;
 
@@ -115,7 +104,7 @@ int
 dedupe_find(
     struct store *st, const struct store_mail *m, int64_t next_id, int64_t *ret)
 {
-	sqlite3_stmt *q = database_statement(st, SQL_CANDIDATES);
+	sqlite3_stmt *q = statement_prepared(st, SQL_CANDIDATES);
 	bool same = false;
 	int rc, rc_reset;
 

@@ -150,7 +150,7 @@ use_of(const char *name)
 int
 policy_read_use(struct store *st, int *ret_used)
 {
-	sqlite3_stmt *q = database_statement(st, SQL_POLICY_USED);
+	sqlite3_stmt *q = statement_prepared(st, SQL_POLICY_USED);
 	bool known = false;
 	int used = 0, rc;
 
@@ -179,7 +179,7 @@ look_and_ask(struct store *st, const struct policy_query *q,
 	struct store *, const struct policy_query *, struct policy_answer *))
 {
 	bool begun = st->policy_last != 0;
-	int rc = begun ? database_run(st, SQL_BEGIN_READ) : SQLITE_OK;
+	int rc = begun ? statement_run(st, SQL_BEGIN_READ) : SQLITE_OK;
 
 	if (rc == SQLITE_OK && st->policy_used < 0)
 		rc = policy_read_use(st, &st->policy_used);
@@ -188,13 +188,13 @@ look_and_ask(struct store *st, const struct policy_query *q,
 	st->policy_last = st->policy_used;
 	if (st->policy_used & tables) {
 		if (!begun)
-			rc = database_run(st, SQL_BEGIN_READ);
+			rc = statement_run(st, SQL_BEGIN_READ);
 		begun = true;
 		if (rc == SQLITE_OK)
 			rc = question(st, q, ret);
 	}
 	if (rc == SQLITE_OK && begun)
-		rc = database_run(st, SQL_COMMIT);
+		rc = statement_run(st, SQL_COMMIT);
 	return rc;
 }
 
@@ -219,7 +219,7 @@ ask(struct store *st, const struct policy_query *q, struct policy_answer *ret,
 	if (rc != SQLITE_OK)
 		result = database_fail_sqlite(st, "reading the policy", rc);
 	if (!sqlite3_get_autocommit(st->db))
-		database_run(st, SQL_ROLLBACK);
+		statement_run(st, SQL_ROLLBACK);
 	st->policy_busy = result == STORE_BUSY;
 	return result;
 }
@@ -250,7 +250,7 @@ static bool
 try_rule(struct store *st, enum sql which, const char *table, const char *key,
     struct policy_answer *ret, int *ret_rc)
 {
-	sqlite3_stmt *rule = database_statement(st, which);
+	sqlite3_stmt *rule = statement_prepared(st, which);
 	int rc;
 
 	if (!rule) {
@@ -320,7 +320,7 @@ static bool
 find_among_few(struct store *st, const struct client *c,
     char ret_network[NETWORK_SIZE], int *ret_rc)
 {
-	sqlite3_stmt *q = database_statement(st, SQL_NETWORKS);
+	sqlite3_stmt *q = statement_prepared(st, SQL_NETWORKS);
 	int best = -1, nrows = 0;
 
 	*ret_rc = SQLITE_OK;
@@ -427,7 +427,7 @@ static int
 check_quota(
     struct store *st, const struct policy_query *q, struct policy_answer *ret)
 {
-	sqlite3_stmt *quota = database_statement(st, SQL_QUOTA);
+	sqlite3_stmt *quota = statement_prepared(st, SQL_QUOTA);
 
 	if (!quota)
 		return sqlite3_extended_errcode(st->db);
@@ -524,7 +524,7 @@ static int
 find_names(struct store *st, enum sql which, struct span local,
     char *ret_address, unsigned *ret_n)
 {
-	sqlite3_stmt *q = database_statement(st, which);
+	sqlite3_stmt *q = statement_prepared(st, which);
 	char from[POLICY_ADDRESS_SIZE], to[POLICY_ADDRESS_SIZE];
 	int rc;
 

@@ -33,19 +33,6 @@ write_client(const char *address, char ret[INET6_ADDRSTRLEN + 4])
 }
 
 static int
-bind_integer(sqlite3_stmt *q, const char *name, int64_t n)
-{
-	return sqlite3_bind_int64(q, sqlite3_bind_parameter_index(q, name), n);
-}
-
-static int
-bind_text(sqlite3_stmt *q, const char *name, const char *text)
-{
-	return sqlite3_bind_text(
-	    q, sqlite3_bind_parameter_index(q, name), text, -1, SQLITE_STATIC);
-}
-
-static int
 bind_key(sqlite3_stmt *q, const char *client, struct span sender)
 {
 	char key[INET6_ADDRSTRLEN + 4];
@@ -76,7 +63,7 @@ int
 policy_check_rates(struct store *st, const struct policy_query *q,
     struct span sender, unsigned nrecipients, struct policy_answer *ret)
 {
-	sqlite3_stmt *rates = database_statement(
+	sqlite3_stmt *rates = statement_prepared(
 	    st, nrecipients > 0 ? SQL_RATES_RCPT : SQL_RATES);
 	char seconds[24];
 	int rc;
@@ -84,7 +71,7 @@ policy_check_rates(struct store *st, const struct policy_query *q,
 	if (!rates)
 		return sqlite3_extended_errcode(st->db);
 	if ((rc = bind_key(rates, q->client_address, sender)) ||
-	    (rc = bind_integer(rates, ":now", q->now)))
+	    (rc = statement_bind_integer(rates, ":now", q->now)))
 		return rc;
 	if (nrecipients == 0)
 		st->policy_limited = 0;
@@ -113,14 +100,15 @@ static int
 purge(struct store *st, const struct store_mail *m, int64_t id, int64_t now)
 {
 	bool clients = id / PURGE_EVERY % 2;
-	sqlite3_stmt *q = database_statement(st, SQL_PURGE_RATES);
+	sqlite3_stmt *q = statement_prepared(st, SQL_PURGE_RATES);
 	int rc;
 
 	if (!q)
 		return sqlite3_extended_errcode(st->db);
-	if ((rc = bind_integer(q, ":now", now)) ||
-	    (rc = bind_text(q, ":scope", clients ? "client" : "sender")) ||
-	    (rc = bind_text(q, ":key",
+	if ((rc = statement_bind_integer(q, ":now", now)) ||
+	    (rc = statement_bind_text(
+		 q, ":scope", clients ? "client" : "sender")) ||
+	    (rc = statement_bind_text(q, ":key",
 		 clients ? m->client_address : m->envelope->reverse_path)))
 		return rc;
 	sqlite3_step(q);
@@ -139,15 +127,18 @@ count_rate(struct store *st, const struct store_mail *m, const char *scope,
 	int rc = SQLITE_OK;
 
 	for (size_t i = 0; i < 2 && rc == SQLITE_OK; i++) {
-		sqlite3_stmt *q = database_statement(st, tries[i]);
+		sqlite3_stmt *q = statement_prepared(st, tries[i]);
 
 		if (!q)
 			return sqlite3_extended_errcode(st->db);
-		if ((rc = bind_text(q, ":scope", scope)) ||
-		    (rc = bind_text(q, ":key", key)) ||
-		    (rc = bind_integer(q, ":now", m->received_at / 1000000)) ||
-		    (rc = bind_integer(q, ":recipients", e->nrecipients)) ||
-		    (rc = bind_integer(q, ":octets", (int64_t)e->size)))
+		if ((rc = statement_bind_text(q, ":scope", scope)) ||
+		    (rc = statement_bind_text(q, ":key", key)) ||
+		    (rc = statement_bind_integer(
+			 q, ":now", m->received_at / 1000000)) ||
+		    (rc = statement_bind_integer(
+			 q, ":recipients", e->nrecipients)) ||
+		    (rc = statement_bind_integer(
+			 q, ":octets", (int64_t)e->size)))
 			return rc;
 		sqlite3_step(q);
 		rc = sqlite3_reset(q);
@@ -184,13 +175,13 @@ count_rates(struct store *st, const struct store_mail *m, int64_t id)
 static int
 count_mailboxes(struct store *st, const struct envelope *e, int64_t id)
 {
-	sqlite3_stmt *q = database_statement(st, SQL_COUNT_MAILBOX);
+	sqlite3_stmt *q = statement_prepared(st, SQL_COUNT_MAILBOX);
 	int rc;
 
 	if (!q)
 		return sqlite3_extended_errcode(st->db);
-	if ((rc = bind_integer(q, ":id", id)) ||
-	    (rc = bind_integer(q, ":octets", (int64_t)e->size)))
+	if ((rc = statement_bind_integer(q, ":id", id)) ||
+	    (rc = statement_bind_integer(q, ":octets", (int64_t)e->size)))
 		return rc;
 	sqlite3_step(q);
 	return sqlite3_reset(q);
@@ -199,12 +190,12 @@ count_mailboxes(struct store *st, const struct envelope *e, int64_t id)
 static int
 count_quota(struct store *st, const struct envelope *e)
 {
-	sqlite3_stmt *q = database_statement(st, SQL_COUNT_QUOTA);
+	sqlite3_stmt *q = statement_prepared(st, SQL_COUNT_QUOTA);
 	int rc;
 
 	if (!q)
 		return sqlite3_extended_errcode(st->db);
-	rc = bind_integer(q, ":octets", (int64_t)e->size);
+	rc = statement_bind_integer(q, ":octets", (int64_t)e->size);
 	if (rc != SQLITE_OK)
 		return rc;
 	sqlite3_step(q);

@@ -186,7 +186,7 @@ judge_mailbox(struct walk *w, sqlite3_stmt *row, unsigned depth)
 static bool
 try_mailbox(struct walk *w, const char *key, unsigned depth, int *ret_rc)
 {
-	sqlite3_stmt *q = database_statement(w->st, SQL_MAILBOX);
+	sqlite3_stmt *q = statement_prepared(w->st, SQL_MAILBOX);
 	bool found;
 
 	if (!q) {
@@ -221,7 +221,7 @@ take_target(struct walk *w, sqlite3_stmt *row, const struct item *item)
 static bool
 try_alias(struct walk *w, const char *key, const struct item *item, int *ret_rc)
 {
-	sqlite3_stmt *q = database_statement(w->st, SQL_ALIAS);
+	sqlite3_stmt *q = statement_prepared(w->st, SQL_ALIAS);
 	bool found = false, itself = false;
 
 	if (!q) {
@@ -245,7 +245,7 @@ static bool
 ask_domain(
     struct walk *w, enum sql which, const struct idn_forms *forms, int *ret_rc)
 {
-	sqlite3_stmt *q = database_statement(w->st, which);
+	sqlite3_stmt *q = statement_prepared(w->st, which);
 	bool yes = false;
 
 	*ret_rc = q ? SQLITE_OK : sqlite3_extended_errcode(w->st->db);
@@ -305,7 +305,7 @@ int
 policy_is_selective(struct store *st, bool *ret)
 {
 	int64_t used = 0;
-	int rc = database_run_integer(st, SQL_DOMAIN_USED, &used);
+	int rc = statement_run_integer(st, SQL_DOMAIN_USED, &used);
 
 	*ret = used != 0;
 	return rc;

@@ -138,19 +138,6 @@ store_drop(struct store *st)
 	st->spooled = STORE_OK;
 }
 
-static int
-bind_text(sqlite3_stmt *q, const char *name, const char *text)
-{
-	return sqlite3_bind_text(
-	    q, sqlite3_bind_parameter_index(q, name), text, -1, SQLITE_STATIC);
-}
-
-static int
-bind_integer(sqlite3_stmt *q, const char *name, int64_t n)
-{
-	return sqlite3_bind_int64(q, sqlite3_bind_parameter_index(q, name), n);
-}
-
 /*
  * A small mail is bound as it lies in memory.  For a big one a row of zeros is
  * made, to be filled: bound whole, 50 MiB would be 53 MB of memory.
@@ -179,11 +166,12 @@ bind_header(sqlite3_stmt *q, const struct header *h)
 		[HEADER_DATE] = ":header_date",
 		[HEADER_MESSAGE_ID] = ":header_message_id",
 	};
-	int rc = bind_integer(q, ":header_size", h ? (int64_t)h->size : 0);
+	int rc =
+	    statement_bind_integer(q, ":header_size", h ? (int64_t)h->size : 0);
 
 	for (size_t i = 0; i < HEADER__COUNT && rc == SQLITE_OK; i++) {
 		if (h && h->has[i])
-			rc = bind_text(q, names[i], h->value[i]);
+			rc = statement_bind_text(q, names[i], h->value[i]);
 	}
 	return rc;
 }
@@ -192,29 +180,32 @@ static int
 insert_message(struct store *st, const struct store_mail *m, int64_t id)
 {
 	const struct envelope *e = m->envelope;
-	sqlite3_stmt *q = database_statement(st, SQL_INSERT_MESSAGE);
+	sqlite3_stmt *q = statement_prepared(st, SQL_INSERT_MESSAGE);
 	int rc;
 
 	if (!q)
 		return sqlite3_extended_errcode(st->db);
-	if ((rc = bind_integer(q, ":id", id)) ||
-	    (rc = bind_integer(q, ":received_at", m->received_at)) ||
-	    (rc = bind_text(q, ":client_address", m->client_address)) ||
-	    (rc = m->client_port
-		      ? bind_integer(q, ":client_port", m->client_port)
-		      : SQLITE_OK) ||
-	    (rc = bind_text(q, ":helo", e->helo)) ||
-	    (rc = bind_text(q, ":protocol", e->protocol)) ||
-	    (rc = bind_text(q, ":verb", e->verb)) ||
-	    (rc = bind_text(q, ":reverse_path", e->reverse_path)) ||
-	    (rc = bind_text(q, ":body_type", e->body_type)) ||
-	    (rc = bind_integer(q, ":smtputf8", e->smtputf8)) ||
-	    (rc = bind_text(q, ":envelope_id", e->envelope_id)) ||
-	    (rc = bind_text(q, ":dsn_return", e->dsn_return)) ||
-	    (rc = bind_integer(q, ":size", (int64_t)e->size)) ||
-	    (rc = bind_text(q, ":trace", m->trace)) ||
-	    (rc = bind_text(q, ":trace_before_id", m->trace_before_id)) ||
-	    (rc = bind_text(q, ":trace_after_id", m->trace_after_id)) ||
+	if ((rc = statement_bind_integer(q, ":id", id)) ||
+	    (rc = statement_bind_integer(q, ":received_at", m->received_at)) ||
+	    (rc = statement_bind_text(
+		 q, ":client_address", m->client_address)) ||
+	    (rc = m->client_port ? statement_bind_integer(
+				       q, ":client_port", m->client_port)
+				 : SQLITE_OK) ||
+	    (rc = statement_bind_text(q, ":helo", e->helo)) ||
+	    (rc = statement_bind_text(q, ":protocol", e->protocol)) ||
+	    (rc = statement_bind_text(q, ":verb", e->verb)) ||
+	    (rc = statement_bind_text(q, ":reverse_path", e->reverse_path)) ||
+	    (rc = statement_bind_text(q, ":body_type", e->body_type)) ||
+	    (rc = statement_bind_integer(q, ":smtputf8", e->smtputf8)) ||
+	    (rc = statement_bind_text(q, ":envelope_id", e->envelope_id)) ||
+	    (rc = statement_bind_text(q, ":dsn_return", e->dsn_return)) ||
+	    (rc = statement_bind_integer(q, ":size", (int64_t)e->size)) ||
+	    (rc = statement_bind_text(q, ":trace", m->trace)) ||
+	    (rc = statement_bind_text(
+		 q, ":trace_before_id", m->trace_before_id)) ||
+	    (rc = statement_bind_text(
+		 q, ":trace_after_id", m->trace_after_id)) ||
 	    (rc = bind_header(q, m->header)) || (rc = bind_data(st, q)))
 		goto clear;
 	sqlite3_step(q);
@@ -256,7 +247,7 @@ fill_data(struct store *st, int64_t id)
 static int
 insert_recipients(struct store *st, const struct envelope *e, int64_t id)
 {
-	sqlite3_stmt *q = database_statement(st, SQL_INSERT_RECIPIENT);
+	sqlite3_stmt *q = statement_prepared(st, SQL_INSERT_RECIPIENT);
 	int rc = SQLITE_OK;
 
 	if (!q)
@@ -264,13 +255,14 @@ insert_recipients(struct store *st, const struct envelope *e, int64_t id)
 	for (unsigned i = 0; i < e->nrecipients && rc == SQLITE_OK; i++) {
 		const struct recipient *r = &e->recipients[i];
 
-		if ((rc = bind_integer(q, ":message_id", id)) ||
-		    (rc = bind_integer(q, ":position", i + 1)) ||
-		    (rc = bind_text(q, ":forward_path", r->forward_path)) ||
-		    (rc = bind_text(q, ":mailbox",
+		if ((rc = statement_bind_integer(q, ":message_id", id)) ||
+		    (rc = statement_bind_integer(q, ":position", i + 1)) ||
+		    (rc = statement_bind_text(
+			 q, ":forward_path", r->forward_path)) ||
+		    (rc = statement_bind_text(q, ":mailbox",
 			 r->mailbox ? r->mailbox : r->forward_path)) ||
-		    (rc = bind_text(q, ":notify", r->notify)) ||
-		    (rc = bind_text(
+		    (rc = statement_bind_text(q, ":notify", r->notify)) ||
+		    (rc = statement_bind_text(
 			 q, ":original_recipient", r->original_recipient)))
 			break;
 		sqlite3_step(q);
@@ -302,7 +294,7 @@ static void
 abandon(struct store *st)
 {
 	if (!sqlite3_get_autocommit(st->db))
-		database_run(st, SQL_ROLLBACK);
+		statement_run(st, SQL_ROLLBACK);
 	/* And what it could not open to write, SQLite may have opened to read. */
 	if (sqlite3_txn_state(st->db, "main") != SQLITE_TXN_NONE ||
 	    (sqlite3_errcode(st->db) & 0xff) == SQLITE_READONLY)
@@ -315,11 +307,11 @@ insert(struct store *st, const struct store_mail *m, int64_t *ret_id)
 {
 	enum store_result result = STORE_OK;
 	int64_t id = 0, known = 0;
-	int rc = database_run(st, SQL_BEGIN);
+	int rc = statement_run(st, SQL_BEGIN);
 
 	if (rc != SQLITE_OK)
 		result = database_fail_sqlite(st, "begin", rc);
-	else if ((rc = database_run_integer(st, SQL_NEXT_ID, &id)) ||
+	else if ((rc = statement_run_integer(st, SQL_NEXT_ID, &id)) ||
 		 (m->dedupe_sec > 0 && (rc = dedupe_find(st, m, id, &known))))
 		result = database_fail_sqlite(st, "reading the mails", rc);
 	else if (known == 0)
@@ -327,7 +319,7 @@ insert(struct store *st, const struct store_mail *m, int64_t *ret_id)
 	if (result == STORE_OK) {
 		st->was_known = known > 0;
 		*ret_id = known > 0 ? known : id;
-		rc = database_run(st, SQL_COMMIT);
+		rc = statement_run(st, SQL_COMMIT);
 		if (rc == SQLITE_OK)
 			return STORE_OK;
 		result = database_fail_sqlite(st, "commit", rc);
@@ -443,7 +435,7 @@ store_checkpoint(struct store *st)
 
 	if (!st->db)
 		return STORE_OK;
-	rc = database_run_integer(st, SQL_DATA_VERSION, &version);
+	rc = statement_run_integer(st, SQL_DATA_VERSION, &version);
 	if (rc != SQLITE_OK)
 		return database_fail_sqlite(st, "reading the log", rc);
 	if (version == st->checkpointed_version)

@@ -10,44 +10,12 @@
 
 #include <sqlite3.h>
 
+#include "statement.h"
 #include "store.h"
 #include "turnstile.h"
 
 enum {
 	STORE_ERROR_MAX = 512,
-};
-
-enum sql {
-	SQL_BEGIN,
-	SQL_COMMIT,
-	SQL_ROLLBACK,
-	SQL_NEXT_ID,
-	SQL_DATA_VERSION,
-	SQL_INSERT_MESSAGE,
-	SQL_INSERT_RECIPIENT,
-	SQL_BEGIN_READ,
-	SQL_POLICY_USED,
-	SQL_DOMAIN_USED,
-	SQL_DOMAIN,
-	SQL_DOMAIN_CLOSED,
-	SQL_MAILBOX,
-	SQL_ALIAS,
-	SQL_NAMES,
-	SQL_LISTS,
-	SQL_CLIENT_RULE,
-	SQL_NETWORKS,
-	SQL_SENDER_RULE,
-	SQL_QUOTA,
-	SQL_RATES,
-	SQL_RATES_RCPT,
-	SQL_COUNT_RATE,
-	SQL_BEGIN_RATE,
-	SQL_PURGE_RATES,
-	SQL_COUNT_MAILBOX,
-	SQL_COUNT_QUOTA,
-	SQL_CANDIDATES,
-	SQL_RECIPIENTS,
-	SQL__COUNT
 };
 
 struct store {
@@ -115,16 +83,6 @@ enum store_result database_enter(struct store *st);
  */
 enum store_result database_begin_guard(struct store *st);
 void database_end_guard(struct store *st);
-
-/*
- * The prepared statement, made when first wanted and kept until the close;
- * NULL: it cannot be made, see sqlite3_extended_errcode().
- */
-sqlite3_stmt *database_statement(struct store *st, enum sql which);
-/* Runs a statement that has no parameters; SQLITE_OK or the error. */
-int database_run(struct store *st, enum sql which);
-/* The same, for the one integer that it answers. */
-int database_run_integer(struct store *st, enum sql which, int64_t *ret);
 
 /* Each keeps the cause for store_error() and returns the result. */
 __attribute__((format(printf, 3, 4))) enum store_result database_fail(

@@ -153,7 +153,7 @@ static int
 rewrite_all(struct store *st, char *buf)
 {
 	sqlite3_file *log = NULL, *database = NULL;
-	int rc = database_run(st, SQL_BEGIN);
+	int rc = statement_run(st, SQL_BEGIN);
 
 	if (rc != SQLITE_OK)
 		return rc;
@@ -163,7 +163,7 @@ rewrite_all(struct store *st, char *buf)
 		SQLITE_OK &&
 	    (rc = rewrite_log(log, buf)) == SQLITE_OK)
 		rc = rewrite_pages(log, database, buf);
-	database_run(st, SQL_ROLLBACK);
+	statement_run(st, SQL_ROLLBACK);
 	return rc;
 }
 

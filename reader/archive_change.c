@@ -21,7 +21,7 @@ archive_begin(struct archive *a)
 
 	if (result != STORE_OK)
 		return archive_fail_result(a, result);
-	rc = database_run(a->store, SQL_BEGIN);
+	rc = statement_run(a->store, SQL_BEGIN);
 	if (rc == SQLITE_OK)
 		return 0;
 	archive_fail(a, "begin", rc);
@@ -45,11 +45,11 @@ archive_end(struct archive *a, int so_far)
 	int rc = SQLITE_OK;
 
 	if (so_far >= 0)
-		rc = database_run(st, SQL_COMMIT);
+		rc = statement_run(st, SQL_COMMIT);
 	if (rc != SQLITE_OK)
 		so_far = archive_fail(a, "commit", rc);
 	if (!sqlite3_get_autocommit(st->db))
-		database_run(st, SQL_ROLLBACK);
+		statement_run(st, SQL_ROLLBACK);
 	wal_note_failures(st);
 	turnstile_leave(st->turnstile);
 	if (so_far >= 0)
