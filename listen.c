@@ -50,7 +50,7 @@ struct listener {
 	size_t nchildren;
 	struct spare spare;     /* for the next connection */
 	bool spare_due;         /* there was one; it is worth a try */
-	int fork_error;         /* why there is none */
+	int fork_error;         /* why there is none; 0: it is gone */
 	pid_t housekeeper;      /* 0: none */
 	int64_t housekeeper_at; /* not before */
 	uint64_t served, refused;
@@ -192,8 +192,7 @@ start_spare(struct listener *l, int *ret_fd)
 	if (l->spare.pid > 0)
 		return false;
 	pid = spare_fork(&l->spare, ret_fd);
-	if (pid < 0)
-		l->fork_error = errno;
+	l->fork_error = pid < 0 ? errno : 0;
 	return pid == 0;
 }
 
@@ -287,9 +286,10 @@ serve(struct listener *l, int fd, const struct sockaddr_storage *name)
 		refuse(l, fd, "too many connections from your address");
 		return;
 	}
-	pid = l->spare.pid > 0 ? spare_give(&l->spare, fd) : -1;
+	pid = spare_give(&l->spare, fd);
 	if (pid < 0) {
-		log_line(LOG_ERR, "fork: %s", strerror(l->fork_error));
+		log_line(LOG_ERR, "no process for a session: %s",
+		    strerror(l->fork_error ? l->fork_error : errno));
 		refuse(l, fd, "cannot start a session, try later");
 		l->accept_at = now_ms() + BACKOFF_MS;
 		return;

@@ -58,7 +58,12 @@ spare_give(struct spare *s, int connection)
 	struct msghdr *head = prepare(&m);
 	struct cmsghdr *control = CMSG_FIRSTHDR(head);
 	pid_t pid = s->pid;
+	int error;
 
+	if (pid <= 0) {
+		errno = ESRCH;
+		return -1;
+	}
 	*control = (struct cmsghdr){
 		.cmsg_len = CMSG_LEN(sizeof connection),
 		.cmsg_level = SOL_SOCKET,
@@ -67,7 +72,9 @@ spare_give(struct spare *s, int connection)
 	memcpy(CMSG_DATA(control), &connection, sizeof connection);
 	if (sendmsg(s->fd, head, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		pid = -1;
+	error = errno;
 	spare_release(s);
+	errno = error;
 	return pid;
 }
 

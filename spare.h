@@ -23,7 +23,7 @@ pid_t spare_fork(struct spare *s, int *ret_fd);
 
 /*
  * Gives the spare process this connection, which is open here still; then
- * there is none any more.  Returns its id, or -1: it is gone.
+ * there is none any more.  Returns its id, or -1 with errno: there is none.
  */
 pid_t spare_give(struct spare *s, int connection);
 

@@ -169,6 +169,11 @@ def housekeeping():
         check('somebody connected: there is another',
               wait_for(lambda: housekeeper() not in (0, first), 3))
         client.quit()
+    until(lambda: any(map(is_spare, children(main_pid()))))
+    spare = [pid for pid in children(main_pid()) if is_spare(pid)]
+    kill(spare[0])
+    check_equal('mail after the spare process was killed', deliver()[:3],
+                b'250')
     check_equal('the listener is the same', main_pid(), listener)
     kill(listener)
     until(lambda: main_pid() != listener)
