@@ -33,13 +33,13 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -fstack-protector-strong $(WARN) \
 # The session machine, which is pure; the store; and what joins the two.
 SESSION = session.o command.o answer.o param.o reply.o body.o envelope.o address.o span.o
 STORE = store.o database.o statement.o migrate.o dedupe.o policy.o policy_rcpt.o policy_rate.o idn.o \
-	wal.o sync.o spool.o turnstile.o
+	wal.o sync.o synced.o spool.o turnstile.o
 STORE_USES = address.o envelope.o header.o span.o
 OBJ = smtpd.o listen.o spare.o housekeep.o serve.o options.o connection.o peer.o systemd.o log.o trace.o header.o \
 	record.o $(SESSION) $(STORE)
 HDR = address.h body.h connection.h envelope.h header.h housekeep.h idn.h listen.h log.h options.h \
 	param.h peer.h policy.h policy_private.h record.h reply.h serve.h session.h session_private.h span.h \
-	spare.h spool.h statement.h store.h store_private.h sync.h systemd.h trace.h turnstile.h version.h wal.h
+	spare.h spool.h statement.h store.h store_private.h sync.h synced.h systemd.h trace.h turnstile.h version.h wal.h
 
 TEST_OBJ = tests/test_address.o tests/test_body.o tests/test_header.o \
 	tests/test_migrate.o tests/test_policy.o \
@@ -143,7 +143,7 @@ POWERCUT_HDR = tests/powercut/check.h tests/powercut/disk.h \
 $(POWERCUT_OBJ): $(HDR) $(POWERCUT_HDR)
 
 tests/powercut/powercut: $(POWERCUT_OBJ) $(STORE) $(STORE_USES)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--wrap=turnstile_write_synced \
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--wrap=synced_write \
 	    -Wl,--wrap=sync_begin -o $@ $(POWERCUT_OBJ) $(STORE) $(STORE_USES) $(PKG_LIBS)
 
 build/faults.so: tests/durability/faults.c

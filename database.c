@@ -399,7 +399,7 @@ migrate_locked(struct store *st)
 	result = identify_locked(st, &version);
 	if (result == STORE_OK && version == 1)
 		result = migrate_check_room(st);
-	if (result != STORE_OK)
+	if (result != STORE_OK || version == schema_version)
 		goto rollback;
 	rc = lead_from(st, version);
 	if (rc != SQLITE_OK)

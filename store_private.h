@@ -12,6 +12,7 @@
 
 #include "statement.h"
 #include "store.h"
+#include "synced.h"
 #include "turnstile.h"
 
 enum {
@@ -24,9 +25,10 @@ struct store {
 	sqlite3 *db;           /* NULL: not open */
 	sqlite3 *guard;        /* see database_begin_guard(); NULL: not open */
 	int turnstile;
-	sqlite3_file *log;  /* our own descriptor of it (sync.c) */
-	uint32_t log_file;  /* see struct log_end */
-	struct log_end end; /* of what is to be synced, if `has_end` */
+	struct synced *synced; /* NULL: cannot be shared */
+	sqlite3_file *log;     /* our own descriptor of it (sync.c) */
+	uint32_t log_file;     /* see struct log_end */
+	struct log_end end;    /* of what is to be synced, if `has_end` */
 	bool has_end;
 	sqlite3_stmt *stmts[SQL__COUNT];
 	int log_pages;                /* in the log after our last commit */

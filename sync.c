@@ -4,7 +4,7 @@
  * to do: with 64 sessions and a slow disk, for seven mails of eight
  * (docs/bench.md, h).
  *
- * What is known stands in the lock file: "of the log with this salt (SQLite
+ * What is known is shared (synced.c): "of the log with this salt (SQLite
  * draws one each time it begins the log anew), so many frames are on the disk,
  * and its name is in its folder".  It is written only behind a sync that
  * succeeded, and once true it stays true, power cuts included: so it does not
@@ -12,8 +12,8 @@
  * somebody put a copy of the log in place: an older one is shorter than what is
  * known of it, which the next commit notices, and any copy is another file.
  *
- * The lock around the sync is a mere convenience.  Who does not get it in time
- * believes nothing and syncs by itself, as everybody did if there were none.
+ * The turn to sync is a mere convenience.  Who neither gets it in time nor is
+ * covered syncs by himself, as everybody would if there were none.
  *
  * How much is committed is read from the index of the log that SQLite keeps in
  * shared memory (sqlite.org/walformat.html, s. 2.1), at no call of the kernel.
@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "synced.h"
 #include "turnstile.h"
 
 enum {
@@ -80,13 +81,21 @@ is_same_log(const struct log_end *a, const struct log_end *b)
 	       a->file == b->file;
 }
 
-void
-sync_close(struct store *st)
+static void
+close_log(struct store *st)
 {
 	if (st->log && st->log->pMethods)
 		st->log->pMethods->xClose(st->log);
 	free(st->log);
 	st->log = NULL;
+}
+
+void
+sync_close(struct store *st)
+{
+	close_log(st);
+	synced_close(st->synced);
+	st->synced = NULL;
 }
 
 uint32_t
@@ -112,6 +121,7 @@ sync_open(struct store *st)
 	sqlite3_vfs *vfs = NULL;
 
 	st->log_file = sync_file_number(path, st->folder);
+	st->synced = synced_open(st->turnstile);
 	if (sqlite3_file_control(
 		st->db, "main", SQLITE_FCNTL_VFS_POINTER, &vfs) != SQLITE_OK)
 		return;
@@ -119,7 +129,7 @@ sync_open(struct store *st)
 	if (st->log &&
 	    vfs->xOpen(vfs, path, st->log,
 		SQLITE_OPEN_WAL | SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
-		sync_close(st);
+		close_log(st);
 }
 
 void
@@ -127,10 +137,10 @@ sync_begin(struct store *st)
 {
 	struct log_end known, end;
 
-	if (turnstile_read_synced(st->turnstile, &known) && known.frames > 0 &&
+	if (st->synced && synced_read(st->synced, &known) && known.frames > 0 &&
 	    (!find_end(st, &end) ||
 		(is_same_log(&known, &end) && known.frames > end.frames)))
-		turnstile_write_synced(st->turnstile, &(struct log_end){ 0 });
+		synced_write(st->synced, &(struct log_end){ 0 });
 }
 
 void
@@ -156,43 +166,68 @@ sync_file(struct store *st, bool linked)
 				     SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
 }
 
-/* Syncs for everybody who has committed, unless somebody did it for us. */
-static int
-sync_if_due(struct store *st, bool entered)
+/* Is all up to sync_end() on the disk?  `*ret_linked`: is the log's name? */
+static bool
+is_covered(struct store *st, bool *ret_linked)
 {
-	struct log_end known, end;
-	bool linked = entered && st->has_end &&
-		      turnstile_read_synced(st->turnstile, &known) &&
-		      is_same_log(&known, &st->end);
-	bool has_end;
-	int rc;
+	struct log_end known;
 
-	if (linked && known.frames >= st->end.frames)
-		return SQLITE_OK;
-	has_end = find_end(st, &end); /* before, not after: this is covered */
-	rc = sync_file(st, linked);
+	*ret_linked = st->has_end && st->synced &&
+		      synced_read(st->synced, &known) &&
+		      is_same_log(&known, &st->end);
+	return *ret_linked && known.frames >= st->end.frames;
+}
+
+/* Syncs for everybody who has committed by now. */
+static int
+sync_for_all(struct store *st, bool linked)
+{
+	struct log_end end;
+	bool has_end =
+	    find_end(st, &end); /* before the sync, which covers it */
+	int rc = sync_file(st, linked);
+
 	if (rc != SQLITE_OK) {
 		int error = errno;
 
 		/* Before the next one syncs, who might not see the error. */
 		turnstile_mark(st->turnstile, true);
 		errno = error;
-	} else if (has_end && !turnstile_is_marked(st->turnstile)) {
-		turnstile_write_synced(st->turnstile, &end);
+	} else if (has_end && st->synced &&
+		   !turnstile_is_marked(st->turnstile)) {
+		synced_write(st->synced, &end);
 	}
 	return rc;
+}
+
+/* Waits until we are covered, or it is our turn.  Returns if it is. */
+static bool
+take_turn(struct store *st)
+{
+	int entered = st->synced ? 0 : -1;
+	bool linked;
+
+	while (entered == 0) {
+		uint32_t turns = synced_turns(st->synced);
+
+		if (is_covered(st, &linked))
+			break;
+		entered = synced_enter(st->synced, turns, st->conf->wait_ms);
+	}
+	return entered > 0;
 }
 
 int
 sync_log(struct store *st)
 {
-	bool entered =
-	    turnstile_enter_sync(st->turnstile, st->conf->wait_ms) == 0;
-	int rc = sync_if_due(st, entered);
-	int error = errno;
+	bool entered = take_turn(st), linked;
+	int rc = SQLITE_OK, error;
 
+	if (!is_covered(st, &linked))
+		rc = sync_for_all(st, entered && linked);
+	error = errno;
 	if (entered)
-		turnstile_leave_sync(st->turnstile);
+		synced_leave(st->synced);
 	st->has_end = false;
 	errno = error;
 	return rc;

@@ -12,12 +12,6 @@
 static const char clear_mark = '-';
 static const char set_mark = '!';
 
-enum {
-	/* Octets of the file.  The lock's one need not be there. */
-	SYNCED_AT = 16,
-	SYNC_LOCK_AT = 64,
-};
-
 static void
 wake(int signo)
 {
@@ -106,51 +100,4 @@ int
 turnstile_mark(int fd, bool set)
 {
 	return pwrite(fd, set ? &set_mark : &clear_mark, 1, 0) == 1 ? 0 : -1;
-}
-
-/* A lock of this descriptor, not of the process: it goes with it. */
-static int
-lock_sync(int fd, int command, short type)
-{
-	struct flock lock = {
-		.l_type = type,
-		.l_whence = SEEK_SET,
-		.l_start = SYNC_LOCK_AT,
-		.l_len = 1,
-	};
-
-	return fcntl(fd, command, &lock);
-}
-
-int
-turnstile_enter_sync(int fd, int timeout_ms)
-{
-	int result = lock_sync(fd, F_OFD_SETLK, F_WRLCK);
-
-	if (result < 0 && (errno == EAGAIN || errno == EACCES)) {
-		set_timer(timeout_ms > 0 ? timeout_ms : 1, 100);
-		result = lock_sync(fd, F_OFD_SETLKW, F_WRLCK);
-		set_timer(0, 0);
-	}
-	return result;
-}
-
-void
-turnstile_leave_sync(int fd)
-{
-	lock_sync(fd, F_OFD_SETLK, F_UNLCK);
-}
-
-bool
-turnstile_read_synced(int fd, struct log_end *ret)
-{
-	return pread(fd, ret, sizeof *ret, SYNCED_AT) == sizeof *ret;
-}
-
-void
-turnstile_write_synced(int fd, const struct log_end *end)
-{
-	/* The compiler wants the result looked at. */
-	if (pwrite(fd, end, sizeof *end, SYNCED_AT) < 0)
-		return;
 }

@@ -45,32 +45,3 @@ turnstile_mark(int fd, bool set)
 	(void)set;
 	return 0;
 }
-
-int
-turnstile_enter_sync(int fd, int timeout_ms)
-{
-	(void)fd;
-	(void)timeout_ms;
-	return 0;
-}
-
-void
-turnstile_leave_sync(int fd)
-{
-	(void)fd;
-}
-
-bool
-turnstile_read_synced(int fd, struct log_end *ret)
-{
-	(void)fd;
-	(void)ret;
-	return false;
-}
-
-void
-turnstile_write_synced(int fd, const struct log_end *end)
-{
-	(void)fd;
-	(void)end;
-}

@@ -9,6 +9,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "../synced.h"
 #include "../turnstile.h"
 #include "disk.h"
 #include "scratch.h"
@@ -17,11 +18,22 @@ enum {
 	PATIENCE_MS = 10000,
 	SHORT_MS = 300,
 	WRITERS = 5,
+	RECORD_AT = 16, /* octets of the lock file (synced.c) */
 };
 
 static struct scratch box;
 static struct store *st;
 static int lock; /* a descriptor of our own of the lock file */
+static struct synced *shared;
+
+static void
+open_lock(void)
+{
+	lock = turnstile_open(scratch_file(&box, "-lock"));
+	cr_assert(ge(int, lock, 0));
+	shared = synced_open(lock);
+	cr_assert(ne(ptr, shared, NULL));
+}
 
 static void
 begin(void)
@@ -32,13 +44,13 @@ begin(void)
 	st = store_new(&box.conf);
 	cr_assert(ne(ptr, st, NULL));
 	EXPECT_RESULT(st, STORE_OK, scratch_commit(st, 1, 100, &id));
-	lock = turnstile_open(scratch_file(&box, "-lock"));
-	cr_assert(ge(int, lock, 0));
+	open_lock();
 }
 
 static void
 end(void)
 {
+	synced_close(shared);
 	turnstile_close(lock);
 	store_free(st);
 	scratch_remove(&box);
@@ -86,11 +98,11 @@ Test(sync, is_made_once_for_all_who_have_committed)
 {
 	int pids[WRITERS], syncs = 0;
 
-	cr_assert(eq(int, turnstile_enter_sync(lock, 0), 0));
+	cr_assert(eq(int, synced_enter(shared, 0, 0), 1));
 	for (int i = 0; i < WRITERS; i++)
 		pids[i] = scratch_start(write_one, NULL);
 	cr_expect(wait_for_rows("6"));
-	turnstile_leave_sync(lock);
+	synced_leave(shared);
 	for (int i = 0; i < WRITERS; i++)
 		syncs += scratch_wait(pids[i]);
 	cr_expect(eq(int, syncs, 1));
@@ -103,13 +115,45 @@ Test(sync, is_made_alone_when_the_others_take_too_long)
 
 	hasty.conf.wait_ms = SHORT_MS;
 	other = store_new(&hasty.conf);
-	cr_assert(eq(int, turnstile_enter_sync(lock, 0), 0));
+	cr_assert(eq(int, synced_enter(shared, 0, 0), 1));
 	disk.nsyncs = 0;
 	put(other);
 	cr_expect(eq(uint, disk.nsyncs, 1));
 	cr_expect(eq(int, disk.unsynced, false));
-	turnstile_leave_sync(lock);
+	synced_leave(shared);
 	store_free(other);
+}
+
+/* Takes the turn, says so, and dies in it once somebody waits. */
+static int
+open_and_die_in_turn(void *arg)
+{
+	const int *ready = arg;
+	char octet = 'x';
+
+	open_lock();
+	if (synced_enter(shared, 0, 0) != 1 || write(ready[1], &octet, 1) != 1)
+		return 1;
+	return wait_for_rows("2") ? 0 : 2;
+}
+
+Test(sync, is_made_when_who_had_the_turn_has_died)
+{
+	int ready[2], pid;
+	char octet;
+
+	synced_close(shared);
+	turnstile_close(lock);
+	cr_assert(eq(int, pipe(ready), 0));
+	pid = scratch_start(open_and_die_in_turn, ready);
+	cr_assert(eq(i64, read(ready[0], &octet, 1), 1));
+	disk.nsyncs = 0;
+	put(st);
+	cr_expect(eq(uint, disk.nsyncs, 1));
+	cr_expect(eq(int, scratch_wait(pid), 0));
+	close(ready[0]);
+	close(ready[1]);
+	open_lock();
 }
 
 static struct log_end
@@ -117,7 +161,7 @@ known(void)
 {
 	struct log_end synced = { .frames = 0 };
 
-	turnstile_read_synced(lock, &synced);
+	synced_read(shared, &synced);
 	return synced;
 }
 
@@ -139,7 +183,7 @@ Test(sync, is_made_though_more_is_known_than_there_can_be)
 	struct log_end wrong = known();
 
 	wrong.frames += 1000;
-	turnstile_write_synced(lock, &wrong);
+	synced_write(shared, &wrong);
 	for (int i = 0; i < 3; i++) {
 		disk.nsyncs = 0;
 		put(st);
@@ -148,13 +192,28 @@ Test(sync, is_made_though_more_is_known_than_there_can_be)
 	}
 }
 
+/* As by somebody who died in the middle of writing it. */
+Test(sync, is_made_though_it_is_known_by_halves)
+{
+	struct log_end half = known();
+
+	half.frames += 100;
+	cr_assert(eq(i64, pwrite(lock, &half, sizeof half, RECORD_AT),
+	    (ssize_t)sizeof half));
+	cr_expect(not(synced_read(shared, &half)));
+	disk.nsyncs = 0;
+	put(st);
+	cr_expect(ge(uint, disk.nsyncs, 1));
+	cr_expect(synced_read(shared, &half));
+}
+
 Test(sync, is_made_though_much_is_known_of_another_log)
 {
 	struct log_end other = known();
 
 	other.frames += 1000;
 	other.salt[1]++;
-	turnstile_write_synced(lock, &other);
+	synced_write(shared, &other);
 	disk.nsyncs = 0;
 	put(st);
 	cr_expect(ge(uint, disk.nsyncs, 1));

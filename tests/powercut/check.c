@@ -233,15 +233,20 @@ check_database(struct reading *r, unsigned long *looked_for)
 
 /* As if the log here were the file that it was when this was recorded. */
 static void
-write_record(int fd, const char *path, const struct log_end *synced)
+write_record(int lock, const char *path, const struct log_end *known)
 {
-	struct log_end record = *synced;
+	struct log_end record = *known;
+	struct synced *s = synced_open(lock);
 	char log[4096], folder[4096];
+
+	if (!s)
+		err(EX_OSERR, "the record of %s", path);
 
 	snprintf(log, sizeof log, "%s-wal", path);
 	snprintf(folder, sizeof folder, "%s", path);
 	record.file = sync_file_number(log, dirname(folder));
-	turnstile_write_synced(fd, &record);
+	synced_write(s, &record);
+	synced_close(s);
 }
 
 void
@@ -259,7 +264,7 @@ check_lock_file(const char *path, const struct lock_file *lock)
 	if (!text)
 		return;
 	snprintf(name, sizeof name, "%s-lock", path);
-	fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0 || write(fd, text, strlen(text)) < 0)
 		err(EX_CANTCREAT, "%s", name);
 	if (*text && lock->synced.frames > 0)

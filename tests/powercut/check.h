@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "../../turnstile.h"
+#include "../../synced.h"
 #include "events.h"
 
 enum {

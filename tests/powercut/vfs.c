@@ -24,6 +24,7 @@
 
 #include <sqlite3.h>
 
+#include "../../synced.h"
 #include "../../turnstile.h"
 #include "random.h"
 
@@ -665,16 +666,16 @@ vfs_register(struct vfs *v, int writer)
 
 struct store;
 
-void real_write_synced(int fd, const struct log_end *end) __asm__(
-    "__real_turnstile_write_synced");
-void write_synced(int fd, const struct log_end *end) __asm__(
-    "__wrap_turnstile_write_synced");
+void real_synced_write(struct synced *s, const struct log_end *end) __asm__(
+    "__real_synced_write");
+void write_synced(struct synced *s, const struct log_end *end) __asm__(
+    "__wrap_synced_write");
 void real_sync_begin(struct store *st) __asm__("__real_sync_begin");
 void begin_sync(struct store *st) __asm__("__wrap_sync_begin");
 
 /* The lock file is not SQLite's, so this does not come through the VFS. */
 void
-write_synced(int fd, const struct log_end *end)
+write_synced(struct synced *s, const struct log_end *end)
 {
 	struct event e = {
 		.kind = EVENT_RECORD,
@@ -684,12 +685,12 @@ write_synced(int fd, const struct log_end *end)
 	};
 
 	if (!self.vfs) {
-		real_write_synced(fd, end);
+		real_synced_write(s, end);
 		return;
 	}
 	step();
 	lock();
-	real_write_synced(fd, end);
+	real_synced_write(s, end);
 	note(e, end);
 	unlock();
 	sync_late();

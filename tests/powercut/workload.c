@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../turnstile.h"
+#include "../../synced.h"
 #include "disk.h"
 #include "mail.h"
 #include "outsider.h"
@@ -269,18 +269,21 @@ note_record(const struct workload *w, struct events *ev)
 		.name = NAME_LOG,
 	};
 	struct log_end end;
+	struct synced *s;
 	char path[4096];
 	int fd;
 
 	snprintf(path, sizeof path, "%s-lock", w->path);
-	fd = open(path, O_RDONLY);
+	fd = open(path, O_RDWR);
 	if (fd < 0)
 		return;
-	if (turnstile_read_synced(fd, &end)) {
+	s = synced_open(fd);
+	if (s && synced_read(s, &end)) {
 		e.len = sizeof end;
 		e.offset = end.frames;
 		events_add(ev, &e, &end);
 	}
+	synced_close(s);
 	close(fd);
 }
 
