@@ -69,10 +69,11 @@ enum store_result policy_expn(
 const char *policy_shown(const char *mailbox, bool utf8);
 
 /*
- * To be called before the questions of commands that have just come: which of
- * the tables have rows at all is looked up once for each of their bursts, and
- * after one question that found the database locked for too long, the others of
- * the burst are STORE_BUSY at once.
+ * To be called before the questions of commands that have just come.  Which of
+ * the tables have rows at all is looked up once for each of their bursts; only
+ * where none had any at MAIL, RCPT believes that.  And after one question that
+ * found the database locked for too long, the others of the burst are
+ * STORE_BUSY at once.
  */
 void policy_refresh(struct store *st);
 

@@ -37,9 +37,9 @@ struct store {
 	bool was_known;     /* the last commit found its row (dedupe.c) */
 	bool policy_asked;  /* so the mails of this client are counted */
 	bool policy_busy;   /* a question of this burst has waited in vain */
-	int policy_last;    /* what policy_used was at the last question */
+	bool policy_looked; /* policy_used is of this burst */
 	int policy_limited; /* scopes with a rate_limit, at the last MAIL */
-	int policy_used;    /* see policy_private.h; -1: to be looked up */
+	int policy_used;    /* see policy_private.h; -1: not yet known */
 	struct spool *spool;
 	enum store_result spooled; /* trouble while appending */
 	bool poisoned;             /* the log may have holes, marked or not */

@@ -504,6 +504,23 @@ lock_out(void)
 	return db;
 }
 
+/* The first rows count from the next MAIL on, later ones at once. */
+Test(policy, looks_for_rows_at_mail)
+{
+	put("x", 1, 1); /* before it nothing is known of the sequence */
+	EXPECT_SAID(policy_mail, "ann@client.example", "0");
+	cr_assert(run("INSERT INTO domain (name) VALUES ('mx.example')"));
+	EXPECT_SAID(policy_rcpt, "bob@other.example", "0");
+	EXPECT_SAID(policy_mail, "ann@client.example", "0");
+	EXPECT_SAID(policy_rcpt, "bob@other.example",
+	    "550 5.7.1 Not a domain of this host");
+	cr_assert(run("INSERT INTO domain (name) VALUES ('other.example')"));
+	EXPECT_SAID(policy_rcpt, "bob@other.example", "0");
+	cr_assert(run("DELETE FROM domain WHERE name = 'other.example'"));
+	EXPECT_SAID(policy_rcpt, "bob@other.example",
+	    "550 5.7.1 Not a domain of this host");
+}
+
 Test(policy, waits_once_for_a_burst)
 {
 	static const int nquestions = 20;
