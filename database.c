@@ -484,8 +484,7 @@ migrate(struct store *st)
 	if (result != STORE_OK)
 		return result;
 	result = migrate_locked(st);
-	wal_note_failures(st);
-	turnstile_leave(st->turnstile);
+	wal_leave(st);
 	return result;
 }
 

@@ -75,7 +75,7 @@ int migrate_from_1(sqlite3 *db, const char *schema);
 int dedupe_find(struct store *st, const struct store_mail *m, int64_t next_id,
     int64_t *ret);
 
-/* Passes the turnstile; leave with turnstile_leave(). */
+/* Passes the turnstile; leave with wal_leave().  See wal_enter(). */
 enum store_result database_enter(struct store *st);
 
 /*

@@ -167,8 +167,9 @@ rewrite_all(struct store *st, char *buf)
 	return rc;
 }
 
-enum store_result
-wal_heal(struct store *st)
+/* Under the turnstile. */
+static enum store_result
+heal(struct store *st)
 {
 	char *buf = malloc(PIECE);
 	int rc = buf ? rewrite_all(st, buf) : SQLITE_NOMEM;
@@ -185,20 +186,37 @@ wal_heal(struct store *st)
 	return STORE_OK;
 }
 
+enum store_result
+wal_enter(struct store *st)
+{
+	enum store_result result = database_enter(st);
+
+	if (result != STORE_OK || !wal_is_poisoned(st))
+		return result;
+	result = heal(st);
+	if (result != STORE_OK)
+		wal_leave(st);
+	return result;
+}
+
+void
+wal_leave(struct store *st)
+{
+	wal_note_failures(st);
+	turnstile_leave(st->turnstile);
+}
+
 /* No commit is confirmed on top of a log that may have holes. */
 static enum store_result
 heal_if_poisoned(struct store *st)
 {
-	enum store_result result;
+	enum store_result result = STORE_OK;
 
-	if (!wal_is_poisoned(st))
-		return STORE_OK;
-	result = database_enter(st);
-	if (result != STORE_OK)
-		return result;
-	if (wal_is_poisoned(st))
-		result = wal_heal(st);
-	turnstile_leave(st->turnstile);
+	if (wal_is_poisoned(st)) {
+		result = wal_enter(st);
+		if (result == STORE_OK)
+			wal_leave(st);
+	}
 	return result;
 }
 

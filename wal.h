@@ -17,15 +17,20 @@ void wal_watch(void);
 
 /*
  * Sets the mark if a sync has failed since the last call.  To be called
- * whenever SQLite may have synced, before the turnstile is left.
+ * whenever SQLite may have synced, before the turnstile is left (wal_leave()).
  */
 void wal_note_failures(struct store *st);
 
 /* May there be holes in what seems synced? */
 bool wal_is_poisoned(const struct store *st);
 
-/* Writes everything anew where that may be; under the turnstile. */
-enum store_result wal_heal(struct store *st);
+/*
+ * Passes the turnstile to write into a log that can be trusted: where there may
+ * be holes, all of it is written anew first.  STORE_OK, or we are not in.
+ */
+enum store_result wal_enter(struct store *st);
+/* Leaves it, with what wal_note_failures() does. */
+void wal_leave(struct store *st);
 
 /*
  * Makes last what was committed.  Only with STORE_OK it does; after anything

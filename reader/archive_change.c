@@ -3,7 +3,6 @@
  * enough for the sessions that queue behind it.
  */
 #include "../header.h"
-#include "../turnstile.h"
 #include "../wal.h"
 #include "archive_private.h"
 
@@ -16,7 +15,7 @@ enum {
 int
 archive_begin(struct archive *a)
 {
-	enum store_result result = database_enter(a->store);
+	enum store_result result = wal_enter(a->store);
 	int rc;
 
 	if (result != STORE_OK)
@@ -25,7 +24,7 @@ archive_begin(struct archive *a)
 	if (rc == SQLITE_OK)
 		return 0;
 	archive_fail(a, "begin", rc);
-	turnstile_leave(a->store->turnstile);
+	wal_leave(a->store);
 	return -1;
 }
 
@@ -50,8 +49,7 @@ archive_end(struct archive *a, int so_far)
 		so_far = archive_fail(a, "commit", rc);
 	if (!sqlite3_get_autocommit(st->db))
 		statement_run(st, SQL_ROLLBACK);
-	wal_note_failures(st);
-	turnstile_leave(st->turnstile);
+	wal_leave(st);
 	if (so_far >= 0)
 		so_far = confirm(a, so_far);
 	/* Trouble here is not ours: whoever writes next tries it again. */
@@ -219,7 +217,7 @@ archive_id_to_fit(struct archive *a, uint64_t octets, int64_t *ret)
 int
 archive_vacuum(struct archive *a)
 {
-	enum store_result result = database_enter(a->store);
+	enum store_result result = wal_enter(a->store);
 	int rc;
 
 	if (result != STORE_OK)
@@ -228,7 +226,7 @@ archive_vacuum(struct archive *a)
 	if (rc == SQLITE_OK)
 		rc = sqlite3_wal_checkpoint_v2(a->store->db, "main",
 		    SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-	turnstile_leave(a->store->turnstile);
+	wal_leave(a->store);
 	return rc == SQLITE_OK ? 0 : archive_fail(a, "vacuum", rc);
 }
 
