@@ -32,7 +32,7 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -fstack-protector-strong $(WARN) \
 
 # The session machine, which is pure; the store; and what joins the two.
 SESSION = session.o command.o answer.o param.o reply.o body.o envelope.o address.o span.o
-STORE = store.o database.o statement.o migrate.o dedupe.o policy.o policy_rcpt.o policy_rate.o idn.o \
+STORE = store.o database.o statement.o migrate.o dedupe.o policy.o policy_rcpt.o policy_rate.o policy_use.o idn.o \
 	wal.o sync.o synced.o spool.o turnstile.o
 STORE_USES = address.o envelope.o header.o span.o
 OBJ = smtpd.o listen.o spare.o housekeep.o serve.o options.o connection.o peer.o systemd.o log.o trace.o header.o \

@@ -114,58 +114,11 @@ policy_find(sqlite3_stmt *q, const char *key)
 	return rc == SQLITE_OK ? sqlite3_step(q) : rc;
 }
 
-/*
- * Which tables are used
- */
-
 void
 policy_refresh(struct store *st)
 {
 	st->policy_looked = false;
 	st->policy_busy = false;
-}
-
-static int
-use_of(const char *name)
-{
-	static const struct {
-		const char *name;
-		int use;
-	} tables[] = {
-		{ "domain", POLICY_DOMAINS },
-		{ "client_rule", POLICY_CLIENT_RULES },
-		{ "sender_rule", POLICY_SENDER_RULES },
-		{ "rate_limit", POLICY_RATES },
-		{ "quota", POLICY_QUOTA },
-		{ "mailbox", POLICY_MAILBOXES },
-	};
-
-	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
-		if (strcmp(name, tables[i].name) == 0)
-			return tables[i].use;
-	}
-	return 0;
-}
-
-int
-policy_read_use(struct store *st, int *ret_used)
-{
-	sqlite3_stmt *q = statement_prepared(st, SQL_POLICY_USED);
-	bool known = false;
-	int used = 0, rc;
-
-	if (!q)
-		return sqlite3_extended_errcode(st->db);
-	while (sqlite3_step(q) == SQLITE_ROW) {
-		const char *name = (const char *)sqlite3_column_text(q, 0);
-
-		known |= name && strcmp(name, "message") == 0;
-		used |= name ? use_of(name) : 0;
-	}
-	rc = sqlite3_reset(q);
-	if (rc == SQLITE_OK)
-		*ret_used = known ? used : POLICY_ALL;
-	return rc;
 }
 
 /*

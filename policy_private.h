@@ -1,7 +1,7 @@
 /*
- * What policy.c (the questions), policy_rcpt.c (where a recipient goes) and
- * policy_rate.c (how much may come) share.  Nobody else includes this, but for
- * store.c, which counts.
+ * What policy.c (the questions), policy_rcpt.c (where a recipient goes),
+ * policy_rate.c (how much may come) and policy_use.c (which tables are used)
+ * share.  Nobody else includes this, but for store.c, which counts.
  */
 #ifndef POLICY_PRIVATE_H
 #define POLICY_PRIVATE_H
@@ -84,10 +84,7 @@ int policy_check_rates(struct store *st, const struct policy_query *q,
 
 /* Which tables are used (enum policy_use); SQLITE_OK or the error. */
 int policy_read_use(struct store *st, int *ret_used);
-/*
- * The same in a transaction that is to write a
- * mail; before it does.
- */
+/* The same in a transaction that is to write a mail, before it does. */
 int policy_look(struct store *st, int *ret_used);
 /*
  * Counts the mail that has become row `id`, in its transaction: for mailboxes,

@@ -1,5 +1,5 @@
 /*
- * How much may come in a time.  What has come is counted with each mail, in
+ * How much may come in a time, and how much there is.  What has come is counted with each mail, in
  * its transaction; it is looked at before, so mails that arrive at once can
  * exceed a limit by as many as they are.
  */
@@ -200,37 +200,6 @@ count_quota(struct store *st, const struct envelope *e)
 		return rc;
 	sqlite3_step(q);
 	return sqlite3_reset(q);
-}
-
-/*
- * The row of `message` will be there again with this mail; those of the other
- * tables, if somebody has emptied sqlite_sequence, must be as well.
- */
-static int
-repair_sequence(struct store *st)
-{
-	static const char sql[] =
-	    "INSERT INTO sqlite_sequence (name, seq) SELECT name, seq FROM ("
-	    " SELECT 'domain' AS name, max(id) AS seq FROM domain UNION ALL"
-	    " SELECT 'client_rule', max(id) FROM client_rule UNION ALL"
-	    " SELECT 'sender_rule', max(id) FROM sender_rule UNION ALL"
-	    " SELECT 'rate_limit', max(id) FROM rate_limit UNION ALL"
-	    " SELECT 'quota', max(id) FROM quota UNION ALL"
-	    " SELECT 'mailbox', max(id) FROM mailbox)"
-	    " WHERE seq NOT NULL"
-	    " AND name NOT IN (SELECT name FROM sqlite_sequence)";
-
-	return sqlite3_exec(st->db, sql, NULL, NULL, NULL);
-}
-
-int
-policy_look(struct store *st, int *ret_used)
-{
-	int rc = policy_read_use(st, ret_used);
-
-	if (rc == SQLITE_OK && *ret_used & POLICY_NOT_KNOWN)
-		rc = repair_sequence(st);
-	return rc;
 }
 
 int
