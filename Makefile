@@ -37,7 +37,7 @@ STORE = store.o database.o statement.o migrate.o dedupe.o policy.o policy_rcpt.o
 STORE_USES = address.o envelope.o header.o span.o
 OBJ = smtpd.o listen.o spare.o housekeep.o serve.o options.o connection.o peer.o systemd.o log.o trace.o header.o \
 	record.o $(SESSION) $(STORE)
-HDR = address.h body.h connection.h envelope.h header.h housekeep.h idn.h listen.h log.h options.h \
+HDR = address.h body.h clock.h connection.h envelope.h header.h housekeep.h idn.h listen.h log.h options.h \
 	param.h peer.h policy.h policy_private.h record.h reply.h serve.h session.h session_private.h span.h \
 	spare.h spool.h statement.h store.h store_private.h sync.h synced.h systemd.h trace.h turnstile.h version.h wal.h
 

@@ -7,21 +7,13 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 enum {
 	LINGER_MS = 1000,
 };
-
-static int64_t
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
 
 void
 connection_start(
@@ -31,7 +23,7 @@ connection_start(
 	sigset_t term;
 
 	c->timeout_ms = (int64_t)timeout_sec * 1000;
-	c->expires_ms = now_ms() + (int64_t)session_timeout_sec * 1000;
+	c->expires_ms = clock_ms() + (int64_t)session_timeout_sec * 1000;
 
 	sigemptyset(&ignored.sa_mask);
 	sigaction(SIGPIPE, &ignored, NULL);
@@ -50,7 +42,7 @@ connection_start(
 static enum connection_result
 wait_for(const struct connection *c, int fd, short events)
 {
-	int64_t silent = now_ms() + c->timeout_ms;
+	int64_t silent = clock_ms() + c->timeout_ms;
 	int64_t until = silent < c->expires_ms ? silent : c->expires_ms;
 
 	for (;;) {
@@ -59,7 +51,7 @@ wait_for(const struct connection *c, int fd, short events)
 			{ .fd = events == POLLIN ? c->sigterm : -1,
 			    .events = POLLIN },
 		};
-		int64_t left = until - now_ms();
+		int64_t left = until - clock_ms();
 		int n = poll(p, 2, left > 0 ? (int)left : 0);
 
 		if (n < 0 && errno != EINTR)
@@ -136,13 +128,13 @@ void
 connection_close(struct connection *c)
 {
 	char unread[4096];
-	int64_t until = now_ms() + LINGER_MS;
+	int64_t until = clock_ms() + LINGER_MS;
 	struct pollfd p = { .fd = c->in, .events = POLLIN };
 
 	if (!c->is_socket || shutdown(c->out, SHUT_WR) < 0)
 		return;
 	for (;;) {
-		int64_t left = until - now_ms();
+		int64_t left = until - clock_ms();
 
 		if (left <= 0 || poll(&p, 1, (int)left) <= 0 ||
 		    recv(c->in, unread, sizeof unread, MSG_DONTWAIT) <= 0)

@@ -95,6 +95,23 @@ result_of_sqlite(int rc, int system_error)
 	}
 }
 
+sqlite3_file *
+database_file(sqlite3 *db, int which)
+{
+	sqlite3_file *file = NULL;
+	int rc = sqlite3_file_control(db, "main", which, &file);
+
+	return rc == SQLITE_OK && file && file->pMethods ? file : NULL;
+}
+
+int
+database_sync_file(sqlite3_file *file)
+{
+	return file ? file->pMethods->xSync(
+			  file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY)
+		    : SQLITE_IOERR_FSYNC;
+}
+
 /*
  * SQLite forgets the errno of a write before it returns from a COMMIT, but the
  * file remembers: the log (or journal), or the database.
@@ -107,11 +124,9 @@ errno_of(sqlite3 *db)
 	int error = 0;
 
 	for (size_t i = 0; i < sizeof files / sizeof *files && !error; i++) {
-		sqlite3_file *file = NULL;
+		sqlite3_file *file = database_file(db, files[i]);
 
-		if (sqlite3_file_control(db, "main", files[i], &file) ==
-			SQLITE_OK &&
-		    file && file->pMethods)
+		if (file)
 			file->pMethods->xFileControl(
 			    file, SQLITE_FCNTL_LAST_ERRNO, &error);
 	}
@@ -243,6 +258,13 @@ note_log_pages(void *arg, sqlite3 *db, const char *name, int pages)
 	return SQLITE_OK;
 }
 
+/* Who closes as the last one must not copy a log that may have holes. */
+static void
+keep_log(struct store *st)
+{
+	sqlite3_db_config(st->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+}
+
 static enum store_result
 open_turnstile(struct store *st)
 {
@@ -254,8 +276,10 @@ open_turnstile(struct store *st)
 	if (!path)
 		return database_fail_errno(st, "open", ENOMEM);
 	st->turnstile = turnstile_open(path);
-	if (st->turnstile < 0)
+	if (st->turnstile < 0) {
 		result = database_fail_errno(st, path, errno);
+		keep_log(st); /* whether it is marked is not known */
+	}
 	sqlite3_free(path);
 	return result;
 }
@@ -525,10 +549,8 @@ database_close(struct store *st)
 	sync_close(st);
 	sqlite3_close(st->guard);
 	st->guard = NULL;
-	/* The last one to close must not copy a log that has holes. */
 	if (st->db && st->turnstile >= 0 && wal_is_poisoned(st))
-		sqlite3_db_config(
-		    st->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+		keep_log(st);
 	sqlite3_close(st->db);
 	st->db = NULL;
 	st->log_pages = 0;

@@ -47,7 +47,7 @@ is_recipient(sqlite3_stmt *q, const struct recipient *r)
 {
 	return is_text(q, 0, r->forward_path) && is_text(q, 1, r->notify) &&
 	       is_text(q, 2, r->original_recipient) &&
-	       is_text(q, 3, r->mailbox ? r->mailbox : r->forward_path);
+	       is_text(q, 3, recipient_mailbox(r));
 }
 
 static int

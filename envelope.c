@@ -99,3 +99,9 @@ envelope_add(struct envelope *e, const struct recipient *r)
 	e->recipients[e->nrecipients++] = *r;
 	return 0;
 }
+
+const char *
+recipient_mailbox(const struct recipient *r)
+{
+	return r->mailbox ? r->mailbox : r->forward_path;
+}

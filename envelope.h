@@ -55,4 +55,7 @@ const char *envelope_text(struct envelope *e, struct span text);
  */
 int envelope_add(struct envelope *e, const struct recipient *r);
 
+/* Where it goes. */
+const char *recipient_mailbox(const struct recipient *r);
+
 #endif

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
 #include "spare.h"
 #include "systemd.h"
@@ -60,15 +61,6 @@ struct listener {
 	int64_t status_at;  /* when systemd was last told */
 	bool status_due;    /* something changed since */
 };
-
-static int64_t
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
 
 /*
  * Sources
@@ -161,7 +153,7 @@ start(struct listener *l)
 		return false;
 	}
 	set_nonblocking(l->fds, l->nfds);
-	l->idle_since = now_ms();
+	l->idle_since = clock_ms();
 	l->spare_due = true;
 	return true;
 }
@@ -203,9 +195,9 @@ start_housekeeper(struct listener *l)
 	pid_t pid;
 
 	if (l->nchildren == 0 || l->housekeeper > 0 ||
-	    now_ms() < l->housekeeper_at)
+	    clock_ms() < l->housekeeper_at)
 		return false;
-	l->housekeeper_at = now_ms() + HOUSEKEEPER_MS;
+	l->housekeeper_at = clock_ms() + HOUSEKEEPER_MS;
 	pid = fork();
 	if (pid > 0)
 		l->housekeeper = pid;
@@ -231,7 +223,7 @@ forget_child(struct listener *l, pid_t pid, int status)
 		}
 	}
 	if (l->nchildren == 0)
-		l->idle_since = now_ms();
+		l->idle_since = clock_ms();
 }
 
 static void
@@ -291,7 +283,7 @@ serve(struct listener *l, int fd, const struct sockaddr_storage *name)
 		log_line(LOG_ERR, "no process for a session: %s",
 		    strerror(l->fork_error ? l->fork_error : errno));
 		refuse(l, fd, "cannot start a session, try later");
-		l->accept_at = now_ms() + BACKOFF_MS;
+		l->accept_at = clock_ms() + BACKOFF_MS;
 		return;
 	}
 	close(fd);
@@ -313,7 +305,7 @@ refuse_without_descriptor(struct listener *l, int listening)
 	if (fd >= 0)
 		refuse(l, fd, "too many connections, try later");
 	l->reserve = open_reserve();
-	l->accept_at = now_ms() + BACKOFF_MS;
+	l->accept_at = clock_ms() + BACKOFF_MS;
 }
 
 /* Takes one connection. */
@@ -362,9 +354,9 @@ tell_status(struct listener *l)
 {
 	char status[128];
 
-	if (now_ms() < tell_at(l))
+	if (clock_ms() < tell_at(l))
 		return;
-	l->status_at = now_ms();
+	l->status_at = clock_ms();
 	l->status_due = false;
 	snprintf(status, sizeof status,
 	    "STATUS=%zu connections; %llu served, %llu refused\nWATCHDOG=1",
@@ -380,7 +372,7 @@ stop(struct listener *l)
 	log_line(LOG_INFO, "stopping, %zu connections left", l->nchildren);
 	systemd_notify("STOPPING=1");
 	spare_release(&l->spare);
-	l->stop_at = now_ms() + (int64_t)l->conf->stop_timeout_sec * 1000;
+	l->stop_at = clock_ms() + (int64_t)l->conf->stop_timeout_sec * 1000;
 }
 
 static void
@@ -402,21 +394,21 @@ is_done(struct listener *l)
 	int64_t idle_ms = (int64_t)l->conf->idle_exit_sec * 1000;
 
 	if (l->nchildren > 0) {
-		if (l->stop_at > 0 && now_ms() >= l->stop_at) {
+		if (l->stop_at > 0 && clock_ms() >= l->stop_at) {
 			end_children(l);
-			l->stop_at = now_ms() + 1000; /* and again */
+			l->stop_at = clock_ms() + 1000; /* and again */
 		}
 		return false;
 	}
 	return l->stop_at > 0 ||
-	       (idle_ms > 0 && now_ms() >= l->idle_since + idle_ms);
+	       (idle_ms > 0 && clock_ms() >= l->idle_since + idle_ms);
 }
 
 /* When there is something to do though nothing comes. */
 static int64_t
 wake_at(const struct listener *l)
 {
-	int64_t until = now_ms() + INT32_MAX;
+	int64_t until = clock_ms() + INT32_MAX;
 
 	until = earlier(until, tell_at(l));
 	if (l->conf->idle_exit_sec > 0 && l->nchildren == 0)
@@ -424,7 +416,7 @@ wake_at(const struct listener *l)
 		    l->idle_since + (int64_t)l->conf->idle_exit_sec * 1000);
 	if (l->stop_at > 0)
 		until = earlier(until, l->stop_at);
-	if (l->accept_at > now_ms())
+	if (l->accept_at > clock_ms())
 		until = earlier(until, l->accept_at);
 	if (l->nchildren > 0 && l->housekeeper == 0)
 		until = earlier(until, l->housekeeper_at);
@@ -435,7 +427,7 @@ wake_at(const struct listener *l)
 static int
 time_left(const struct listener *l)
 {
-	int64_t left = wake_at(l) - now_ms();
+	int64_t left = wake_at(l) - clock_ms();
 
 	return left > 0 ? (int)left : 0;
 }
@@ -445,7 +437,7 @@ static bool
 step(struct listener *l, int *ret_fd)
 {
 	struct pollfd p[LISTENERS_MAX + 1];
-	bool accepting = l->stop_at == 0 && now_ms() >= l->accept_at;
+	bool accepting = l->stop_at == 0 && clock_ms() >= l->accept_at;
 
 	for (size_t i = 0; i < l->nfds; i++)
 		p[i] = (struct pollfd){ .fd = accepting ? l->fds[i] : -1,
@@ -535,13 +527,13 @@ refuse_one(int listening)
 void
 listen_refuse(const int *fds, size_t nfds)
 {
-	int64_t until = now_ms() + REFUSE_MS;
+	int64_t until = clock_ms() + REFUSE_MS;
 	struct pollfd p[LISTENERS_MAX];
 
 	set_nonblocking(fds, nfds);
 	for (size_t i = 0; i < nfds; i++)
 		p[i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
-	for (int64_t left = REFUSE_MS; left > 0; left = until - now_ms()) {
+	for (int64_t left = REFUSE_MS; left > 0; left = until - clock_ms()) {
 		if (poll(p, nfds, (int)left) <= 0)
 			return;
 		for (size_t i = 0; i < nfds; i++) {

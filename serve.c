@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "header.h"
 #include "log.h"
 #include "peer.h"
@@ -48,15 +48,6 @@ static char input[INPUT_SIZE];
 /*
  * Mails
  */
-
-static int64_t
-now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
-}
 
 static enum session_verdict
 verdict_of(struct server *sv, enum store_result result)
@@ -155,7 +146,7 @@ static void
 commit(struct server *sv)
 {
 	const struct envelope *e = session_envelope(sv->session);
-	int64_t received_at = now_us();
+	int64_t received_at = clock_us();
 	struct trace_mail lines = {
 		.envelope = e,
 		.peer = &sv->peer,
@@ -236,7 +227,7 @@ ask_policy(struct server *sv, const struct session_query *q)
 		.sender = span_of(sender ? sender : ""),
 		.size = q->size,
 		.nrecipients = q->nrecipients,
-		.now = now_us() / 1000000,
+		.now = clock_us() / 1000000,
 		.utf8 = q->utf8,
 	};
 

@@ -1,14 +1,13 @@
 /*
- * How a mail becomes a row (the figures are of 64 processes writing 4 KiB
- * mails at once on one disk):
+ * How a mail becomes a row (docs/bench.md has what the steps save: the naive
+ * store knows neither 2 nor 4):
  *
  *	1. Its text is spooled; no lock is held while a client sends.
- *	2. wal_enter() passes the turnstile, where the kernel queues the writers
- *	   (872/s without it).
+ *	2. wal_enter() passes the turnstile, where the kernel queues the writers.
  *	3. BEGIN IMMEDIATE, INSERT, COMMIT with synchronous=NORMAL, so the
  *	   rows stand in the write-ahead log, unsynced.
- *	4. wal_leave(), and only then a sync of the log (8,900/s; 3,780/s
- *	   without the turnstile), one for all who wait for it (sync.c).
+ *	4. wal_leave(), and only then a sync of the log, one for all who wait
+ *	   for it (sync.c).
  *	5. STORE_OK.
  *
  * It is sound because the frames of earlier commits stand before ours in the
@@ -259,8 +258,8 @@ insert_recipients(struct store *st, const struct envelope *e, int64_t id)
 		    (rc = statement_bind_integer(q, ":position", i + 1)) ||
 		    (rc = statement_bind_text(
 			 q, ":forward_path", r->forward_path)) ||
-		    (rc = statement_bind_text(q, ":mailbox",
-			 r->mailbox ? r->mailbox : r->forward_path)) ||
+		    (rc = statement_bind_text(
+			 q, ":mailbox", recipient_mailbox(r))) ||
 		    (rc = statement_bind_text(q, ":notify", r->notify)) ||
 		    (rc = statement_bind_text(
 			 q, ":original_recipient", r->original_recipient)))

@@ -96,7 +96,7 @@ void store_drop(struct store *st);
  * Makes the mail begun a row, with its recipients, on stable storage, and
  * forgets it.  `*ret_id` is written with STORE_OK only.  With anything else
  * there is no row, but for one case: the disk failed to confirm the row after
- * it was written (then it may be there; see "poisoned" in store.c).
+ * it was written (then it may be there; see wal.c).
  */
 enum store_result store_commit(
     struct store *st, const struct store_mail *mail, int64_t *ret_id);

@@ -1,6 +1,8 @@
 /*
- * What store.c (how a mail becomes a row) and database.c (the connection: open,
- * make, migrate; statements; errors) share.  Nobody else includes this.
+ * What the modules of the store share: store.c (how a mail becomes a row),
+ * database.c (the connection, and errors), statement.c, migrate.c, dedupe.c,
+ * policy*.c, sync.c and wal.c.  Of the others only reader/archive*.c, smtpdb's
+ * way to the same rows, includes this.
  */
 #ifndef STORE_PRIVATE_H
 #define STORE_PRIVATE_H
@@ -85,6 +87,14 @@ enum store_result database_enter(struct store *st);
  */
 enum store_result database_begin_guard(struct store *st);
 void database_end_guard(struct store *st);
+
+/*
+ * What SQLite has open, by SQLITE_FCNTL_FILE_POINTER (the database) or
+ * SQLITE_FCNTL_JOURNAL_POINTER (its log); NULL: it has not.
+ */
+sqlite3_file *database_file(sqlite3 *db, int which);
+/* Syncs what was written to it; a NULL has failed.  SQLITE_OK or the error. */
+int database_sync_file(sqlite3_file *file);
 
 /* Each keeps the cause for store_error() and returns the result. */
 __attribute__((format(printf, 3, 4))) enum store_result database_fail(

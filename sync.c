@@ -9,8 +9,9 @@
  * and its name is in its folder".  It is written only behind a sync that
  * succeeded, and once true it stays true, power cuts included: so it does not
  * matter who reads it when, or whether it is lost.  It would be wrong only if
- * somebody put a copy of the log in place: an older one is shorter than what is
- * known of it, which the next commit notices, and any copy is another file.
+ * somebody put a copy of the log in place: a copy is another file, and where an
+ * older one was written into the same file it is shorter than what is known of
+ * it, which each commit looks at before it begins.
  *
  * The turn to sync is a mere convenience.  Who neither gets it in time nor is
  * covered syncs by himself, as everybody would if there were none.
@@ -26,8 +27,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "synced.h"
 #include "turnstile.h"
+#include "wal.h"
 
 enum {
 	INDEX_SIZE = 32768, /* of its first part, which has the header twice */
@@ -41,13 +44,11 @@ enum {
 static bool
 find_end(struct store *st, struct log_end *ret)
 {
-	sqlite3_file *file = NULL;
+	sqlite3_file *file = database_file(st->db, SQLITE_FCNTL_FILE_POINTER);
 	void volatile *shared = NULL;
 	uint32_t a[INDEX_WORDS], b[INDEX_WORDS];
 
-	if (sqlite3_file_control(st->db, "main", SQLITE_FCNTL_FILE_POINTER,
-		&file) != SQLITE_OK ||
-	    !file || !file->pMethods || file->pMethods->iVersion < 2 ||
+	if (!file || file->pMethods->iVersion < 2 ||
 	    file->pMethods->xShmMap(file, 0, INDEX_SIZE, 0, &shared) !=
 		SQLITE_OK ||
 	    !shared)
@@ -153,17 +154,10 @@ sync_end(struct store *st)
 static int
 sync_file(struct store *st, bool linked)
 {
-	sqlite3_file *file = linked ? st->log : NULL;
-	int rc = SQLITE_OK;
-
-	if (!file)
-		rc = sqlite3_file_control(
-		    st->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file);
-	if (rc == SQLITE_OK && (!file || !file->pMethods))
-		rc = SQLITE_IOERR_FSYNC;
-	return rc != SQLITE_OK ? rc
-			       : file->pMethods->xSync(file,
-				     SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+	return database_sync_file(
+	    linked && st->log
+		? st->log
+		: database_file(st->db, SQLITE_FCNTL_JOURNAL_POINTER));
 }
 
 /* Is all up to sync_end() on the disk?  `*ret_linked`: is the log's name? */
@@ -178,25 +172,30 @@ is_covered(struct store *st, bool *ret_linked)
 	return *ret_linked && known.frames >= st->end.frames;
 }
 
-/* Syncs for everybody who has committed by now. */
+/*
+ * Syncs for everybody who has committed by now.  Whoever is not in his turn
+ * keeps to himself what he knows: two at once could write a record of halves.
+ */
 static int
-sync_for_all(struct store *st, bool linked)
+sync_for_all(struct store *st, bool entered, bool linked)
 {
 	struct log_end end;
 	bool has_end =
 	    find_end(st, &end); /* before the sync, which covers it */
-	int rc = sync_file(st, linked);
+	int rc, error;
 
-	if (rc != SQLITE_OK) {
-		int error = errno;
-
-		/* Before the next one syncs, who might not see the error. */
+	if (entered)
+		wal_begin(st, SYNCED_TURN);
+	rc = sync_file(st, entered && linked);
+	error = errno;
+	/* Before the next one syncs, who might not see the error. */
+	if (rc != SQLITE_OK)
 		turnstile_mark(st->turnstile, true);
-		errno = error;
-	} else if (has_end && st->synced &&
-		   !turnstile_is_marked(st->turnstile)) {
+	else if (entered && has_end && !turnstile_is_marked(st->turnstile))
 		synced_write(st->synced, &end);
-	}
+	if (entered)
+		wal_end(st, SYNCED_TURN);
+	errno = error;
 	return rc;
 }
 
@@ -204,6 +203,7 @@ sync_for_all(struct store *st, bool linked)
 static bool
 take_turn(struct store *st)
 {
+	int64_t deadline = clock_ms() + st->conf->wait_ms;
 	int entered = st->synced ? 0 : -1;
 	bool linked;
 
@@ -212,7 +212,7 @@ take_turn(struct store *st)
 
 		if (is_covered(st, &linked))
 			break;
-		entered = synced_enter(st->synced, turns, st->conf->wait_ms);
+		entered = synced_enter(st->synced, turns, deadline);
 	}
 	return entered > 0;
 }
@@ -224,7 +224,7 @@ sync_log(struct store *st)
 	int rc = SQLITE_OK, error;
 
 	if (!is_covered(st, &linked))
-		rc = sync_for_all(st, entered && linked);
+		rc = sync_for_all(st, entered, linked);
 	error = errno;
 	if (entered)
 		synced_leave(st->synced);

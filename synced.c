@@ -28,17 +28,19 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
+
 enum {
 	LOCK_AT = 64, /* an octet that need not be there */
 	NAP_MS = 20,
 	WORDS = sizeof(struct log_end) / sizeof(uint32_t),
 };
 
-/* The lock file. */
+/* The lock file.  Words, since none of them is ever read by halves. */
 struct shared {
 	uint32_t mark; /* the turnstile's */
 	_Atomic uint32_t turns;
-	uint32_t unused[2];
+	_Atomic uint32_t begun[SYNCED__COUNT];
 	/* Twice, written last one first: while they differ, nothing is known. */
 	_Atomic uint32_t end[2][WORDS];
 };
@@ -57,7 +59,11 @@ synced_open(int lock)
 
 	if (!s)
 		return NULL;
-	/* The first octet is there, and with it, on any disk, all of these. */
+	/*
+	 * The first octet is there, and with it the block of all of these.  On
+	 * a full disk that copies blocks to write them (btrfs), touching it can
+	 * end the session by SIGBUS: before its 250, so nothing is lost.
+	 */
 	if (fstat(lock, &st) == 0 &&
 	    (st.st_size >= (off_t)sizeof(struct shared) ||
 		ftruncate(lock, sizeof(struct shared)) == 0))
@@ -124,15 +130,6 @@ lock_turn(const struct synced *s, short type)
 	return fcntl(s->fd, F_OFD_SETLK, &lock);
 }
 
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
-}
-
 /* Not at all if there was a turn since `turns` were counted. */
 static void
 nap(struct synced *s, uint32_t turns)
@@ -144,16 +141,12 @@ nap(struct synced *s, uint32_t turns)
 }
 
 int
-synced_enter(struct synced *s, uint32_t turns, int timeout_ms)
+synced_enter(struct synced *s, uint32_t turns, int64_t deadline)
 {
-	int64_t deadline = 0;
-
 	while (lock_turn(s, F_WRLCK) < 0) {
 		if (errno != EAGAIN && errno != EACCES)
 			return -1;
-		if (deadline == 0)
-			deadline = now_ms() + timeout_ms;
-		if (now_ms() >= deadline) {
+		if (clock_ms() >= deadline) {
 			errno = ETIMEDOUT;
 			return -1;
 		}
@@ -164,7 +157,7 @@ synced_enter(struct synced *s, uint32_t turns, int timeout_ms)
 	return 1;
 }
 
-/* In this order: who counts the new turn finds the lock free. */
+/* In this order: who has counted the new turn does not wait for this one. */
 void
 synced_leave(struct synced *s)
 {
@@ -172,4 +165,16 @@ synced_leave(struct synced *s)
 	s->shared->turns++;
 	syscall(
 	    SYS_futex, &s->shared->turns, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+bool
+synced_begin(struct synced *s, enum synced_place place)
+{
+	return atomic_exchange(&s->shared->begun[place], 1) != 0;
+}
+
+void
+synced_end(struct synced *s, enum synced_place place)
+{
+	s->shared->begun[place] = 0;
 }

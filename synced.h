@@ -33,12 +33,26 @@ void synced_write(struct synced *s, const struct log_end *end);
 /* How many turns to sync have ended: to be asked before synced_read(). */
 uint32_t synced_turns(const struct synced *s);
 /*
- * Takes the turn to sync; or if somebody has it, waits until that has ended, or
- * no longer at all if synced_turns() is not `turns` any more.  Returns 1 in the
- * first case, 0 in the second, or -1 with errno: ETIMEDOUT when others kept it
- * for `timeout_ms`.
+ * Takes the turn to sync, and returns 1; or, if somebody has it, waits until
+ * synced_turns() is no longer `turns`, and returns 0.  -1 with errno: ETIMEDOUT
+ * when that has taken until `deadline` (of clock_ms()).
  */
-int synced_enter(struct synced *s, uint32_t turns, int timeout_ms);
+int synced_enter(struct synced *s, uint32_t turns, int64_t deadline);
 void synced_leave(struct synced *s);
+
+/* In each of them there is one process at a time, and it may sync the log. */
+enum synced_place {
+	SYNCED_TURN, /* synced_enter() */
+	SYNCED_GATE, /* turnstile_enter() */
+	SYNCED__COUNT
+};
+
+/*
+ * Notes that the caller is in.  True: the one before never left, so whether a
+ * sync of his has failed nobody knows.
+ */
+bool synced_begin(struct synced *s, enum synced_place place);
+/* It is out, and whatever failed is marked. */
+void synced_end(struct synced *s, enum synced_place place);
 
 #endif

@@ -2,7 +2,7 @@
  * The gate that processes pass one at a time to write to the database: an
  * flock(2) on a file beside it, where the kernel queues those who wait.
  * SQLite's own way to wait is to sleep and look again, which costs most of the
- * throughput (shared figures: 872 commits a second become 8,900).
+ * throughput (docs/bench.md, a: the naive store).
  *
  * The file's first octet is the mark that the write-ahead log cannot be trusted;
  * what stands behind it is told in synced.h.

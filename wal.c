@@ -1,7 +1,7 @@
 /*
  * A sync that fails is not to be tried again.  The kernel may have dropped the
  * pages, or rather call them clean while they are not on the disk; it tells
- * each process that had the file open, once; and a process that opens it later
+ * each descriptor that the file had, once; and a process that opens it later
  * has its sync succeed over the hole.  So every failed sync poisons the log: a
  * mark is set in the lock file, no commit is confirmed while it stands, and it
  * is cleared only when all that may be missing was written once more, by which
@@ -64,28 +64,28 @@ wal_note_failures(struct store *st)
 		sync_failed = false;
 }
 
+void
+wal_begin(struct store *st, enum synced_place place)
+{
+	if (!st->synced || !synced_begin(st->synced, place))
+		return;
+	st->poisoned = true;
+	turnstile_mark(st->turnstile, true);
+}
+
+/* What could not be marked stays begun, for the next one to find. */
+void
+wal_end(struct store *st, enum synced_place place)
+{
+	if (st->synced &&
+	    (!st->poisoned || turnstile_is_marked(st->turnstile)))
+		synced_end(st->synced, place);
+}
+
 bool
 wal_is_poisoned(const struct store *st)
 {
 	return st->poisoned || turnstile_is_marked(st->turnstile);
-}
-
-static int
-sync_file(sqlite3_file *file)
-{
-	return file->pMethods->xSync(
-	    file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
-}
-
-/* The log's file, or with SQLITE_FCNTL_FILE_POINTER the database's. */
-static int
-find_file(struct store *st, int which, sqlite3_file **ret)
-{
-	int rc = sqlite3_file_control(st->db, "main", which, ret);
-
-	if (rc == SQLITE_OK && (!*ret || !(*ret)->pMethods))
-		rc = SQLITE_IOERR_FSYNC;
-	return rc;
 }
 
 /* Writes octets of a file over themselves. */
@@ -107,7 +107,7 @@ rewrite_log(sqlite3_file *log, char *buf)
 	for (int64_t at = 0; rc == SQLITE_OK && at < size; at += PIECE)
 		rc = rewrite(
 		    log, buf, size - at < PIECE ? (int)(size - at) : PIECE, at);
-	return rc == SQLITE_OK ? sync_file(log) : rc;
+	return rc == SQLITE_OK ? database_sync_file(log) : rc;
 }
 
 /* Reads a number of 4 octets of the log. */
@@ -145,23 +145,22 @@ rewrite_pages(sqlite3_file *log, sqlite3_file *database, char *buf)
 			rc = rewrite(database, buf, (int)page_size,
 			    (page - 1) * page_size);
 	}
-	return rc == SQLITE_OK ? sync_file(database) : rc;
+	return rc == SQLITE_OK ? database_sync_file(database) : rc;
 }
 
 /* In a transaction, so that nobody commits meanwhile, foreigners included. */
 static int
 rewrite_all(struct store *st, char *buf)
 {
-	sqlite3_file *log = NULL, *database = NULL;
+	sqlite3_file *log, *database;
 	int rc = statement_run(st, SQL_BEGIN);
 
 	if (rc != SQLITE_OK)
 		return rc;
-	if ((rc = find_file(st, SQLITE_FCNTL_JOURNAL_POINTER, &log)) ==
-		SQLITE_OK &&
-	    (rc = find_file(st, SQLITE_FCNTL_FILE_POINTER, &database)) ==
-		SQLITE_OK &&
-	    (rc = rewrite_log(log, buf)) == SQLITE_OK)
+	log = database_file(st->db, SQLITE_FCNTL_JOURNAL_POINTER);
+	database = database_file(st->db, SQLITE_FCNTL_FILE_POINTER);
+	rc = log && database ? rewrite_log(log, buf) : SQLITE_IOERR_FSYNC;
+	if (rc == SQLITE_OK)
 		rc = rewrite_pages(log, database, buf);
 	statement_run(st, SQL_ROLLBACK);
 	return rc;
@@ -191,9 +190,11 @@ wal_enter(struct store *st)
 {
 	enum store_result result = database_enter(st);
 
-	if (result != STORE_OK || !wal_is_poisoned(st))
+	if (result != STORE_OK)
 		return result;
-	result = heal(st);
+	wal_begin(st, SYNCED_GATE);
+	if (wal_is_poisoned(st))
+		result = heal(st);
 	if (result != STORE_OK)
 		wal_leave(st);
 	return result;
@@ -203,6 +204,7 @@ void
 wal_leave(struct store *st)
 {
 	wal_note_failures(st);
+	wal_end(st, SYNCED_GATE);
 	turnstile_leave(st->turnstile);
 }
 
@@ -221,8 +223,8 @@ heal_if_poisoned(struct store *st)
 }
 
 /*
- * The mark comes first: what others commit from here on they must not confirm.
- * Whoever synced while we failed looks at it once more after the sync.
+ * It is marked already (sync.c): what others commit from here on they must not
+ * confirm.  Whoever synced while we failed looks at the mark once more after it.
  */
 static enum store_result
 poison(struct store *st, int rc, int error)

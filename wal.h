@@ -21,6 +21,14 @@ void wal_watch(void);
  */
 void wal_note_failures(struct store *st);
 
+/*
+ * Around what may sync the log in this place.  If the one before was killed
+ * there, the mark is set for him: SIGKILL may have come between a sync that
+ * failed and the mark.
+ */
+void wal_begin(struct store *st, enum synced_place place);
+void wal_end(struct store *st, enum synced_place place);
+
 /* May there be holes in what seems synced? */
 bool wal_is_poisoned(const struct store *st);
 

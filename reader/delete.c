@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sysexits.h>
 
+#include "../clock.h"
 #include "options.h"
 #include "smtpdb.h"
 #include "terminal.h"
@@ -96,9 +97,9 @@ find_what(struct smtpdb *t, struct archive_prune *p)
 	if (t->options[OPT_OLDER]) {
 		status =
 		    options_duration("--older", t->options[OPT_OLDER], &age);
-		if (status == EX_OK && age > options_now() / 1000000)
-			age = options_now() / 1000000;
-		p->before = options_now() - age * 1000000;
+		if (status == EX_OK && age > clock_us() / 1000000)
+			age = clock_us() / 1000000;
+		p->before = clock_us() - age * 1000000;
 	}
 	p->dry_run = t->options[OPT_DRY_RUN];
 	p->had_by = t->options[OPT_HAD_BY];

@@ -17,6 +17,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "../clock.h"
 #include "file.h"
 #include "lmtp.h"
 #include "options.h"
@@ -130,7 +131,7 @@ sendmail_args(const struct delivery *d, const struct archive_mail *m)
 	for (unsigned i = 0; i < e->nrecipients; i++) {
 		const struct recipient *r = &e->recipients[i];
 
-		*at++ = (char *)(r->mailbox ? r->mailbox : r->forward_path);
+		*at++ = (char *)recipient_mailbox(r);
 	}
 	return args;
 }
@@ -295,7 +296,7 @@ keep_parts(const struct delivery *d, const struct archive_mail *m,
 			continue;
 		name = name_part(d, i);
 		result = name ? archive_done(d->t->archive, name, m->id,
-				    options_now() / 1000000)
+				    clock_us() / 1000000)
 			      : -1;
 		free(name);
 	}
@@ -352,8 +353,7 @@ mark(const struct delivery *d, int64_t id, int status)
 	int result;
 
 	if (status == EX_OK)
-		result =
-		    archive_done(a, d->consumer, id, options_now() / 1000000);
+		result = archive_done(a, d->consumer, id, clock_us() / 1000000);
 	else
 		result = archive_give_back(a, d->consumer, id);
 	return result < 0 ? smtpdb_fail_archive(d->t) : status;
@@ -383,7 +383,7 @@ deliver_leased(const struct delivery *d, int64_t id, bool *ret_general)
 {
 	struct archive *a = d->t->archive;
 	struct archive_mail mail = { 0 };
-	int64_t now = options_now() / 1000000;
+	int64_t now = clock_us() / 1000000;
 	int status = EX_OK, marked = EX_OK;
 	int got = archive_lease(a, d->consumer, id, now, now + d->lease_sec);
 
@@ -406,7 +406,7 @@ deliver_new(const struct delivery *d)
 {
 	struct archive_filter filter = {
 		.new_to = d->consumer,
-		.now = options_now() / 1000000,
+		.now = clock_us() / 1000000,
 	};
 	struct archive_page page = { .nrows = 0 };
 	int status = EX_OK, result;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../address.h"
+#include "../clock.h"
 #include "archive_rules.h"
 #include "envelope_field.h"
 #include "json.h"
@@ -109,7 +110,7 @@ explain_run(struct smtpdb *t)
 		.hostname = hostname,
 		.client_address = "local",
 		.sender = span_of(from ? from : ""),
-		.now = options_now() / 1000000,
+		.now = clock_us() / 1000000,
 		.utf8 = true,
 	};
 	char address[OPTIONS_NETWORK_SIZE];

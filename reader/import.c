@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "../address.h"
+#include "../clock.h"
 #include "envelope_field.h"
 #include "file.h"
 #include "mime.h"
@@ -291,7 +292,7 @@ read_from_line(struct source *s, const char *line)
 	date += strspn(date, " ");
 	s->date = strptime(date, "%a %b %e %H:%M:%S %Y", &tm)
 		      ? timegm(&tm) * INT64_C(1000000)
-		      : options_now();
+		      : clock_us();
 }
 
 /* A line without its end is as empty as one with it. */

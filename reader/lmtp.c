@@ -232,8 +232,7 @@ send_envelope(
 
 		if (had[i])
 			continue;
-		say(l, "RCPT TO:<%s>",
-		    r->mailbox ? r->mailbox : r->forward_path);
+		say(l, "RCPT TO:<%s>", recipient_mailbox(r));
 		status = expect(l, '2', "RCPT");
 		taken[i] = status == EX_OK;
 		worst = worse(worst, status);

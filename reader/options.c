@@ -9,6 +9,8 @@
 #include <sysexits.h>
 #include <time.h>
 
+#include "../clock.h"
+
 enum {
 	LETTER_NONE = 256, /* getopt's value of the first long option */
 	HELP_COLUMN = 28,
@@ -288,15 +290,6 @@ options_duration(const char *what, const char *text, int64_t *ret)
 	    "%s: '%s' is no time, such as 30m, 12h or 7d", what, text);
 }
 
-int64_t
-options_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
-}
-
 static bool
 read_date(const char *text, int64_t *ret)
 {
@@ -334,8 +327,8 @@ options_time(const char *what, const char *text, int64_t *ret)
 	/* No bare number: 2026 seconds ago is not what was meant. */
 	if (text[strspn(text, "0123456789")] != '\0' &&
 	    read_with_unit(text, durations, &ago) &&
-	    ago < options_now() / 1000000) {
-		*ret = options_now() - ago * 1000000;
+	    ago < clock_us() / 1000000) {
+		*ret = clock_us() - ago * 1000000;
 		return EX_OK;
 	}
 	return smtpdb_fail(EX_USAGE,

@@ -53,6 +53,4 @@ int options_filter(const struct smtpdb *t, struct archive_filter *ret);
 	(OPTION(FROM) | OPTION(TO) | OPTION(SUBJECT) | OPTION(SINCE) |         \
 	    OPTION(UNTIL) | OPTION(LARGER))
 
-int64_t options_now(void); /* microseconds since 1970 */
-
 #endif

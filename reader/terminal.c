@@ -10,6 +10,8 @@
 
 #include <glib.h>
 
+#include "../clock.h"
+
 enum {
 	COLUMNS = 80,
 	PROGRESS_AFTER_MS = 1000,
@@ -198,20 +200,11 @@ terminal_time(int64_t microseconds, char *ret)
  * Progress
  */
 
-static int64_t
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
 void
 progress_begin(struct progress *p, const char *what, uint64_t total)
 {
 	*p = (struct progress){ .what = what, .total = total };
-	p->began_at = isatty(STDERR_FILENO) ? now_ms() : -1;
+	p->began_at = isatty(STDERR_FILENO) ? clock_ms() : -1;
 }
 
 void
@@ -221,7 +214,7 @@ progress_tell(struct progress *p, uint64_t done)
 
 	if (p->began_at < 0)
 		return;
-	now = now_ms();
+	now = clock_ms();
 	if (now < p->began_at + PROGRESS_AFTER_MS ||
 	    now < p->told_at + PROGRESS_EVERY_MS)
 		return;

@@ -329,6 +329,56 @@ Test(store_log, outlives_a_close_that_cannot_sync)
 	EXPECT_QUERY(&box, "SELECT id FROM message", "1 2 3");
 }
 
+/* As by SIGKILL; the error of the sync, if there is one, dies with it. */
+static void
+die(void)
+{
+	_exit(0);
+}
+
+static int
+die_in_sync(void *arg)
+{
+	struct store *own = store_new(&box.conf);
+
+	(void)arg;
+	disk.in_sync = die;
+	scratch_commit(own, 2, 100, NULL);
+	return 1;
+}
+
+static int
+die_in_checkpoint(void *arg)
+{
+	struct store *own = store_new(&box.conf);
+
+	(void)arg;
+	if (scratch_commit(own, 2, 100, NULL) != STORE_OK)
+		return 2;
+	disk.in_sync = die;
+	store_checkpoint(own);
+	return 1;
+}
+
+Test(store_log, is_rewritten_when_somebody_died_in_a_sync)
+{
+	static int (*const deaths[])(
+	    void *) = { die_in_sync, die_in_checkpoint };
+
+	put(100);
+	for (int i = 0; i < 2; i++) {
+		cr_assert(
+		    eq(int, scratch_wait(scratch_start(deaths[i], NULL)), 0));
+		disk.written = 0;
+		put(100);
+		cr_expect(was_rewritten(), "death %d", i);
+		cr_expect(eq(chr, mark(), '-'));
+		disk.written = 0;
+		put(100);
+		cr_expect(not(was_rewritten())); /* not again */
+	}
+}
+
 /* As when the file system went read-only over the error. */
 Test(store_log, is_rewritten_even_if_it_cannot_be_marked)
 {
