@@ -35,11 +35,11 @@ SESSION = session.o command.o answer.o param.o reply.o body.o envelope.o address
 STORE = store.o database.o statement.o migrate.o dedupe.o policy.o policy_rcpt.o policy_rate.o policy_use.o idn.o \
 	wal.o sync.o synced.o spool.o turnstile.o
 STORE_USES = address.o envelope.o header.o span.o
-OBJ = smtpd.o listen.o spare.o housekeep.o serve.o options.o connection.o peer.o systemd.o log.o trace.o header.o \
+OBJ = smtpd.o listen.o spare.o housekeep.o serve.o options.o usage.o connection.o peer.o systemd.o log.o trace.o header.o \
 	record.o $(SESSION) $(STORE)
 HDR = address.h body.h clock.h connection.h envelope.h header.h housekeep.h idn.h listen.h log.h options.h \
 	param.h peer.h policy.h policy_private.h record.h reply.h serve.h session.h session_private.h span.h \
-	spare.h spool.h statement.h store.h store_private.h sync.h synced.h systemd.h trace.h turnstile.h version.h wal.h
+	spare.h spool.h statement.h store.h store_private.h sync.h synced.h systemd.h trace.h turnstile.h usage.h version.h wal.h
 
 TEST_OBJ = tests/test_address.o tests/test_body.o tests/test_header.o \
 	tests/test_migrate.o tests/test_policy.o \
@@ -63,7 +63,7 @@ TOOL != $(PKG_CONFIG) --exists gmime-3.0 && echo smtpdb || :
 TOOL_CFLAGS != $(PKG_CONFIG) --cflags gmime-3.0 || :
 TOOL_LIBS != $(PKG_CONFIG) --libs gmime-3.0 || :
 TOOL_GLIB = reader/html.o reader/mime.o reader/search.o reader/terminal.o
-TOOL_OBJ = smtpdb.o reader/archive.o reader/archive_change.o \
+TOOL_OBJ = smtpdb.o usage.o reader/archive.o reader/archive_change.o \
 	reader/archive_rules.o reader/archive_search.o reader/archive_stats.o \
 	reader/delete.o reader/deliver.o reader/doctor.o \
 	reader/envelope_field.o reader/explain.o reader/export.o \

@@ -12,8 +12,6 @@
 
 enum {
 	EVERY_MS = 200,
-	/* It waits for the turnstile as any writer does. */
-	WAIT_MS = 30000,
 };
 
 /* Does not make a database: a port scan leaves nothing behind. */
@@ -45,7 +43,8 @@ log_change(
 int
 housekeep(const struct options *o)
 {
-	struct store_conf conf = { .path = o->database, .wait_ms = WAIT_MS };
+	struct store_conf conf = { .path = o->database,
+		.wait_ms = STORE_WAIT_MS };
 	struct store *st = store_new(&conf);
 	enum store_result before = STORE_OK;
 	struct pollfd term = { .events = POLLIN };

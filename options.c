@@ -13,6 +13,7 @@
 
 #include "address.h"
 #include "log.h"
+#include "usage.h"
 #include "version.h"
 
 enum kind {
@@ -101,27 +102,9 @@ print_help(void)
 	puts("Usage: smtpd [options]\n"
 	     "Speaks SMTP on standard input and output and stores each mail "
 	     "in an SQLite\ntable before it says 250.  See smtpd(8).\n");
-	for (size_t i = 0; i < nrows; i++) {
-		const struct option_row *row = &rows[i];
-		const char *rest = row->help;
-		int width;
-
-		if (row->letter)
-			width = printf("  -%c, --%s", row->letter, row->name);
-		else
-			width = printf("      --%s", row->name);
-		if (row->value)
-			width += printf("=%s", row->value);
-		for (;;) {
-			int len = (int)strcspn(rest, "\n");
-
-			printf("%*s%.*s\n", HELP_COLUMN - width, "", len, rest);
-			if (rest[len] == '\0')
-				break;
-			rest += len + 1;
-			width = 0;
-		}
-	}
+	for (size_t i = 0; i < nrows; i++)
+		usage_print(rows[i].letter, rows[i].name, rows[i].value,
+		    rows[i].help, HELP_COLUMN);
 }
 
 /* Why `text` is refused for this row is logged. */
@@ -161,23 +144,6 @@ full_hostname(void)
 		strcpy(full, found->ai_canonname);
 	freeaddrinfo(found);
 	return full[0] != '\0' ? full : name;
-}
-
-static const char *
-default_database(void)
-{
-	static char path[PATH_MAX];
-	const char *from_env = getenv("SMTPD_DATABASE");
-	const char *folder = getenv("STATE_DIRECTORY");
-
-	if (from_env && *from_env)
-		return from_env;
-	if (!folder || !*folder)
-		return "/var/lib/smtpd/mail.db";
-	/* systemd lists several with ":" (systemd.exec(5)); ours is first. */
-	snprintf(path, sizeof path, "%.*s/mail.db", (int)strcspn(folder, ":"),
-	    folder);
-	return path;
 }
 
 /* Carries one option out.  Returns 0 to go on, or -1 as options_read(). */
@@ -288,9 +254,8 @@ options_read(int argc, char **argv, struct options *ret, int *ret_status)
 		    "takes no arguments", argv[optind], ret_status);
 
 	if (!ret->database)
-		ret->database = default_database();
-	/* SQLite takes these for databases that are gone when it closes. */
-	if (ret->database[0] == '\0' || ret->database[0] == ':')
+		ret->database = usage_database();
+	if (!usage_is_database(ret->database))
 		return usage_error(
 		    "not the path of a database", ret->database, ret_status);
 	if (!ret->hostname)

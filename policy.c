@@ -97,8 +97,9 @@ policy_note(struct policy_answer *ret, const char *table, const char *key)
 	snprintf(ret->key, sizeof ret->key, "%s", key ? key : "");
 }
 
-void
-policy_clear(struct policy_answer *ret)
+/* Forgets what was said. */
+static void
+clear_answer(struct policy_answer *ret)
 {
 	ret->code = 0;
 	ret->enhanced[0] = ret->text[0] = ret->key[0] = '\0';
@@ -160,7 +161,7 @@ ask(struct store *st, const struct policy_query *q, struct policy_answer *ret,
 	enum store_result result = STORE_BUSY;
 	int rc;
 
-	policy_clear(ret);
+	clear_answer(ret);
 	st->policy_asked = true;
 	/* A burst has thousands of commands; not each of them waits. */
 	if (!st->policy_busy)
@@ -467,7 +468,7 @@ policy_rcpt(
 {
 	/* No table was used at MAIL: so be it for this mail (saves 5 %). */
 	if (st->policy_used == 0) {
-		policy_clear(ret);
+		clear_answer(ret);
 		return STORE_OK;
 	}
 	return ask(st, q, ret, POLICY_DOMAINS | POLICY_RATES, question_rcpt);

@@ -46,8 +46,6 @@ void policy_say(struct policy_answer *ret, const struct policy_query *q,
     enum policy_say what, const char *detail);
 /* Notes the row that decides. */
 void policy_note(struct policy_answer *ret, const char *table, const char *key);
-/* Forgets what was said. */
-void policy_clear(struct policy_answer *ret);
 
 /*
  * Binds a text and takes a step: SQLITE_ROW, SQLITE_DONE or an error.  The

@@ -121,6 +121,8 @@ record_open(const char *path, const struct options *o, bool any_line_end)
 		fputs("! strict\n", r->file);
 	if (o->rfc821)
 		fputs("! rfc821\n", r->file);
+	if (o->vrfy)
+		fputs("! vrfy\n", r->file);
 	fprintf(r->file,
 	    "! max-size %llu\n! max-recipients %llu\n! max-errors %llu\n",
 	    (unsigned long long)o->max_size,

@@ -134,21 +134,16 @@ session_reply(struct session *s, enum reply id)
 	session_reply_number(s, id, 0);
 }
 
-void
-session_give_up(struct session *s, enum reply id)
-{
-	session_reply(s, id);
-	s->closing = true;
-}
-
 /* Past the limit of errors, the last answer. */
 static void
 check_errors(struct session *s, int code)
 {
 	if (code == 421)
 		s->closing = true;
-	else if (code >= 500 && s->counts.errors >= s->conf->max_errors)
-		session_give_up(s, REPLY_TOO_MANY_ERRORS);
+	if (code < 500 || s->counts.errors < s->conf->max_errors)
+		return;
+	session_reply(s, REPLY_TOO_MANY_ERRORS);
+	s->closing = true;
 }
 
 void

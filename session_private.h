@@ -114,9 +114,6 @@ void session_conclude(struct session *s, enum reply id);
 /* The refusal that goes with a verdict, or `ok`. */
 enum reply session_reply_for(enum session_verdict verdict, enum reply ok);
 
-/* Refuses for good: reply `id`, then close. */
-void session_give_up(struct session *s, enum reply id);
-
 /* Remembers how a RCPT was answered, for a DATA that comes without any. */
 void session_note_recipient(struct session *s, unsigned code);
 

@@ -136,11 +136,6 @@ clear_standard_descriptors(struct start *start)
 	close(null);
 }
 
-enum {
-	/* How long a commit may wait for the other writers. */
-	STORE_WAIT_MS = 30000,
-};
-
 static int
 serve_connection(const struct options *o, struct connection *c)
 {

@@ -19,12 +19,8 @@
 
 #include "reader/mime.h"
 #include "reader/options.h"
+#include "usage.h"
 #include "version.h"
-
-enum {
-	/* For other writers; as long as smtpd waits. */
-	WAIT_MS = 30000,
-};
 
 /* clang-format off */
 static const struct command commands[] = {
@@ -143,22 +139,6 @@ smtpdb_flush(void)
  * The database
  */
 
-static const char *
-default_path(void)
-{
-	static char path[PATH_MAX];
-	const char *from_env = getenv("SMTPD_DATABASE");
-	const char *folder = getenv("STATE_DIRECTORY");
-
-	if (from_env && *from_env)
-		return from_env;
-	if (!folder || !*folder)
-		return "/var/lib/smtpd/mail.db";
-	snprintf(path, sizeof path, "%.*s/mail.db", (int)strcspn(folder, ":"),
-	    folder);
-	return path;
-}
-
 /*
  * A database that root makes must be smtpd's, who owns the folder; so root
  * makes it in the owner's name.  Returns whether that was begun.
@@ -194,7 +174,7 @@ smtpdb_open(struct smtpdb *t, bool make)
 	if (!make && access(t->path, F_OK) < 0)
 		return smtpdb_fail_errno(EX_NOINPUT, t->path);
 	t->conf.path = t->path;
-	t->conf.wait_ms = WAIT_MS;
+	t->conf.wait_ms = STORE_WAIT_MS;
 	t->conf.holds = mime_holds;
 	t->archive = archive_new(&t->conf);
 	if (!t->archive)
@@ -220,6 +200,23 @@ smtpdb_read(struct smtpdb *t, const char *arg, struct archive_mail *ret)
 		return smtpdb_fail(
 		    EX_NOINPUT, "there is no mail %lld", (long long)id);
 	return EX_OK;
+}
+
+int
+smtpdb_each(struct smtpdb *t,
+    int (*one)(struct smtpdb *t, const struct archive_mail *m, void *arg),
+    void *arg)
+{
+	struct archive_mail mail = { 0 };
+	int status = EX_OK;
+
+	for (int i = 0; i < t->nargs && status == EX_OK; i++) {
+		status = smtpdb_read(t, t->args[i], &mail);
+		if (status == EX_OK)
+			status = one(t, &mail, arg);
+	}
+	archive_mail_reset(&mail);
+	return status;
 }
 
 /*
@@ -300,8 +297,7 @@ run(struct smtpdb *t, const struct command *c)
 		return smtpdb_fail(EX_USAGE,
 		    "%s takes %s; see smtpdb %s --help", c->name,
 		    *c->args ? c->args : "no arguments", c->name);
-	/* SQLite takes these for databases that are gone when it closes. */
-	if (t->path[0] == '\0' || t->path[0] == ':')
+	if (!usage_is_database(t->path))
 		return smtpdb_fail(
 		    EX_USAGE, "'%s': not the path of a database", t->path);
 	status = c->run(t);
@@ -345,7 +341,7 @@ main(int argc, char **argv)
 		return help_command(c);
 	t.args = argv + first;
 	t.nargs = argc - first;
-	t.path =
-	    t.options[OPT_DATABASE] ? t.options[OPT_DATABASE] : default_path();
+	t.path = t.options[OPT_DATABASE] ? t.options[OPT_DATABASE]
+					 : usage_database();
 	return run(&t, c);
 }

@@ -33,6 +33,11 @@ enum store_result {
 	STORE_UNUSABLE,
 };
 
+enum {
+	/* For `wait_ms` of who has nothing else in mind. */
+	STORE_WAIT_MS = 30000,
+};
+
 struct store_conf {
 	const char *path; /* of the database; made if its folder exists */
 	int wait_ms;      /* how long a writer waits for the others */

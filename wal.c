@@ -77,8 +77,7 @@ wal_begin(struct store *st, enum synced_place place)
 void
 wal_end(struct store *st, enum synced_place place)
 {
-	if (st->synced &&
-	    (!st->poisoned || turnstile_is_marked(st->turnstile)))
+	if (st->synced && (!st->poisoned || turnstile_is_marked(st->turnstile)))
 		synced_end(st->synced, place);
 }
 

@@ -65,7 +65,7 @@ int
 archive_hours(struct archive *a, struct archive_hour *ret, int max)
 {
 	sqlite3_stmt *q = archive_prepare(a,
-	    "SELECT received_at / 3600000000, count(*), sum(size)"
+	    "SELECT received_at / 3600000000, count(*)"
 	    " FROM message GROUP BY 1 ORDER BY 1 DESC LIMIT :max");
 	int n = 0, rc;
 
@@ -74,8 +74,7 @@ archive_hours(struct archive *a, struct archive_hour *ret, int max)
 	archive_bind_integer(q, ":max", max);
 	while (n < max && sqlite3_step(q) == SQLITE_ROW) {
 		ret[n].hour = sqlite3_column_int64(q, 0);
-		ret[n].messages = sqlite3_column_int64(q, 1);
-		ret[n++].octets = sqlite3_column_int64(q, 2);
+		ret[n++].messages = sqlite3_column_int64(q, 1);
 	}
 	rc = archive_finish(a, q);
 	return rc == SQLITE_OK ? n : archive_fail(a, "stats", rc);

@@ -25,7 +25,6 @@ int archive_stats(struct archive *a, struct archive_stats *ret);
 struct archive_hour {
 	int64_t hour; /* since 1970 */
 	int64_t messages;
-	int64_t octets;
 };
 
 /* The newest hours that had mail, newest first.  Returns how many, or -1. */

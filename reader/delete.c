@@ -119,7 +119,7 @@ prune(struct smtpdb *t, struct archive_prune *p)
 	char size[TERMINAL_SIZE_MAX];
 	int result;
 
-	progress_begin(&progress, "deleted", 0);
+	progress_begin(&progress, "deleted");
 	while ((result = archive_prune(t->archive, p)) > 0)
 		progress_tell(&progress, p->mails);
 	progress_end(&progress);

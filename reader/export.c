@@ -313,18 +313,10 @@ close_target(struct target *to, int status)
  */
 
 static int
-export_ids(struct smtpdb *t, const struct target *to)
+export_id(struct smtpdb *t, const struct archive_mail *m, void *to)
 {
-	struct archive_mail mail = { 0 };
-	int status = EX_OK;
-
-	for (int i = 0; i < t->nargs && status == EX_OK; i++) {
-		status = smtpdb_read(t, t->args[i], &mail);
-		if (status == EX_OK)
-			status = export_one(to, &mail);
-	}
-	archive_mail_reset(&mail);
-	return status;
+	(void)t;
+	return export_one(to, m);
 }
 
 /* One that was deleted since it was listed is passed over. */
@@ -356,7 +348,7 @@ export_filtered(
 	uint64_t done = 0;
 	int status = EX_OK, result = 1;
 
-	progress_begin(&progress, "exported", 0);
+	progress_begin(&progress, "exported");
 	while (status == EX_OK &&
 	       (result = archive_list(t->archive, filter, &page)) > 0) {
 		status = export_page(t, to, &page);
@@ -388,7 +380,7 @@ export_run(struct smtpdb *t)
 		status = open_target(t, &to);
 	if (status != EX_OK)
 		return status;
-	status = t->nargs > 0 ? export_ids(t, &to)
+	status = t->nargs > 0 ? smtpdb_each(t, export_id, &to)
 			      : export_filtered(t, &to, &filter);
 	return close_target(&to, status);
 }

@@ -477,7 +477,7 @@ import_run(struct smtpdb *t)
 	status = smtpdb_open(t, true);
 	if (status != EX_OK)
 		return status;
-	progress_begin(&s.progress, "imported", 0);
+	progress_begin(&s.progress, "imported");
 	if (t->options[OPT_MBOX])
 		status = import_mbox(&s, t->options[OPT_MBOX]);
 	else if (t->options[OPT_MAILDIR])

@@ -117,21 +117,13 @@ json_close(struct json *j, char bracket)
 }
 
 void
-json_span(struct json *j, const char *name, struct span text)
-{
-	begin(j, name);
-	write_string(text);
-}
-
-void
 json_text(struct json *j, const char *name, const char *text)
 {
-	if (text) {
-		json_span(j, name, span_of(text));
-		return;
-	}
 	begin(j, name);
-	fputs("null", stdout);
+	if (text)
+		write_string(span_of(text));
+	else
+		fputs("null", stdout);
 }
 
 void

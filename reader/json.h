@@ -22,7 +22,6 @@ void json_close(
     struct json *j, char bracket); /* '}' or ']'; the outmost ends the line */
 void json_text(
     struct json *j, const char *name, const char *text); /* NULL: null */
-void json_span(struct json *j, const char *name, struct span text);
 void json_integer(struct json *j, const char *name, int64_t n);
 void json_bool(struct json *j, const char *name, bool value);
 /* Microseconds since 1970 as "2026-11-21T20:41:05.123456Z". */

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "../clock.h"
+#include "../usage.h"
 
 enum {
 	LETTER_NONE = 256, /* getopt's value of the first long option */
@@ -143,26 +144,10 @@ options_print(uint64_t set)
 {
 	for (int i = 0; i < OPT__COUNT; i++) {
 		const struct row *row = &rows[i];
-		const char *rest = row->help;
-		int width;
 
-		if (!(set >> i & 1))
-			continue;
-		if (row->letter)
-			width = printf("  -%c, --%s", row->letter, row->name);
-		else
-			width = printf("      --%s", row->name);
-		if (row->value)
-			width += printf("=%s", row->value);
-		for (;;) {
-			int len = (int)strcspn(rest, "\n");
-
-			printf("%*s%.*s\n", HELP_COLUMN - width, "", len, rest);
-			if (rest[len] == '\0')
-				break;
-			rest += len + 1;
-			width = 0;
-		}
+		if (set >> i & 1)
+			usage_print(row->letter, row->name, row->value,
+			    row->help, HELP_COLUMN);
 	}
 }
 
@@ -317,8 +302,12 @@ read_date(const char *text, int64_t *ret)
 	return false;
 }
 
-int
-options_time(const char *what, const char *text, int64_t *ret)
+/*
+ * A time in microseconds: "2026-11-21", "2026-11-21T20:41",
+ * "2026-11-21T20:41:05", local, or in UTC with a "Z"; or how long ago.
+ */
+static int
+read_time(const char *what, const char *text, int64_t *ret)
 {
 	int64_t ago;
 
@@ -380,10 +369,10 @@ options_filter(const struct smtpdb *t, struct archive_filter *ret)
 	ret->subject = t->options[OPT_SUBJECT];
 	if (t->options[OPT_SINCE])
 		status =
-		    options_time("--since", t->options[OPT_SINCE], &ret->since);
+		    read_time("--since", t->options[OPT_SINCE], &ret->since);
 	if (status == EX_OK && t->options[OPT_UNTIL])
 		status =
-		    options_time("--until", t->options[OPT_UNTIL], &ret->until);
+		    read_time("--until", t->options[OPT_UNTIL], &ret->until);
 	if (status == EX_OK && t->options[OPT_LARGER])
 		status = options_size(
 		    "--larger", t->options[OPT_LARGER], &ret->larger);

@@ -32,11 +32,6 @@ int options_number(const char *what, const char *text, int64_t *ret);
 int options_size(const char *what, const char *text, int64_t *ret);
 /* Seconds: "90", "90s", "30m", "12h", "7d", "2w". */
 int options_duration(const char *what, const char *text, int64_t *ret);
-/*
- * A time in microseconds: "2026-11-21", "2026-11-21T20:41",
- * "2026-11-21T20:41:05", local, or in UTC with a "Z"; or how long ago.
- */
-int options_time(const char *what, const char *text, int64_t *ret);
 
 /*
  * "192.0.2.1", "2001:db8::/32" or "local" as smtpd writes addresses, without

@@ -115,7 +115,7 @@ index_all(struct smtpdb *t, struct search *s)
 	uint64_t done = 0;
 	int n;
 
-	progress_begin(&progress, "indexed", 0);
+	progress_begin(&progress, "indexed");
 	while ((n = index_some(t, s)) > 0) {
 		done += (uint64_t)n;
 		progress_tell(&progress, done);

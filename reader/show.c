@@ -238,8 +238,8 @@ print_json(const struct view *v)
  * Commands
  */
 
-static void
-show(const struct smtpdb *t, const struct archive_mail *m)
+static int
+show(struct smtpdb *t, const struct archive_mail *m, void *arg)
 {
 	struct mime *mime = mime_open((struct span){ m->data, m->len });
 	struct view view = {
@@ -248,30 +248,27 @@ show(const struct smtpdb *t, const struct archive_mail *m)
 		.all_fields = t->options[OPT_HEADERS],
 	};
 
+	bool *begun = arg;
+
 	terminal_find(&view.terminal);
+	if (*begun && !t->options[OPT_JSON])
+		putchar('\n');
+	*begun = true;
 	if (t->options[OPT_JSON])
 		print_json(&view);
 	else
 		print_mail(&view);
 	mime_free(mime);
+	return EX_OK;
 }
 
 int
 show_run(struct smtpdb *t)
 {
-	struct archive_mail mail = { 0 };
+	bool begun = false;
 	int status = smtpdb_open(t, false);
 
-	for (int i = 0; i < t->nargs && status == EX_OK; i++) {
-		status = smtpdb_read(t, t->args[i], &mail);
-		if (status != EX_OK)
-			break;
-		if (i > 0 && !t->options[OPT_JSON])
-			putchar('\n');
-		show(t, &mail);
-	}
-	archive_mail_reset(&mail);
-	return status;
+	return status == EX_OK ? smtpdb_each(t, show, &begun) : status;
 }
 
 /* A terminal gets what is harmless of it. */
@@ -284,20 +281,20 @@ write_octets(struct span octets)
 		fwrite(octets.p, 1, octets.len, stdout);
 }
 
+static int
+write_mail(struct smtpdb *t, const struct archive_mail *m, void *arg)
+{
+	(void)arg;
+	if (!t->options[OPT_DATA])
+		write_octets(span_of(m->trace));
+	write_octets((struct span){ m->data, m->len });
+	return EX_OK;
+}
+
 int
 raw_run(struct smtpdb *t)
 {
-	struct archive_mail mail = { 0 };
 	int status = smtpdb_open(t, false);
 
-	for (int i = 0; i < t->nargs && status == EX_OK; i++) {
-		status = smtpdb_read(t, t->args[i], &mail);
-		if (status != EX_OK)
-			break;
-		if (!t->options[OPT_DATA])
-			write_octets(span_of(mail.trace));
-		write_octets((struct span){ mail.data, mail.len });
-	}
-	archive_mail_reset(&mail);
-	return status;
+	return status == EX_OK ? smtpdb_each(t, write_mail, NULL) : status;
 }

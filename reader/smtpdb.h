@@ -100,6 +100,13 @@ struct command {
 int smtpdb_open(struct smtpdb *t, bool make);
 /* Reads the mail of that number; the same. */
 int smtpdb_read(struct smtpdb *t, const char *id, struct archive_mail *ret);
+/*
+ * Reads the mails whose numbers are the arguments, one after the other, and
+ * calls `one` with each, until that is not EX_OK.
+ */
+int smtpdb_each(struct smtpdb *t,
+    int (*one)(struct smtpdb *t, const struct archive_mail *m, void *arg),
+    void *arg);
 
 /* Prints to standard error, after the name of the program. */
 __attribute__((format(printf, 2, 3))) int smtpdb_fail(

@@ -201,9 +201,9 @@ terminal_time(int64_t microseconds, char *ret)
  */
 
 void
-progress_begin(struct progress *p, const char *what, uint64_t total)
+progress_begin(struct progress *p, const char *what)
 {
-	*p = (struct progress){ .what = what, .total = total };
+	*p = (struct progress){ .what = what };
 	p->began_at = isatty(STDERR_FILENO) ? clock_ms() : -1;
 }
 
@@ -220,9 +220,6 @@ progress_tell(struct progress *p, uint64_t done)
 		return;
 	p->told_at = now;
 	fprintf(stderr, "\r%s: %llu", p->what, (unsigned long long)done);
-	if (p->total > 0)
-		fprintf(stderr, " of %llu (%d%%)", (unsigned long long)p->total,
-		    (int)(100 * done / p->total));
 }
 
 void

@@ -63,12 +63,11 @@ void terminal_time(int64_t microseconds, char *ret);
 /* Tells on standard error, if it is a terminal, what takes over a second. */
 struct progress {
 	const char *what;
-	uint64_t total; /* 0: not known */
 	int64_t began_at;
 	int64_t told_at;
 };
 
-void progress_begin(struct progress *p, const char *what, uint64_t total);
+void progress_begin(struct progress *p, const char *what);
 void progress_tell(struct progress *p, uint64_t done);
 void progress_end(struct progress *p);
 
