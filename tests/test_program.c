@@ -19,6 +19,7 @@
 #include "client.h"
 #include "corpus.h"
 #include "mails.h"
+#include "play.h"
 #include "script.h"
 
 enum {
@@ -253,16 +254,31 @@ check_database(
 	return ok;
 }
 
-/* Ends the run and, if it was `ok` so far, looks at what it has left. */
+/* What --record wrote is a transcript, and true of the machine alone. */
+static bool
+replay(const char *path, struct script_error *error)
+{
+	struct script *s = script_read(path, error);
+	bool ok = s && play_script(s, &s->conf, PLAY_BURSTS, error);
+
+	script_free(s);
+	return ok;
+}
+
+/*
+ * Ends the run and, if it was `ok` so far, looks at what it has left: in the
+ * database, and in the file `recorded` if that is not NULL.
+ */
 static void
 finish(const struct folder *f, struct client *c, const struct script *s,
-    bool ok, struct script_error *error)
+    bool ok, const char *recorded, struct script_error *error)
 {
 	enum client_way way = c->way;
 	int status = client_stop(c);
 
 	ok = ok && check_status(status, s->path, error) &&
-	     check_database(f, s, error);
+	     check_database(f, s, error) &&
+	     (!recorded || replay(recorded, error));
 	if (!ok)
 		folder_add_log(f, way, error);
 	folder_remove(f);
@@ -286,14 +302,19 @@ run_transcript(const struct script *s, enum client_way way)
 	struct script_error error = { "" };
 	struct folder f;
 	struct client c;
+	bool records = !s->needs_program;
+	char recorded[128], option[160];
 
 	folder_make(&f);
-	f.option = s->option;
+	snprintf(recorded, sizeof recorded, "%s/recorded", f.path);
+	snprintf(option, sizeof option, "--record=%s", recorded);
+	f.option = records ? option : s->option;
 	f.client = s->client;
 	if (has_step(s, SCRIPT_SQL))
 		make_database(&f);
 	client_start(&c, &f, &s->conf, way);
-	finish(&f, &c, s, talk(&c, &f, s, &error), &error);
+	finish(&f, &c, s, talk(&c, &f, s, &error), records ? recorded : NULL,
+	    &error);
 }
 
 /*
@@ -409,7 +430,7 @@ run_file(const struct script *s)
 		if (s->steps[i].kind == SCRIPT_REPLY)
 			ok = talk_reply(&c, s, &s->steps[i], &error);
 	}
-	finish(&f, &c, s, ok && talk_end(&c, s, &error), &error);
+	finish(&f, &c, s, ok && talk_end(&c, s, &error), NULL, &error);
 }
 
 ParameterizedTest(
