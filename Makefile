@@ -185,6 +185,10 @@ bench: bench-programs
 	-sh bench/peers.sh build/bench/peers
 	/usr/bin/python3 -B bench/run.py
 
+# Connections a second and milliseconds to the banner, under superservers.
+bench-starts: all
+	bash tests/lab/bench.sh
+
 lint:
 	sh tests/lint.sh
 
@@ -245,5 +249,5 @@ clean:
 	rm -f smtpd smtpdb schema.inc *.o reader/*.o tests/*.o tests/units \
 	    tests/powercut/*.o tests/powercut/powercut
 
-.PHONY: all bench bench-programs demo check test test-durability test-durability-short asan lint \
+.PHONY: all bench bench-programs bench-starts demo check test test-durability test-durability-short asan lint \
 	deb test-deb install uninstall clean

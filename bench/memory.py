@@ -22,12 +22,13 @@ def children(pid):
 
 
 def has_connection(pid):
-    """Some children are no sessions."""
+    """Some children are no sessions, though they may have other sockets."""
     try:
+        tcp = Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]
         fds = [os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir()]
     except OSError:
         return False
-    return any(name.startswith("socket:") for name in fds)
+    return any(f"socket:[{line.split()[9]}]" in fds for line in tcp)
 
 
 def sessions_of(c):

@@ -1,7 +1,6 @@
 """A database in a folder of its own, and what a test does there and checks."""
 
 import os
-import shutil
 import sqlite3
 import time
 
@@ -119,18 +118,6 @@ class Place:
         db.execute("SELECT count(*) FROM message").fetchone()
         self.takes("into the log")
         return db
-
-    def in_file_alone(self):
-        """How many mails are in the database file, without its log."""
-        copy = os.path.join(self.folder, "copy")
-        shutil.copy(self.database, copy)
-        db = sqlite3.connect(copy)
-        n, = db.execute("SELECT count(*) FROM message").fetchone()
-        db.close()
-        for end in ("", "-wal", "-shm"):
-            if os.path.exists(copy + end):
-                os.unlink(copy + end)
-        return n
 
     def fill_log(self):
         """Makes the log long enough for a checkpoint (8 MB)."""
