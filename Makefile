@@ -50,7 +50,7 @@ TEST_OBJ = tests/test_address.o tests/test_body.o tests/test_header.o \
 	tests/buffer.o tests/client.o tests/corpus.o tests/disk.o \
 	tests/mails.o tests/play.o tests/scratch.o tests/script.o
 TEST_HDR = tests/buffer.h tests/client.h tests/corpus.h tests/disk.h \
-	tests/mails.h tests/play.h tests/scratch.h tests/script.h
+	tests/mails.h tests/play.h tests/scratch.h tests/script.h tests/suite.h
 
 UNITS = smtpd.socket smtpd@.service smtpd-listen.socket smtpd-listen.service
 # What has the path of the program in it, filled in when it is installed.

@@ -14,7 +14,7 @@
 #include <criterion/new/assert.h>
 
 #include "../spool.h"
-#include "scratch.h"
+#include "suite.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -22,25 +22,13 @@ enum {
 	PATIENCE_MS = 10000,
 };
 
-static struct scratch box;
-static struct store *st;
-
 static void
 begin(void)
 {
-	scratch_make(&box, PATIENCE_MS);
-	st = store_new(&box.conf);
-	cr_assert(ne(ptr, st, NULL));
+	suite_begin(PATIENCE_MS);
 }
 
-static void
-end(void)
-{
-	store_free(st);
-	scratch_remove(&box);
-}
-
-TestSuite(store, .init = begin, .fini = end, .timeout = 60);
+TestSuite(store, .init = begin, .fini = suite_end, .timeout = 60);
 
 /* Commits what was appended; fails the test where that does not work. */
 static int64_t
@@ -49,16 +37,6 @@ commit(const struct store_mail *mail)
 	int64_t id = -1;
 
 	EXPECT_RESULT(st, STORE_OK, store_commit(st, mail, &id));
-	return id;
-}
-
-/* The same for a short mail. */
-static int64_t
-put(void)
-{
-	int64_t id = -1;
-
-	EXPECT_RESULT(st, STORE_OK, scratch_commit(st, 1, 100, &id));
 	return id;
 }
 
@@ -107,19 +85,19 @@ Test(store, makes_the_tables_as_documented)
 
 Test(store, opens_by_itself_to_commit)
 {
-	cr_expect(eq(i64, put(), 1));
+	cr_expect(eq(i64, suite_put(100), 1));
 }
 
 Test(store, takes_an_empty_file_as_new)
 {
 	scratch_write(box.path, "", 0);
-	cr_expect(eq(i64, put(), 1));
+	cr_expect(eq(i64, suite_put(100), 1));
 }
 
 Test(store, keeps_mails_when_it_is_closed)
 {
 	for (int64_t i = 1; i <= 5; i++) {
-		cr_expect(eq(i64, put(), i));
+		cr_expect(eq(i64, suite_put(100), i));
 		store_free(st);
 		st = store_new(&box.conf);
 		cr_assert(ne(ptr, st, NULL));
@@ -132,7 +110,7 @@ Test(store, removes_the_log_with_the_last_close)
 	struct store *other = store_new(&box.conf);
 
 	EXPECT_RESULT(other, STORE_OK, store_open(other));
-	put();
+	suite_put(100);
 	store_free(other);
 	cr_expect(gt(i64, scratch_size(&box, "-wal"), 0));
 	store_free(st);
@@ -149,7 +127,7 @@ Test(store, makes_files_as_the_umask_says)
 
 	for (size_t i = 0; i < COUNT(masks); i++) {
 		umask(masks[i]);
-		put();
+		suite_put(100);
 		for (size_t j = 0; j < COUNT(suffixes); j++) {
 			struct stat file;
 
@@ -173,11 +151,11 @@ Test(store, closes_nothing)
 /* Somebody's PRAGMA stays in the file. */
 Test(store, returns_to_the_log)
 {
-	put();
+	suite_put(100);
 	store_free(st);
 	EXPECT_QUERY(&box, "PRAGMA journal_mode = DELETE", "delete");
 	st = store_new(&box.conf);
-	cr_expect(eq(i64, put(), 2));
+	cr_expect(eq(i64, suite_put(100), 2));
 	EXPECT_QUERY(&box, "PRAGMA journal_mode", "wal");
 }
 
@@ -193,7 +171,7 @@ Test(store, shares_the_lock_through_a_link)
 	through = store_new(&link.conf);
 	EXPECT_RESULT(through, STORE_OK, scratch_commit(through, 1, 100, &id));
 	cr_expect(eq(i64, id, 1));
-	cr_expect(eq(i64, put(), 2));
+	cr_expect(eq(i64, suite_put(100), 2));
 	cr_expect(eq(str, (char *)scratch_list(&box),
 	    "link mail.db mail.db-lock mail.db-shm mail.db-wal "));
 	store_free(through);
@@ -433,7 +411,7 @@ Test(store, keeps_an_empty_mail_as_an_empty_blob)
 
 Test(store, takes_little_memory_for_a_big_mail)
 {
-	put(); /* whatever is needed once */
+	suite_put(100); /* whatever is needed once */
 	sqlite3_memory_highwater(1);
 	EXPECT_RESULT(st, STORE_OK, scratch_commit(st, 3, 20 << 20, NULL));
 	cr_expect(lt(i64, sqlite3_memory_highwater(0), 3 << 20));
@@ -483,15 +461,15 @@ as_consumer(const char *sql)
 Test(store, never_uses_an_id_again)
 {
 	for (int i = 0; i < 5; i++)
-		put();
+		suite_put(100);
 	as_consumer("DELETE FROM message WHERE id IN (2, 5)");
-	cr_expect(eq(i64, put(), 6));
+	cr_expect(eq(i64, suite_put(100), 6));
 	as_consumer("DELETE FROM message");
-	cr_expect(eq(i64, put(), 7));
+	cr_expect(eq(i64, suite_put(100), 7));
 	as_consumer("DELETE FROM message");
 	store_free(st);
 	st = store_new(&box.conf);
-	cr_expect(eq(i64, put(), 8));
+	cr_expect(eq(i64, suite_put(100), 8));
 	EXPECT_QUERY(&box, "SELECT id FROM message", "8");
 }
 
@@ -499,13 +477,13 @@ Test(store, never_uses_an_id_again)
 Test(store, counts_on_without_its_sequence)
 {
 	for (int i = 0; i < 3; i++)
-		put();
+		suite_put(100);
 	as_consumer("DELETE FROM sqlite_sequence");
-	cr_expect(eq(i64, put(), 4));
+	cr_expect(eq(i64, suite_put(100), 4));
 	as_consumer("UPDATE sqlite_sequence SET seq = 2");
-	cr_expect(eq(i64, put(), 5));
+	cr_expect(eq(i64, suite_put(100), 5));
 	as_consumer("UPDATE sqlite_sequence SET seq = 1000000000000");
-	cr_expect(eq(i64, put(), 1000000000001));
+	cr_expect(eq(i64, suite_put(100), 1000000000001));
 	EXPECT_QUERY(&box,
 	    "SELECT count(*) FROM message"
 	    " WHERE trace = 'Received: id ' || id || ';' || char(13, 10)",
@@ -518,7 +496,7 @@ check_that_recipients_go(const char *pragma)
 	sqlite3 *db = scratch_connect(&box);
 
 	for (int i = 0; i < 3; i++)
-		put();
+		suite_put(100);
 	scratch_exec(db, pragma);
 	scratch_exec(db, "DELETE FROM message WHERE id = 2");
 	sqlite3_close(db);
@@ -528,14 +506,14 @@ check_that_recipients_go(const char *pragma)
 
 Test(store, deletes_recipients_with_their_message)
 {
-	put();
+	suite_put(100);
 	as_consumer("DELETE FROM message; DELETE FROM sqlite_sequence");
 	check_that_recipients_go("PRAGMA foreign_keys = OFF");
 }
 
 Test(store, deletes_recipients_with_their_message_by_key)
 {
-	put();
+	suite_put(100);
 	as_consumer("DELETE FROM message; DELETE FROM sqlite_sequence");
 	check_that_recipients_go("PRAGMA foreign_keys = ON");
 }

@@ -17,7 +17,7 @@
 
 #include "../spool.h"
 #include "disk.h"
-#include "scratch.h"
+#include "suite.h"
 
 enum {
 	PATIENCE_MS = 10000,
@@ -25,43 +25,13 @@ enum {
 	MAILS = 9, /* of that size: past the 2000 pages of store.c */
 };
 
-static struct scratch box;
-static struct store *st;
-
 static void
 begin(void)
 {
-	scratch_make(&box, PATIENCE_MS);
-	st = store_new(&box.conf);
-	cr_assert(ne(ptr, st, NULL));
+	suite_begin(PATIENCE_MS);
 }
 
-static void
-end(void)
-{
-	store_free(st);
-	scratch_remove(&box);
-}
-
-TestSuite(store_log, .init = begin, .fini = end, .timeout = 60);
-
-static void
-reopen(void)
-{
-	store_free(st);
-	st = store_new(&box.conf);
-	cr_assert(ne(ptr, st, NULL));
-}
-
-/* Commits a mail; fails the test where that does not work. */
-static int64_t
-put(size_t size)
-{
-	int64_t id = -1;
-
-	EXPECT_RESULT(st, STORE_OK, scratch_commit(st, 1, size, &id));
-	return id;
-}
+TestSuite(store_log, .init = begin, .fini = suite_end, .timeout = 60);
 
 /* How many rows have reached the database file itself. */
 static int
@@ -87,7 +57,7 @@ Test(store_log, is_synced_before_a_mail_is_confirmed)
 
 	for (size_t i = 0; i < 10; i++) {
 		disk.nsyncs = 0;
-		put(sizes[i % 5]);
+		suite_put(sizes[i % 5]);
 		cr_expect(eq(int, disk.unsynced, false));
 		cr_expect(ge(uint, disk.nsyncs, 1));
 	}
@@ -108,9 +78,9 @@ look_around(void)
 /* So the syncs of several overlap; and the next may already commit. */
 Test(store_log, is_synced_outside_the_turnstile)
 {
-	put(100);
+	suite_put(100);
 	disk.in_sync = look_around;
-	put(100);
+	suite_put(100);
 	cr_expect(was_free);
 	cr_expect(was_there);
 }
@@ -143,11 +113,11 @@ set_mark(void)
 
 Test(store_log, is_not_marked_without_trouble)
 {
-	put(100);
+	suite_put(100);
 	cr_expect(eq(chr, mark(), '-'));
-	put(MAIL);
-	reopen();
-	put(100);
+	suite_put(MAIL);
+	suite_reopen();
+	suite_put(100);
 	cr_expect(eq(chr, mark(), '-'));
 }
 
@@ -160,14 +130,14 @@ was_rewritten(void)
 
 Test(store_log, is_rewritten_when_marked)
 {
-	put(100);
+	suite_put(100);
 	set_mark();
 	disk.written = 0;
-	cr_expect(eq(i64, put(100), 2));
+	cr_expect(eq(i64, suite_put(100), 2));
 	cr_expect(eq(chr, mark(), '-'));
 	cr_expect(was_rewritten());
 	disk.written = 0;
-	cr_expect(eq(i64, put(100), 3));
+	cr_expect(eq(i64, suite_put(100), 3));
 	cr_expect(not(was_rewritten())); /* not again */
 	cr_expect(eq(int, rows(), 3));
 }
@@ -185,10 +155,10 @@ empty_lock_file(void)
 
 Test(store_log, counts_as_marked_when_the_mark_is_lost)
 {
-	put(100);
+	suite_put(100);
 	empty_lock_file();
 	disk.written = 0;
-	cr_expect(eq(i64, put(100), 2));
+	cr_expect(eq(i64, suite_put(100), 2));
 	cr_expect(eq(chr, mark(), '-'));
 	cr_expect(was_rewritten());
 }
@@ -198,7 +168,7 @@ Test(store_log, is_rewritten_by_whoever_comes_next)
 {
 	struct store *other = store_new(&box.conf);
 
-	put(100);
+	suite_put(100);
 	set_mark();
 	disk.written = 0;
 	EXPECT_RESULT(other, STORE_OK, scratch_commit(other, 1, 100, NULL));
@@ -214,7 +184,7 @@ Test(store_log, must_be_rewritten_before_more_is_taken)
 	int64_t started;
 
 	box.conf.wait_ms = 200;
-	put(100);
+	suite_put(100);
 	scratch_exec(foreign, "BEGIN IMMEDIATE");
 	set_mark();
 	for (int i = 0; i < 2; i++) {
@@ -227,7 +197,7 @@ Test(store_log, must_be_rewritten_before_more_is_taken)
 	}
 	scratch_exec(foreign, "COMMIT");
 	disk.written = 0;
-	cr_expect(eq(i64, put(100), 2));
+	cr_expect(eq(i64, suite_put(100), 2));
 	cr_expect(eq(chr, mark(), '-'));
 	cr_expect(was_rewritten());
 	sqlite3_close(foreign);
@@ -236,10 +206,10 @@ Test(store_log, must_be_rewritten_before_more_is_taken)
 /* Our sync may have succeeded over the hole that another's has left. */
 Test(store_log, is_rewritten_when_marked_during_the_sync)
 {
-	put(100);
+	suite_put(100);
 	disk.in_sync = set_mark;
 	disk.written = 0;
-	cr_expect(eq(i64, put(100), 2));
+	cr_expect(eq(i64, suite_put(100), 2));
 	cr_expect(eq(chr, mark(), '-'));
 	cr_expect(was_rewritten());
 }
@@ -257,12 +227,12 @@ Test(store_log, confirms_nothing_that_was_marked_during_the_sync)
 {
 	intruder = scratch_connect(&box);
 	box.conf.wait_ms = 200;
-	put(100);
+	suite_put(100);
 	disk.in_sync = set_mark_and_keep_writers_out;
 	EXPECT_RESULT(st, STORE_FAILED, scratch_commit(st, 1, 100, NULL));
 	cr_expect(eq(chr, mark(), '!'));
 	sqlite3_close(intruder);
-	put(100);
+	suite_put(100);
 	cr_expect(eq(chr, mark(), '-'));
 }
 
@@ -270,7 +240,7 @@ Test(store_log, is_rewritten_after_a_failed_sync)
 {
 	int64_t id = -1;
 
-	put(100);
+	suite_put(100);
 	disk.failing_syncs = 1;
 	disk.written = 0;
 	EXPECT_RESULT(st, STORE_FAILED, scratch_commit(st, 2, 100, &id));
@@ -279,18 +249,18 @@ Test(store_log, is_rewritten_after_a_failed_sync)
 	    store_error(st));
 	cr_expect(eq(chr, mark(), '-'));
 	cr_expect(was_rewritten());
-	cr_expect(eq(i64, put(100), 3));
+	cr_expect(eq(i64, suite_put(100), 3));
 }
 
 /* SQLite syncs that itself, within the COMMIT, which it then takes back. */
 Test(store_log, survives_a_failed_sync_of_its_beginning)
 {
-	put(100);
-	reopen();
+	suite_put(100);
+	suite_reopen();
 	disk.failing_syncs = 1;
 	EXPECT_RESULT(st, STORE_FAILED, scratch_commit(st, 2, 100, NULL));
 	cr_expect(eq(int, rows(), 1));
-	cr_expect(eq(i64, put(100), 2));
+	cr_expect(eq(i64, suite_put(100), 2));
 	cr_expect(eq(int, rows(), 2));
 }
 
@@ -298,7 +268,7 @@ Test(store_log, takes_nothing_while_syncs_fail)
 {
 	struct store *other = store_new(&box.conf);
 
-	put(100);
+	suite_put(100);
 	disk.failing_syncs = 1000;
 	EXPECT_RESULT(st, STORE_FAILED, scratch_commit(st, 2, 100, NULL));
 	cr_expect(eq(chr, mark(), '!'));
@@ -317,14 +287,14 @@ Test(store_log, takes_nothing_while_syncs_fail)
 
 Test(store_log, outlives_a_close_that_cannot_sync)
 {
-	put(100);
+	suite_put(100);
 	disk.failing_syncs = 1000;
 	EXPECT_RESULT(st, STORE_FAILED, scratch_commit(st, 2, 100, NULL));
 	store_free(st);
 	cr_expect(gt(i64, scratch_size(&box, "-wal"), 0));
 	disk.failing_syncs = 0;
 	st = store_new(&box.conf);
-	cr_expect(eq(i64, put(100), 3));
+	cr_expect(eq(i64, suite_put(100), 3));
 	cr_expect(eq(chr, mark(), '-'));
 	EXPECT_QUERY(&box, "SELECT id FROM message", "1 2 3");
 }
@@ -365,16 +335,16 @@ Test(store_log, is_rewritten_when_somebody_died_in_a_sync)
 	static int (*const deaths[])(
 	    void *) = { die_in_sync, die_in_checkpoint };
 
-	put(100);
+	suite_put(100);
 	for (int i = 0; i < 2; i++) {
 		cr_assert(
 		    eq(int, scratch_wait(scratch_start(deaths[i], NULL)), 0));
 		disk.written = 0;
-		put(100);
+		suite_put(100);
 		cr_expect(was_rewritten(), "death %d", i);
 		cr_expect(eq(chr, mark(), '-'));
 		disk.written = 0;
-		put(100);
+		suite_put(100);
 		cr_expect(not(was_rewritten())); /* not again */
 	}
 }
@@ -382,9 +352,9 @@ Test(store_log, is_rewritten_when_somebody_died_in_a_sync)
 /* As when the file system went read-only over the error. */
 Test(store_log, is_rewritten_even_if_it_cannot_be_marked)
 {
-	put(100);
-	reopen();
-	put(100);
+	suite_put(100);
+	suite_reopen();
+	suite_put(100);
 	disk.failing_syncs = 1;
 	disk.lock_error = EROFS;
 	disk.written = 0;
@@ -401,13 +371,13 @@ Test(store_log, is_rewritten_even_if_it_cannot_be_marked)
 static void
 check_write_error(int error, enum store_result want)
 {
-	put(100);
+	suite_put(100);
 	for (int i = 0; i < 3; i++) {
 		disk.log_error = error;
 		EXPECT_RESULT(st, want, scratch_commit(st, 2, 100, NULL));
 		EXPECT_RESULT(st, want, scratch_commit(st, 2, MAIL, NULL));
 		disk.log_error = 0;
-		cr_expect(eq(i64, put(100), 2 + i));
+		cr_expect(eq(i64, suite_put(100), 2 + i));
 	}
 	EXPECT_QUERY(&box, "SELECT id FROM message", "1 2 3 4");
 	EXPECT_QUERY(&box, "SELECT count(*) FROM recipient", "4");
@@ -431,7 +401,7 @@ Test(store_log, is_over_quota)
 /* The trouble of one mail is not that of the next. */
 Test(store_log, tells_an_error_from_one_before)
 {
-	put(100);
+	suite_put(100);
 	disk.log_error = ENOSPC;
 	EXPECT_RESULT(st, STORE_FULL, scratch_commit(st, 2, 100, NULL));
 	disk.log_error = EIO;
@@ -449,14 +419,14 @@ static void
 put_until_long(void)
 {
 	for (int i = 0; i < MAILS; i++)
-		put(MAIL);
+		suite_put(MAIL);
 }
 
 Test(store_log, is_left_alone_while_it_is_short)
 {
-	put(100);
-	reopen(); /* the close has made the tables in the file */
-	put(MAIL);
+	suite_put(100);
+	suite_reopen(); /* the close has made the tables in the file */
+	suite_put(MAIL);
 	EXPECT_RESULT(st, STORE_OK, store_tidy(st));
 	cr_expect(eq(int, rows_in_file(), 1));
 }
@@ -464,8 +434,8 @@ Test(store_log, is_left_alone_while_it_is_short)
 /* Not by a commit: the client waits for that. */
 Test(store_log, is_copied_when_it_is_long_and_there_is_time)
 {
-	put(100);
-	reopen();
+	suite_put(100);
+	suite_reopen();
 	put_until_long();
 	cr_expect(eq(int, rows_in_file(), 1));
 	EXPECT_RESULT(st, STORE_OK, store_tidy(st));
@@ -478,12 +448,12 @@ Test(store_log, stops_growing_once_copied)
 
 	put_until_long();
 	long_size = scratch_size(&box, "-wal");
-	put(100);
+	suite_put(100);
 	size = scratch_size(&box, "-wal");
 	cr_expect(gt(i64, size, long_size)); /* or this shows nothing */
 	EXPECT_RESULT(st, STORE_OK, store_tidy(st));
 	for (int i = 0; i < 20; i++) {
-		put(i * 1000);
+		suite_put(i * 1000);
 		EXPECT_RESULT(st, STORE_OK, store_tidy(st));
 	}
 	cr_expect(eq(i64, scratch_size(&box, "-wal"), size));
@@ -500,7 +470,7 @@ Test(store_log, is_not_copied_by_who_comes_too_late)
 	put_until_long();
 	EXPECT_RESULT(other, STORE_OK, scratch_commit(other, 2, 100, &id));
 	EXPECT_RESULT(st, STORE_OK, store_tidy(st));
-	put(100);
+	suite_put(100);
 	EXPECT_RESULT(other, STORE_OK, store_tidy(other));
 	cr_expect(eq(int, rows_in_file(), 1 + MAILS));
 	cr_expect(eq(int, rows(), 2 + MAILS));
@@ -511,7 +481,7 @@ Test(store_log, is_not_copied_by_who_comes_too_late)
 Test(store_log, is_copied_again_when_it_is_long_again)
 {
 	for (int i = 1; i <= 4; i++) {
-		put(MAILS * MAIL);
+		suite_put(MAILS * MAIL);
 		EXPECT_RESULT(st, STORE_OK, store_tidy(st));
 		cr_expect(eq(int, rows_in_file(), i));
 	}
@@ -522,8 +492,8 @@ Test(store_log, is_copied_around_a_reader)
 {
 	sqlite3 *reader = scratch_connect(&box);
 
-	put(100);
-	reopen();
+	suite_put(100);
+	suite_reopen();
 	scratch_exec(reader, "BEGIN");
 	cr_expect(eq(str,
 	    (char *)scratch_query(&box, reader, "SELECT count(*) FROM message"),
@@ -545,8 +515,8 @@ Test(store_log, is_copied_under_the_turnstile_only)
 	int gate, before;
 
 	box.conf.wait_ms = 200;
-	put(100);
-	reopen();
+	suite_put(100);
+	suite_reopen();
 	put_until_long();
 	before = rows_in_file();
 	gate = open(scratch_file(&box, "-lock"), O_RDWR | O_CLOEXEC);
@@ -554,7 +524,7 @@ Test(store_log, is_copied_under_the_turnstile_only)
 	EXPECT_RESULT(st, STORE_BUSY, store_tidy(st));
 	cr_expect(eq(int, rows_in_file(), before));
 	close(gate);
-	cr_expect(eq(i64, put(100), MAILS + 2));
+	cr_expect(eq(i64, suite_put(100), MAILS + 2));
 }
 
 static int foreign_result;
@@ -573,8 +543,8 @@ write_as_foreign(void)
 /* Nor do those write who do not know of the turnstile. */
 Test(store_log, is_copied_while_nobody_writes)
 {
-	put(100);
-	reopen();
+	suite_put(100);
+	suite_reopen();
 	put_until_long();
 	foreign_result = -1;
 	disk.in_sync = write_as_foreign; /* a checkpoint begins with one */
@@ -590,8 +560,8 @@ Test(store_log, is_not_copied_while_a_foreign_one_writes)
 	sqlite3 *foreign;
 
 	box.conf.wait_ms = 200;
-	put(100);
-	reopen();
+	suite_put(100);
+	suite_reopen();
 	put_until_long();
 	foreign = scratch_connect(&box);
 	scratch_exec(foreign, "BEGIN IMMEDIATE");
@@ -609,13 +579,13 @@ Test(store_log, is_copied_for_others)
 {
 	struct store *other;
 
-	put(100);
-	reopen();
+	suite_put(100);
+	suite_reopen();
 	other = store_new(&box.conf);
 	EXPECT_RESULT(other, STORE_OK, store_checkpoint(other));
 	EXPECT_RESULT(other, STORE_OK, store_open(other));
 	for (int i = 2; i <= 5; i++) {
-		put(100);
+		suite_put(100);
 		EXPECT_RESULT(other, STORE_OK, store_checkpoint(other));
 		cr_expect(eq(int, rows_in_file(), i));
 	}
@@ -629,14 +599,14 @@ Test(store_log, is_copied_for_others_when_there_is_something)
 	int gate;
 
 	box.conf.wait_ms = 200;
-	put(100);
+	suite_put(100);
 	EXPECT_RESULT(other, STORE_OK, store_open(other));
 	EXPECT_RESULT(other, STORE_OK, store_checkpoint(other));
 	gate = open(scratch_file(&box, "-lock"), O_RDWR | O_CLOEXEC);
 	cr_assert(eq(int, flock(gate, LOCK_EX), 0));
 	EXPECT_RESULT(other, STORE_OK, store_checkpoint(other));
 	flock(gate, LOCK_UN);
-	put(100);
+	suite_put(100);
 	cr_assert(eq(int, flock(gate, LOCK_EX), 0));
 	EXPECT_RESULT(other, STORE_BUSY, store_checkpoint(other));
 	close(gate);

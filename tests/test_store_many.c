@@ -13,7 +13,7 @@
 #include <criterion/new/assert.h>
 
 #include "../spool.h"
-#include "scratch.h"
+#include "suite.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -21,34 +21,13 @@ enum {
 	PATIENCE_MS = 10000,
 };
 
-static struct scratch box;
-static struct store *st;
-
 static void
 begin(void)
 {
-	scratch_make(&box, PATIENCE_MS);
-	st = store_new(&box.conf);
-	cr_assert(ne(ptr, st, NULL));
+	suite_begin(PATIENCE_MS);
 }
 
-static void
-end(void)
-{
-	store_free(st);
-	scratch_remove(&box);
-}
-
-TestSuite(many_stores, .init = begin, .fini = end, .timeout = 60);
-
-static int64_t
-put(void)
-{
-	int64_t id = -1;
-
-	EXPECT_RESULT(st, STORE_OK, scratch_commit(st, 1, 100, &id));
-	return id;
-}
+TestSuite(many_stores, .init = begin, .fini = suite_end, .timeout = 60);
 
 Test(many_stores, live_in_one_process)
 {
@@ -56,7 +35,7 @@ Test(many_stores, live_in_one_process)
 	int64_t id = -1;
 
 	for (int64_t i = 0; i < 20; i++) {
-		cr_expect(eq(i64, put(), 2 * i + 1));
+		cr_expect(eq(i64, suite_put(100), 2 * i + 1));
 		EXPECT_RESULT(
 		    other, STORE_OK, scratch_commit(other, 2, 5000, &id));
 		cr_expect(eq(i64, id, 2 * i + 2));
@@ -325,7 +304,7 @@ Test(many_stores, keep_what_a_killed_writer_confirmed)
 		cr_expect(ge(i64, last, 5 + round));
 		cr_expect(gt(i64, scratch_size(&box, "-wal"), 0));
 		/* It may have committed one more and not lived to tell. */
-		all = put() - 1;
+		all = suite_put(100) - 1;
 		cr_expect(all == last || all == last + 1,
 		    "confirmed %lld, found %lld", (long long)last,
 		    (long long)all);

@@ -19,7 +19,7 @@
 
 #include "../spool.h"
 #include "disk.h"
-#include "scratch.h"
+#include "suite.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -28,54 +28,20 @@ enum {
 	BIG = SPOOL_MEMORY * 2 + 1,
 };
 
-static struct scratch box;
-static struct store *st;
-
 static void
 begin(void)
 {
-	scratch_make(&box, WAIT_MS);
-	st = store_new(&box.conf);
-	cr_assert(ne(ptr, st, NULL));
+	suite_begin(WAIT_MS);
 }
 
 static void
 end(void)
 {
-	store_free(st);
 	umount2(box.folder, MNT_DETACH); /* if there is a small disk */
-	scratch_remove(&box);
+	suite_end();
 }
 
 TestSuite(poor_store, .init = begin, .fini = end, .timeout = 60);
-
-static void
-reopen(void)
-{
-	store_free(st);
-	st = store_new(&box.conf);
-	cr_assert(ne(ptr, st, NULL));
-}
-
-static int64_t
-put(size_t size)
-{
-	int64_t id = -1;
-
-	EXPECT_RESULT(st, STORE_OK, scratch_commit(st, 1, size, &id));
-	return id;
-}
-
-static void
-expect_rows(int n)
-{
-	char want[16];
-
-	snprintf(want, sizeof want, "%d", n);
-	EXPECT_QUERY(&box, "SELECT count(*) FROM message", want);
-	EXPECT_QUERY(&box, "SELECT count(*) FROM recipient", want);
-	EXPECT_QUERY(&box, "PRAGMA integrity_check", "ok");
-}
 
 /*
  * Room
@@ -126,8 +92,8 @@ prepare_disk(int nmails)
 		unlink(scratch_file(&box, suffixes[i]));
 	st = store_new(&box.conf);
 	for (int i = 0; i < nmails; i++)
-		put(100);
-	reopen();
+		suite_put(100);
+	suite_reopen();
 }
 
 /*
@@ -152,9 +118,9 @@ check_every_lack(int nmails, size_t size)
 		nfull += result == STORE_FULL;
 		make_room();
 		if (nmails > 0 || result == STORE_OK)
-			expect_rows(nmails + (result == STORE_OK));
+			suite_expect_rows(nmails + (result == STORE_OK));
 		if (result == STORE_FULL)
-			cr_assert(eq(i64, put(size), nmails + 1));
+			cr_assert(eq(i64, suite_put(size), nmails + 1));
 		cr_expect(scratch_holds(&box, nmails + 1, 1, size));
 		cr_assert(lt(uint, pages, 2000));
 	}
@@ -185,13 +151,13 @@ Test(poor_store, has_no_room_to_close)
 	mount_disk("size=16m");
 	prepare_disk(1);
 	for (int i = 0; i < 4; i++)
-		put(1 << 20);
+		suite_put(1 << 20);
 	leave_pages(0);
 	store_free(st);
 	st = NULL;
 	cr_expect(gt(i64, scratch_size(&box, "-wal"), 0));
 	make_room();
-	expect_rows(5);
+	suite_expect_rows(5);
 	for (int64_t id = 2; id <= 5; id++)
 		cr_expect(scratch_holds(&box, id, 1, 1 << 20));
 }
@@ -201,12 +167,12 @@ Test(poor_store, has_no_room_to_tidy)
 	mount_disk("size=64m");
 	prepare_disk(1);
 	for (int i = 0; i < 9; i++)
-		put(2 << 20);
+		suite_put(2 << 20);
 	leave_pages(10);
 	EXPECT_RESULT(st, STORE_FULL, store_tidy(st));
 	make_room();
-	cr_expect(eq(i64, put(100), 11));
-	expect_rows(11);
+	cr_expect(eq(i64, suite_put(100), 11));
+	suite_expect_rows(11);
 }
 
 /* Nothing of what is dropped keeps its place on the disk. */
@@ -234,14 +200,14 @@ check_spool_error(int error, enum store_result want)
 	disk.spool_error = error;
 	EXPECT_RESULT(st, want, scratch_commit(st, 1, BIG, NULL));
 	/* Forgotten with the mail; a short one needs no file. */
-	cr_expect(eq(i64, put(100), 1));
+	cr_expect(eq(i64, suite_put(100), 1));
 	scratch_append(st, 1, BIG, 4096);
 	store_drop(st);
-	cr_expect(eq(i64, put(100), 2));
+	cr_expect(eq(i64, suite_put(100), 2));
 	disk.spool_error = 0;
-	cr_expect(eq(i64, put(BIG), 3));
+	cr_expect(eq(i64, suite_put(BIG), 3));
 	cr_expect(scratch_holds(&box, 3, 1, BIG));
-	expect_rows(3);
+	suite_expect_rows(3);
 }
 
 Test(poor_store, cannot_write_its_spool)
@@ -270,14 +236,14 @@ Test(poor_store, keeps_the_first_trouble_with_its_spool)
 	scratch_append(st, 1, BIG, 65536);
 	EXPECT_RESULT(
 	    st, STORE_FULL, store_commit(st, scratch_mail(), &(int64_t){ 0 }));
-	cr_expect(eq(i64, put(100), 1));
+	cr_expect(eq(i64, suite_put(100), 1));
 }
 
 /* As a disk that is nearly full does, or one of a network. */
 Test(poor_store, writes_its_spool_bit_by_bit)
 {
 	disk.spool_octets = 1009;
-	cr_expect(eq(i64, put(BIG), 1));
+	cr_expect(eq(i64, suite_put(BIG), 1));
 	cr_expect(scratch_holds(&box, 1, 1, BIG));
 }
 
@@ -287,7 +253,7 @@ Test(poor_store, spools_where_files_must_have_names)
 	scratch_append(st, 1, BIG, 4096);
 	cr_expect(eq(str, (char *)scratch_list(&box), ""));
 	store_drop(st);
-	cr_expect(eq(i64, put(BIG), 1));
+	cr_expect(eq(i64, suite_put(BIG), 1));
 	cr_expect(scratch_holds(&box, 1, 1, BIG));
 }
 
@@ -326,9 +292,9 @@ Test(poor_store, has_no_descriptors)
 		    store_error(st));
 		nfailed += result == STORE_FAILED;
 		if (result == STORE_FAILED)
-			cr_expect(eq(i64, put(BIG), 1));
+			cr_expect(eq(i64, suite_put(BIG), 1));
 		cr_expect(scratch_holds(&box, 1, 1, BIG));
-		expect_rows(1);
+		suite_expect_rows(1);
 		store_free(st);
 		scratch_remove(&box);
 		begin();
@@ -343,16 +309,16 @@ Test(poor_store, has_no_descriptors_to_tidy)
 {
 	struct rlimit all, none;
 
-	put(100);
-	reopen();
-	put(9 << 20);
+	suite_put(100);
+	suite_reopen();
+	suite_put(9 << 20);
 	cr_assert(eq(int, getrlimit(RLIMIT_NOFILE, &all), 0));
 	none = all;
 	none.rlim_cur = lowest_descriptor();
 	cr_assert(eq(int, setrlimit(RLIMIT_NOFILE, &none), 0));
 	EXPECT_RESULT(st, STORE_FAILED, store_tidy(st));
 	cr_assert(eq(int, setrlimit(RLIMIT_NOFILE, &all), 0));
-	put(9 << 20);
+	suite_put(9 << 20);
 	EXPECT_RESULT(st, STORE_OK, store_tidy(st));
 	cr_expect(eq(str,
 	    (char *)scratch_query_file(&box, "SELECT count(*) FROM message"),

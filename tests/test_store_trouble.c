@@ -17,7 +17,7 @@
 
 #include "../spool.h"
 #include "disk.h"
-#include "scratch.h"
+#include "suite.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -28,33 +28,13 @@ enum {
 	NOBODY = 65534,
 };
 
-static struct scratch box;
-static struct store *st;
-
 static void
 begin(void)
 {
-	scratch_make(&box, WAIT_MS);
-	st = store_new(&box.conf);
-	cr_assert(ne(ptr, st, NULL));
+	suite_begin(WAIT_MS);
 }
 
-static void
-end(void)
-{
-	store_free(st);
-	scratch_remove(&box);
-}
-
-TestSuite(troubled_store, .init = begin, .fini = end, .timeout = 60);
-
-static void
-reopen(void)
-{
-	store_free(st);
-	st = store_new(&box.conf);
-	cr_assert(ne(ptr, st, NULL));
-}
+TestSuite(troubled_store, .init = begin, .fini = suite_end, .timeout = 60);
 
 /* Closes the store, and starts again with an empty folder. */
 static void
@@ -63,26 +43,6 @@ start_again(void)
 	store_free(st);
 	scratch_remove(&box);
 	begin();
-}
-
-static int64_t
-put(size_t size)
-{
-	int64_t id = -1;
-
-	EXPECT_RESULT(st, STORE_OK, scratch_commit(st, 1, size, &id));
-	return id;
-}
-
-static void
-expect_rows(int n)
-{
-	char want[16];
-
-	snprintf(want, sizeof want, "%d", n);
-	EXPECT_QUERY(&box, "SELECT count(*) FROM message", want);
-	EXPECT_QUERY(&box, "SELECT count(*) FROM recipient", want);
-	EXPECT_QUERY(&box, "PRAGMA integrity_check", "ok");
 }
 
 /*
@@ -139,7 +99,7 @@ Test(troubled_store, refuses_foreign_databases)
 		expect_refusal(STORE_UNUSABLE, rows[i]);
 		/* When it was moved away, all is well. */
 		cr_assert(eq(int, unlink(box.path), 0));
-		cr_expect(eq(i64, put(100), 1));
+		cr_expect(eq(i64, suite_put(100), 1));
 		start_again();
 	}
 }
@@ -156,8 +116,8 @@ Test(troubled_store, refuses_versions_it_does_not_know)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		sqlite3 *db;
 
-		put(100);
-		reopen();
+		suite_put(100);
+		suite_reopen();
 		db = scratch_connect(&box);
 		scratch_exec(db, rows[i]);
 		sqlite3_close(db);
@@ -190,7 +150,7 @@ Test(troubled_store, takes_a_database_without_content)
 	scratch_exec(db, "CREATE TABLE t (x); DROP TABLE t");
 	sqlite3_close(db);
 	cr_expect(gt(i64, scratch_size(&box, ""), 0));
-	cr_expect(eq(i64, put(100), 1));
+	cr_expect(eq(i64, suite_put(100), 1));
 }
 
 /* Octets `from` to `to` (0: to the end) of the file become garbage. */
@@ -229,8 +189,8 @@ Test(troubled_store, notices_a_damaged_database)
 		enum store_result result;
 
 		for (int j = 0; j < 30; j++)
-			put(20000);
-		reopen();
+			suite_put(20000);
+		suite_reopen();
 		cr_assert(gt(i64, scratch_size(&box, ""), 40 * PAGE));
 		damage(rows[i].from, rows[i].to);
 		if (rows[i].length > 0)
@@ -258,13 +218,13 @@ Test(troubled_store, needs_its_folder)
 	snprintf(folder, sizeof folder, "%s/a", box.folder);
 	snprintf(path, sizeof path, "%s/mail.db", folder);
 	box.conf.path = path;
-	reopen();
+	suite_reopen();
 	EXPECT_RESULT(st, STORE_UNUSABLE, store_open(st));
 	EXPECT_RESULT(st, STORE_UNUSABLE, scratch_commit(st, 1, 100, NULL));
 	cr_expect(eq(str, (char *)scratch_list(&box), ""));
 
 	cr_assert(eq(int, mkdir(folder, 0700), 0));
-	cr_expect(eq(i64, put(BIG), 1));
+	cr_expect(eq(i64, suite_put(BIG), 1));
 }
 
 Test(troubled_store, is_no_folder)
@@ -272,7 +232,7 @@ Test(troubled_store, is_no_folder)
 	cr_assert(eq(int, mkdir(box.path, 0700), 0));
 	EXPECT_RESULT(st, STORE_FAILED, store_open(st));
 	cr_assert(eq(int, rmdir(box.path), 0));
-	cr_expect(eq(i64, put(100), 1));
+	cr_expect(eq(i64, suite_put(100), 1));
 }
 
 /* As root nothing is forbidden. */
@@ -300,7 +260,7 @@ Test(troubled_store, needs_permission_for_the_folder)
 	cr_expect(eq(str, (char *)scratch_list(&box), ""));
 	cr_assert(eq(int, chmod(box.folder, 0777), 0));
 	become_nobody();
-	cr_expect(eq(i64, put(BIG), 1));
+	cr_expect(eq(i64, suite_put(BIG), 1));
 	become_self();
 }
 
@@ -308,10 +268,10 @@ Test(troubled_store, needs_permission_for_the_files)
 {
 	static const char *const suffixes[] = { "", "-lock" };
 
-	put(100);
+	suite_put(100);
 	cr_assert(eq(int, chmod(box.folder, 0777), 0));
 	for (size_t i = 0; i < COUNT(suffixes); i++) {
-		reopen();
+		suite_reopen();
 		chmod(scratch_file(&box, ""), 0666);
 		chmod(scratch_file(&box, "-lock"), 0666);
 		chmod(scratch_file(&box, suffixes[i]), 0444);
@@ -322,7 +282,7 @@ Test(troubled_store, needs_permission_for_the_files)
 		become_self();
 		chmod(scratch_file(&box, suffixes[i]), 0666);
 		become_nobody();
-		cr_expect(eq(i64, put(100), (int64_t)i + 2));
+		cr_expect(eq(i64, suite_put(100), (int64_t)i + 2));
 		become_self();
 	}
 }
@@ -330,7 +290,7 @@ Test(troubled_store, needs_permission_for_the_files)
 Test(troubled_store, refuses_a_database_without_a_file)
 {
 	box.conf.path = ":memory:";
-	reopen();
+	suite_reopen();
 	cr_assert(eq(int, chdir(box.folder), 0));
 	EXPECT_RESULT(st, STORE_UNUSABLE, store_open(st));
 	EXPECT_RESULT(st, STORE_UNUSABLE, scratch_commit(st, 1, 100, NULL));
@@ -361,7 +321,7 @@ Test(troubled_store, refuses_network_file_systems)
 		cr_expect(eq(str, (char *)scratch_list(&box), ""));
 	}
 	disk.magic = 0xef53; /* ext4 */
-	cr_expect(eq(i64, put(100), 1));
+	cr_expect(eq(i64, suite_put(100), 1));
 }
 
 /* It is the file that matters, not the link to it. */
@@ -417,17 +377,17 @@ Test(troubled_store, waits_for_foreign_writers_only_so_long)
 {
 	sqlite3 *foreign;
 
-	put(100);
+	suite_put(100);
 	foreign = scratch_connect(&box);
 	for (int64_t i = 0; i < 2; i++) {
 		scratch_exec(foreign, "BEGIN IMMEDIATE");
 		expect_busy(commit_small);
 		expect_busy(commit_big);
 		scratch_exec(foreign, "ROLLBACK");
-		cr_expect(eq(i64, put(BIG), 2 + i));
+		cr_expect(eq(i64, suite_put(BIG), 2 + i));
 	}
 	sqlite3_close(foreign);
-	expect_rows(3);
+	suite_expect_rows(3);
 }
 
 Test(troubled_store, waits_for_a_foreign_maker_only_so_long)
@@ -438,7 +398,7 @@ Test(troubled_store, waits_for_a_foreign_maker_only_so_long)
 	expect_busy(open_it);
 	expect_busy(commit_small);
 	scratch_exec(foreign, "ROLLBACK");
-	cr_expect(eq(i64, put(100), 1));
+	cr_expect(eq(i64, suite_put(100), 1));
 	sqlite3_close(foreign);
 }
 
@@ -458,15 +418,15 @@ Test(troubled_store, waits_at_the_turnstile_only_so_long)
 {
 	int gate;
 
-	put(100);
+	suite_put(100);
 	for (int64_t i = 0; i < 2; i++) {
 		gate = hold_turnstile();
 		expect_busy(commit_small);
 		expect_busy(commit_big);
 		close(gate);
-		cr_expect(eq(i64, put(BIG), 2 + i));
+		cr_expect(eq(i64, suite_put(BIG), 2 + i));
 	}
-	expect_rows(3);
+	suite_expect_rows(3);
 }
 
 Test(troubled_store, waits_at_the_turnstile_to_make_the_database)
@@ -476,7 +436,7 @@ Test(troubled_store, waits_at_the_turnstile_to_make_the_database)
 	expect_busy(open_it);
 	expect_busy(commit_small);
 	close(gate);
-	cr_expect(eq(i64, put(100), 1));
+	cr_expect(eq(i64, suite_put(100), 1));
 }
 
 /* The timer may end before flock() begins to wait. */
@@ -484,14 +444,14 @@ Test(troubled_store, waits_at_the_turnstile_for_a_moment)
 {
 	int gate;
 
-	put(100);
+	suite_put(100);
 	box.conf.wait_ms = 1;
 	gate = hold_turnstile();
 	for (int i = 0; i < 10; i++)
 		expect_busy(commit_small);
 	close(gate);
 	box.conf.wait_ms = WAIT_MS;
-	put(100);
+	suite_put(100);
 }
 
 static void
@@ -510,7 +470,7 @@ Test(troubled_store, leaves_no_timer_running)
 {
 	int gate;
 
-	put(100);
+	suite_put(100);
 	expect_no_timer();
 	gate = hold_turnstile();
 	expect_busy(commit_small);
@@ -560,12 +520,12 @@ Test(troubled_store, commits_when_its_turn_comes)
 	int ready[2], pid;
 	char octet;
 
-	put(100);
+	suite_put(100);
 	cr_assert(eq(int, pipe(ready), 0));
 	box.conf.wait_ms = 20000;
 	pid = scratch_start(make_wait, &ready[1]);
 	cr_assert(eq(i64, read(ready[0], &octet, 1), 1));
-	cr_expect(eq(i64, put(100), 2));
+	cr_expect(eq(i64, suite_put(100), 2));
 	cr_expect(eq(int, scratch_wait(pid), 0));
 	close(ready[0]);
 	close(ready[1]);
