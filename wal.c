@@ -174,9 +174,8 @@ heal(struct store *st)
 
 	free(buf);
 	if (rc != SQLITE_OK)
-		return database_fail(st, STORE_FAILED,
-		    "rewriting the log after a failed sync: %s (%d): %s",
-		    sqlite3_errstr(rc), rc, strerror(errno));
+		return database_fail_sqlite(
+		    st, "rewriting the log after a failed sync", rc);
 	st->poisoned = sync_failed = false;
 	if (turnstile_is_marked(st->turnstile) &&
 	    turnstile_mark(st->turnstile, false) < 0)

@@ -14,59 +14,12 @@
 # shellcheck disable=SC2317
 set -u
 
-tests=$(cd "$(dirname "$0")" && pwd)
-program=$(realpath "${SMTPD_PROGRAM:-./smtpd}")
-PATH=$PATH:/usr/sbin:/sbin
-export LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
-unset TCPREMOTEIP TCPREMOTEPORT REMOTE_ADDR REMOTE_PORT LISTEN_FDS
-
-work=$(mktemp -d)
-passed=0
-failed=0
-server=
-
-# check WHAT COMMAND...: the command prints what is wrong, if it fails.
-check() {
-	what=$1
-	shift
-	if "$@" >"$work/wrong" 2>&1; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		echo "FAIL $what"
-		tail -n 20 "$work/wrong" | cut -c 1-600 | sed 's/^/	/'
-		return 1
-	fi
-}
-
-python() {
-	script=$1
-	shift
-	/usr/bin/python3 "$tests/$script.py" "$@"
-}
+. "$(dirname "$0")/servers.sh"
 
 stop() {
-	[ -n "$server" ] || return 0
-	kill "$server"
-	wait "$server"
+	ends "$server"
 	server=
 }
-
-# Run as root, some leave their number where the machine's own inetd does.
-inetd_pid=/run/inetd.pid
-[ -e "$inetd_pid" ] && cp -p "$inetd_pid" "$work/inetd.pid"
-
-clean_up() {
-	stop 2>"$work/wrong"
-	if [ -e "$work/inetd.pid" ]; then
-		cp -p "$work/inetd.pid" "$inetd_pid"
-	elif [ -O "$inetd_pid" ]; then
-		rm -f "$inetd_pid"
-	fi
-	rm -rf "$work"
-}
-trap clean_up EXIT
-trap 'exit 1' HUP INT TERM
 
 #
 # Superservers
@@ -247,5 +200,4 @@ fetched inetutils-inetd inetutils-inetd test_inetd inetutils-inetd
 fetched xinetd xinetd test_xinetd
 echo "skipped: busybox inetd and s6-tcpserver, which Debian 12 does not have"
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish

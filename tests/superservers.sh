@@ -19,48 +19,14 @@
 # shellcheck disable=SC2317
 set -u
 
-tests=$(cd "$(dirname "$0")" && pwd)
-program=${SMTPD_PROGRAM:-./smtpd}
-hostname=mx$$.example # nobody else's
-PATH=$PATH:/usr/sbin:/sbin
-export LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
+. "$(dirname "$0")/servers.sh"
 
-work=$(mktemp -d)
+hostname=mx$$.example # nobody else's
 # A person's settings would change what the clients do.
 export HOME="$work" MAILRC=/dev/null
-unset TCPREMOTEIP TCPREMOTEPORT REMOTE_ADDR REMOTE_PORT LISTEN_FDS
-
-passed=0
-failed=0
-server=
 tee=
 direct=
 option=
-
-#
-# Results
-#
-
-# check NAME COMMAND...: the command prints what is wrong, if it fails.
-check() {
-	name=$1
-	shift
-	if "$@" >"$work/wrong" 2>&1; then
-		passed=$((passed + 1))
-		echo "ok - $name"
-	else
-		failed=$((failed + 1))
-		echo "not ok - $name"
-		tail -n 20 "$work/wrong" | cut -c 1-600 | sed 's/^/#   /'
-		return 1
-	fi
-}
-
-finish() {
-	echo "$passed passed, $failed failed"
-	[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
-	exit
-}
 
 # needs PACKAGE TOOL...
 needs() {
@@ -69,14 +35,8 @@ needs() {
 	for tool in "$@"; do
 		command -v "$tool" >"$work/wrong" && continue
 		failed=$((failed + 1))
-		echo "not ok - $tool is missing: install the Debian package $package"
+		echo "FAIL $tool is missing: install the Debian package $package"
 	done
-}
-
-python() {
-	script=$1
-	shift
-	/usr/bin/python3 "$tests/$script.py" "$@"
 }
 
 #
@@ -176,31 +136,12 @@ open_tee() {
 	tee_port=$(python dialogue listening "$folder/wire/listening")
 }
 
-# ends PID: ends a child of ours, if there is one.
-ends() {
-	[ -n "$1" ] || return 0
-	kill "$1"
-	wait "$1"
-}
-
 stop() {
 	ends "$tee" 2>"$work/ended"
 	ends "$server" 2>"$work/ended"
 	tee=
 	server=
 }
-
-# Run as root, inetd leaves its number where the machine's own does.
-inetd_pid=/run/inetd.pid
-[ -e "$inetd_pid" ] && cp -p "$inetd_pid" "$work/inetd.pid"
-
-clean_up() {
-	stop
-	[ -e "$work/inetd.pid" ] && cp -p "$work/inetd.pid" "$inetd_pid"
-	rm -rf "$work"
-}
-trap clean_up EXIT
-trap 'exit 1' HUP INT TERM
 
 #
 # Clients.  Each sends $kind from $from to $zoe, $ann and, as a Bcc, to $hidden

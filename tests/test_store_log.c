@@ -189,8 +189,7 @@ Test(store_log, must_be_rewritten_before_more_is_taken)
 	set_mark();
 	for (int i = 0; i < 2; i++) {
 		started = scratch_now_ms();
-		EXPECT_RESULT(
-		    st, STORE_FAILED, scratch_commit(st, 1, 100, NULL));
+		EXPECT_RESULT(st, STORE_BUSY, scratch_commit(st, 1, 100, NULL));
 		cr_expect(lt(i64, scratch_now_ms() - started, 3000));
 		cr_expect(eq(chr, mark(), '!'));
 		cr_expect(eq(int, rows(), 1));
@@ -229,7 +228,7 @@ Test(store_log, confirms_nothing_that_was_marked_during_the_sync)
 	box.conf.wait_ms = 200;
 	suite_put(100);
 	disk.in_sync = set_mark_and_keep_writers_out;
-	EXPECT_RESULT(st, STORE_FAILED, scratch_commit(st, 1, 100, NULL));
+	EXPECT_RESULT(st, STORE_BUSY, scratch_commit(st, 1, 100, NULL));
 	cr_expect(eq(chr, mark(), '!'));
 	sqlite3_close(intruder);
 	suite_put(100);
