@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 
-import lab
+import common
 
 WAIT_MS = 5000  # of sessions without a fault, which nothing may keep waiting
 
@@ -100,24 +100,24 @@ class Bench:
         if scenario is FRESH:
             return folder
         for number in range(1, 4):
-            self._must(lab.deliver(
-                self.options.smtpd, database, lab.mail(number, 500)))
+            self._must(common.deliver(
+                self.options.smtpd, database, common.mail(number, 500)))
         if scenario is CRASHED:
             self._crash(database)
         return folder
 
     @staticmethod
     def _must(reply):
-        if not lab.is_stored(reply):
+        if not common.is_stored(reply):
             sys.exit(f"no template: {reply}")
 
     def _crash(self, database):
         """Leaves a log that is worth a checkpoint (8 MB)."""
         db = sqlite3.connect(database)  # keeps the log from being removed
         db.execute("SELECT count(*) FROM message").fetchone()
-        server = lab.Server(self.options.smtpd, database)
+        server = common.Server(self.options.smtpd, database)
         server.client.greet()
-        self._must(server.client.mail(lab.mail(4, 8300 * 1024)))
+        self._must(server.client.mail(common.mail(4, 8300 * 1024)))
         server.process.kill()
         server.end()
         # Closed as by a crash: what is copied is what counts.
@@ -167,14 +167,14 @@ class Run:
         trace = os.path.dirname(self.database) + ".trace"
         if os.path.exists(trace):
             os.unlink(trace)
-        env = lab.faults_env(
+        env = common.faults_env(
             self.bench.options.faults, self.database,
             self.rules + ["send - 1 0 trace 0"], log=trace,
             wait_ms=self.sweep.wait_ms)
-        server = lab.Server(self.bench.options.smtpd, self.database, env)
+        server = common.Server(self.bench.options.smtpd, self.database, env)
         try:
             self._talk(server.client)
-        except lab.Lost:
+        except common.Lost:
             self.lost = True
         self.refusals = server.client.refusals
         self.status = server.end()
@@ -209,17 +209,17 @@ class Run:
                 return
         self.asked_at[number] = client.replies
         self.refused.append(number)  # until it is answered otherwise
-        client.send(lab.on_the_wire(lab.mail(number, self.scenario.size)))
-        if lab.is_stored(client.reply()):
+        client.send(common.on_the_wire(common.mail(number, self.scenario.size)))
+        if common.is_stored(client.reply()):
             self.refused.remove(number)
             self.acknowledged.append(number)
 
     def _from_outside(self, number):
-        reply = lab.deliver(
-            self.bench.options.smtpd, self.database, lab.mail(number, 500),
+        reply = common.deliver(
+            self.bench.options.smtpd, self.database, common.mail(number, 500),
             env=self.bench.quick())
         self.outside.append(reply)
-        if lab.is_stored(reply):
+        if common.is_stored(reply):
             self.acknowledged.append(number)
 
     # What must hold
@@ -254,7 +254,7 @@ class Run:
         if self.status not in (0, *range(64, 79)):
             yield f"exit status {self.status}"
         for reply in self.outside:
-            if not lab.is_stored(reply):
+            if not common.is_stored(reply):
                 yield f"session without a fault: {reply}"
         for kind, file, sent in self.hits():
             for number in self.acknowledged:
@@ -290,12 +290,12 @@ class Run:
         before = {1, 2, 3, 4}
         found = {}
         try:
-            table = lab.rows(self.database)
+            table = common.rows(self.database)
         except sqlite3.Error as e:
             yield f"rows: {e}"
             return
         for id_, number, data, nrecipients in table:
-            if number is None or data != lab.mail(*number):
+            if number is None or data != common.mail(*number):
                 yield f"message {id_} is not as sent"
                 continue
             if nrecipients != 1:
@@ -310,7 +310,7 @@ class Run:
                 yield f"mail {number} was refused; rows: {found[number]}"
         for number in set(found) - before - {101, 102, 201, 202}:
             yield f"mail {number} was never sent"
-        yield from lab.trouble_in(self.database)
+        yield from common.trouble_in(self.database)
         with open(self.database + "-lock", "rb") as f:
             mark = f.read(1)
         if mark != b"-":
@@ -406,7 +406,7 @@ def main():
     parser.add_argument("--only", help="scenario, class or scenario:class")
     options = parser.parse_args()
     options.smtpd = os.path.realpath(options.smtpd)
-    report = lab.Report()
+    report = common.Report()
     with tempfile.TemporaryDirectory(prefix="smtpd-faults-") as folder:
         os.chmod(folder, 0o755)
         bench = Bench(options, folder)

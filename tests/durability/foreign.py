@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 
-import lab
+import common
 
 
 class Test:
@@ -49,7 +49,7 @@ class Test:
 def send_mails(test, seed):
     choose = random.Random(seed)
     while not test.stop.is_set():
-        server = lab.Server(test.smtpd, test.database, log=f".log-{seed}")
+        server = common.Server(test.smtpd, test.database, log=f".log-{seed}")
         try:
             server.client.greet()
             for _ in range(choose.randrange(1, 100)):
@@ -57,7 +57,7 @@ def send_mails(test, seed):
                     break
                 send_one(test, server.client, choose.randrange(4000))
             server.client.command("QUIT")
-        except lab.Lost:
+        except common.Lost:
             test.refusals.append(f"no reply {server.log()[-1:]}")
         except TimeoutError:
             test.refusals.append("no reply in time")
@@ -69,10 +69,10 @@ def send_mails(test, seed):
 def send_one(test, client, size):
     with test.lock:
         number = next(test.numbers)
-    reply = client.mail_pipelined(lab.mail(number, size))
-    if lab.is_stored(reply):
+    reply = client.mail_pipelined(common.mail(number, size))
+    if common.is_stored(reply):
         with test.lock:
-            test.acknowledged[lab.id_of(reply)] = number
+            test.acknowledged[common.id_of(reply)] = number
     else:
         test.refusals.append(str(reply))
 
@@ -88,8 +88,8 @@ def poll(test):
         rows = db.execute("SELECT id, data FROM message WHERE id > ? ORDER BY id",
                           (test.last,)).fetchall()
         for id_, data in rows:
-            number = lab.number_of(data)
-            if number is None or data != lab.mail(*number):
+            number = common.number_of(data)
+            if number is None or data != common.mail(*number):
                 test.report.check(False, f"message {id_} is not as sent")
             test.seen[id_] = number and number[0]
             test.last = id_
@@ -194,7 +194,7 @@ def check(test):
     lost = [n for id_, n in test.acknowledged.items() if test.seen.get(id_) != n]
     report.check(not lost, f"acknowledged, but not read by the reader: {lost[:9]}")
     table = {id_: number and number[0]
-             for id_, number, _, _ in lab.rows(test.database)}
+             for id_, number, _, _ in common.rows(test.database)}
     gone = set(test.deleted)
     missed = set(table) - set(test.seen)
     report.check(not missed, f"rows that the reader missed: {sorted(missed)[:9]}")
@@ -207,7 +207,7 @@ def check(test):
     numbers = list(test.seen.values())
     report.check(len(numbers) == len(set(numbers)), "a mail became two rows")
     report.check(not test.refusals, f"refused: {test.refusals[:3]}")
-    wrong = lab.trouble_in(test.database)
+    wrong = common.trouble_in(test.database)
     report.check(not wrong, f"the file: {wrong[:3]}")
     report.check(len(test.done) == len(HANDS) and test.deleted,
                  f"some hands did nothing: {test.done}")
@@ -224,11 +224,11 @@ def main():
     parser.add_argument("--clients", type=int, default=8)
     options = parser.parse_args()
     options.smtpd = os.path.realpath(options.smtpd)
-    report = lab.Report()
+    report = common.Report()
     with tempfile.TemporaryDirectory(prefix="smtpd-foreign-") as root:
         database = os.path.join(root, "db", "mail.db")
         os.mkdir(os.path.dirname(database))
-        if not lab.is_stored(lab.deliver(options.smtpd, database, lab.mail(0, 10))):
+        if not common.is_stored(common.deliver(options.smtpd, database, common.mail(0, 10))):
             sys.exit("the database cannot be made")
         test = Test(options, report, database)
         reader = threading.Thread(target=poll, args=(test,))

@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 
-import lab
+import common
 
 # A killed session may have run through each of them so often, before.
 INSTANTS = [
@@ -76,10 +76,10 @@ class Sender(threading.Thread):
             except OSError:
                 time.sleep(0.001)  # its backlog is full
                 continue
-            client = lab.Client(sock)
+            client = common.Client(sock)
             try:
                 self.session(client)
-            except lab.Lost:
+            except common.Lost:
                 self.ledger.lost_sessions += 1
             finally:
                 client.close()
@@ -94,17 +94,17 @@ class Sender(threading.Thread):
         client.command("QUIT")
 
     def send(self, client, number):
-        data = lab.mail(number, self.ledger.size[number])
+        data = common.mail(number, self.ledger.size[number])
         send = client.mail_pipelined if self.choose.random() < 0.5 else client.mail
         client.sent_text = False
         try:
             reply = send(data, recipients_of(number))
-        except lab.Lost:
+        except common.Lost:
             # Without the text no row can have come of it.
             self.ledger.lost[number] += client.sent_text
             raise
-        if lab.is_stored(reply):
-            self.ledger.ids[number] = lab.id_of(reply)
+        if common.is_stored(reply):
+            self.ledger.ids[number] = common.id_of(reply)
         else:
             self.ledger.refusals.append((number, reply))
 
@@ -115,7 +115,7 @@ class Superserver:
     def __init__(self, name, options, database, trace, log):
         rules = [f"{instant} {when} {signal.SIGKILL.value}"
                  for instant in INSTANTS for when in ("before", "after")]
-        env = {**os.environ, **lab.faults_env(
+        env = {**os.environ, **common.faults_env(
             options.faults, database, rules, odds=ODDS, log=trace)}
         smtpd = [options.smtpd, "-d", database, "-n", "mx.example"]
         if name == "tcpserver":
@@ -223,10 +223,10 @@ def kill_away(options, kills, server, trace):
 
 def check(report, ledger, database):
     """The ledger against the table."""
-    table = lab.rows(database)
+    table = common.rows(database)
     found = collections.defaultdict(list)
     for id_, number, data, nrecipients in table:
-        whole = number is not None and data == lab.mail(*number)
+        whole = number is not None and data == common.mail(*number)
         report.check(whole, f"message {id_} is not as it was sent")
         if whole:
             found[number[0]].append(id_)
@@ -241,7 +241,7 @@ def check(report, ledger, database):
     for number in set(found) - set(ledger.ids):
         report.check(0 < len(found[number]) <= ledger.lost[number],
                      f"mail {number}, unacknowledged: {found[number]}")
-    wrong = lab.trouble_in(database)
+    wrong = common.trouble_in(database)
     report.check(not wrong, f"the file: {wrong[:3]}")
     # One may be kept waiting by what a session left that was killed while it
     # made the database; but then it is told to come again.
@@ -299,7 +299,7 @@ def main():
     options = parser.parse_args()
     options.smtpd = os.path.realpath(options.smtpd)
     print(f"seed {options.seed}")
-    report = lab.Report()
+    report = common.Report()
     names = ["tcpserver", "smtpd"]
     for name in names:
         with tempfile.TemporaryDirectory(prefix="smtpd-ledger-") as root:

@@ -4,7 +4,7 @@ import os
 import sqlite3
 import time
 
-import lab
+import common
 
 QUICK_MS = 250  # the longest wait for a lock, where a test sees it end
 
@@ -32,15 +32,15 @@ class Place:
 
     def next_mail(self, size=500):
         self.number += 1
-        return lab.mail(self.number, size)
+        return common.mail(self.number, size)
 
     def env(self, rules=(), wait_ms=QUICK_MS):
-        return lab.faults_env(
+        return common.faults_env(
             self.library, self.database, rules, wait_ms=wait_ms, log=self.trace)
 
     def start(self, rules=(), wait_ms=QUICK_MS, **popen):
         """A session that has said EHLO."""
-        server = lab.Server(
+        server = common.Server(
             self.smtpd, self.database, self.env(rules, wait_ms), **popen)
         server.client.greet()
         return server
@@ -50,9 +50,9 @@ class Place:
         data = self.next_mail(size)
         try:
             code, text = server.client.mail(data)
-        except lab.Lost:
+        except common.Lost:
             return "no reply"
-        if lab.is_stored((code, text)):
+        if common.is_stored((code, text)):
             self.acknowledged.append(data)
         return f"{code} {text}"
 
@@ -60,7 +60,7 @@ class Place:
         """One mail in a session of its own; the reply that decided it."""
         try:
             server = self.start(rules, **popen)
-        except lab.Lost:
+        except common.Lost:
             return "no greeting"
         reply = self.send(server, size)
         status = server.end()
@@ -83,13 +83,13 @@ class Place:
     def nothing_is_lost(self):
         """All that was acknowledged is there, and nothing by halves."""
         try:
-            table = lab.rows(self.database)
+            table = common.rows(self.database)
             stored = [data for _, _, data, _ in table]
-            lost = [lab.number_of(data) for data in self.acknowledged
+            lost = [common.number_of(data) for data in self.acknowledged
                     if stored.count(data) != 1]
             half = [id_ for id_, number, data, recipients in table
-                    if not number or data != lab.mail(*number) or recipients != 1]
-            wrong = lab.trouble_in(self.database)
+                    if not number or data != common.mail(*number) or recipients != 1]
+            wrong = common.trouble_in(self.database)
         except sqlite3.Error as e:
             lost, half, wrong = [], [], [str(e)]
         self.check(not lost, f"acknowledged, but no row: {lost}")

@@ -20,7 +20,7 @@ import sqlite3
 import tempfile
 import time
 
-import lab
+import common
 from place import QUICK_MS, Place, stopped
 
 NOBODY = 65534
@@ -42,7 +42,7 @@ def poisoned_log(place):
     keep = place.keep_log()
     place.refuses(FAILED, "the sync failed", [SYNC_FAILS, CANNOT_REWRITE])
     place.check(place.mark() == b"!", f"after it the mark is {place.mark()}")
-    rows = len(lab.rows(place.database))
+    rows = len(common.rows(place.database))
     place.refuses(FAILED, "the log cannot be rewritten", [CANNOT_REWRITE])
     place.refuses(FAILED, "the file cannot be synced",
                   [f"sync mail.db 1 0 fail {errno.EIO}"])
@@ -52,7 +52,7 @@ def poisoned_log(place):
     place.refuses(FAILED, "a writer keeps the log from being rewritten")
     keep.execute("COMMIT")
     place.check(place.mark() == b"!", f"the mark is {place.mark()}, nobody healed")
-    place.check(len(lab.rows(place.database)) == rows,
+    place.check(len(common.rows(place.database)) == rows,
                 "what was refused under the mark became a row")
     place.takes("after the fault")
     place.check(place.mark() == b"-", f"healed, the mark is {place.mark()}")
@@ -86,7 +86,7 @@ def two_syncs_at_once(place, rules, expected):
     data = place.next_mail()
     for line in ("MAIL FROM:<a@client.example>", "RCPT TO:<r0@mx.example>", "DATA"):
         ours.client.command(line)
-    ours.client.send(lab.on_the_wire(data))
+    ours.client.send(common.on_the_wire(data))
     place.check(stopped(ours.process.pid), "it did not stop before its sync")
     place.refuses(FAILED, "the sync failed", [SYNC_FAILS, CANNOT_REWRITE])
     os.kill(ours.process.pid, signal.SIGCONT)
@@ -166,7 +166,7 @@ def locked_for_the_whole_deadline(place):
     db = sqlite3.connect(place.database, timeout=0, isolation_level=None)
     db.execute("BEGIN IMMEDIATE")
     began = time.monotonic()
-    server = lab.Server(place.smtpd, place.database)
+    server = common.Server(place.smtpd, place.database)
     server.client.greet()
     reply = place.send(server)
     took = time.monotonic() - began
@@ -178,7 +178,7 @@ def locked_for_the_whole_deadline(place):
     with open(place.lock, "rb") as turnstile:
         fcntl.flock(turnstile, fcntl.LOCK_EX)
         began = time.monotonic()
-        server = lab.Server(place.smtpd, place.database)
+        server = common.Server(place.smtpd, place.database)
         server.client.greet()
         reply = place.send(server)
         took = time.monotonic() - began
@@ -246,10 +246,10 @@ def damaged_file(place):
         good = f.read()
     damages = {
         "no database": b"This is not the file you are looking for.\n" * 300,
-        "its header is noise": lab.NOISE[:100] + good[100:],
+        "its header is noise": common.NOISE[:100] + good[100:],
         "all pages but the first are noise":
-            good[:4096] + lab.NOISE[:len(good) - 4096],
-        "the schema is noise": good[:100] + lab.NOISE[:3996] + good[4096:],
+            good[:4096] + common.NOISE[:len(good) - 4096],
+        "the schema is noise": good[:100] + common.NOISE[:3996] + good[4096:],
         "it ends in the middle": good[:4096],
     }
     for what, octets in damages.items():
@@ -299,7 +299,7 @@ def torn_log(place):
                    *range(0, len(log), 4120 * 3 + 1000)})
     before = 0
     for cut in cuts:
-        for tail in (b"", b"\0" * 5000, lab.NOISE[:5000]):
+        for tail in (b"", b"\0" * 5000, common.NOISE[:5000]):
             for file in os.listdir(place.folder):
                 os.unlink(os.path.join(place.folder, file))
             for end in ends:
@@ -308,7 +308,7 @@ def torn_log(place):
             place.acknowledged = []
             place.takes(f"log cut at {cut}")
             place.nothing_is_lost()
-            kept = [data for _, _, data, _ in lab.rows(place.database)][:-1]
+            kept = [data for _, _, data, _ in common.rows(place.database)][:-1]
             place.check(kept == all_[:len(kept)] and len(kept) >= max(before, 1),
                         f"log cut at {cut}: {len(kept)} of {len(all_)} mails")
             before = len(kept)
@@ -360,14 +360,14 @@ def limited(place, kind, sizes, allowed):
     for size in sizes:
         for mail_size in (500, 300 * 1024):
             try:
-                server = lab.Server(
+                server = common.Server(
                     place.smtpd, place.database,
                     preexec_fn=lambda: resource.setrlimit(kind, (size, size)))
                 code, text = server.client.greet()
                 reply = f"{code} {text}"
                 if code < 400:
                     reply = place.send(server, mail_size)
-            except lab.Lost:
+            except common.Lost:
                 reply = "no reply"
             status = server.end()
             seen.add(reply[:9])
@@ -438,7 +438,7 @@ def file_opened_twice(place):
         place.send(server, 8300 * 1024)
         try:
             server.client.command("NOOP")
-        except lab.Lost:
+        except common.Lost:
             pass
         place.takes("another session")
         place.send(server)
@@ -472,20 +472,20 @@ def stopped_at_each_call(place, fresh):
         data = place.next_mail()
         one.client.send(b"MAIL FROM:<a@client.example>\r\n"
                         b"RCPT TO:<r0@mx.example>\r\nDATA\r\n")
-        one.client.send(lab.on_the_wire(data) + b"QUIT\r\n")
+        one.client.send(common.on_the_wire(data) + b"QUIT\r\n")
         done = not stopped(one.process.pid)
         two = place.start(wait_ms=20000, log=".other-log")
         other = place.next_mail()
         two.client.send(b"MAIL FROM:<a@client.example>\r\n"
                         b"RCPT TO:<r0@mx.example>\r\nDATA\r\n")
-        two.client.send(lab.on_the_wire(other))
+        two.client.send(common.on_the_wire(other))
         wait_for_reply(two, 0.05)
         os.kill(one.process.pid, signal.SIGCONT)
         for server, what, text in (one, "the one stopped", data), (two, "the other", other):
             try:
                 replies = [server.client.reply() for _ in range(4)]
-                stored = lab.is_stored(replies[-1])
-            except lab.Lost:
+                stored = common.is_stored(replies[-1])
+            except common.Lost:
                 replies, stored = "no reply", False
             place.check(stored, f"{what} at call {nth}: {replies} {server.log()}")
             if stored:
@@ -655,7 +655,7 @@ def main():
                         help="real deadlines, every call")
     parser.add_argument("tests", nargs="*", help="names; none: all")
     options = parser.parse_args()
-    report = lab.Report()
+    report = common.Report()
 
     def run(tests, *more):
         for test in tests:
