@@ -340,10 +340,13 @@ commit(struct store *st, const struct store_mail *m, int64_t *ret_id)
 
 	if (result == STORE_OK)
 		result = store_open(st);
-	if (result == STORE_OK)
-		result = wal_enter(st);
 	if (result != STORE_OK)
 		return result;
+	result = wal_enter(st);
+	if (result != STORE_OK) {
+		abandon(st); /* it may have been opened to read only */
+		return result;
+	}
 	sync_begin(st);
 	result = insert(st, m, ret_id);
 	if (result == STORE_OK)
