@@ -458,9 +458,16 @@ step(struct listener *l, int *ret_fd)
 	return false;
 }
 
+/*
+ * What is left of the service when its main process has ended, systemd kills;
+ * and whichever of these two closes the database as the last one has the log
+ * to copy.
+ */
 static void
 finish(struct listener *l)
 {
+	pid_t spare = l->spare.pid;
+
 	if (l->stop_at == 0)
 		systemd_notify("STOPPING=1");
 	spare_release(&l->spare);
@@ -468,6 +475,8 @@ finish(struct listener *l)
 		kill(l->housekeeper, SIGTERM);
 		waitpid(l->housekeeper, NULL, 0);
 	}
+	if (spare > 0)
+		waitpid(spare, NULL, 0);
 	log_line(LOG_INFO, "ended, %llu connections served, %llu refused",
 	    (unsigned long long)l->served, (unsigned long long)l->refused);
 	free(l->children);

@@ -182,6 +182,7 @@ def housekeeping():
     until(lambda: any(map(is_spare, children(main_pid()))))
     spare = [pid for pid in children(main_pid()) if is_spare(pid)]
     kill(spare[0])
+    until(lambda: not read(f'/proc/{spare[0]}/stat'))
     check_equal('mail after the spare process was killed', deliver()[:3],
                 b'250')
     check_equal('the listener is the same', main_pid(), listener)
