@@ -10,33 +10,41 @@ log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT
 failed=0
 
-# expect STATUS WHAT OPTION...
-expect() {
-	want=$1
-	what=$2
-	shift 2
-	echo "== $what"
-	"$powercut" "$@" 2>"$log"
-	is=$?
+# Which mails a power cut would take is left to chance, and now and then none
+# is among those tried: broken WHAT OPTION... looks up to four times.
+broken() {
+	what=$1
+	shift
+	echo "== broken: $what"
+	for seed in 1 2 3 4; do
+		"$powercut" --seed "$seed" "$@" 2>"$log"
+		is=$?
+		[ "$is" -eq 0 ] || break
+	done
 	if [ "$is" -eq 77 ]; then
 		echo "skipped"
-	elif [ "$is" -ne "$want" ]; then
+	elif [ "$is" -ne 1 ]; then
 		head -n 20 "$log"
-		echo "FAIL: $what: exit status $is, not $want"
+		echo "FAIL: broken: $what: exit status $is, not 1"
 		failed=1
 	fi
 }
 
-expect 0 "nothing is broken" "$@"
-expect 1 "broken: no sync after COMMIT" \
+echo "== nothing is broken"
+"$powercut" "$@" 2>"$log" || {
+	echo "FAIL: nothing is broken: exit status $?"
+	head -n 20 "$log"
+	failed=1
+}
+broken "no sync after COMMIT" \
 	--sabotage sync --rounds 1 --images 4
-expect 1 "broken: a failed sync is tried again" \
+broken "a failed sync is tried again" \
 	--sabotage retry --rounds 3 --images 6
-expect 1 "broken: a sync is recorded before it is made" \
+broken "a sync is recorded before it is made" \
 	--sabotage record --fail-syncs 0 --rounds 1 --writers 8 --mails 20 \
 	--images 4
-expect 1 "broken: the record of a newer log is believed" \
+broken "the record of a newer log is believed" \
 	--sabotage copy --fail-syncs 0 --rounds 2 --mails 20 --images 6
-expect 1 "broken: a checkpoint outside of the turnstile" \
+broken "a checkpoint outside of the turnstile" \
 	--sabotage checkpoint --fail-syncs 0 --rounds 2 --mails 30 --images 8
 exit "$failed"
