@@ -546,6 +546,7 @@ database_close(struct store *st)
 {
 	statement_finalize_all(st);
 	wal_note_failures(st);
+	wal_end(st, SYNCED_GATE); /* where trouble closes it inside */
 	sync_close(st);
 	sqlite3_close(st->guard);
 	st->guard = NULL;

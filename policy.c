@@ -466,7 +466,7 @@ enum store_result
 policy_rcpt(
     struct store *st, const struct policy_query *q, struct policy_answer *ret)
 {
-	/* No table was used at MAIL: so be it for this mail (saves 5 %). */
+	/* No table was used at MAIL: so be it for this mail. */
 	if (st->policy_used == 0) {
 		clear_answer(ret);
 		return STORE_OK;

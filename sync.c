@@ -180,8 +180,7 @@ static int
 sync_for_all(struct store *st, bool entered, bool linked)
 {
 	struct log_end end;
-	bool has_end =
-	    find_end(st, &end); /* before the sync, which covers it */
+	bool has_end = find_end(st, &end); /* before: this the sync covers */
 	int rc, error;
 
 	if (entered)
@@ -189,6 +188,7 @@ sync_for_all(struct store *st, bool entered, bool linked)
 	rc = sync_file(st, entered && linked);
 	error = errno;
 	/* Before the next one syncs, who might not see the error. */
+	st->poisoned |= rc != SQLITE_OK;
 	if (rc != SQLITE_OK)
 		turnstile_mark(st->turnstile, true);
 	else if (entered && has_end && !turnstile_is_marked(st->turnstile))

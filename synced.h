@@ -21,7 +21,7 @@ struct log_end {
 
 /*
  * `lock` is the descriptor of the lock file, which stays the caller's, and open.
- * Returns NULL with errno if there is no memory.
+ * Returns NULL with errno if the file cannot be mapped.
  */
 struct synced *synced_open(int lock);
 void synced_close(struct synced *s); /* NULL is fine */

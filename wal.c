@@ -67,6 +67,7 @@ wal_note_failures(struct store *st)
 void
 wal_begin(struct store *st, enum synced_place place)
 {
+	st->is_in[place] = st->synced;
 	if (!st->synced || !synced_begin(st->synced, place))
 		return;
 	st->poisoned = true;
@@ -77,8 +78,10 @@ wal_begin(struct store *st, enum synced_place place)
 void
 wal_end(struct store *st, enum synced_place place)
 {
-	if (st->synced && (!st->poisoned || turnstile_is_marked(st->turnstile)))
+	if (st->is_in[place] &&
+	    (!st->poisoned || turnstile_is_marked(st->turnstile)))
 		synced_end(st->synced, place);
+	st->is_in[place] = false;
 }
 
 bool
@@ -228,10 +231,8 @@ static enum store_result
 poison(struct store *st, int rc, int error)
 {
 	bool marked = turnstile_mark(st->turnstile, true) == 0;
-	bool healed;
+	bool healed = heal_if_poisoned(st) == STORE_OK;
 
-	st->poisoned = true;
-	healed = heal_if_poisoned(st) == STORE_OK;
 	return database_fail(st, STORE_FAILED,
 	    "sync of the log: %s (%d): %s; the log %s%s", sqlite3_errstr(rc),
 	    rc, strerror(error),

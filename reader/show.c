@@ -247,7 +247,6 @@ show(struct smtpdb *t, const struct archive_mail *m, void *arg)
 		.mime = mime,
 		.all_fields = t->options[OPT_HEADERS],
 	};
-
 	bool *begun = arg;
 
 	terminal_find(&view.terminal);

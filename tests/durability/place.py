@@ -110,6 +110,11 @@ class Place:
         with open(self.lock, "rb") as f:
             return f.read(1)
 
+    def begun(self):
+        """What somebody who died where he might sync has left (synced.c)."""
+        with open(self.lock, "rb") as f:
+            return f.read(16)[8:]
+
     def keep_log(self):
         """A connection that keeps the log from being removed, with two mails
         before and one in it."""

@@ -421,6 +421,7 @@ def checkpoint_fails_once(place):
         reply = place.send(server, 8300 * 1024)
         place.check(reply.startswith("250 ") or nth == 0, f"a long log: {reply}")
         server.client.command("NOOP")
+        place.check(place.begun() == bytes(8), "nobody has died in the turnstile")
     server.end()
     place.check(place.faults() == 2, "nothing was opened so often")
     warnings = [line for line in server.log() if "stored" not in line]
