@@ -478,23 +478,23 @@ Test(troubled_store, leaves_no_timer_running)
 	close(gate);
 }
 
-/* Is anybody waiting for a lock on this file? */
-static bool
-has_waiters(int fd)
+/* How many wait for a lock on this file? */
+static int
+waiters(int fd)
 {
 	struct stat file;
 	char inode[32], line[256];
 	FILE *locks = fopen("/proc/locks", "r");
-	bool found = false;
+	int n = 0;
 
 	fstat(fd, &file);
 	snprintf(
 	    inode, sizeof inode, ":%llu ", (unsigned long long)file.st_ino);
 	while (locks && fgets(line, sizeof line, locks))
-		found |= strstr(line, "-> FLOCK") && strstr(line, inode);
+		n += strstr(line, "-> FLOCK") && strstr(line, inode);
 	if (locks)
 		fclose(locks);
-	return found;
+	return n;
 }
 
 /* Holds the turnstile until somebody waits there. */
@@ -508,7 +508,7 @@ make_wait(void *arg)
 
 	if (fd < 0 || flock(fd, LOCK_EX) < 0 || write(*ready, &octet, 1) != 1)
 		return 1;
-	while (!has_waiters(fd)) {
+	while (waiters(fd) == 0) {
 		if (!scratch_poll(deadline))
 			return 2;
 	}
@@ -529,4 +529,41 @@ Test(troubled_store, commits_when_its_turn_comes)
 	cr_expect(eq(int, scratch_wait(pid), 0));
 	close(ready[0]);
 	close(ready[1]);
+}
+
+/* Leaves it open, so that the log stays. */
+static int
+open_new(void *arg)
+{
+	(void)arg;
+	return store_open(store_new(&box.conf));
+}
+
+/* The log's octets when as many have met before the database was made. */
+static int64_t
+log_made_by(int n)
+{
+	int64_t deadline = scratch_now_ms() + 10000;
+	int gate, pids[2];
+
+	start_again();
+	box.conf.wait_ms = 20000;
+	gate = hold_turnstile();
+	for (int i = 0; i < n; i++)
+		pids[i] = scratch_start(open_new, NULL);
+	while (waiters(gate) < n)
+		cr_assert(scratch_poll(deadline));
+	flock(gate, LOCK_UN); /* which the children have open too */
+	close(gate);
+	for (int i = 0; i < n; i++)
+		cr_expect(eq(int, scratch_wait(pids[i]), STORE_OK));
+	return scratch_size(&box, "-wal");
+}
+
+Test(troubled_store, has_its_tables_made_by_the_first_of_many)
+{
+	int64_t octets = log_made_by(1);
+
+	cr_expect(gt(i64, octets, 0));
+	cr_expect(eq(i64, log_made_by(2), octets));
 }
