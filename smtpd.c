@@ -139,7 +139,8 @@ clear_standard_descriptors(struct start *start)
 static int
 serve_connection(const struct options *o, struct connection *c)
 {
-	const struct store_conf conf = { o->database, STORE_WAIT_MS };
+	const struct store_conf conf = { .path = o->database,
+		.wait_ms = STORE_WAIT_MS };
 	struct store *st = store_new(&conf);
 	int status = serve(o, c, st);
 
@@ -154,7 +155,9 @@ serve_connection(const struct options *o, struct connection *c)
 static int
 serve_when_called(const struct options *o, int fd)
 {
-	const struct store_conf conf = { o->database, STORE_WAIT_MS };
+	const struct store_conf conf = {
+		.path = o->database, .wait_ms = STORE_WAIT_MS, .is_kept = true
+	};
 	struct connection c = { .is_socket = true };
 	struct store *st = store_new(&conf);
 	int status = EX_OK;

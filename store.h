@@ -41,6 +41,7 @@ enum {
 struct store_conf {
 	const char *path; /* of the database; made if its folder exists */
 	int wait_ms;      /* how long a writer waits for the others */
+	bool is_kept;     /* another process calls store_checkpoint() often */
 };
 
 struct store_mail {
@@ -110,8 +111,9 @@ bool store_was_known(const struct store *st);
 
 /*
  * Work that can wait until the client has its reply: copies the log into the
- * database when it has grown long.  Trouble is not lost mail; it is returned
- * to be logged.
+ * database when it has grown long; behind a big mail this is left to the other
+ * process, if there is one (is_kept).
+ * Trouble is not lost mail; it is returned to be logged.
  */
 enum store_result store_tidy(struct store *st);
 

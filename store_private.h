@@ -36,6 +36,7 @@ struct store {
 	int log_pages;                /* in the log after our last commit */
 	int checkpointed_pages;       /* in it at our last checkpoint */
 	int64_t checkpointed_version; /* PRAGMA data_version then */
+	bool was_big;       /* the last commit took its mail from a file */
 	bool was_known;     /* the last commit found its row (dedupe.c) */
 	bool policy_asked;  /* so the mails of this client are counted */
 	bool policy_busy;   /* a question of this burst has waited in vain */

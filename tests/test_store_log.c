@@ -441,6 +441,19 @@ Test(store_log, is_copied_when_it_is_long_and_there_is_time)
 	cr_expect(eq(int, rows_in_file(), 1 + MAILS));
 }
 
+Test(store_log, is_left_to_the_housekeeper_behind_a_big_mail)
+{
+	suite_put(100);
+	suite_reopen();
+	box.conf.is_kept = true;
+	put_until_long();
+	EXPECT_RESULT(st, STORE_OK, store_tidy(st));
+	cr_expect(eq(int, rows_in_file(), 1));
+	suite_put(100);
+	EXPECT_RESULT(st, STORE_OK, store_tidy(st));
+	cr_expect(eq(int, rows_in_file(), 2 + MAILS));
+}
+
 Test(store_log, stops_growing_once_copied)
 {
 	int64_t long_size, size;
