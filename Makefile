@@ -26,20 +26,33 @@ SQLITE_LIBS != case $$($(CC) -print-file-name=libsqlite3.a) in \
 	*) $(PKG_CONFIG) --libs sqlite3 ;; \
 	esac
 PKG_LIBS = $(SQLITE_LIBS)
-# libsystemd is loaded when it is needed (systemd.c), so not linked.
+# libsystemd is loaded when it is needed (server/systemd.c), so not linked.
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -fstack-protector-strong $(WARN) \
 	$(PKG_CFLAGS) $(CFLAGS)
 
-# The session machine, which is pure; the store; and what joins the two.
-SESSION = session.o command.o answer.o param.o reply.o body.o envelope.o address.o span.o
-STORE = store.o database.o statement.o migrate.o dedupe.o policy.o policy_rcpt.o policy_rate.o policy_use.o idn.o \
-	wal.o sync.o synced.o spool.o turnstile.o
-STORE_USES = address.o envelope.o header.o span.o
-OBJ = smtpd.o listen.o spare.o housekeep.o serve.o options.o usage.o connection.o peer.o systemd.o log.o trace.o header.o \
-	record.o $(SESSION) $(STORE)
-HDR = address.h body.h clock.h connection.h envelope.h header.h housekeep.h idn.h listen.h log.h options.h \
-	param.h peer.h policy.h policy_private.h record.h reply.h serve.h session.h session_private.h span.h \
-	spare.h spool.h statement.h store.h store_private.h sync.h synced.h systemd.h trace.h turnstile.h usage.h version.h wal.h
+# What a mail is made of, which all know; the session machine and the store, of
+# which neither knows the other; and what joins the two.
+MAIL = mail/address.o mail/envelope.o mail/header.o mail/idn.o mail/span.o
+SESSION = session/answer.o session/body.o session/command.o session/param.o \
+	session/reply.o session/session.o
+STORE = store/database.o store/dedupe.o store/migrate.o store/policy.o \
+	store/policy_rate.o store/policy_rcpt.o store/policy_use.o \
+	store/spool.o store/statement.o store/store.o store/sync.o \
+	store/synced.o store/turnstile.o store/wal.o
+SERVER = server/connection.o server/housekeep.o server/listen.o server/log.o \
+	server/options.o server/peer.o server/record.o server/serve.o \
+	server/spare.o server/systemd.o server/trace.o
+OBJ = smtpd.o usage.o $(SERVER) $(SESSION) $(STORE) $(MAIL)
+HDR = clock.h usage.h version.h \
+	mail/address.h mail/envelope.h mail/header.h mail/idn.h mail/span.h \
+	session/body.h session/param.h session/reply.h session/session.h \
+	session/session_private.h \
+	store/policy.h store/policy_private.h store/spool.h store/statement.h \
+	store/store.h store/store_private.h store/sync.h store/synced.h \
+	store/turnstile.h store/wal.h \
+	server/connection.h server/housekeep.h server/listen.h server/log.h \
+	server/options.h server/peer.h server/record.h server/serve.h \
+	server/spare.h server/systemd.h server/trace.h
 
 TEST_OBJ = tests/test_address.o tests/test_body.o tests/test_header.o \
 	tests/test_migrate.o tests/test_policy.o \
@@ -81,9 +94,9 @@ all: smtpd $(TOOL)
 smtpd: $(OBJ)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(OBJ) $(PKG_LIBS)
 
-smtpdb: $(TOOL_OBJ) $(TOOL_GLIB) $(STORE) $(STORE_USES)
+smtpdb: $(TOOL_OBJ) $(TOOL_GLIB) $(STORE) $(MAIL)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(TOOL_OBJ) $(TOOL_GLIB) $(STORE) \
-	    $(STORE_USES) $(PKG_LIBS) $(TOOL_LIBS)
+	    $(MAIL) $(PKG_LIBS) $(TOOL_LIBS)
 
 reader/html.o: reader/html.c
 reader/mime.o: reader/mime.c
@@ -95,13 +108,13 @@ $(TOOL_GLIB):
 $(OBJ): $(HDR)
 $(TOOL_OBJ) $(TOOL_GLIB): $(HDR) $(TOOL_HDR)
 $(TEST_OBJ): $(HDR) $(TEST_HDR)
-database.o: schema.inc
+store/database.o: store/schema.inc
 
 .c.o:
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # schema.sql as the octets of a C array.
-schema.inc: schema.sql
+store/schema.inc: schema.sql
 	od -An -v -tx1 schema.sql | sed -e 's/ \(..\)/0x\1,/g' -e '$$s/,$$//' >$@
 
 demo: smtpd
@@ -112,9 +125,10 @@ check: smtpd $(TOOL) tests/units
 	tests/units
 	if [ -n "$(TOOL)" ]; then sh tests/smtpdb.sh; fi
 
-tests/units: $(TEST_OBJ) $(SESSION) $(STORE) header.o peer.o trace.o
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(TEST_OBJ) $(SESSION) $(STORE) \
-	    header.o peer.o trace.o $(PKG_LIBS) $$($(PKG_CONFIG) --libs criterion)
+UNITS_USE = $(SESSION) $(STORE) $(MAIL) server/peer.o server/trace.o
+tests/units: $(TEST_OBJ) $(UNITS_USE)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(TEST_OBJ) $(UNITS_USE) \
+	    $(PKG_LIBS) $$($(PKG_CONFIG) --libs criterion)
 
 # All of it: real clients and superservers, a real systemd, killed sessions,
 # power cuts, faults of the machine; the units last, for their closing line.
@@ -142,9 +156,10 @@ POWERCUT_HDR = tests/powercut/check.h tests/powercut/disk.h \
 
 $(POWERCUT_OBJ): $(HDR) $(POWERCUT_HDR)
 
-tests/powercut/powercut: $(POWERCUT_OBJ) $(STORE) $(STORE_USES)
+tests/powercut/powercut: $(POWERCUT_OBJ) $(STORE) $(MAIL)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--wrap=synced_write \
-	    -Wl,--wrap=sync_begin -o $@ $(POWERCUT_OBJ) $(STORE) $(STORE_USES) $(PKG_LIBS)
+	    -Wl,--wrap=sync_begin -o $@ $(POWERCUT_OBJ) $(STORE) $(MAIL) \
+	    $(PKG_LIBS)
 
 build/faults.so: tests/durability/faults.c
 	mkdir -p build
@@ -168,8 +183,9 @@ test-durability: smtpd build/faults.so tests/powercut/powercut
 asan:
 	rm -rf build/asan
 	mkdir -p build/asan
-	cp -R Makefile *.c *.h schema.sql reader tests build/asan
-	cd build/asan && rm -f reader/*.o tests/*.o tests/units && \
+	cp -R Makefile *.c *.h schema.sql mail reader server session store tests \
+	    build/asan
+	cd build/asan && rm -f */*.o tests/units && \
 	    LSAN_OPTIONS=suppressions=tests/lsan.supp $(MAKE) \
 	    CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined' check
 
@@ -178,7 +194,7 @@ asan:
 bench-programs: smtpd
 	CC='$(CC)' ALL_CFLAGS='$(ALL_CFLAGS)' LDFLAGS='$(LDFLAGS)' \
 	    OBJ='$(OBJ)' STORE='$(STORE)' \
-	    STORE_USES='$(STORE_USES)' PKG_LIBS='$(PKG_LIBS)' \
+	    MAIL='$(MAIL)' PKG_LIBS='$(PKG_LIBS)' \
 	    sh bench/build.sh build/bench
 
 bench: bench-programs
@@ -246,8 +262,8 @@ test-deb:
 
 clean:
 	rm -rf build
-	rm -f smtpd smtpdb schema.inc *.o reader/*.o tests/*.o tests/units \
+	rm -f smtpd smtpdb store/schema.inc *.o */*.o tests/units \
 	    tests/powercut/*.o tests/powercut/powercut
 
-.PHONY: all bench bench-programs bench-starts demo check test test-durability test-durability-short asan lint \
-	deb test-deb install uninstall clean
+.PHONY: all bench bench-programs bench-starts demo check test test-durability \
+	test-durability-short asan lint deb test-deb install uninstall clean

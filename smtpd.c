@@ -12,15 +12,15 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "connection.h"
-#include "housekeep.h"
-#include "listen.h"
-#include "log.h"
-#include "options.h"
-#include "serve.h"
-#include "spare.h"
-#include "store.h"
-#include "systemd.h"
+#include "server/connection.h"
+#include "server/housekeep.h"
+#include "server/listen.h"
+#include "server/log.h"
+#include "server/options.h"
+#include "server/serve.h"
+#include "server/spare.h"
+#include "server/systemd.h"
+#include "store/store.h"
 
 static bool
 is_socket(int fd)

@@ -11,7 +11,7 @@
 set -eu
 
 out=$1
-mkdir -p "$out/naive"
+mkdir -p "$out/naive/store"
 rm -f "$out/smtpd"
 cp smtpd "$out"
 
@@ -27,13 +27,13 @@ compile -static -o "$out/empty" bench/empty.c
 compile -shared -fPIC -o "$out/slow_fsync.so" bench/slow_fsync.c
 # shellcheck disable=SC2086
 compile $LDFLAGS -o "$out/store" bench/store.c bench/sample.c $STORE \
-    $STORE_USES $PKG_LIBS
+    $MAIL $PKG_LIBS
 
 without() { # LIST OBJECT...
 	rest=" $1 "
 	shift
 	for object; do
-		rest=$(echo "$rest" | sed "s/ $object / /")
+		rest=$(echo "$rest" | sed "s, $object , ,")
 	done
 	echo "$rest"
 }
@@ -50,10 +50,10 @@ replace() { # FILE FROM TO
 	}
 	sed "s/$2/$3/" "$1" >"$out/naive/$1"
 }
-replace database.c 'synchronous = NORMAL' 'synchronous = FULL'
-replace store.c 'return result == STORE_OK ? wal_confirm(st) : result;' 'return result;'
-cp schema.inc "$out/naive"
+replace store/database.c 'synchronous = NORMAL' 'synchronous = FULL'
+replace store/store.c 'return result == STORE_OK ? wal_confirm(st) : result;' 'return result;'
 # shellcheck disable=SC2086
-compile $LDFLAGS -I. -o "$out/smtpd-naive" "$out/naive/store.c" \
-    "$out/naive/database.c" bench/no_turnstile.c \
-    $(without "$OBJ" store.o database.o turnstile.o) $PKG_LIBS
+compile $LDFLAGS -Istore -o "$out/smtpd-naive" "$out/naive/store/store.c" \
+    "$out/naive/store/database.c" bench/no_turnstile.c \
+    $(without "$OBJ" store/store.o store/database.o store/turnstile.o) \
+    $PKG_LIBS

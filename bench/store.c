@@ -1,5 +1,5 @@
 /*
- * Commits mails through store.h from many processes at once:
+ * Commits mails through store/store.h from many processes at once:
  *
  *	bench/store DATABASE WRITERS MAILS OCTETS [PER_OPEN [ask]]
  *
@@ -21,9 +21,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../header.h"
-#include "../policy.h"
-#include "../store.h"
+#include "../mail/header.h"
+#include "../store/policy.h"
+#include "../store/store.h"
 #include "sample.h"
 
 struct job {

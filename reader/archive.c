@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../turnstile.h"
+#include "../store/turnstile.h"
 #include "archive_private.h"
 
 enum {

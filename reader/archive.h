@@ -1,7 +1,7 @@
 /*
  * The mail store as its readers see it: lists, single mails, and what a person
- * changes beside running sessions.  It opens the database as store.h does, and
- * every change passes the turnstile.
+ * changes beside running sessions.  It opens the database as store/store.h
+ * does, and every change passes the turnstile.
  *
  * No call leaves a read transaction open or the turnstile closed, so a caller
  * may wait for whom it likes between two calls.
@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../envelope.h"
-#include "../store.h"
+#include "../mail/envelope.h"
+#include "../store/store.h"
 
 struct archive;
 

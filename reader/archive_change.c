@@ -2,8 +2,8 @@
  * What a person changes: each is a transaction within the turnstile, short
  * enough for the sessions that queue behind it.
  */
-#include "../header.h"
-#include "../wal.h"
+#include "../mail/header.h"
+#include "../store/wal.h"
 #include "archive_private.h"
 
 enum {

@@ -7,7 +7,7 @@
 
 #include <sqlite3.h>
 
-#include "../store_private.h"
+#include "../store/store_private.h"
 #include "archive.h"
 
 enum {

@@ -5,7 +5,7 @@
 #ifndef READER_ARCHIVE_RULES_H
 #define READER_ARCHIVE_RULES_H
 
-#include "../policy.h"
+#include "../store/policy.h"
 #include "archive.h"
 
 enum archive_rules {
@@ -49,8 +49,8 @@ int archive_rules_list(
 void archive_table_reset(struct archive_table *t);
 
 /*
- * The questions of policy.h, put to the database that the archive has open;
- * nothing is counted.
+ * The questions of store/policy.h, put to the database that the archive has
+ * open; nothing is counted.
  */
 enum store_result archive_ask_mail(
     struct archive *a, const struct policy_query *q, struct policy_answer *ret);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../turnstile.h"
+#include "../store/turnstile.h"
 #include "archive_private.h"
 
 static int64_t

@@ -32,7 +32,7 @@ int archive_hours(struct archive *a, struct archive_hour *ret, int max);
 
 /* What PRAGMA quick_check finds first; to be freed.  NULL: it failed. */
 char *archive_check(struct archive *a);
-/* Is the mark of turnstile.h set? */
+/* Is the mark of store/turnstile.h set? */
 bool archive_is_poisoned(const struct archive *a);
 /* The file, with links resolved, as SQLite names it. */
 const char *archive_file(const struct archive *a);

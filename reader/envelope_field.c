@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../address.h"
+#include "../mail/address.h"
 
 static const char field_name[] = "X-Smtpd-Envelope:";
 

@@ -21,7 +21,7 @@
 
 #include <stdbool.h>
 
-#include "../span.h"
+#include "../mail/span.h"
 #include "archive.h"
 
 /* How a mail lies in a file. */

@@ -1,6 +1,6 @@
 /*
  * explain: what smtpd would answer, and which row says so.  The same questions
- * are put to the same policy.h; nothing is counted.
+ * are put to the same store/policy.h; nothing is counted.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -8,8 +8,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "../address.h"
 #include "../clock.h"
+#include "../mail/address.h"
 #include "archive_rules.h"
 #include "envelope_field.h"
 #include "json.h"

@@ -2,7 +2,7 @@
 #ifndef READER_FILE_H
 #define READER_FILE_H
 
-#include "../span.h"
+#include "../mail/span.h"
 
 /* Writes all of it.  Returns 0, or -1 with errno. */
 int file_write(int fd, struct span octets);

@@ -19,8 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../address.h"
 #include "../clock.h"
+#include "../mail/address.h"
 #include "envelope_field.h"
 #include "file.h"
 #include "mime.h"

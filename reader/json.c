@@ -4,10 +4,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "../address.h"
+#include "../mail/address.h"
 #include "terminal.h"
 
-/* UTF-8 beyond ASCII; of that, address.c knows all that is no control. */
+/* UTF-8 beyond ASCII; of that, mail/address.c knows all that is no control. */
 static size_t
 utf8_len(struct span text)
 {

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../span.h"
+#include "../mail/span.h"
 
 /* Starts as { 0 }. */
 struct json {

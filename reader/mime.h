@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "../span.h"
+#include "../mail/span.h"
 
 struct mime;
 

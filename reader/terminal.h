@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../span.h"
+#include "../mail/span.h"
 
 /* What standard output is. */
 struct terminal {

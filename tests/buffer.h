@@ -4,7 +4,7 @@
 #ifndef BUFFER_H
 #define BUFFER_H
 
-#include "../span.h"
+#include "../mail/span.h"
 
 /* All zero is an empty one. */
 struct buffer {

@@ -10,11 +10,24 @@ echo "clang-format"
 # shellcheck disable=SC2086
 clang-format --dry-run -Werror $sources
 
+echo "layers"
+# Includes only lead down: server, reader -> session, store -> mail.
+keep_out() { # FOLDER ALTERNATIVES
+	if grep -nE "^#include \"\.\./($2)/" "$1"/*.[ch]; then
+		echo "$1 includes what is above or beside it" >&2
+		exit 1
+	fi
+}
+keep_out mail 'session|store|server|reader'
+keep_out session 'store|server|reader'
+keep_out store 'session|server|reader'
+keep_out reader 'session|server'
+keep_out server 'reader'
+
 echo "purity"
 # What the machine may ask of the world: memory, strings, and nothing else.
 make -s smtpd
-ld -r -o build-lint.o session.o command.o answer.o param.o reply.o body.o \
-    envelope.o address.o span.o
+ld -r -o build-lint.o session/*.o mail/address.o mail/envelope.o mail/span.o
 foreign=$(nm -u build-lint.o | awk '{ print $2 }' | grep -Ev \
     '^(mem[a-z]+|str[a-z]+|malloc|calloc|realloc|free|snprintf|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_)$' || true)
 rm -f build-lint.o

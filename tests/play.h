@@ -1,9 +1,9 @@
 /*
  * Plays input to the session machine in this process, in place of client,
- * network, disk and clock, and holds the machine to what session.h promises.
- * Each piece of input is an exact-size heap block that is gone when the
- * machine asks for the next, so AddressSanitizer sees what is read beside it
- * or later.
+ * network, disk and clock, and holds the machine to what session/session.h
+ * promises.  Each piece of input is an exact-size heap block that is gone when
+ * the machine asks for the next, so AddressSanitizer sees what is read beside
+ * it or later.
  */
 #ifndef PLAY_H
 #define PLAY_H

@@ -10,7 +10,7 @@
 
 #include <sqlite3.h>
 
-#include "../store.h"
+#include "../store/store.h"
 
 struct scratch {
 	char folder[64];

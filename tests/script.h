@@ -6,8 +6,8 @@
 #ifndef SCRIPT_H
 #define SCRIPT_H
 
-#include "../session.h"
-#include "../span.h"
+#include "../mail/span.h"
+#include "../session/session.h"
 
 enum script_kind {
 	SCRIPT_SEND,   /* ">", ">>": the client sends `text` */

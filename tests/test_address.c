@@ -1,6 +1,6 @@
 /*
- * Tables of inputs for each function of address.h.  An input is copied to a
- * heap block of just its size before it is read, so that AddressSanitizer
+ * Tables of inputs for each function of mail/address.h.  An input is copied to
+ * a heap block of just its size before it is read, so that AddressSanitizer
  * sees an octet read behind it.  A path that is refused must leave what it
  * was given unchanged.
  */
@@ -11,7 +11,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-#include "../address.h"
+#include "../mail/address.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 /* A string literal as a span; it may hold NUL. */

@@ -9,7 +9,7 @@
 
 #include <criterion/criterion.h>
 
-#include "../body.h"
+#include "../session/body.h"
 #include "buffer.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))

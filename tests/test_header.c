@@ -7,7 +7,7 @@
 
 #include <criterion/criterion.h>
 
-#include "../header.h"
+#include "../mail/header.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 /* A string literal as a span; it may hold NUL. */

@@ -13,7 +13,7 @@
 
 #include <criterion/criterion.h>
 
-#include "../store.h"
+#include "../store/store.h"
 #include "buffer.h"
 #include "client.h"
 

@@ -9,8 +9,8 @@
 
 #include <criterion/criterion.h>
 
-#include "../idn.h"
-#include "../policy.h"
+#include "../mail/idn.h"
+#include "../store/policy.h"
 #include "client.h"
 #include "scratch.h"
 

@@ -15,7 +15,7 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 
-#include "../store.h"
+#include "../store/store.h"
 #include "client.h"
 #include "corpus.h"
 #include "mails.h"

@@ -9,7 +9,7 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 
-#include "../reply.h"
+#include "../session/reply.h"
 #include "corpus.h"
 #include "play.h"
 #include "script.h"

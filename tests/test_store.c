@@ -13,7 +13,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-#include "../spool.h"
+#include "../store/spool.h"
 #include "suite.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))

@@ -15,14 +15,14 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-#include "../spool.h"
+#include "../store/spool.h"
 #include "disk.h"
 #include "suite.h"
 
 enum {
 	PATIENCE_MS = 10000,
 	MAIL = 2 << 20,
-	MAILS = 9, /* of that size: past the 2000 pages of store.c */
+	MAILS = 9, /* of that size: past the 2000 pages of store/store.c */
 };
 
 static void

@@ -17,7 +17,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-#include "../spool.h"
+#include "../store/spool.h"
 #include "disk.h"
 #include "suite.h"
 

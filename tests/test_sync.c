@@ -9,8 +9,8 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-#include "../synced.h"
-#include "../turnstile.h"
+#include "../store/synced.h"
+#include "../store/turnstile.h"
 #include "disk.h"
 #include "scratch.h"
 
@@ -18,7 +18,7 @@ enum {
 	PATIENCE_MS = 10000,
 	SHORT_MS = 300,
 	WRITERS = 5,
-	RECORD_AT = 16, /* octets of the lock file (synced.c) */
+	RECORD_AT = 16, /* octets of the lock file (store/synced.c) */
 };
 
 static struct scratch box;

@@ -8,8 +8,8 @@
 
 #include <criterion/criterion.h>
 
-#include "../address.h"
-#include "../trace.h"
+#include "../mail/address.h"
+#include "../server/trace.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

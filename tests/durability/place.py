@@ -111,7 +111,7 @@ class Place:
             return f.read(1)
 
     def begun(self):
-        """What somebody who died where he might sync has left (synced.c)."""
+        """What somebody who died where he might sync has left (store/synced.c)."""
         with open(self.lock, "rb") as f:
             return f.read(16)[8:]
 

@@ -13,7 +13,7 @@
 
 #include <sqlite3.h>
 
-#include "../../sync.h"
+#include "../../store/sync.h"
 #include "mail.h"
 
 enum {

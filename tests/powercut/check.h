@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "../../synced.h"
+#include "../../store/synced.h"
 #include "events.h"
 
 enum {

@@ -24,8 +24,8 @@
 
 #include <sqlite3.h>
 
-#include "../../synced.h"
-#include "../../turnstile.h"
+#include "../../store/synced.h"
+#include "../../store/turnstile.h"
 #include "random.h"
 
 enum {

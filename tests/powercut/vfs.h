@@ -1,7 +1,7 @@
 /*
  * The recording VFS: SQLite's own, with every change of a file noted in the
  * log, and with the troubles that are ordered from it.  Once registered it is
- * the default, so that store.c uses it and does not know.
+ * the default, so that store/store.c uses it and does not know.
  *
  * Recorded are the database, its log and its rollback journal.  The -shm file
  * is memory; the spool is a file without a name, gone with the power.

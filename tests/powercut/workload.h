@@ -1,6 +1,6 @@
 /*
- * A round: processes that store mails at once through store.h, come and go,
- * are killed, meet a failing disk, and all that in the log.
+ * A round: processes that store mails at once through store/store.h, come and
+ * go, are killed, meet a failing disk, and all that in the log.
  */
 #ifndef POWERCUT_WORKLOAD_H
 #define POWERCUT_WORKLOAD_H

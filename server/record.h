@@ -5,9 +5,9 @@
 #ifndef RECORD_H
 #define RECORD_H
 
-#include "envelope.h"
+#include "../mail/envelope.h"
+#include "../mail/span.h"
 #include "options.h"
-#include "span.h"
 
 struct record;
 

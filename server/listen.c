@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "../clock.h"
 #include "log.h"
 #include "spare.h"
 #include "systemd.h"

@@ -7,8 +7,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "../store/store.h"
 #include "log.h"
-#include "store.h"
 
 enum {
 	EVERY_MS = 200,

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "address.h"
-#include "idn.h"
+#include "../mail/address.h"
+#include "../mail/idn.h"
 #include "policy_private.h"
 
 enum {

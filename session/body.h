@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "span.h"
+#include "../mail/span.h"
 
 enum body_line_ends {
 	BODY_CRLF, /* a network peer: only CRLF ends a line */

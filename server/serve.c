@@ -11,16 +11,16 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "header.h"
+#include "../clock.h"
+#include "../mail/header.h"
+#include "../session/session.h"
+#include "../store/policy.h"
+#include "../store/store.h"
+#include "../version.h"
 #include "log.h"
 #include "peer.h"
-#include "policy.h"
 #include "record.h"
-#include "session.h"
-#include "store.h"
 #include "trace.h"
-#include "version.h"
 
 enum {
 	INPUT_SIZE = 64 * 1024,

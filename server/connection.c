@@ -9,7 +9,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "../clock.h"
 
 enum {
 	LINGER_MS = 1000,

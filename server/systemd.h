@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "span.h"
+#include "../mail/span.h"
 
 /*
  * How many descriptors systemd passed to this process (sd_listen_fds(3)), the

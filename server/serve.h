@@ -4,9 +4,9 @@
 #ifndef SERVE_H
 #define SERVE_H
 
+#include "../store/store.h"
 #include "connection.h"
 #include "options.h"
-#include "store.h"
 
 /*
  * Stores mail in `store`, which need not be open yet; NULL: there was no memory

@@ -27,7 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
+#include "../clock.h"
 #include "synced.h"
 #include "turnstile.h"
 #include "wal.h"

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "address.h"
-#include "version.h"
+#include "../mail/address.h"
+#include "../version.h"
 
 struct record {
 	FILE *file;

@@ -16,8 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "envelope.h"
-#include "span.h"
+#include "../mail/envelope.h"
+#include "../mail/span.h"
 
 struct session;
 

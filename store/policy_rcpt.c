@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "idn.h"
+#include "../mail/idn.h"
 #include "policy_private.h"
 
 enum {

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "address.h"
+#include "../mail/address.h"
 #include "systemd.h"
 
 enum {

@@ -11,10 +11,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "address.h"
+#include "../mail/address.h"
+#include "../usage.h"
+#include "../version.h"
 #include "log.h"
-#include "usage.h"
-#include "version.h"
 
 enum kind {
 	KIND_TEXT,

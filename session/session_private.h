@@ -5,9 +5,9 @@
 #ifndef SESSION_PRIVATE_H
 #define SESSION_PRIVATE_H
 
-#include "address.h"
+#include "../mail/address.h"
+#include "../mail/envelope.h"
 #include "body.h"
-#include "envelope.h"
 #include "param.h"
 #include "reply.h"
 #include "session.h"

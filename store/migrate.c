@@ -15,7 +15,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "header.h"
+#include "../mail/header.h"
 #include "store_private.h"
 
 enum {

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "address.h"
+#include "../mail/address.h"
 
 /* Appends to a text that has room for all that can come (see trace_write). */
 __attribute__((format(printf, 3, 4))) static void

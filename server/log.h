@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <syslog.h> /* LOG_ERR and its like */
 
-#include "span.h"
+#include "../mail/span.h"
 
 /* What happened; log.c has its name, priority and MESSAGE_ID. */
 enum log_event {

@@ -1,6 +1,6 @@
 #include "param.h"
 
-#include "address.h"
+#include "../mail/address.h"
 
 static enum reply
 read_size(struct span value, struct params *p)

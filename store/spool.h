@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "span.h"
+#include "../mail/span.h"
 
 /* A mail of up to this many octets stays in memory. */
 enum {

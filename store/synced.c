@@ -28,7 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "../clock.h"
 
 enum {
 	LOCK_AT = 64, /* an octet that need not be there */

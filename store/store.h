@@ -11,9 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "envelope.h"
-#include "header.h"
-#include "span.h"
+#include "../mail/envelope.h"
+#include "../mail/header.h"
+#include "../mail/span.h"
 
 struct store;
 

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "span.h"
+#include "../mail/span.h"
 #include "store.h"
 
 enum {
