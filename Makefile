@@ -161,9 +161,10 @@ tests/powercut/powercut: $(POWERCUT_OBJ) $(STORE) $(MAIL)
 	    -Wl,--wrap=sync_begin -o $@ $(POWERCUT_OBJ) $(STORE) $(MAIL) \
 	    $(PKG_LIBS)
 
-build/faults.so: tests/durability/faults.c
+FAULTS = tests/durability/faults.c tests/durability/rules.c
+build/faults.so: $(FAULTS) tests/durability/rules.h
 	mkdir -p build
-	$(CC) $(ALL_CFLAGS) -shared -fPIC -o $@ tests/durability/faults.c -ldl
+	$(CC) $(ALL_CFLAGS) -shared -fPIC -o $@ $(FAULTS) -ldl
 
 test-durability-short: smtpd build/faults.so tests/powercut/powercut
 	sh tests/powercut/run.sh
