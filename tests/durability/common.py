@@ -193,7 +193,7 @@ def id_of(reply):
 
 
 def faults_env(library, database, rules, **more):
-    """The environment for faults.c."""
+    """The environment for rules.h."""
     env = {
         "LD_PRELOAD": os.path.realpath(library),
         "FAULTS_FOLDER": os.path.realpath(os.path.dirname(database)),
