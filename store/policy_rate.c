@@ -1,7 +1,7 @@
 /*
- * How much may come in a time, and how much there is.  What has come is counted with each mail, in
- * its transaction; it is looked at before, so mails that arrive at once can
- * exceed a limit by as many as they are.
+ * How much may come in a time, and how much there is.  What has come is counted
+ * with each mail, in its transaction; it is looked at before, so mails that
+ * arrive at once can exceed a limit by as many as they are.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -175,7 +175,8 @@ count_rates(struct store *st, const struct store_mail *m, int64_t id)
 static int
 count_mailboxes(struct store *st, const struct envelope *e, int64_t id)
 {
-	sqlite3_stmt *q = statement_prepared(st, SQL_COUNT_MAILBOX);
+	sqlite3_stmt *q = statement_prepared(
+	    st, e->nrecipients == 1 ? SQL_COUNT_MAILBOX : SQL_COUNT_MAILBOXES);
 	int rc;
 
 	if (!q)
