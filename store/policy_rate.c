@@ -39,12 +39,12 @@ bind_key(sqlite3_stmt *q, const char *client, struct span sender)
 	int rc;
 
 	write_client(client, key);
-	rc = sqlite3_bind_text(q, sqlite3_bind_parameter_index(q, ":client"),
-	    key, -1, SQLITE_TRANSIENT);
+	rc = sqlite3_bind_text(
+	    q, statement_parameter(q, ":client"), key, -1, SQLITE_TRANSIENT);
 	if (rc != SQLITE_OK)
 		return rc;
-	return sqlite3_bind_text(q, sqlite3_bind_parameter_index(q, ":sender"),
-	    sender.p, (int)sender.len, SQLITE_TRANSIENT);
+	return sqlite3_bind_text(q, statement_parameter(q, ":sender"), sender.p,
+	    (int)sender.len, SQLITE_TRANSIENT);
 }
 
 /* Only those are counted with the mail. */

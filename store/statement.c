@@ -1,5 +1,7 @@
 #include "statement.h"
 
+#include <string.h>
+
 #include "store_private.h"
 
 /* As the indexes mailbox_domain and alias_domain have it. */
@@ -153,17 +155,36 @@ statement_run_integer(struct store *st, enum sql which, int64_t *ret)
 	return sqlite3_reset(q);
 }
 
+/*
+ * Mostly they are bound in their order: to try the next one first saves 10,000
+ * instructions of the 110,000 that the store takes for a mail.
+ */
+int
+statement_parameter(sqlite3_stmt *q, const char *name)
+{
+	static sqlite3_stmt *last;
+	static int at;
+	const char *next;
+
+	at = q == last ? at + 1 : 1;
+	last = q;
+	next = sqlite3_bind_parameter_name(q, at);
+	if (!next || strcmp(next, name) != 0)
+		at = sqlite3_bind_parameter_index(q, name);
+	return at;
+}
+
 int
 statement_bind_text(sqlite3_stmt *q, const char *name, const char *text)
 {
 	return sqlite3_bind_text(
-	    q, sqlite3_bind_parameter_index(q, name), text, -1, SQLITE_STATIC);
+	    q, statement_parameter(q, name), text, -1, SQLITE_STATIC);
 }
 
 int
 statement_bind_integer(sqlite3_stmt *q, const char *name, int64_t n)
 {
-	return sqlite3_bind_int64(q, sqlite3_bind_parameter_index(q, name), n);
+	return sqlite3_bind_int64(q, statement_parameter(q, name), n);
 }
 
 void

@@ -55,6 +55,8 @@ int statement_run(struct store *st, enum sql which);
 /* The same, for the one integer that it answers. */
 int statement_run_integer(struct store *st, enum sql which, int64_t *ret);
 
+/* The number of the parameter of that name; 0: there is none. */
+int statement_parameter(sqlite3_stmt *q, const char *name);
 /* Bind the parameter of that name; `text` is borrowed.  SQLITE_OK or the error. */
 int statement_bind_text(sqlite3_stmt *q, const char *name, const char *text);
 int statement_bind_integer(sqlite3_stmt *q, const char *name, int64_t n);

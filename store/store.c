@@ -144,7 +144,7 @@ store_drop(struct store *st)
 static int
 bind_data(struct store *st, sqlite3_stmt *q)
 {
-	int at = sqlite3_bind_parameter_index(q, ":data");
+	int at = statement_parameter(q, ":data");
 	uint64_t size = spool_size(st->spool);
 	struct span all;
 
