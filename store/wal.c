@@ -22,7 +22,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "../clock.h"
 #include "sync.h"
 #include "turnstile.h"
 
@@ -32,6 +34,7 @@ enum {
 	LOG_HEADER = 32,
 	FRAME_HEADER = 24,
 	PAGE_SIZE_AT = 8, /* in the log's header */
+	CHECKPOINT_LOCK = 1,
 };
 
 /* SQLite's error log is one for the process, and so is this. */
@@ -150,12 +153,49 @@ rewrite_pages(sqlite3_file *log, sqlite3_file *database, char *buf)
 	return rc == SQLITE_OK ? database_sync_file(database) : rc;
 }
 
-/* In a transaction, so that nobody commits meanwhile, foreigners included. */
+/*
+ * The lock of those who copy the log (sqlite.org/walformat.html, s. 2.3): what
+ * they write to a page of the database between our reading and our writing of
+ * it, we would undo.
+ */
+static int
+lock_checkpoints(struct store *st, int flags)
+{
+	sqlite3_file *file = database_file(st->db, SQLITE_FCNTL_FILE_POINTER);
+
+	if (!file || file->pMethods->iVersion < 2)
+		return SQLITE_IOERR_SHMLOCK;
+	return file->pMethods->xShmLock(
+	    file, CHECKPOINT_LOCK, 1, flags | SQLITE_SHM_EXCLUSIVE);
+}
+
+/*
+ * So that nobody commits meanwhile, nor copies the log, foreigners included.
+ * Who copies may wait for who writes, so we do not wait the other way around.
+ */
+static int
+begin_alone(struct store *st)
+{
+	static const struct timespec pause = { .tv_nsec = 10 * 1000000L };
+	int64_t deadline = clock_ms() + st->conf->wait_ms;
+	int rc = statement_run(st, SQL_BEGIN);
+
+	while (rc == SQLITE_OK &&
+	       (rc = lock_checkpoints(st, SQLITE_SHM_LOCK)) != SQLITE_OK) {
+		statement_run(st, SQL_ROLLBACK);
+		if (rc != SQLITE_BUSY || clock_ms() >= deadline)
+			break;
+		nanosleep(&pause, NULL);
+		rc = statement_run(st, SQL_BEGIN);
+	}
+	return rc;
+}
+
 static int
 rewrite_all(struct store *st, char *buf)
 {
 	sqlite3_file *log, *database;
-	int rc = statement_run(st, SQL_BEGIN);
+	int rc = begin_alone(st);
 
 	if (rc != SQLITE_OK)
 		return rc;
@@ -164,6 +204,7 @@ rewrite_all(struct store *st, char *buf)
 	rc = log && database ? rewrite_log(log, buf) : SQLITE_IOERR_FSYNC;
 	if (rc == SQLITE_OK)
 		rc = rewrite_pages(log, database, buf);
+	lock_checkpoints(st, SQLITE_SHM_UNLOCK);
 	statement_run(st, SQL_ROLLBACK);
 	return rc;
 }

@@ -54,9 +54,13 @@ fdatasync(int fd)
 static ssize_t
 write_at(int fd, const void *buf, size_t len, off64_t at)
 {
+	void (*in_write)(void) = disk.in_write;
 	int error = 0;
 
-	if (is_named(fd, "-wal")) {
+	if (in_write && is_named(fd, ".db")) {
+		disk.in_write = NULL;
+		in_write();
+	} else if (is_named(fd, "-wal")) {
 		disk.unsynced = true;
 		disk.written += len;
 		error = disk.log_error;

@@ -18,6 +18,7 @@ extern struct disk {
 
 	/* To do: */
 	void (*in_sync)(void);  /* once, before the next sync of a log */
+	void (*in_write)(void); /* once, before the next write to a database */
 	unsigned failing_syncs; /* so many syncs of a log give EIO */
 	int log_error;          /* writing to a log gives this errno */
 	int lock_error;         /* to a lock file */

@@ -22,7 +22,7 @@
 enum {
 	PATIENCE_MS = 10000,
 	MAIL = 2 << 20,
-	MAILS = 9, /* of that size: past the 2000 pages of store/store.c */
+	MAILS = 9,    /* of that size: past the 2000 pages of store/store.c */
 };
 
 static void
@@ -161,6 +161,36 @@ Test(store_log, counts_as_marked_when_the_mark_is_lost)
 	cr_expect(eq(i64, suite_put(100), 2));
 	cr_expect(eq(chr, mark(), '-'));
 	cr_expect(was_rewritten());
+}
+
+static void
+checkpoint_as_foreign(void)
+{
+	sqlite3 *foreign = scratch_connect(&box);
+
+	scratch_query(&box, foreign, "SELECT count(*) FROM message");
+	sqlite3_wal_checkpoint_v2(
+	    foreign, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	sqlite3_close(foreign);
+}
+
+/* Else what it copies to a page is undone by who has read that page before. */
+Test(store_log, is_not_copied_by_a_foreign_one_while_it_is_rewritten)
+{
+	struct store *other;
+
+	suite_put(100);
+	suite_reopen(); /* so there are pages to be copied to */
+	for (int i = 0; i < 20; i++)
+		suite_put(3000);
+	other = store_new(&box.conf);
+	set_mark();
+	disk.in_write = checkpoint_as_foreign;
+	EXPECT_RESULT(other, STORE_OK, scratch_commit(other, 1, 100, NULL));
+	cr_expect(disk.in_write == NULL);
+	store_free(other);
+	suite_reopen();
+	suite_expect_rows(22);
 }
 
 /* A mark that was set before this process came. */
