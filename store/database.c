@@ -21,6 +21,8 @@
 enum {
 	/* "smtd", in octets 68 to 71 of the file (sqlite.org/fileformat). */
 	APPLICATION_ID = 0x736d7464,
+	/* Who is longer inside has it open himself, and we are not the last. */
+	CLOSE_WAIT_MS = 1000,
 };
 
 static const char schema[] = {
@@ -258,7 +260,7 @@ note_log_pages(void *arg, sqlite3 *db, const char *name, int pages)
 	return SQLITE_OK;
 }
 
-/* Who closes as the last one must not copy a log that may have holes. */
+/* Who closes as the last one leaves it to whoever comes next. */
 static void
 keep_log(struct store *st)
 {
@@ -279,9 +281,20 @@ open_turnstile(struct store *st)
 	if (st->turnstile < 0) {
 		result = database_fail_errno(st, path, errno);
 		keep_log(st); /* whether it is marked is not known */
+	} else {
+		st->synced = synced_open(st->turnstile);
 	}
 	sqlite3_free(path);
 	return result;
+}
+
+static void
+close_turnstile(struct store *st)
+{
+	synced_close(st->synced);
+	st->synced = NULL;
+	turnstile_close(st->turnstile);
+	st->turnstile = -1;
 }
 
 /*
@@ -507,6 +520,7 @@ migrate(struct store *st)
 
 	if (result != STORE_OK)
 		return result;
+	wal_begin(st, SYNCED_GATE);
 	result = migrate_locked(st);
 	wal_leave(st);
 	return result;
@@ -541,23 +555,40 @@ configure(struct store *st)
 			       : database_fail_sqlite(st, st->conf->path, rc);
 }
 
+/*
+ * Who closes as the last one copies the log: as each time, under the turnstile,
+ * so that a sync of his that fails is marked before anybody commits.  It stays
+ * where it may have holes, or others do not let us in.
+ */
+static void
+begin_close(struct store *st)
+{
+	bool entered = st->is_in[SYNCED_GATE]; /* trouble closes it inside */
+
+	if (!entered && turnstile_enter(st->turnstile, CLOSE_WAIT_MS) == 0) {
+		entered = true;
+		wal_begin(st, SYNCED_GATE);
+	}
+	if (!entered || wal_is_poisoned(st))
+		keep_log(st);
+}
+
 void
 database_close(struct store *st)
 {
 	statement_finalize_all(st);
 	wal_note_failures(st);
-	wal_end(st, SYNCED_GATE); /* where trouble closes it inside */
 	sync_close(st);
 	sqlite3_close(st->guard);
 	st->guard = NULL;
-	if (st->db && st->turnstile >= 0 && wal_is_poisoned(st))
-		keep_log(st);
+	if (st->db && st->turnstile >= 0)
+		begin_close(st);
 	sqlite3_close(st->db);
 	st->db = NULL;
 	st->log_pages = 0;
 	wal_note_failures(st);
-	turnstile_close(st->turnstile);
-	st->turnstile = -1;
+	wal_end(st, SYNCED_GATE);
+	close_turnstile(st); /* and so leaves it */
 }
 
 enum store_result

@@ -82,21 +82,13 @@ is_same_log(const struct log_end *a, const struct log_end *b)
 	       a->file == b->file;
 }
 
-static void
-close_log(struct store *st)
+void
+sync_close(struct store *st)
 {
 	if (st->log && st->log->pMethods)
 		st->log->pMethods->xClose(st->log);
 	free(st->log);
 	st->log = NULL;
-}
-
-void
-sync_close(struct store *st)
-{
-	close_log(st);
-	synced_close(st->synced);
-	st->synced = NULL;
 }
 
 uint32_t
@@ -122,7 +114,6 @@ sync_open(struct store *st)
 	sqlite3_vfs *vfs = NULL;
 
 	st->log_file = sync_file_number(path, st->folder);
-	st->synced = synced_open(st->turnstile);
 	if (sqlite3_file_control(
 		st->db, "main", SQLITE_FCNTL_VFS_POINTER, &vfs) != SQLITE_OK)
 		return;
@@ -130,7 +121,7 @@ sync_open(struct store *st)
 	if (st->log &&
 	    vfs->xOpen(vfs, path, st->log,
 		SQLITE_OPEN_WAL | SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
-		close_log(st);
+		sync_close(st);
 }
 
 void

@@ -16,12 +16,14 @@
 #include <criterion/new/assert.h>
 
 #include "../store/spool.h"
+#include "../store/synced.h"
 #include "disk.h"
 #include "suite.h"
 
 enum {
 	PATIENCE_MS = 10000,
 	MAIL = 2 << 20,
+	BEGUN_AT = 8, /* octets of the lock file (store/synced.c) */
 	MAILS = 9,    /* of that size: past the 2000 pages of store/store.c */
 };
 
@@ -376,6 +378,59 @@ Test(store_log, is_rewritten_when_somebody_died_in_a_sync)
 		suite_put(100);
 		cr_expect(not(was_rewritten())); /* not again */
 	}
+}
+
+static bool is_held, is_noted;
+
+/* Is the turnstile held, with a note that somebody is inside (synced.h)? */
+static void
+look_at_turnstile(void)
+{
+	uint32_t begun[SYNCED__COUNT] = { 0 };
+	int fd = open(scratch_file(&box, "-lock"), O_RDWR | O_CLOEXEC);
+
+	is_held = flock(fd, LOCK_EX | LOCK_NB) < 0;
+	is_noted = pread(fd, begun, sizeof begun, BEGUN_AT) > 0 &&
+		   begun[SYNCED_GATE] == 1;
+	close(fd);
+}
+
+static void
+expect_noted(void)
+{
+	cr_expect(disk.in_sync == NULL);
+	cr_expect(is_held);
+	cr_expect(is_noted);
+	look_at_turnstile();
+	cr_expect(not(is_held));
+	cr_expect(not(is_noted));
+}
+
+Test(store_log, is_synced_with_a_note_when_it_is_made)
+{
+	disk.in_sync = look_at_turnstile;
+	EXPECT_RESULT(st, STORE_OK, store_open(st));
+	expect_noted();
+}
+
+Test(store_log, is_synced_with_a_note_by_the_last_close)
+{
+	suite_put(100);
+	disk.in_sync = look_at_turnstile;
+	suite_reopen();
+	expect_noted();
+	cr_expect(eq(i64, scratch_size(&box, "-wal"), -1));
+}
+
+Test(store_log, is_marked_when_the_last_close_fails)
+{
+	suite_put(100);
+	disk.failing_syncs = 1;
+	suite_reopen();
+	cr_expect(eq(chr, mark(), '!'));
+	disk.written = 0;
+	cr_expect(eq(i64, suite_put(100), 2));
+	cr_expect(was_rewritten());
 }
 
 /* As when the file system went read-only over the error. */
