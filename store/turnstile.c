@@ -18,11 +18,32 @@ wake(int signo)
 	(void)signo; /* its coming ends flock() with EINTR */
 }
 
+/*
+ * Writes the mark of a new file, so that setting it later needs no room on the
+ * disk.  Only from inside the gate, for it could be set there meanwhile.  If
+ * somebody is in, he counts the file without one as marked.
+ */
+static int
+make_mark(int fd)
+{
+	struct stat st;
+	int result = fstat(fd, &st), saved;
+
+	if (result < 0 || st.st_size > 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return result;
+	result = fstat(fd, &st);
+	if (result == 0 && st.st_size == 0)
+		result = turnstile_mark(fd, false);
+	saved = errno;
+	flock(fd, LOCK_UN);
+	errno = saved;
+	return result;
+}
+
 int
 turnstile_open(const char *path)
 {
 	struct sigaction on_alarm = { .sa_handler = wake };
-	struct stat st;
 	sigset_t alarm;
 	int fd;
 
@@ -35,9 +56,7 @@ turnstile_open(const char *path)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
 	if (fd < 0)
 		return -1;
-	/* Written now, so that setting the mark needs no room on the disk. */
-	if (fstat(fd, &st) < 0 ||
-	    (st.st_size == 0 && turnstile_mark(fd, false) < 0)) {
+	if (make_mark(fd) < 0) {
 		int saved = errno;
 
 		close(fd);

@@ -17,6 +17,7 @@
 
 #include "../store/spool.h"
 #include "../store/synced.h"
+#include "../store/turnstile.h"
 #include "disk.h"
 #include "suite.h"
 
@@ -121,6 +122,25 @@ Test(store_log, is_not_marked_without_trouble)
 	suite_reopen();
 	suite_put(100);
 	cr_expect(eq(chr, mark(), '-'));
+}
+
+/* Who is inside may set it meanwhile. */
+Test(store_log, gets_its_mark_while_nobody_is_inside)
+{
+	int gate = open(
+	    scratch_file(&box, "-lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	int lock;
+
+	cr_assert(eq(int, flock(gate, LOCK_EX), 0));
+	lock = turnstile_open(scratch_file(&box, "-lock"));
+	cr_assert(ge(int, lock, 0));
+	cr_expect(eq(i64, scratch_size(&box, "-lock"), 0));
+	cr_expect(turnstile_is_marked(lock));
+	turnstile_close(lock);
+	close(gate);
+	lock = turnstile_open(scratch_file(&box, "-lock"));
+	cr_expect(not(turnstile_is_marked(lock)));
+	turnstile_close(lock);
 }
 
 /* Was the whole log written since `disk.written` was 0? */
