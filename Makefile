@@ -136,6 +136,7 @@ test: smtpd $(TOOL) tests/units test-durability-short
 	if [ -n "$(TOOL)" ]; then \
 	    sh tests/smtpdb.sh && python3 tests/recipes.py; \
 	fi
+	/usr/bin/python3 -B tests/listener.py
 	sh tests/superservers.sh
 	sh tests/inetd.sh
 	bash tests/lab/test.sh

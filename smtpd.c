@@ -162,9 +162,8 @@ serve_when_called(const struct options *o, int fd)
 	struct store *st = store_new(&conf);
 	int status = EX_OK;
 
-	/* Trouble is for the session to meet again. */
 	if (st && !spare_is_called(fd) && access(o->database, F_OK) == 0)
-		store_open(st);
+		store_open_ahead(st);
 	c.in = c.out = spare_wait(fd);
 	if (st)
 		store_leave_if_moved(st);

@@ -38,6 +38,12 @@ store_open(struct store *st)
 }
 
 void
+store_open_ahead(struct store *st)
+{
+	(void)st;
+}
+
+void
 store_leave_if_moved(struct store *st)
 {
 	(void)st;

@@ -27,7 +27,6 @@ connection_start(
 
 	sigemptyset(&ignored.sa_mask);
 	sigaction(SIGPIPE, &ignored, NULL);
-	sigaction(SIGXFSZ, &ignored, NULL);
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
 	sigprocmask(SIG_BLOCK, &term, NULL);

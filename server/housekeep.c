@@ -20,6 +20,7 @@ tidy(struct store *st, const char *path)
 {
 	enum store_result result = STORE_OK;
 
+	store_leave_if_moved(st);
 	if (access(path, F_OK) == 0)
 		result = store_open(st);
 	if (result == STORE_OK)
@@ -48,6 +49,7 @@ housekeep(const struct options *o)
 	struct store *st = store_new(&conf);
 	enum store_result before = STORE_OK;
 	struct pollfd term = { .events = POLLIN };
+	pid_t listener = getppid();
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -61,7 +63,7 @@ housekeep(const struct options *o)
 
 		log_change(st, before, now);
 		before = now;
-	} while (poll(&term, 1, EVERY_MS) == 0);
+	} while (poll(&term, 1, EVERY_MS) == 0 && getppid() == listener);
 	store_free(st);
 	return EX_OK;
 }

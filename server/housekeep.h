@@ -9,7 +9,7 @@
 
 #include "options.h"
 
-/* Works until SIGTERM; returns the exit status. */
+/* Works until SIGTERM, or the listener is gone; returns the exit status. */
 int housekeep(const struct options *o);
 
 #endif

@@ -211,6 +211,9 @@ forget_child(struct listener *l, pid_t pid, int status)
 		log_line(LOG_ERR, "%s %ld was killed by signal %d",
 		    pid == l->housekeeper ? "housekeeper" : "session",
 		    (long)pid, WTERMSIG(status));
+	else if (pid == l->housekeeper && WEXITSTATUS(status) != 0)
+		log_line(LOG_ERR, "housekeeper ended with status %d",
+		    WEXITSTATUS(status));
 	if (pid == l->housekeeper)
 		l->housekeeper = 0;
 	if (pid == l->spare.pid)
@@ -371,7 +374,6 @@ stop(struct listener *l)
 {
 	log_line(LOG_INFO, "stopping, %zu connections left", l->nchildren);
 	systemd_notify("STOPPING=1");
-	spare_release(&l->spare);
 	l->stop_at = clock_ms() + (int64_t)l->conf->stop_timeout_sec * 1000;
 }
 

@@ -134,7 +134,8 @@ tell_new_mail(const struct server *sv)
 
 	if (!path)
 		return;
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0660);
+	/* Of a FIFO, it would wait for a reader. */
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0660);
 	if (fd < 0)
 		log_line(
 		    LOG_WARNING, "--new-mail: %s: %s", path, strerror(errno));

@@ -330,7 +330,7 @@ connect(struct store *st)
 		return database_fail(st, STORE_FAILED,
 		    "%s: no permission to write", st->conf->path);
 	/* For foreign writers; ours wait at the turnstile. */
-	sqlite3_busy_timeout(st->db, st->conf->wait_ms);
+	sqlite3_busy_timeout(st->db, st->is_ahead ? 0 : st->conf->wait_ms);
 	sqlite3_wal_hook(st->db, note_log_pages, st); /* no auto-checkpoint */
 	st->log_pages = 0;
 	return STORE_OK;
@@ -606,6 +606,9 @@ database_open(struct store *st)
 		result = connect(st);
 	if (result == STORE_OK)
 		result = identify(st, &version);
+	if (result == STORE_OK && st->is_ahead && version < schema_version)
+		result = database_fail(
+		    st, STORE_BUSY, "%s is yet to be made", st->conf->path);
 	if (result == STORE_OK)
 		result = open_turnstile(st);
 	if (result == STORE_OK && version < schema_version)

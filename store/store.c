@@ -24,7 +24,10 @@
  */
 #include "store.h"
 
+#include <sys/stat.h>
+
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +40,8 @@
 enum {
 	/* Pages of the log that are worth a checkpoint: about 8 MB. */
 	CHECKPOINT_PAGES = 2000,
+	/* Those that are not left to a housekeeper: about 128 MB. */
+	KEPT_PAGES = 32000,
 };
 
 /*
@@ -53,6 +58,7 @@ store_start(void)
 	if (is_started)
 		return;
 	is_started = true;
+	signal(SIGXFSZ, SIG_IGN);
 	wal_watch();
 	sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
@@ -95,14 +101,34 @@ store_open(struct store *st)
 }
 
 void
-store_leave_if_moved(struct store *st)
+store_open_ahead(struct store *st)
 {
+	st->is_ahead = true;
+	store_open(st);
+	st->is_ahead = false;
+	if (st->db)
+		sqlite3_busy_timeout(st->db, st->conf->wait_ms);
+}
+
+/* Does the path, links followed, still lead to the file that is open? */
+static bool
+is_in_place(struct store *st)
+{
+	struct stat named, opened;
 	int moved = 0;
 
-	if (st->db &&
-	    sqlite3_file_control(
-		st->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
-	    moved)
+	return stat(st->conf->path, &named) == 0 &&
+	       stat(sqlite3_db_filename(st->db, "main"), &opened) == 0 &&
+	       named.st_dev == opened.st_dev && named.st_ino == opened.st_ino &&
+	       sqlite3_file_control(st->db, "main", SQLITE_FCNTL_HAS_MOVED,
+		   &moved) == SQLITE_OK &&
+	       !moved;
+}
+
+void
+store_leave_if_moved(struct store *st)
+{
+	if (st->db && !is_in_place(st))
 		database_close(st);
 }
 
@@ -419,14 +445,15 @@ checkpoint(struct store *st, int64_t least)
 enum store_result
 store_tidy(struct store *st)
 {
+	int least =
+	    st->conf->is_kept && st->was_big ? KEPT_PAGES : CHECKPOINT_PAGES;
 	enum store_result result;
 
 	if (st->log_pages < st->checkpointed_pages)
 		st->checkpointed_pages = 0; /* it was begun anew */
-	if (!st->db || (st->conf->is_kept && st->was_big) ||
-	    st->log_pages - st->checkpointed_pages < CHECKPOINT_PAGES)
+	if (!st->db || st->log_pages - st->checkpointed_pages < least)
 		return STORE_OK;
-	result = checkpoint(st, CHECKPOINT_PAGES);
+	result = checkpoint(st, least);
 	st->checkpointed_pages = st->log_pages;
 	return result;
 }

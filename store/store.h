@@ -63,7 +63,8 @@ struct store_mail {
 
 /*
  * Gets the library ready for this process and those that it forks, which need
- * not do it again; opens nothing.  store_new() does it if nobody has.
+ * not do it again; opens nothing.  store_new() does it if nobody has.  SIGXFSZ
+ * is ignored from then on: a file that may not grow is an error like others.
  */
 void store_start(void);
 
@@ -83,6 +84,11 @@ void store_free(struct store *st);
  * until then, every call tries again.
  */
 enum store_result store_open(struct store *st);
+/*
+ * The same for who does not need it yet: it waits for nobody and makes nothing
+ * of an older version.  Trouble is left for store_open() to meet.
+ */
+void store_open_ahead(struct store *st);
 
 /*
  * For who has it open for long before it is used: closes the database if

@@ -45,6 +45,7 @@ struct store {
 	int policy_used;    /* see policy_private.h; -1: not yet known */
 	struct spool *spool;
 	enum store_result spooled; /* trouble while appending */
+	bool is_ahead;             /* see store_open_ahead() */
 	bool poisoned;             /* the log may have holes, marked or not */
 	bool is_in[SYNCED__COUNT]; /* between wal_begin() and wal_end() */
 	char error[STORE_ERROR_MAX];

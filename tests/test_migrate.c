@@ -101,6 +101,14 @@ migrate(void)
 	cr_assert(result == STORE_OK, "%s", store_error(st));
 }
 
+Test(migrate, is_left_to_who_has_a_client)
+{
+	store_open_ahead(st);
+	expect("PRAGMA user_version", "1\n");
+	migrate();
+	expect("PRAGMA user_version", "2\n");
+}
+
 Test(migrate, keeps_the_rows)
 {
 	static const char rows[] =

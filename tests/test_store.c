@@ -177,6 +177,30 @@ Test(store, shares_the_lock_through_a_link)
 	store_free(through);
 }
 
+Test(store, leaves_a_file_that_its_path_no_longer_leads_to)
+{
+	char other[100], link[100];
+
+	snprintf(other, sizeof other, "%s/other.db", box.folder);
+	snprintf(link, sizeof link, "%s/link", box.folder);
+	suite_put(100);
+	suite_put(100);
+	cr_assert(eq(int, symlink(box.path, link), 0));
+	box.conf.path = link;
+	suite_reopen();
+	cr_expect(eq(i64, suite_put(100), 3));
+	store_leave_if_moved(st);
+	cr_expect(eq(i64, suite_put(100), 4)); /* it has stayed */
+	scratch_write(other, "", 0);
+	cr_assert(eq(int, unlink(link), 0));
+	cr_assert(eq(int, symlink(other, link), 0));
+	store_leave_if_moved(st);
+	cr_expect(eq(i64, suite_put(100), 1));
+	cr_assert(eq(int, rename(other, box.path), 0));
+	store_leave_if_moved(st);
+	cr_expect(eq(i64, suite_put(100), 1));
+}
+
 /*
  * Rows
  */

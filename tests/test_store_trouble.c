@@ -402,6 +402,39 @@ Test(troubled_store, waits_for_a_foreign_maker_only_so_long)
 	sqlite3_close(foreign);
 }
 
+/* Who comes before there is a client keeps nobody waiting. */
+Test(troubled_store, is_not_waited_for_ahead)
+{
+	sqlite3 *foreign;
+	int64_t start;
+
+	suite_put(100);
+	suite_reopen();
+	box.conf.wait_ms = 20000;
+	foreign = scratch_connect(&box);
+	scratch_exec(foreign, "PRAGMA locking_mode = EXCLUSIVE");
+	scratch_exec(foreign, "BEGIN IMMEDIATE; ROLLBACK");
+	start = scratch_now_ms();
+	store_open_ahead(st);
+	cr_expect(lt(i64, scratch_now_ms() - start, box.conf.wait_ms / 2));
+	sqlite3_close(foreign);
+	cr_expect(eq(i64, suite_put(100), 2));
+}
+
+/* What was opened so waits like any other. */
+Test(troubled_store, is_waited_for_when_it_was_opened_ahead)
+{
+	sqlite3 *foreign;
+
+	suite_put(100);
+	suite_reopen();
+	store_open_ahead(st);
+	foreign = scratch_connect(&box);
+	scratch_exec(foreign, "BEGIN IMMEDIATE");
+	expect_busy(commit_small);
+	sqlite3_close(foreign);
+}
+
 /* Another's hold on the turnstile; close() ends it. */
 static int
 hold_turnstile(void)

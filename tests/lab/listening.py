@@ -54,6 +54,13 @@ def is_spare(pid):
     return any(f in nameless for f in open_files(pid))
 
 
+def spare_with_database():
+    for pid in children(main_pid()):
+        if is_spare(pid) and holds_database(pid):
+            return pid
+    return 0
+
+
 def housekeeper():
     for pid in children(main_pid()):
         if is_housekeeper(pid):
@@ -193,13 +200,14 @@ def housekeeping():
 
 
 def moved_database():
-    """The spare process has it open long before it is used."""
+    """The spare process has it open long before it is used, the housekeeper
+    all the time."""
     restart()
     deliver()
     deliver()  # and by now there was one when the spare process began
     until(is_at_rest)
-    until(lambda: any(is_spare(pid) and holds_database(pid)
-                      for pid in children(main_pid())))
+    until(spare_with_database)
+    until(lambda: housekeeper() and holds_database(housekeeper()))
     kept = os.path.dirname(DATABASE) + '/kept'
     os.mkdir(kept)
     for path in glob.glob(DATABASE + '*'):
@@ -207,6 +215,9 @@ def moved_database():
     reply = deliver()
     check_equal('mail after the database was moved', reply[:3], b'250')
     check_equal('it is in a new one', query('SELECT id FROM message'), [(1,)])
+    check('which the housekeeper keeps, too',
+          wait_for(lambda: housekeeper() and holds_database(housekeeper())),
+          open_files(housekeeper()))
     systemctl('stop', SERVICE)
     for path in glob.glob(DATABASE + '*'):
         os.unlink(path)
@@ -358,6 +369,20 @@ def stop():
     check_equal('then a client is refused', connect_error(),
                 'ConnectionRefusedError')
     systemctl('start', SOCKET)
+
+
+def last_close():
+    """Whoever closes the database as the last one has the log to copy."""
+    restart()
+    deliver()
+    until(lambda: is_at_rest() and spare_with_database())
+    spare, keeper = spare_with_database(), housekeeper()
+    kill(spare, signal.SIGSTOP)
+    systemctl('stop', '--no-block', SERVICE)
+    until(lambda: not read(f'/proc/{keeper}/stat'))
+    kill(spare, signal.SIGCONT)
+    wait_inactive(SERVICE)
+    check('the service waits for it', not os.path.exists(DATABASE + '-wal'))
 
 
 def readable(client):
@@ -552,5 +577,5 @@ def confinement():
 
 GROUPS = [prepare, addresses, processes, first_mail, housekeeping,
           moved_database, confinement, limits, idle_exit, race_idle_exit,
-          start_limit, stop, restart_under_load, shortage, watchdog, rudeness,
+          start_limit, stop, last_close, restart_under_load, shortage, watchdog, rudeness,
           crowd, bad_option]
