@@ -155,6 +155,7 @@ struct archive_prune {
 	const char *had_by; /* NULL, or only what this consumer has had */
 	bool dry_run;
 	int64_t after_id; /* only greater ones; moves on with what went */
+	int at_once;      /* 0, or fewer than usual: the disk is full */
 	/* What went so far. */
 	uint64_t mails;
 	uint64_t octets;

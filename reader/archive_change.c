@@ -126,6 +126,7 @@ static int
 choose(
     struct archive *a, const struct archive_prune *p, struct portion *portion)
 {
+	int max = p->at_once > 0 ? p->at_once : PRUNE_MAILS;
 	sqlite3_stmt *q = archive_prepare(a, prune_which);
 	int rc;
 
@@ -137,8 +138,8 @@ choose(
 	    q, ":last_id", p->before > 0 ? INT64_MAX : p->up_to_id);
 	archive_bind_integer(q, ":before", p->before);
 	archive_bind_text(q, ":had_by", p->had_by);
-	archive_bind_integer(q, ":limit", PRUNE_MAILS);
-	while (portion->nids < PRUNE_MAILS && portion->octets < PRUNE_OCTETS &&
+	archive_bind_integer(q, ":limit", max);
+	while (portion->nids < max && portion->octets < PRUNE_OCTETS &&
 	       sqlite3_step(q) == SQLITE_ROW) {
 		portion->ids[portion->nids++] = sqlite3_column_int64(q, 0);
 		portion->octets += (uint64_t)sqlite3_column_int64(q, 1);
@@ -160,16 +161,43 @@ delete_portion(struct archive *a, const struct portion *portion)
 	return archive_end(a, result);
 }
 
+static bool
+is_full(const struct archive *a, int result)
+{
+	return result < 0 && archive_result(a) == STORE_FULL;
+}
+
+/* On a full disk there is room in the log when it begins anew. */
+static int
+delete_if_it_fits(struct archive *a, const struct portion *portion)
+{
+	int result = delete_portion(a, portion);
+
+	if (!is_full(a, result))
+		return result;
+	archive_forget(a);
+	if (store_checkpoint(a->store) != STORE_OK)
+		return archive_fail_result(a, STORE_FULL);
+	return delete_portion(a, portion);
+}
+
 int
 archive_prune(struct archive *a, struct archive_prune *p)
 {
 	struct portion portion = { .nids = 0 };
+	int result = 0;
 
 	if (choose(a, p, &portion) < 0)
 		return -1;
 	if (portion.nids == 0)
 		return 0;
-	if (!p->dry_run && delete_portion(a, &portion) < 0)
+	if (!p->dry_run)
+		result = delete_if_it_fits(a, &portion);
+	if (is_full(a, result) && portion.nids > 1) {
+		p->at_once = portion.nids / 2;
+		return 1;
+	}
+	if (result < 0)
 		return -1;
 	p->after_id = portion.ids[portion.nids - 1];
 	p->mails += (uint64_t)portion.nids;

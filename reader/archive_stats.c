@@ -41,6 +41,7 @@ archive_stats(struct archive *a, struct archive_stats *ret)
 	    " FROM message");
 	int rc;
 
+	ret->log_octets = log_octets(a);
 	if (!q)
 		return -1;
 	if (sqlite3_step(q) == SQLITE_ROW) {
@@ -57,7 +58,6 @@ archive_stats(struct archive *a, struct archive_stats *ret)
 			"stats", numbers[i].field) < 0)
 			return -1;
 	}
-	ret->log_octets = log_octets(a);
 	return 0;
 }
 

@@ -27,8 +27,11 @@
 
 enum {
 	LOG_OCTETS_MAX = 64 * 1024 * 1024,
-	QUOTA_PERCENT = 90,
+	QUOTA_NEAR = 90, /* percent */
 	FREE_OCTETS_MIN = 256 * 1024 * 1024,
+	/* What sqlite3's .dump leaves out (smtpd-db(5)). */
+	APPLICATION_ID = 0x736d7464,
+	VERSION = 2,
 };
 
 enum verdict {
@@ -47,7 +50,7 @@ struct patient {
 	struct archive *archive;
 	const char *path;
 	const char *folder;
-	struct archive_stats stats;
+	struct archive_stats stats; /* all 0 where they cannot be read */
 };
 
 #define SAY(f, ...) snprintf((f)->text, sizeof(f)->text, __VA_ARGS__)
@@ -91,7 +94,13 @@ check_integrity(const struct patient *p, struct finding *f)
 		f->verdict = VERDICT_BAD;
 		SAY(f, "the database is damaged: %s",
 		    found ? found : archive_error(p->archive));
-		MEND(f, "sqlite3 %s .recover | sqlite3 recovered.db", p->path);
+		/* Debian's sqlite3 has no .recover that works. */
+		MEND(f,
+		    "(sqlite3 %s .dump |"
+		    " sed 's/^ROLLBACK; -- due to errors.*/COMMIT;/';"
+		    " echo 'PRAGMA application_id = %d;"
+		    " PRAGMA user_version = %d;') | sqlite3 recovered.db",
+		    p->path, APPLICATION_ID, VERSION);
 	}
 	free(found);
 }
@@ -102,12 +111,13 @@ check_log(const struct patient *p, struct finding *f)
 	char size[TERMINAL_SIZE_MAX];
 
 	terminal_size(p->stats.log_octets, size);
-	SAY(f, "the log has %s", size);
+	SAY(f, "the log has %s octets", size);
 	if (p->stats.log_octets < LOG_OCTETS_MAX)
 		return;
 	f->verdict = VERDICT_NOTE;
 	SAY(f,
-	    "the log has grown to %s; a program keeps a read transaction "
+	    "the log has grown to %s octets; a program keeps a read "
+	    "transaction "
 	    "open",
 	    size);
 	MEND(f, "fuser -v %s-wal", p->path);
@@ -180,24 +190,26 @@ check_disk(const struct patient *p, struct finding *f)
 	MEND(f, "smtpdb --database=%s prune --older=30d", p->path);
 }
 
-static bool
-is_near(int64_t n, int64_t max)
+static int
+percent_of(int64_t n, int64_t max)
 {
-	return max > 0 && n / QUOTA_PERCENT >= max / 100;
+	return max > 0 ? (int)((double)n * 100 / (double)max) : 0;
 }
 
 static void
 check_quota(const struct patient *p, struct finding *f)
 {
 	const struct archive_stats *s = &p->stats;
+	int mails = percent_of(s->messages, s->max_messages);
+	int octets = percent_of(s->octets, s->max_octets);
+	int percent = mails > octets ? mails : octets;
 
 	SAY(f, "the quota is not near");
-	if (!is_near(s->messages, s->max_messages) &&
-	    !is_near(s->octets, s->max_octets))
+	if (percent < QUOTA_NEAR)
 		return;
-	f->verdict = VERDICT_NOTE;
-	SAY(f, "%d%% of the quota are taken; beyond it mail is answered 452",
-	    QUOTA_PERCENT);
+	f->verdict = percent < 100 ? VERDICT_NOTE : VERDICT_BAD;
+	SAY(f, "%d%% of the quota are taken; %s mail is answered 452", percent,
+	    percent < 100 ? "beyond it" : "every");
 	MEND(f, "smtpdb --database=%s prune --older=30d", p->path);
 }
 
@@ -305,8 +317,8 @@ doctor_run(struct smtpdb *t)
 	if (slash)
 		*slash = '\0';
 	patient.folder = folder;
-	if (archive_stats(t->archive, &patient.stats) < 0)
-		return smtpdb_fail_archive(t);
+	/* Where they cannot be read, the integrity is the finding. */
+	archive_stats(t->archive, &patient.stats);
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
 		struct finding finding = { .verdict = VERDICT_OK };
 

@@ -257,6 +257,7 @@ note_log_pages(void *arg, sqlite3 *db, const char *name, int pages)
 	(void)db;
 	(void)name;
 	st->log_pages = pages;
+	st->checkpointed_version = 0; /* which tells of others only */
 	return SQLITE_OK;
 }
 
@@ -307,11 +308,15 @@ make_file(struct store *st)
 {
 	int fd =
 	    open(st->conf->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0660);
+	struct stat is;
 
 	if (fd >= 0)
 		close(fd);
 	else if (errno != EEXIST)
 		return database_fail_errno(st, st->conf->path, errno);
+	else if (stat(st->conf->path, &is) == 0 && !S_ISREG(is.st_mode))
+		return database_fail(
+		    st, STORE_UNUSABLE, "%s is no file", st->conf->path);
 	return STORE_OK;
 }
 

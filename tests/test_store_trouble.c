@@ -230,7 +230,7 @@ Test(troubled_store, needs_its_folder)
 Test(troubled_store, is_no_folder)
 {
 	cr_assert(eq(int, mkdir(box.path, 0700), 0));
-	EXPECT_RESULT(st, STORE_FAILED, store_open(st));
+	EXPECT_RESULT(st, STORE_UNUSABLE, store_open(st));
 	cr_assert(eq(int, rmdir(box.path), 0));
 	cr_expect(eq(i64, suite_put(100), 1));
 }
