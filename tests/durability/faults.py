@@ -22,7 +22,7 @@ import common
 
 WAIT_MS = 5000  # of sessions without a fault, which nothing may keep waiting
 
-# What DESIGN.md's table of results says.
+# What trouble is answered with (smtpd(8), DIAGNOSTICS).
 FULL = "452 4.3.1"
 NO_MEMORY = "452 4.3.1"
 FAILED = "451 4.3.0"
