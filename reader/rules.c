@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "../mail/address.h"
 #include "archive_rules.h"
 #include "json.h"
 #include "options.h"
@@ -95,6 +96,25 @@ fail_refused(const char *why)
 	return smtpdb_fail(EX_DATAERR, "refused: %s", text);
 }
 
+/* No client could name it: such a row would never count. */
+static int
+check_key(enum archive_rules which, const char *key)
+{
+	const char *at = strrchr(key, '@');
+	bool is_pattern =
+	    which == RULES_SENDER && (*key == '\0' || strcmp(key, "*") == 0);
+
+	if (which == RULES_CLIENT || is_pattern)
+		return EX_OK; /* a network is read elsewhere */
+	if (at == key ||
+	    !address_is_domain(span_of(at ? at + 1 : key), ADDRESS_LENIENT))
+		return smtpdb_fail(EX_DATAERR,
+		    "'%s' is no %s that a client "
+		    "can name",
+		    key, at ? "address" : "domain");
+	return EX_OK;
+}
+
 static int
 add(struct smtpdb *t, enum archive_rules which, const char *const *keys)
 {
@@ -105,11 +125,13 @@ add(struct smtpdb *t, enum archive_rules which, const char *const *keys)
 	int status = EX_OK, result;
 
 	for (int i = 0; columns[i] && status == EX_OK; i++) {
-		if (i < nkeys && i < RULES_KEYS_MAX)
+		if (i < nkeys && i < RULES_KEYS_MAX) {
 			values[i] = keys[i];
-		else
+			status = check_key(which, keys[i]);
+		} else {
 			status =
 			    column_value(t, columns[i], numbers[i], &values[i]);
+		}
 	}
 	if (status == EX_OK)
 		status = smtpdb_open(t, true);

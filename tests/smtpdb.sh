@@ -532,7 +532,14 @@ status 64 "$tool" deliver --new
 status 0 "$tool" explain --from=a@a.example --to=bob@b.example
 holds "250 taken" out
 status 0 "$tool" domain add b.example
-status 65 "$tool" domain add 'bad@x'
+for name in 'bad@x' 'b.example.' 'b d.example' ''; do
+	status 65 "$tool" domain add "$name"
+done
+for pattern in '<x@y.example>' '@y.example' 'y.example.' ''; do
+	[ -z "$pattern" ] && want=0 || want=65
+	status $want "$tool" rule add sender "$pattern" --text=No
+done
+status 0 "$tool" rule rm sender ''
 status 0 "$tool" mailbox add bob@b.example --quota-octets=10M
 status 0 "$tool" mailbox add old@b.example --state=moved --moved-to=new@n.example
 status 65 "$tool" mailbox add odd@b.example --state=frob
