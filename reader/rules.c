@@ -100,18 +100,18 @@ fail_refused(const char *why)
 static int
 check_key(enum archive_rules which, const char *key)
 {
-	const char *at = strrchr(key, '@');
-	bool is_pattern =
-	    which == RULES_SENDER && (*key == '\0' || strcmp(key, "*") == 0);
+	const char *at;
 
-	if (which == RULES_CLIENT || is_pattern)
-		return EX_OK; /* a network is read elsewhere */
+	if (!key || which == RULES_CLIENT) /* a network is read elsewhere */
+		return EX_OK;
+	if (which == RULES_SENDER && (*key == '\0' || strcmp(key, "*") == 0))
+		return EX_OK;
+	at = strrchr(key, '@');
 	if (at == key ||
 	    !address_is_domain(span_of(at ? at + 1 : key), ADDRESS_LENIENT))
 		return smtpdb_fail(EX_DATAERR,
-		    "'%s' is no %s that a client "
-		    "can name",
-		    key, at ? "address" : "domain");
+		    "'%s' is no %s that a client can name", key,
+		    at ? "address" : "domain");
 	return EX_OK;
 }
 
