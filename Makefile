@@ -57,7 +57,8 @@ HDR = clock.h usage.h version.h \
 TEST_OBJ = tests/test_address.o tests/test_body.o tests/test_header.o \
 	tests/test_migrate.o tests/test_policy.o \
 	tests/test_program.o tests/test_replay.o tests/test_script.o \
-	tests/test_store.o tests/test_store_log.o tests/test_store_many.o \
+	tests/test_store.o tests/test_store_checkpoint.o \
+	tests/test_store_log.o tests/test_store_many.o \
 	tests/test_store_room.o tests/test_store_trouble.o tests/test_sync.o \
 	tests/test_trace.o \
 	tests/buffer.o tests/client.o tests/corpus.o tests/disk.o \

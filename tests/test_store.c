@@ -1,7 +1,7 @@
 /*
  * What is stored, against real databases.  Several processes are in
- * test_store_many.c, the write-ahead log in test_store_log.c, and what goes
- * wrong in test_store_trouble.c.
+ * test_store_many.c, the write-ahead log in test_store_log.c and
+ * test_store_checkpoint.c, and what goes wrong in test_store_trouble.c.
  */
 #include <sys/stat.h>
 
