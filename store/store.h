@@ -118,8 +118,8 @@ bool store_was_known(const struct store *st);
 /*
  * Work that can wait until the client has its reply: copies the log into the
  * database when it has grown long; behind a big mail this is left to the other
- * process, if there is one (is_kept).
- * Trouble is not lost mail; it is returned to be logged.
+ * process, if there is one (is_kept).  Trouble is not lost mail; it is returned
+ * to be logged.
  */
 enum store_result store_tidy(struct store *st);
 

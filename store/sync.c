@@ -1,7 +1,7 @@
 /*
  * Many processes commit while one syncs, and the next sync covers them all; so
  * one of them syncs, and the others wait for it and find that nothing is left
- * to do: with 64 sessions and a slow disk one sync is for 17 mails
+ * to do: with 64 sessions and a slow disk one sync is for 20 mails
  * (docs/bench.md, h).
  *
  * What is known is shared (synced.c): "of the log with this salt (SQLite

@@ -33,8 +33,8 @@ enum {
 	/* sqlite.org/fileformat2, s. 4: octets of the log's headers. */
 	LOG_HEADER = 32,
 	FRAME_HEADER = 24,
-	PAGE_SIZE_AT = 8, /* in the log's header */
-	CHECKPOINT_LOCK = 1,
+	PAGE_SIZE_AT = 8,    /* in the log's header */
+	CHECKPOINT_LOCK = 1, /* of the locks in the index of the log */
 };
 
 /* SQLite's error log is one for the process, and so is this. */
