@@ -20,7 +20,7 @@
 #include "server/serve.h"
 #include "server/spare.h"
 #include "server/systemd.h"
-#include "store/store.h"
+#include "store.h"
 
 static bool
 is_socket(int fd)

@@ -11,7 +11,7 @@
 set -eu
 
 out=$1
-mkdir -p "$out/naive/store"
+mkdir -p "$out/naive/database"
 rm -f "$out/smtpd"
 cp smtpd "$out"
 
@@ -50,10 +50,10 @@ replace() { # FILE FROM TO
 	}
 	sed "s/$2/$3/" "$1" >"$out/naive/$1"
 }
-replace store/database.c 'synchronous = NORMAL' 'synchronous = FULL'
-replace store/store.c 'return result == STORE_OK ? wal_confirm(st) : result;' 'return result;'
+replace database/database.c 'synchronous = NORMAL' 'synchronous = FULL'
+replace store.c 'return result == STORE_OK ? wal_confirm(st) : result;' 'return result;'
 # shellcheck disable=SC2086
-compile $LDFLAGS -Istore -o "$out/smtpd-naive" "$out/naive/store/store.c" \
-    "$out/naive/store/database.c" bench/no_turnstile.c \
-    $(without "$OBJ" store/store.o store/database.o store/turnstile.o) \
+compile $LDFLAGS -I. -Idatabase -o "$out/smtpd-naive" "$out/naive/store.c" \
+    "$out/naive/database/database.c" bench/no_turnstile.c \
+    $(without "$OBJ" build/store.o build/database/database.o build/database/turnstile.o) \
     $PKG_LIBS

@@ -2,7 +2,7 @@
  * A turnstile that anybody passes at any time, to be linked in place of the
  * real one: writers then wait as SQLite lets them, asleep.
  */
-#include "../store/turnstile.h"
+#include "../database/turnstile.h"
 
 int
 turnstile_open(const char *path)

@@ -5,8 +5,8 @@
  */
 #include <stdlib.h>
 
-#include "../store/policy.h"
-#include "../store/store.h"
+#include "../policy.h"
+#include "../store.h"
 
 struct store {
 	int64_t id;

@@ -22,8 +22,8 @@
 #include <unistd.h>
 
 #include "../mail/header.h"
-#include "../store/policy.h"
-#include "../store/store.h"
+#include "../policy.h"
+#include "../store.h"
 #include "sample.h"
 
 struct job {

@@ -18,7 +18,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "archive_stats.h"
+#include "../archive/stats.h"
 #include "file.h"
 #include "json.h"
 #include "options.h"

@@ -22,7 +22,7 @@
 #include <stdbool.h>
 
 #include "../mail/span.h"
-#include "archive.h"
+#include "../archive.h"
 
 /* How a mail lies in a file. */
 struct envelope_form {

@@ -10,7 +10,7 @@
 
 #include "../clock.h"
 #include "../mail/address.h"
-#include "archive_rules.h"
+#include "../archive/rules.h"
 #include "envelope_field.h"
 #include "json.h"
 #include "options.h"

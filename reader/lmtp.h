@@ -2,7 +2,7 @@
 #ifndef READER_LMTP_H
 #define READER_LMTP_H
 
-#include "archive.h"
+#include "../archive.h"
 
 /*
  * `where` is the path of a socket, or HOST:PORT.  `had` says for each recipient

@@ -9,7 +9,7 @@
 #include <sysexits.h>
 
 #include "../mail/address.h"
-#include "archive_rules.h"
+#include "../archive/rules.h"
 #include "json.h"
 #include "options.h"
 #include "smtpdb.h"

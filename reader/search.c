@@ -8,7 +8,7 @@
 
 #include <glib.h>
 
-#include "archive_search.h"
+#include "../archive/search.h"
 #include "list.h"
 #include "mime.h"
 #include "options.h"

@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "archive.h"
+#include "../archive.h"
 
 /* All options of all commands; options.c describes them. */
 enum smtpdb_option {

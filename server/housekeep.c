@@ -7,7 +7,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "../store/store.h"
+#include "../store.h"
 #include "log.h"
 
 enum {

@@ -13,9 +13,9 @@
 
 #include "../clock.h"
 #include "../mail/header.h"
-#include "../session/session.h"
-#include "../store/policy.h"
-#include "../store/store.h"
+#include "../session.h"
+#include "../policy.h"
+#include "../store.h"
 #include "../version.h"
 #include "log.h"
 #include "peer.h"

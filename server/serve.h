@@ -4,7 +4,7 @@
 #ifndef SERVE_H
 #define SERVE_H
 
-#include "../store/store.h"
+#include "../store.h"
 #include "connection.h"
 #include "options.h"
 

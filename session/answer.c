@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "session_private.h"
+#include "machine.h"
 
 enum reply
 session_reply_for(enum session_verdict verdict, enum reply ok)

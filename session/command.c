@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "param.h"
-#include "session_private.h"
+#include "machine.h"
 
 #define IN(state) (1u << (state))
 

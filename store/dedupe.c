@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "spool.h"
-#include "store_private.h"
+#include "../database/store_private.h"
 
 enum {
 	ROWS_MAX = 1000, /* that are looked at */

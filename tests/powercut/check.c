@@ -13,7 +13,7 @@
 
 #include <sqlite3.h>
 
-#include "../../store/sync.h"
+#include "../../database/sync.h"
 #include "mail.h"
 
 enum {

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "../../store/synced.h"
+#include "../../database/synced.h"
 #include "events.h"
 
 enum {

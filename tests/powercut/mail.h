@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../../store/store.h"
+#include "../../store.h"
 
 enum {
 	MAIL_RECIPIENTS = 5,

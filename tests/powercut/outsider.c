@@ -6,7 +6,7 @@
 
 #include <sqlite3.h>
 
-#include "../../store/turnstile.h"
+#include "../../database/turnstile.h"
 
 enum {
 	PAUSE_US = 200, /* between two looks at a condition */

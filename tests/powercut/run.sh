@@ -5,7 +5,7 @@
 #	run.sh [OPTION...]	options for the honest run: --long, --seed N, ...
 set -u
 
-powercut=$(dirname "$0")/powercut
+powercut=${POWERCUT:-build/tests/powercut/powercut}
 log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT
 failed=0

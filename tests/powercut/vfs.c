@@ -24,8 +24,8 @@
 
 #include <sqlite3.h>
 
-#include "../../store/synced.h"
-#include "../../store/turnstile.h"
+#include "../../database/synced.h"
+#include "../../database/turnstile.h"
 #include "random.h"
 
 enum {

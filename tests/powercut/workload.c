@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../store/synced.h"
+#include "../../database/synced.h"
 #include "disk.h"
 #include "mail.h"
 #include "outsider.h"

@@ -1,0 +1,193 @@
+/*
+ * The mail store as its readers see it: lists, single mails, and what a person
+ * changes beside running sessions.  It opens the database as store/store.h
+ * does, and every change passes the turnstile.
+ *
+ * No call leaves a read transaction open or the turnstile closed, so a caller
+ * may wait for whom it likes between two calls.
+ */
+#ifndef READER_ARCHIVE_H
+#define READER_ARCHIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mail/envelope.h"
+#include "store.h"
+
+struct archive;
+
+struct archive_conf {
+	const char *path;
+	int wait_ms; /* as in struct store_conf */
+	/*
+	 * Does this header field or path, as stored, hold the words that a
+	 * person gave?  Either is UTF-8 without control characters.
+	 */
+	bool (*holds)(const char *text, const char *words);
+};
+
+/* `conf` is borrowed for the archive's life.  NULL: no memory. */
+struct archive *archive_new(const struct archive_conf *conf);
+void archive_free(struct archive *a);
+
+/* Opens, makes or migrates the database. */
+enum store_result archive_open(struct archive *a);
+
+/* Of the last call that failed: its kind, and its cause in one line. */
+enum store_result archive_result(const struct archive *a);
+const char *archive_error(const struct archive *a);
+
+/*
+ * Lists
+ */
+
+/* Which mails; the numbers are 0 and the texts NULL where all will do. */
+struct archive_filter {
+	int64_t after_id; /* only greater ones */
+	int64_t up_to_id;
+	const char *from;    /* held by reverse-path or From */
+	const char *to;      /* by a recipient, its mailbox, or To */
+	const char *subject; /* by Subject */
+	int64_t since;       /* received then or later, microseconds */
+	int64_t until;       /* earlier than that */
+	int64_t larger;      /* of more octets */
+	/* That this consumer has not had yet, and that nobody leases to it. */
+	const char *new_to;
+	int64_t now; /* seconds since 1970; for the leases */
+};
+
+struct archive_row {
+	int64_t id;
+	int64_t received_at; /* microseconds since 1970, UTC */
+	int64_t size;        /* octets */
+	char *client_address;
+	char *reverse_path;
+	char *recipients; /* joined by ", " */
+	/* As stored, not decoded; NULL where the mail has none. */
+	char *header_from;
+	char *header_to;
+	char *header_subject;
+	char *header_date;
+	char *header_message_id;
+};
+
+enum {
+	ARCHIVE_PAGE = 256,
+};
+
+struct archive_page {
+	struct archive_row rows[ARCHIVE_PAGE];
+	size_t nrows;
+};
+
+/*
+ * Reads the next mails in the order of their ids, and moves filter->after_id
+ * behind them.  Returns 1, or 0 when there are no more (the page is empty), or
+ * -1.  The page is emptied first; it starts as { 0 }.
+ */
+int archive_list(struct archive *a, struct archive_filter *filter,
+    struct archive_page *page);
+void archive_page_reset(struct archive_page *page);
+
+/*
+ * Reads the newest `count` that match, up to ARCHIVE_PAGE, in the order of
+ * their ids.  Returns 0 or -1.
+ */
+int archive_list_newest(struct archive *a, const struct archive_filter *filter,
+    uint64_t count, struct archive_page *page);
+
+/*
+ * Moves filter->after_id so far that of the mails that match, only the newest
+ * `count` are left.  Returns 0 or -1.
+ */
+int archive_skip_to_newest(
+    struct archive *a, struct archive_filter *filter, uint64_t count);
+
+/* The highest id that there is, 0 for none. */
+int archive_last_id(struct archive *a, int64_t *ret);
+
+/*
+ * Changes whenever another process has changed the database; says nothing of
+ * what has changed.
+ */
+int archive_version(struct archive *a, int64_t *ret);
+
+/*
+ * One mail
+ */
+
+struct archive_mail {
+	int64_t id;
+	int64_t received_at;
+	char *client_address;
+	int client_port; /* 0: none */
+	struct envelope envelope;
+	char *trace;
+	size_t header_size;
+	char *data; /* NUL behind it */
+	size_t len;
+};
+
+/*
+ * Reads it whole.  Returns 1; 0: there is no such mail; or -1.  `ret` starts
+ * as { 0 } or from the last call, and is archive_mail_reset() first.
+ */
+int archive_read(struct archive *a, int64_t id, struct archive_mail *ret);
+void archive_mail_reset(struct archive_mail *m);
+
+/*
+ * Changes
+ */
+
+/*
+ * Makes it a row with a new id; the size is that of the envelope.  Returns 0
+ * or -1.
+ */
+int archive_add(
+    struct archive *a, const struct archive_mail *m, int64_t *ret_id);
+
+/* What is to go: what either of the first two says; 0 says nothing. */
+struct archive_prune {
+	int64_t before; /* received earlier, microseconds */
+	int64_t up_to_id;
+	const char *had_by; /* NULL, or only what this consumer has had */
+	bool dry_run;
+	int64_t after_id; /* only greater ones; moves on with what went */
+	int at_once;      /* 0, or fewer than usual: the disk is full */
+	/* What went so far. */
+	uint64_t mails;
+	uint64_t octets;
+};
+
+/*
+ * Deletes some of them, few enough to keep sessions waiting for milliseconds.
+ * Returns 1; 0: there are no more; or -1.
+ */
+int archive_prune(struct archive *a, struct archive_prune *p);
+
+/*
+ * The highest id that must go so that the newest `keep` mails are left (or
+ * newer ones of no more than `octets` in all).  0: none must.
+ */
+int archive_id_to_keep(struct archive *a, uint64_t keep, int64_t *ret);
+int archive_id_to_fit(struct archive *a, uint64_t octets, int64_t *ret);
+
+/* Gives the room of deleted mails back; no mail is taken meanwhile. */
+int archive_vacuum(struct archive *a);
+
+/*
+ * Consumers: a mail is leased, worked on, and then marked done or given back.
+ */
+
+/* Returns 1; 0: another process has it, or it is done or gone; or -1. */
+int archive_lease(struct archive *a, const char *consumer, int64_t id,
+    int64_t now, int64_t until);
+int archive_done(
+    struct archive *a, const char *consumer, int64_t id, int64_t now);
+/* 1: it is done; 0; or -1. */
+int archive_is_done(struct archive *a, const char *consumer, int64_t id);
+int archive_give_back(struct archive *a, const char *consumer, int64_t id);
+
+#endif

@@ -1,0 +1,602 @@
+/*
+ * Lists are read a page at a time, by id.  A page is one short read
+ * transaction: who prints it may wait for a pipe for hours, and the
+ * write-ahead log would grow as long as a transaction stands open.
+ */
+#include "../archive.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../database/turnstile.h"
+#include "private.h"
+
+enum {
+	SMALL_OCTETS = 64 * 1024, /* a mail that may be in memory twice */
+};
+
+struct archive *
+archive_new(const struct archive_conf *conf)
+{
+	struct archive *a = calloc(1, sizeof *a);
+
+	if (!a)
+		return NULL;
+	a->conf = conf;
+	a->store_conf.path = conf->path;
+	a->store_conf.wait_ms = conf->wait_ms;
+	a->store = store_new(&a->store_conf);
+	if (!a->store) {
+		free(a);
+		return NULL;
+	}
+	return a;
+}
+
+void
+archive_free(struct archive *a)
+{
+	if (!a)
+		return;
+	archive_forget(a);
+	store_free(a->store);
+	free(a);
+}
+
+/* SQL's holds(text, words). */
+static void
+holds(sqlite3_context *context, int nargs, sqlite3_value **args)
+{
+	struct archive *a = sqlite3_user_data(context);
+	const char *text = (const char *)sqlite3_value_text(args[0]);
+	const char *words = (const char *)sqlite3_value_text(args[1]);
+
+	(void)nargs;
+	sqlite3_result_int(
+	    context, text && words && a->conf->holds(text, words));
+}
+
+enum store_result
+archive_open(struct archive *a)
+{
+	int rc;
+
+	a->result = store_open(a->store);
+	if (a->result != STORE_OK)
+		return a->result;
+	rc = sqlite3_create_function(
+	    a->store->db, "holds", 2, SQLITE_UTF8, a, holds, NULL, NULL);
+	if (rc != SQLITE_OK)
+		archive_fail(a, "open", rc);
+	return a->result;
+}
+
+enum store_result
+archive_result(const struct archive *a)
+{
+	return a->result;
+}
+
+const char *
+archive_error(const struct archive *a)
+{
+	return store_error(a->store);
+}
+
+int
+archive_fail(struct archive *a, const char *what, int rc)
+{
+	a->result = database_fail_sqlite(a->store, what, rc);
+	return -1;
+}
+
+int
+archive_fail_result(struct archive *a, enum store_result result)
+{
+	a->result = result;
+	return -1;
+}
+
+/*
+ * Statements
+ */
+
+/* Takes a statement out of those at rest, and closes the gap. */
+static sqlite3_stmt *
+take_kept(struct archive *a, size_t i)
+{
+	sqlite3_stmt *q = a->kept[i];
+
+	for (; i + 1 < ARCHIVE_KEPT; i++)
+		a->kept[i] = a->kept[i + 1];
+	a->kept[ARCHIVE_KEPT - 1] = NULL;
+	return q;
+}
+
+sqlite3_stmt *
+archive_prepare(struct archive *a, const char *sql)
+{
+	sqlite3_stmt *q = NULL;
+	int rc;
+
+	for (size_t i = 0; i < ARCHIVE_KEPT && a->kept[i]; i++) {
+		if (strcmp(sqlite3_sql(a->kept[i]), sql) == 0)
+			return take_kept(a, i);
+	}
+	rc = sqlite3_prepare_v2(a->store->db, sql, -1, &q, NULL);
+	if (rc != SQLITE_OK)
+		archive_fail(a, "prepare", rc);
+	return q;
+}
+
+int
+archive_finish(struct archive *a, sqlite3_stmt *q)
+{
+	size_t n = 0;
+	int rc = sqlite3_reset(q);
+
+	sqlite3_clear_bindings(q); /* what they point to is the caller's */
+	if (a->kept[ARCHIVE_KEPT - 1])
+		sqlite3_finalize(take_kept(a, 0));
+	while (a->kept[n])
+		n++;
+	a->kept[n] = q;
+	return rc;
+}
+
+void
+archive_forget(struct archive *a)
+{
+	while (a->kept[0])
+		sqlite3_finalize(take_kept(a, 0));
+}
+
+int
+archive_run(struct archive *a, sqlite3_stmt *q, const char *what)
+{
+	int rc;
+
+	if (!q)
+		return -1;
+	while (sqlite3_step(q) == SQLITE_ROW)
+		;
+	rc = archive_finish(a, q);
+	return rc == SQLITE_OK ? 0 : archive_fail(a, what, rc);
+}
+
+int
+archive_run_integer(
+    struct archive *a, sqlite3_stmt *q, const char *what, int64_t *ret)
+{
+	int64_t n = 0;
+	int rc;
+
+	if (!q)
+		return -1;
+	if (sqlite3_step(q) == SQLITE_ROW)
+		n = sqlite3_column_int64(q, 0);
+	rc = archive_finish(a, q);
+	if (rc != SQLITE_OK)
+		return archive_fail(a, what, rc);
+	*ret = n;
+	return 0;
+}
+
+/*
+ * An error here leaves NULL bound; only "no memory" can be one, and the step
+ * that follows meets it as well.
+ */
+void
+archive_bind_text(sqlite3_stmt *q, const char *name, const char *text)
+{
+	int at = q ? sqlite3_bind_parameter_index(q, name) : 0;
+
+	if (at > 0)
+		sqlite3_bind_text(q, at, text, -1, SQLITE_STATIC);
+}
+
+void
+archive_bind_integer(sqlite3_stmt *q, const char *name, int64_t n)
+{
+	int at = q ? sqlite3_bind_parameter_index(q, name) : 0;
+
+	if (at > 0)
+		sqlite3_bind_int64(q, at, n);
+}
+
+char *
+archive_column(sqlite3_stmt *q, int column)
+{
+	const unsigned char *text = sqlite3_column_text(q, column);
+
+	return text ? strdup((const char *)text) : NULL;
+}
+
+/*
+ * Lists
+ */
+
+/* clang-format off */
+/* What the parts of a filter ask for; those that ask nothing are left out. */
+static const struct condition {
+	size_t field; /* in struct archive_filter */
+	bool is_text;
+	const char *name;
+	const char *sql;
+} conditions[] = {
+#define FIELD(name) offsetof(struct archive_filter, name)
+	{ FIELD(up_to_id), false, ":up_to_id", " AND id <= :up_to_id" },
+	{ FIELD(since), false, ":since", " AND received_at >= :since" },
+	{ FIELD(until), false, ":until", " AND received_at < :until" },
+	{ FIELD(larger), false, ":larger", " AND size > :larger" },
+	{ FIELD(from), true, ":from",
+	  " AND (holds(reverse_path, :from) OR holds(header_from, :from))" },
+	{ FIELD(to), true, ":to",
+	  " AND (holds(header_to, :to) OR EXISTS (SELECT 1 FROM recipient"
+	  "  WHERE message_id = id AND (holds(forward_path, :to)"
+	  "   OR holds(mailbox, :to))))" },
+	{ FIELD(subject), true, ":subject",
+	  " AND holds(header_subject, :subject)" },
+	{ FIELD(new_to), true, ":new_to",
+	  " AND NOT EXISTS (SELECT 1 FROM delivery"
+	  "  WHERE message_id = id AND consumer = :new_to"
+	  "   AND (done OR at > :now))" },
+#undef FIELD
+};
+/* clang-format on */
+
+static const size_t nconditions = sizeof conditions / sizeof *conditions;
+
+static const char *
+filter_text(const struct archive_filter *f, const struct condition *c)
+{
+	return *(char *const *)(const void *)((const char *)f + c->field);
+}
+
+static int64_t
+filter_number(const struct archive_filter *f, const struct condition *c)
+{
+	return *(const int64_t *)(const void *)((const char *)f + c->field);
+}
+
+static bool
+asks(const struct archive_filter *f, const struct condition *c)
+{
+	return c->is_text ? filter_text(f, c) != NULL
+			  : filter_number(f, c) != 0;
+}
+
+/* `head` up to "WHERE id > :after_id", the conditions, `tail`. */
+static sqlite3_stmt *
+prepare_filtered(struct archive *a, const struct archive_filter *f,
+    const char *head, const char *tail)
+{
+	char sql[4096];
+	char *at = stpcpy(sql, head);
+	sqlite3_stmt *q;
+
+	for (size_t i = 0; i < nconditions; i++) {
+		if (asks(f, &conditions[i]))
+			at = stpcpy(at, conditions[i].sql);
+	}
+	stpcpy(at, tail);
+	q = archive_prepare(a, sql);
+	archive_bind_integer(q, ":after_id", f->after_id);
+	archive_bind_integer(q, ":now", f->now);
+	for (size_t i = 0; i < nconditions; i++) {
+		const struct condition *c = &conditions[i];
+
+		if (!asks(f, c))
+			continue;
+		if (c->is_text)
+			archive_bind_text(q, c->name, filter_text(f, c));
+		else
+			archive_bind_integer(q, c->name, filter_number(f, c));
+	}
+	return q;
+}
+
+static void
+read_row(sqlite3_stmt *q, struct archive_row *ret)
+{
+	int at = 0;
+
+	ret->id = sqlite3_column_int64(q, at++);
+	ret->received_at = sqlite3_column_int64(q, at++);
+	ret->size = sqlite3_column_int64(q, at++);
+	ret->client_address = archive_column(q, at++);
+	ret->reverse_path = archive_column(q, at++);
+	ret->header_from = archive_column(q, at++);
+	ret->header_to = archive_column(q, at++);
+	ret->header_subject = archive_column(q, at++);
+	ret->header_date = archive_column(q, at++);
+	ret->header_message_id = archive_column(q, at++);
+	ret->recipients = archive_column(q, at++);
+}
+
+void
+archive_page_reset(struct archive_page *page)
+{
+	for (size_t i = 0; i < page->nrows; i++) {
+		struct archive_row *row = &page->rows[i];
+
+		free(row->client_address);
+		free(row->reverse_path);
+		free(row->header_from);
+		free(row->header_to);
+		free(row->header_subject);
+		free(row->header_date);
+		free(row->header_message_id);
+		free(row->recipients);
+		*row = (struct archive_row){ 0 };
+	}
+	page->nrows = 0;
+}
+
+/*
+ * Several rows of one recipient are the mailboxes that an alias names.  So few
+ * recipients are told apart that a list in order costs less than a set.
+ */
+static const char list_head[] =
+    "SELECT id, received_at, size, client_address, reverse_path, header_from,"
+    " header_to, header_subject, header_date, header_message_id,"
+    " (SELECT group_concat(forward_path, ', ') FROM recipient"
+    "  WHERE message_id = id AND NOT EXISTS (SELECT 1 FROM recipient AS earlier"
+    "   WHERE earlier.message_id = recipient.message_id"
+    "    AND earlier.position = recipient.position - 1"
+    "    AND earlier.forward_path = recipient.forward_path))"
+    " FROM message WHERE id > :after_id";
+
+/* Fills the page in the order that `tail` says. */
+static int
+read_page(struct archive *a, const struct archive_filter *filter,
+    const char *tail, uint64_t count, struct archive_page *page)
+{
+	sqlite3_stmt *q = prepare_filtered(a, filter, list_head, tail);
+	int rc;
+
+	archive_page_reset(page);
+	if (!q)
+		return -1;
+	archive_bind_integer(q, ":limit", (int64_t)count);
+	while (page->nrows < count && sqlite3_step(q) == SQLITE_ROW)
+		read_row(q, &page->rows[page->nrows++]);
+	rc = archive_finish(a, q);
+	return rc == SQLITE_OK ? 0 : archive_fail(a, "list", rc);
+}
+
+int
+archive_list(
+    struct archive *a, struct archive_filter *filter, struct archive_page *page)
+{
+	if (read_page(
+		a, filter, " ORDER BY id LIMIT :limit", ARCHIVE_PAGE, page) < 0)
+		return -1;
+	if (page->nrows == 0)
+		return 0;
+	filter->after_id = page->rows[page->nrows - 1].id;
+	return 1;
+}
+
+int
+archive_list_newest(struct archive *a, const struct archive_filter *filter,
+    uint64_t count, struct archive_page *page)
+{
+	if (count > ARCHIVE_PAGE)
+		count = ARCHIVE_PAGE;
+	if (read_page(
+		a, filter, " ORDER BY id DESC LIMIT :limit", count, page) < 0)
+		return -1;
+	for (size_t i = 0; i < page->nrows / 2; i++) {
+		struct archive_row *other = &page->rows[page->nrows - 1 - i];
+		struct archive_row row = page->rows[i];
+
+		page->rows[i] = *other;
+		*other = row;
+	}
+	return 0;
+}
+
+int
+archive_skip_to_newest(
+    struct archive *a, struct archive_filter *filter, uint64_t count)
+{
+	int64_t first = 0;
+	sqlite3_stmt *q = prepare_filtered(a, filter,
+	    "SELECT min(id) FROM"
+	    " (SELECT id FROM message WHERE id > :after_id",
+	    " ORDER BY id DESC LIMIT :limit)");
+
+	archive_bind_integer(q, ":limit", (int64_t)count);
+	if (archive_run_integer(a, q, "list", &first) < 0)
+		return -1;
+	if (first > 0)
+		filter->after_id = first - 1;
+	return 0;
+}
+
+int
+archive_last_id(struct archive *a, int64_t *ret)
+{
+	return archive_run_integer(a,
+	    archive_prepare(a, "SELECT max(id) FROM message"), "last id", ret);
+}
+
+int
+archive_version(struct archive *a, int64_t *ret)
+{
+	return archive_run_integer(
+	    a, archive_prepare(a, "PRAGMA data_version"), "version", ret);
+}
+
+/*
+ * One mail
+ */
+
+void
+archive_mail_reset(struct archive_mail *m)
+{
+	free(m->client_address);
+	free(m->trace);
+	free(m->data);
+	envelope_free(&m->envelope);
+	*m = (struct archive_mail){ 0 };
+}
+
+/* The column's text, kept by the envelope; NULL for NULL. */
+static const char *
+keep(struct envelope *e, sqlite3_stmt *q, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(q, column);
+
+	return text ? envelope_text(e, span_of(text)) : NULL;
+}
+
+/* A small one comes with its row.  Otherwise `m` is left as it is. */
+static void
+read_small_data(sqlite3_stmt *q, int column, struct archive_mail *m)
+{
+	const void *data = sqlite3_column_blob(q, column);
+	size_t len = (size_t)sqlite3_column_bytes(q, column);
+
+	if (sqlite3_column_type(q, column) == SQLITE_NULL)
+		return;
+	m->data = malloc(len + 1);
+	if (!m->data)
+		return;
+	if (len > 0)
+		memcpy(m->data, data, len);
+	m->data[len] = '\0';
+	m->len = len;
+}
+
+static void
+read_message(sqlite3_stmt *q, struct archive_mail *m)
+{
+	struct envelope *e = &m->envelope;
+	int at = 0;
+
+	m->id = sqlite3_column_int64(q, at++);
+	m->received_at = sqlite3_column_int64(q, at++);
+	m->client_address = archive_column(q, at++);
+	m->client_port = sqlite3_column_int(q, at++);
+	e->helo = keep(e, q, at++);
+	e->protocol = keep(e, q, at++);
+	e->verb = keep(e, q, at++);
+	e->reverse_path = keep(e, q, at++);
+	e->body_type = keep(e, q, at++);
+	e->smtputf8 = sqlite3_column_int(q, at++);
+	e->envelope_id = keep(e, q, at++);
+	e->dsn_return = keep(e, q, at++);
+	e->size = (uint64_t)sqlite3_column_int64(q, at++);
+	m->header_size = (size_t)sqlite3_column_int64(q, at++);
+	m->trace = archive_column(q, at++);
+	read_small_data(q, at++, m);
+}
+
+static bool
+is_whole(const struct archive_mail *m)
+{
+	const struct envelope *e = &m->envelope;
+
+	return m->client_address && m->trace && e->helo && e->protocol &&
+	       e->verb && e->reverse_path && e->body_type;
+}
+
+static int
+read_recipients(struct archive *a, int64_t id, struct envelope *e)
+{
+	sqlite3_stmt *q = archive_prepare(a,
+	    "SELECT forward_path, notify, original_recipient, mailbox"
+	    " FROM recipient WHERE message_id = :id ORDER BY position");
+	bool ok = true;
+	int rc;
+
+	if (!q)
+		return -1;
+	archive_bind_integer(q, ":id", id);
+	while (ok && sqlite3_step(q) == SQLITE_ROW) {
+		struct recipient r = {
+			.forward_path = keep(e, q, 0),
+			.notify = keep(e, q, 1),
+			.original_recipient = keep(e, q, 2),
+			.mailbox = keep(e, q, 3),
+		};
+
+		ok = r.forward_path && envelope_add(e, &r) == 0;
+	}
+	rc = archive_finish(a, q);
+	if (!ok)
+		rc = SQLITE_NOMEM;
+	return rc == SQLITE_OK ? 0 : archive_fail(a, "recipients", rc);
+}
+
+/* Into memory of ours, not by way of a column, which would make two of it. */
+static int
+read_data(struct archive *a, struct archive_mail *m)
+{
+	sqlite3_blob *blob = NULL;
+	int rc;
+
+	if (m->data)
+		return 0;
+	rc = sqlite3_blob_open(
+	    a->store->db, "main", "message", "data", m->id, 0, &blob);
+
+	if (rc == SQLITE_OK) {
+		m->len = (size_t)sqlite3_blob_bytes(blob);
+		m->data = malloc(m->len + 1);
+		rc = m->data ? sqlite3_blob_read(blob, m->data, (int)m->len, 0)
+			     : SQLITE_NOMEM;
+	}
+	sqlite3_blob_close(blob);
+	if (rc != SQLITE_OK)
+		return archive_fail(a, "reading the mail", rc);
+	m->data[m->len] = '\0';
+	return 0;
+}
+
+static int
+read_mail(struct archive *a, int64_t id, struct archive_mail *m)
+{
+	sqlite3_stmt *q = archive_prepare(a,
+	    "SELECT id, received_at, client_address, client_port, helo,"
+	    " protocol, verb, reverse_path, body_type, smtputf8, envelope_id,"
+	    " dsn_return, size, header_size, trace,"
+	    " CASE WHEN size <= :small THEN data END"
+	    " FROM message WHERE id = :id");
+	int rc;
+
+	if (!q)
+		return -1;
+	archive_bind_integer(q, ":id", id);
+	archive_bind_integer(q, ":small", SMALL_OCTETS);
+	if (sqlite3_step(q) == SQLITE_ROW)
+		read_message(q, m);
+	rc = archive_finish(a, q);
+	if (rc == SQLITE_OK && m->id == id && !is_whole(m))
+		rc = SQLITE_NOMEM;
+	if (rc != SQLITE_OK)
+		return archive_fail(a, "reading the mail", rc);
+	if (m->id != id)
+		return 0;
+	if (read_recipients(a, id, &m->envelope) < 0 || read_data(a, m) < 0)
+		return -1;
+	return 1;
+}
+
+/* One transaction, so that nobody deletes half of it. */
+int
+archive_read(struct archive *a, int64_t id, struct archive_mail *ret)
+{
+	int result;
+
+	archive_mail_reset(ret);
+	if (archive_run(a, archive_prepare(a, "BEGIN"), "begin") < 0)
+		return -1;
+	result = id > 0 ? read_mail(a, id, ret) : 0;
+	archive_run(a, archive_prepare(a, "ROLLBACK"), "end");
+	if (result <= 0)
+		archive_mail_reset(ret);
+	return result;
+}

@@ -1,0 +1,182 @@
+#include "search.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "private.h"
+
+struct search {
+	struct archive *archive;
+	sqlite3 *db;
+	sqlite3_stmt
+	    *insert; /* of search_add(); made when it is first needed */
+};
+
+static int
+fail(struct search *s, const char *what)
+{
+	return archive_fail_result(
+	    s->archive, database_fail(s->archive->store, STORE_FAILED, "%s: %s",
+			    what, sqlite3_errmsg(s->db)));
+}
+
+static int
+exec(struct search *s, const char *sql)
+{
+	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK
+		   ? 0
+		   : fail(s, "index");
+}
+
+/* With the owner and the mode of the database: it holds the same words. */
+static void
+make_file(const char *database, const char *path)
+{
+	struct stat st;
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return;
+	if (stat(database, &st) == 0 &&
+	    (fchown(fd, st.st_uid, st.st_gid) == 0 || errno == EPERM))
+		fchmod(fd, st.st_mode & 0666);
+	close(fd);
+}
+
+/* The journal that a killed process left is of the old file. */
+static void
+remove_files(const char *path)
+{
+	char journal[4096 + 16];
+
+	snprintf(journal, sizeof journal, "%s-journal", path);
+	unlink(path);
+	unlink(journal);
+}
+
+struct search *
+search_open(struct archive *a, bool make, bool anew)
+{
+	struct search *s = calloc(1, sizeof *s);
+	const char *database = sqlite3_db_filename(a->store->db, "main");
+	char path[4096];
+
+	if (!s)
+		return NULL;
+	s->archive = a;
+	snprintf(path, sizeof path, "%s-words", database);
+	if (anew)
+		remove_files(path);
+	if (make)
+		make_file(database, path);
+	if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE, NULL) !=
+	    SQLITE_OK) {
+		fail(s, path);
+		search_close(s);
+		return NULL;
+	}
+	sqlite3_busy_timeout(s->db, a->conf->wait_ms);
+	/* Only the words, not the texts: those are in the database. */
+	if (make &&
+	    exec(s,
+		"PRAGMA synchronous = NORMAL;"
+		" CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5"
+		" (\"from\", \"to\", subject, text, content = '',"
+		"  tokenize = 'unicode61 remove_diacritics 2');"
+		" CREATE TABLE IF NOT EXISTS last (id INTEGER NOT NULL)") < 0) {
+		search_close(s);
+		return NULL;
+	}
+	return s;
+}
+
+void
+search_close(struct search *s)
+{
+	if (!s)
+		return;
+	sqlite3_finalize(s->insert);
+	sqlite3_close(s->db);
+	free(s);
+}
+
+int64_t
+search_last_id(struct search *s)
+{
+	sqlite3_stmt *q;
+	int64_t id = 0;
+
+	if (sqlite3_prepare_v2(
+		s->db, "SELECT max(id) FROM last", -1, &q, NULL) != SQLITE_OK)
+		return fail(s, "index");
+	if (sqlite3_step(q) == SQLITE_ROW)
+		id = sqlite3_column_int64(q, 0);
+	return sqlite3_finalize(q) == SQLITE_OK ? id : fail(s, "index");
+}
+
+int
+search_begin(struct search *s)
+{
+	return exec(s, "BEGIN IMMEDIATE");
+}
+
+int
+search_add(struct search *s, int64_t id, const struct search_words *words)
+{
+	const char *const texts[] = {
+		words->from,
+		words->to,
+		words->subject,
+		words->text,
+	};
+
+	if (!s->insert &&
+	    sqlite3_prepare_v2(s->db,
+		"INSERT INTO words (rowid, \"from\", \"to\", subject, text)"
+		" VALUES (:id, ?2, ?3, ?4, ?5)",
+		-1, &s->insert, NULL) != SQLITE_OK)
+		return fail(s, "index");
+	archive_bind_integer(s->insert, ":id", id);
+	for (int i = 0; i < 4; i++)
+		sqlite3_bind_text(
+		    s->insert, 2 + i, texts[i], -1, SQLITE_STATIC);
+	sqlite3_step(s->insert);
+	if (sqlite3_reset(s->insert) != SQLITE_OK)
+		return fail(s, "index");
+	sqlite3_clear_bindings(s->insert);
+	return 0;
+}
+
+int
+search_end(struct search *s, int64_t last_id)
+{
+	char sql[128];
+
+	snprintf(sql, sizeof sql,
+	    "DELETE FROM last; INSERT INTO last VALUES (%lld); COMMIT",
+	    (long long)last_id);
+	return exec(s, sql);
+}
+
+int
+search_find(struct search *s, const char *query, int64_t *ret, int max)
+{
+	sqlite3_stmt *q;
+	int n = 0;
+
+	if (sqlite3_prepare_v2(s->db,
+		"SELECT rowid FROM words WHERE words MATCH :query"
+		" ORDER BY rank LIMIT :max",
+		-1, &q, NULL) != SQLITE_OK)
+		return fail(s, "search");
+	archive_bind_text(q, ":query", query);
+	archive_bind_integer(q, ":max", max);
+	while (n < max && sqlite3_step(q) == SQLITE_ROW)
+		ret[n++] = sqlite3_column_int64(q, 0);
+	return sqlite3_finalize(q) == SQLITE_OK ? n : fail(s, "search");
+}

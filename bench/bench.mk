@@ -1,0 +1,16 @@
+# What is measured, and the measuring (Debian: gnuplot-nox postfix
+# python3-aiosmtpd sqlite3 systemd ucspi-tcp-ipv6 util-linux valgrind).
+
+bench-programs: all
+	CC='$(CC)' ALL_CFLAGS='$(ALL_CFLAGS) -I$(B)' LDFLAGS='$(LDFLAGS)' \
+	    OBJ='$(SMTPD)' STORE='$(STORE)' MAIL='$(MAIL)' \
+	    PKG_LIBS='$(SQLITE_LIBS)' sh bench/build.sh build/bench
+
+bench: bench-programs ## speed beside the peers: 20 minutes
+	-sh bench/peers.sh build/bench/peers
+	/usr/bin/python3 -B bench/run.py
+
+bench-starts: all ## connections a second under superservers
+	bash tests/system/lab/bench.sh
+
+.PHONY: bench-programs bench bench-starts

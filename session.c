@@ -1,0 +1,498 @@
+/*
+ *	          HELO         MAIL         RCPT          DATA
+ *	ST_START ------> ST_IDLE ----> ST_MAIL ----> ST_RCPT ----> ST_DATA
+ *	                   ^                            |             |
+ *	                   |                       BDAT |             | final dot
+ *	                   |                            v             v
+ *	                   |              ST_CHUNKS <-> ST_CHUNK -> SESSION_STORE
+ *	                   |                       BDAT      LAST     |
+ *	                   +------------------------------------------+
+ *
+ * session_next() does one step at a time, in this order: say what was refused,
+ * have the caller do what a command needs, send what there is when the output
+ * is nearly full or the input used up, and only then read on.  So pipelined
+ * commands are answered in order and in one write (RFC 2920 s. 3.2).
+ */
+#include "session/machine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct session *
+session_new(const struct session_conf *conf)
+{
+	struct session *s = calloc(1, sizeof *s);
+
+	if (!s)
+		return NULL;
+	s->conf = conf;
+	s->state = ST_START;
+	s->pending = SESSION_READ;
+	session_reply(s, REPLY_READY);
+	return s;
+}
+
+void
+session_free(struct session *s)
+{
+	if (!s)
+		return;
+	envelope_free(&s->envelope);
+	free(s);
+}
+
+/*
+ * Output
+ */
+
+static void
+put(struct session *s, const char *text, size_t len)
+{
+	size_t room = sizeof s->out - s->out_len;
+
+	if (len > room)
+		len = room;
+	memcpy(s->out + s->out_len, text, len);
+	s->out_len += len;
+}
+
+static void
+put_text(struct session *s, const char *text)
+{
+	put(s, text, strlen(text));
+}
+
+static void
+put_number(struct session *s, uint64_t n)
+{
+	char digits[20]; /* 2^64 has 20 */
+	size_t at = sizeof digits;
+
+	do {
+		digits[--at] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	put(s, digits + at, sizeof digits - at);
+}
+
+static void
+put_code(struct session *s, int code, char separator)
+{
+	put_number(s, (uint64_t)code);
+	put(s, &separator, 1);
+}
+
+void
+session_reply_line(struct session *s, int code, bool last, const char *text)
+{
+	put_code(s, code, last ? ' ' : '-');
+	put_text(s, text);
+	put_text(s, "\r\n");
+}
+
+/* Keeps the first refusal of a step: a 421 after it is only its consequence. */
+static void
+note_refusal(struct session *s, int code, size_t at)
+{
+	if (code >= 500)
+		s->counts.errors++;
+	if (s->refused)
+		return;
+	s->refused = true;
+	s->refused_code = code;
+	s->refused_at = at;
+	s->refused_len = s->out_len - at;
+}
+
+void
+session_reply_number(struct session *s, enum reply id, uint64_t number)
+{
+	const struct reply_text *r = &replies[id];
+	size_t at = s->out_len;
+
+	put_code(s, r->code, ' ');
+	if (r->enhanced) {
+		put_text(s, r->enhanced);
+		put(s, " ", 1);
+	}
+	for (const char *p = r->text; *p; p++) {
+		if (*p == '%')
+			put_text(s, s->conf->hostname);
+		else if (*p == '#')
+			put_number(s, number);
+		else
+			put(s, p, 1);
+	}
+	if (r->code >= 400)
+		note_refusal(s, r->code, at);
+	put_text(s, "\r\n");
+}
+
+void
+session_reply(struct session *s, enum reply id)
+{
+	session_reply_number(s, id, 0);
+}
+
+/* Past the limit of errors, the last answer. */
+static void
+check_errors(struct session *s, int code)
+{
+	if (code == 421)
+		s->closing = true;
+	if (code < 500 || s->counts.errors < s->conf->max_errors)
+		return;
+	session_reply(s, REPLY_TOO_MANY_ERRORS);
+	s->closing = true;
+}
+
+void
+session_conclude(struct session *s, enum reply id)
+{
+	if (id == REPLY_NONE)
+		return;
+	session_reply(s, id);
+	check_errors(s, replies[id].code);
+}
+
+void
+session_say(struct session *s, int code, const char *enhanced, const char *text,
+    bool more)
+{
+	size_t at = s->out_len;
+
+	put_code(s, code, more ? '-' : ' ');
+	put_text(s, enhanced);
+	put(s, " ", 1);
+	put_text(s, text);
+	if (code >= 400)
+		note_refusal(s, code, at);
+	put_text(s, "\r\n");
+	check_errors(s, code);
+}
+
+/*
+ * The mail
+ */
+
+static void
+drop_text(struct session *s)
+{
+	if (s->envelope.size > 0 && !s->dropped)
+		s->must_drop = true;
+	if (s->pending == SESSION_BODY)
+		s->pending = SESSION_READ;
+	s->dropped = true;
+}
+
+void
+session_abandon_mail(struct session *s)
+{
+	drop_text(s);
+	envelope_reset(&s->envelope);
+	s->announced_size = 0;
+	s->nrcpts = 0;
+	s->deferred_recipient = s->refused_recipient = false;
+	s->dropped = false;
+	s->state = s->greeted ? ST_IDLE : ST_START;
+}
+
+/* Lends `data` to the caller, unless the mail is beyond saving. */
+static void
+take_text(struct session *s, struct span data)
+{
+	if (s->dropped)
+		return;
+	s->data = data;
+	s->envelope.size += data.len;
+	if (s->envelope.size > s->conf->max_size)
+		drop_text(s);
+	else
+		s->pending = SESSION_BODY;
+}
+
+static void
+refuse_mail(struct session *s, enum reply id)
+{
+	session_abandon_mail(s);
+	session_conclude(s, id);
+}
+
+static void
+read_text(struct session *s)
+{
+	struct span data;
+
+	switch (body_next(&s->body, &s->in, &data)) {
+	case BODY_MORE:
+		break;
+	case BODY_DATA:
+		take_text(s, data);
+		break;
+	case BODY_END:
+		if (s->body.bare_lf)
+			refuse_mail(s, REPLY_BARE_LF);
+		else if (s->body.bare_cr)
+			refuse_mail(s, REPLY_BARE_CR);
+		else if (s->dropped)
+			refuse_mail(s, REPLY_TOO_BIG);
+		else
+			s->pending = SESSION_STORE;
+		return;
+	}
+	if ((s->body.bare_lf || s->body.bare_cr) && !s->dropped)
+		drop_text(s);
+}
+
+static void
+end_chunk(struct session *s)
+{
+	if (s->chunk_reply != REPLY_NONE)
+		refuse_mail(s, s->chunk_reply);
+	else if (s->dropped)
+		refuse_mail(s, REPLY_TOO_BIG);
+	else if (s->chunk_last)
+		s->pending = SESSION_STORE;
+	else {
+		s->state = ST_CHUNKS;
+		session_reply_number(s, REPLY_CHUNK_OK, s->chunk_size);
+	}
+}
+
+static void
+read_chunk(struct session *s)
+{
+	struct span data = s->in;
+
+	if (data.len > s->chunk_left)
+		data.len = (size_t)s->chunk_left;
+	s->in.p += data.len;
+	s->in.len -= data.len;
+	s->chunk_left -= data.len;
+	if (s->chunk_reply == REPLY_NONE)
+		take_text(s, data);
+}
+
+/*
+ * Command lines
+ */
+
+/* Is the line complete, now that `taken` ends in LF? */
+static bool
+ends_line(const struct session *s, struct span taken)
+{
+	char before = taken.len > 1 ? taken.p[taken.len - 2] : s->last;
+
+	return before == '\r' || s->conf->any_line_end;
+}
+
+/* Keeps what fits; the first octet too many is answered, once. */
+static void
+append_to_line(struct session *s, struct span text)
+{
+	size_t room = sizeof s->line - s->line_len;
+
+	if (text.len > room) {
+		text.len = room;
+		if (!s->line_over)
+			session_conclude(s, REPLY_LINE_TOO_LONG);
+		s->line_over = true;
+	}
+	memcpy(s->line + s->line_len, text.p, text.len);
+	s->line_len += text.len;
+}
+
+static void
+begin_line(struct session *s)
+{
+	s->in_line = true;
+	s->line_len = 0;
+	s->line_over = false;
+}
+
+/*
+ * Puts the next line together; true when it is whole, its end removed.  It
+ * stays until the next one begins.
+ */
+static bool
+read_line(struct session *s)
+{
+	struct span taken = s->in;
+	const char *lf = memchr(taken.p, '\n', taken.len);
+
+	if (!s->in_line)
+		begin_line(s);
+	if (lf)
+		taken.len = (size_t)(lf + 1 - taken.p);
+	s->in_line = !lf || !ends_line(s, taken);
+	s->last = taken.p[taken.len - 1];
+	s->in.p += taken.len;
+	s->in.len -= taken.len;
+	append_to_line(s, taken);
+	if (s->in_line || s->line_over)
+		return false;
+
+	s->line_len--;
+	if (s->line_len > 0 && s->line[s->line_len - 1] == '\r')
+		s->line_len--;
+	return true;
+}
+
+static void
+read_command(struct session *s)
+{
+	if (!read_line(s))
+		return;
+	s->counts.commands++;
+	session_conclude(s, command_run(s));
+}
+
+/*
+ * The machine
+ */
+
+enum session_event
+session_next(struct session *s)
+{
+	enum session_event event;
+
+	for (;;) {
+		if (s->refused) {
+			s->refused = false;
+			return SESSION_REPORT;
+		}
+		if (s->must_drop) {
+			s->must_drop = false;
+			return SESSION_DROP;
+		}
+		event = s->pending;
+		if (event == SESSION_ASK &&
+		    s->out_len > sizeof s->out - OUTPUT_RESERVE)
+			return SESSION_WRITE; /* a list has many lines */
+		if (event == SESSION_BODY)
+			s->pending = SESSION_READ; /* needs no answer */
+		if (event != SESSION_READ)
+			return event;
+
+		if (s->out_len > sizeof s->out - OUTPUT_RESERVE)
+			return SESSION_WRITE;
+		if (s->closing)
+			return s->out_len > 0 ? SESSION_WRITE : SESSION_CLOSE;
+
+		/* A chunk of no octets ends without input. */
+		if (s->state == ST_CHUNK && s->chunk_left == 0)
+			end_chunk(s);
+		else if (s->in.len == 0)
+			return s->out_len > 0 ? SESSION_WRITE : SESSION_READ;
+		else if (s->state == ST_DATA)
+			read_text(s);
+		else if (s->state == ST_CHUNK)
+			read_chunk(s);
+		else
+			read_command(s);
+	}
+}
+
+void
+session_feed(struct session *s, const char *buf, size_t len)
+{
+	s->in.p = buf;
+	s->in.len = len;
+}
+
+void
+session_end(struct session *s, enum session_end why)
+{
+	static const enum reply reply_of[] = {
+		[SESSION_EOF] = REPLY_NONE,
+		[SESSION_TIMEOUT] = REPLY_TIMEOUT,
+		[SESSION_EXPIRED] = REPLY_EXPIRED,
+		[SESSION_SHUTDOWN] = REPLY_SHUTDOWN,
+	};
+
+	s->in.len = 0;
+	s->line_len = 0;
+	s->pending = SESSION_READ;
+	session_abandon_mail(s);
+	if (reply_of[why] != REPLY_NONE && !s->closing)
+		session_reply(s, reply_of[why]);
+	s->closing = true;
+}
+
+struct span
+session_output(const struct session *s)
+{
+	return (struct span){ s->out, s->out_len };
+}
+
+void
+session_sent(struct session *s, size_t len)
+{
+	s->out_len -= len;
+	memmove(s->out, s->out + len, s->out_len);
+}
+
+const struct session_query *
+session_query(const struct session *s)
+{
+	return &s->query;
+}
+
+void
+session_note_recipient(struct session *s, unsigned code)
+{
+	if (code >= 500)
+		s->refused_recipient = true;
+	else if (code >= 400)
+		s->deferred_recipient = true;
+}
+
+struct span
+session_body(const struct session *s)
+{
+	return s->data;
+}
+
+const struct envelope *
+session_envelope(const struct session *s)
+{
+	return &s->envelope;
+}
+
+void
+session_stored(struct session *s, enum session_verdict verdict, int64_t id)
+{
+	if (verdict == SESSION_OK) {
+		s->counts.mails++;
+		s->counts.recipients += s->envelope.nrecipients;
+		s->counts.octets += s->envelope.size;
+		session_reply_number(s, REPLY_STORED, (uint64_t)id);
+	} else {
+		session_conclude(s, session_reply_for(verdict, REPLY_STORED));
+	}
+	s->envelope.size = 0; /* the caller has nothing left to drop */
+	session_abandon_mail(s);
+	s->pending = SESSION_READ;
+}
+
+bool
+session_has_mail(const struct session *s)
+{
+	return s->state != ST_START && s->state != ST_IDLE;
+}
+
+struct session_refusal
+session_refusal(const struct session *s)
+{
+	return (struct session_refusal){
+		.code = s->refused_code,
+		.command = { s->line, s->line_len },
+		.reply = { s->out + s->refused_at, s->refused_len },
+	};
+}
+
+struct session_counts
+session_counts(const struct session *s)
+{
+	return s->counts;
+}

@@ -1,0 +1,153 @@
+/*
+ * One SMTP session as a machine: octets in, octets out, and events for what
+ * needs the world.  It does no I/O and reads no clock, environment or random
+ * source (`make lint` checks that), so a test can be any disk and any client.
+ *
+ *	session_next() says what the caller must do; the caller does it,
+ *	reports back with the function named beside the event, and asks again.
+ *
+ * Spans and pointers that the session lends are valid until the next call of
+ * session_next().
+ */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mail/envelope.h"
+#include "mail/span.h"
+
+struct session;
+
+struct session_conf {
+	const char *hostname; /* in the greeting and the replies */
+	const char *version;  /* for HELP STATUS */
+	uint64_t max_size;    /* octets of a mail */
+	unsigned max_recipients;
+	unsigned max_errors; /* 5yz replies, then 421 */
+	bool strict;         /* refuse what only lenient readers take */
+	bool rfc821;         /* SEND, SOML, SAML */
+	bool vrfy;           /* ask about VRFY and EXPN */
+	bool any_line_end;   /* input is no socket: LF alone ends a line */
+};
+
+enum session_event {
+	SESSION_READ,   /* session_feed(), or session_end() */
+	SESSION_WRITE,  /* send session_output(), then session_sent() */
+	SESSION_ASK,    /* answer session_query() by session_answer() */
+	SESSION_BODY,   /* append session_body() to the mail */
+	SESSION_STORE,  /* commit session_envelope(), then session_stored() */
+	SESSION_DROP,   /* forget what was appended, if anything was */
+	SESSION_REPORT, /* a command was refused: session_refusal(), to log */
+	SESSION_CLOSE,  /* nothing is left to do */
+};
+
+/* What the caller found out about a question or a commit. */
+enum session_verdict {
+	SESSION_OK,
+	SESSION_BUSY,      /* locked for too long: 451 4.3.0 */
+	SESSION_FULL,      /* no room on the disk: 452 4.3.1 */
+	SESSION_NO_MEMORY, /* 452 4.3.1 */
+	SESSION_FAILED,    /* another error of ours: 451 4.3.0 */
+	SESSION_TOO_BIG,   /* more than the store can hold: 552 5.3.4 */
+	SESSION_BROKEN,    /* nothing can work until mended: 421 4.3.0 */
+};
+
+/* Why the session must end before the client says QUIT. */
+enum session_end {
+	SESSION_EOF,      /* the client is gone: no reply */
+	SESSION_TIMEOUT,  /* it said nothing for too long: 421 4.4.2 */
+	SESSION_EXPIRED,  /* the session took too long: 421 4.4.2 */
+	SESSION_SHUTDOWN, /* the server stops: 421 4.3.2 */
+};
+
+enum session_query_kind {
+	SESSION_MAIL, /* may this be the sender? */
+	SESSION_RCPT, /* may this be a recipient? */
+	SESSION_VRFY, /* is there such a mailbox? */
+	SESSION_EXPN, /* who is on this list? */
+};
+
+struct session_query {
+	enum session_query_kind kind;
+	/*
+	 * A path as sent, without brackets and source route, "" for <>; or
+	 * the argument of VRFY or EXPN.
+	 */
+	struct span address;
+	uint64_t size;        /* SIZE= of the mail, in octets; 0: not given */
+	unsigned nrecipients; /* the mail has already */
+	bool utf8;            /* the reply may hold UTF-8 (RFC 6531) */
+	unsigned line; /* of the answer: from 0, as long as it has more */
+};
+
+struct session_answer {
+	enum session_verdict verdict; /* with SESSION_OK, what follows counts */
+	/*
+	 * The reply, if it is not the usual one: 2yz accepts, 4yz and 5yz
+	 * refuse; `text` is one line of at most 420 printable octets.
+	 */
+	int code; /* 0: the usual one */
+	const char *enhanced;
+	const char *text;
+	bool more; /* another line is to follow: asked for again */
+	/* SESSION_RCPT: where it goes; none: to what was asked. */
+	const char *const *mailboxes;
+	unsigned nmailboxes;
+};
+
+struct session_refusal {
+	int code;            /* 4yz or 5yz */
+	struct span command; /* the line refused, or "" for no command at all */
+	struct span reply;   /* its first line, with the code, without CRLF */
+};
+
+struct session_counts {
+	unsigned commands, errors, mails, recipients;
+	uint64_t octets; /* of stored mails */
+};
+
+/*
+ * Starts a session; the first event is the greeting's SESSION_WRITE.  `conf`
+ * and its strings are borrowed for the session's life.  NULL: no memory.
+ */
+struct session *session_new(const struct session_conf *conf);
+void session_free(struct session *s);
+
+enum session_event session_next(struct session *s);
+
+/*
+ * Lends `len` > 0 octets from the client; how input is cut carries no meaning.
+ * Only after SESSION_READ; `buf` must stay as it is until the next
+ * SESSION_READ or SESSION_CLOSE.
+ */
+void session_feed(struct session *s, const char *buf, size_t len);
+/*
+ * No more input will come, for this reason.  Only after SESSION_READ.  A mail
+ * that was begun is given up; so it is when the session closes.
+ */
+void session_end(struct session *s, enum session_end why);
+
+struct span session_output(const struct session *s);
+/* `len` octets of session_output() were sent; ask again for the rest. */
+void session_sent(struct session *s, size_t len);
+
+const struct session_query *session_query(const struct session *s);
+/* What it points to is copied. */
+void session_answer(struct session *s, const struct session_answer *answer);
+
+struct span session_body(const struct session *s);
+const struct envelope *session_envelope(const struct session *s);
+/* `id` names the row, when the verdict is SESSION_OK. */
+void session_stored(
+    struct session *s, enum session_verdict verdict, int64_t id);
+
+/* Is there a mail begun, and not stored? */
+bool session_has_mail(const struct session *s);
+
+struct session_refusal session_refusal(const struct session *s);
+struct session_counts session_counts(const struct session *s);
+
+#endif

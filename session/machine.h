@@ -1,0 +1,126 @@
+/*
+ * What session.c (the machine) and command.c (what each verb does) share.
+ * Nobody else includes this.
+ */
+#ifndef SESSION_PRIVATE_H
+#define SESSION_PRIVATE_H
+
+#include "../mail/address.h"
+#include "../mail/envelope.h"
+#include "body.h"
+#include "param.h"
+#include "reply.h"
+#include "../session.h"
+
+enum {
+	/*
+	 * 512 octets (5321 s. 4.5.3.1.4) and what the extensions add to MAIL
+	 * and RCPT: SIZE 26, BODY 17, SMTPUTF8 10, DSN 500 and more.
+	 */
+	LINE_MAX_COMMAND = 2048,
+	/* Room in the output below which no command is begun. */
+	OUTPUT_RESERVE = 2048,
+	OUTPUT_SIZE = 2 * OUTPUT_RESERVE,
+	HELO_MAX = ADDRESS_DOMAIN_MAX,
+	/* Mails in one session (MAILMAX, RFC 9422). */
+	MAILS_MAX = 10000,
+};
+
+enum session_state {
+	ST_START,  /* greeted, no HELO or EHLO yet */
+	ST_IDLE,   /* no mail begun */
+	ST_MAIL,   /* MAIL accepted, no recipient yet */
+	ST_RCPT,   /* at least one recipient */
+	ST_CHUNKS, /* BDAT begun, LAST not seen */
+	ST_DATA,   /* in the text after DATA */
+	ST_CHUNK,  /* in the octets after BDAT */
+};
+
+struct command;
+
+struct session {
+	const struct session_conf *conf;
+	enum session_state state;
+	enum session_event pending; /* SESSION_READ: none */
+	bool must_drop;             /* SESSION_DROP, before `pending` */
+	bool closing;               /* close when the output is sent */
+
+	/* Input lent by the caller, and the line being put together. */
+	struct span in;
+	char line[LINE_MAX_COMMAND];
+	size_t line_len;
+	bool in_line;   /* its end is still to come */
+	bool line_over; /* it is too long, which was answered */
+	char last;      /* the octet before `in` */
+
+	char out[OUTPUT_SIZE];
+	size_t out_len;
+
+	/* The refusal to report, by offsets into `out`. */
+	bool refused;
+	int refused_code;
+	size_t refused_at, refused_len;
+
+	/* From HELO or EHLO. */
+	bool greeted;
+	char helo[HELO_MAX + 1];
+	bool esmtp;
+
+	/* The mail. */
+	struct envelope envelope;
+	uint64_t announced_size; /* SIZE= of MAIL; 0: none */
+	unsigned nrcpts;         /* RCPTs accepted; each has recipients */
+	/* Of this mail: some RCPT got 4yz; some got 5yz. */
+	bool deferred_recipient, refused_recipient;
+	const struct command *command; /* the one being run */
+	struct session_query query;
+	struct params query_params;
+	const char *mail_verb; /* of the MAIL asked about */
+
+	/* Its text. */
+	struct span data;
+	struct body body;
+	bool dropped;        /* it cannot be stored; its end is awaited */
+	uint64_t chunk_left; /* octets of this BDAT still to come */
+	uint64_t chunk_size;
+	bool chunk_last;
+	enum reply chunk_reply; /* the octets are read, then refused so */
+
+	struct session_counts counts;
+};
+
+/* Appends a reply; one of 4yz or 5yz is reported and counted. */
+void session_reply(struct session *s, enum reply id);
+/* The same, with the number that stands for "#". */
+void session_reply_number(struct session *s, enum reply id, uint64_t number);
+/*
+ * Appends one line of a reply that is not in the table.  `last` makes it the
+ * final one: "250 text" instead of "250-text".
+ */
+void session_reply_line(
+    struct session *s, int code, bool last, const char *text);
+
+/*
+ * Appends one line that the caller has worded, of the one reply or (`more`) of
+ * several; reported and counted as the others.
+ */
+void session_say(struct session *s, int code, const char *enhanced,
+    const char *text, bool more);
+/*
+ * What a command is answered: session_reply(), and past the limit of errors
+ * the last one.  REPLY_NONE is fine.
+ */
+void session_conclude(struct session *s, enum reply id);
+/* The refusal that goes with a verdict, or `ok`. */
+enum reply session_reply_for(enum session_verdict verdict, enum reply ok);
+
+/* Remembers how a RCPT was answered, for a DATA that comes without any. */
+void session_note_recipient(struct session *s, unsigned code);
+
+/* Forgets the mail begun, if any, and goes to ST_IDLE or ST_START. */
+void session_abandon_mail(struct session *s);
+
+/* Runs the command in `s->line`; the reply to give, or REPLY_NONE. */
+enum reply command_run(struct session *s);
+
+#endif

@@ -1,0 +1,135 @@
+/*
+ * The mail store: one SQLite database that many processes write at once.  A
+ * mail is appended piece by piece, then committed; when store_commit() says
+ * STORE_OK, it survives the process, the kernel and the power supply.
+ *
+ * Nothing here depends on SQLite being the database.
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mail/envelope.h"
+#include "mail/header.h"
+#include "mail/span.h"
+
+struct store;
+
+enum store_result {
+	STORE_OK,
+	STORE_BUSY,      /* others held the database for too long */
+	STORE_FULL,      /* no room on the disk, or in the quota */
+	STORE_NO_MEMORY, /* of ours */
+	STORE_FAILED,    /* I/O error, permission, or a fault of ours */
+	STORE_TOO_BIG,   /* no row can hold it */
+	STORE_CORRUPT,   /* the file is damaged, or no database */
+	/*
+	 * This database cannot be used at all: its folder is missing or on a
+	 * network file system, it belongs to another application, or a newer
+	 * version made it.
+	 */
+	STORE_UNUSABLE,
+};
+
+enum {
+	/* For `wait_ms` of who has nothing else in mind. */
+	STORE_WAIT_MS = 30000,
+};
+
+struct store_conf {
+	const char *path; /* of the database; made if its folder exists */
+	int wait_ms;      /* how long a writer waits for the others */
+	bool is_kept;     /* another process calls store_checkpoint() often */
+};
+
+struct store_mail {
+	const struct envelope *envelope;
+	const struct header *header; /* completed; NULL: nothing is known */
+	int64_t received_at;         /* microseconds since 1970, UTC */
+	const char *client_address;  /* IP address, or "local" */
+	int client_port;             /* 0 when local */
+	/* The trace lines; the row's id goes between the two. */
+	const char *trace_before_id;
+	const char *trace_after_id;
+	const char *trace; /* all of them as they are; NULL: those above */
+	/*
+	 * If the same client sent the same mail (envelope and octets) within
+	 * so many seconds, it stays the one row; 0: do not look.
+	 */
+	uint64_t dedupe_sec;
+};
+
+/*
+ * Gets the library ready for this process and those that it forks, which need
+ * not do it again; opens nothing.  store_new() does it if nobody has.  SIGXFSZ
+ * is ignored from then on: a file that may not grow is an error like others.
+ */
+void store_start(void);
+
+/*
+ * Takes no notice of the disk yet.  `conf` and its strings are borrowed for
+ * the store's life.  NULL: no memory.
+ */
+struct store *store_new(const struct store_conf *conf);
+/*
+ * Closes the database, and with the last process that has it open, writes the
+ * log back into it; that can take a while.
+ */
+void store_free(struct store *st);
+
+/*
+ * Opens, makes or migrates the database.  Once that has worked, costs nothing;
+ * until then, every call tries again.
+ */
+enum store_result store_open(struct store *st);
+/*
+ * The same for who does not need it yet: it waits for nobody and makes nothing
+ * of an older version.  Trouble is left for store_open() to meet.
+ */
+void store_open_ahead(struct store *st);
+
+/*
+ * For who has it open for long before it is used: closes the database if
+ * another file, or none, has its name by now.
+ */
+void store_leave_if_moved(struct store *st);
+
+/*
+ * Appends to the mail begun.  Trouble is kept for store_commit() to return,
+ * and what follows is dropped.
+ */
+void store_append(struct store *st, struct span data);
+/* Forgets the mail begun. */
+void store_drop(struct store *st);
+
+/*
+ * Makes the mail begun a row, with its recipients, on stable storage, and
+ * forgets it.  `*ret_id` is written with STORE_OK only.  With anything else
+ * there is no row, but for one case: the disk failed to confirm the row after
+ * it was written (then it may be there; see wal.c).
+ */
+enum store_result store_commit(
+    struct store *st, const struct store_mail *mail, int64_t *ret_id);
+/* Was the row of the last store_commit() there before (dedupe_sec)? */
+bool store_was_known(const struct store *st);
+
+/*
+ * Work that can wait until the client has its reply: copies the log into the
+ * database when it has grown long; behind a big mail this is left to the other
+ * process, if there is one (is_kept).  Trouble is not lost mail; it is returned
+ * to be logged.
+ */
+enum store_result store_tidy(struct store *st);
+
+/*
+ * The same for who does nothing else: copies whatever others have committed
+ * since the last call.
+ */
+enum store_result store_checkpoint(struct store *st);
+
+/* The cause of the last result that was not STORE_OK, as one line of text. */
+const char *store_error(const struct store *st);
+
+#endif

@@ -1,0 +1,75 @@
+# The tests: make check is the quick part, make test all of it.
+
+SUPPORT = $(call folders,tests/support)
+UNIT = $(call folders,tests/unit)
+POWERCUT = $(call folders,tests/powercut)
+UNITS_USE = $(SESSION) $(STORE) $(MAIL) $(call files,server/peer server/trace)
+
+$(B)/tests/units: $(UNIT) $(SUPPORT) $(UNITS_USE)
+	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(SQLITE_LIBS) \
+	    $(shell $(PKG_CONFIG) --libs criterion)
+
+$(B)/tests/powercut/powercut: $(POWERCUT) $(STORE) $(MAIL)
+	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--wrap=synced_write \
+	    -Wl,--wrap=sync_begin -o $@ $^ $(SQLITE_LIBS)
+
+FAULTS = tests/durability/faults.c tests/durability/rules.c
+$(B)/faults.so: $(FAULTS) tests/durability/rules.h
+	@mkdir -p $(@D)
+	$(call SAY,LD)$(CC) $(ALL_CFLAGS) -shared -fPIC -o $@ $(FAULTS) -ldl
+
+demo: all ## a canned session becomes a row
+	$(Q)sh tests/system/demo.sh
+
+check-smtpdb: all
+	$(Q)if [ -n "$(TOOL)" ]; then SMTPD_PROGRAM=$(OUT)/smtpd \
+	    SMTPDB_PROGRAM=$(OUT)/smtpdb sh tests/system/smtpdb.sh; fi
+
+check-units: all $(B)/tests/units
+	$(Q)SMTPD_PROGRAM=$(OUT)/smtpd $(B)/tests/units
+
+check: all check-smtpdb check-units ## units, transcripts, smtpdb: a minute
+
+# The units come last, for their closing line.
+test: all test-durability-short test-system ## all: real clients, superservers
+	$(Q)$(MAKE) --no-print-directory check-units
+
+test-system: all check-smtpdb
+	$(Q)if [ -n "$(TOOL)" ]; then python3 tests/system/recipes.py; fi
+	/usr/bin/python3 -B tests/system/listener.py
+	sh tests/system/superservers.sh
+	sh tests/system/inetd.sh
+	bash tests/system/lab/test.sh
+
+# No mail that was answered 250 is ever lost: killed sessions, power cuts,
+# faults of the machine, other hands on the database.
+DURABILITY = tests/durability
+DURABILITY_USES = all $(B)/faults.so $(B)/tests/powercut/powercut
+
+test-durability-short: $(DURABILITY_USES)
+	sh tests/powercut/run.sh
+	$(DURABILITY)/kill_ledger.py
+	$(DURABILITY)/troubles.py
+	$(DURABILITY)/foreign.py
+	$(DURABILITY)/faults.py
+
+test-durability: $(DURABILITY_USES) ## kills, power cuts, faults: an hour
+	sh tests/powercut/run.sh --long
+	$(DURABILITY)/kill_ledger.py --kills 5000
+	$(DURABILITY)/troubles.py --long
+	$(DURABILITY)/foreign.py --seconds 60
+	$(DURABILITY)/faults.py --each 1000000
+
+asan: ## units, transcripts and smtpdb with sanitizers
+	LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp $(MAKE) \
+	    B=build/asan check CFLAGS='-O1 -g -fno-omit-frame-pointer \
+	    -fsanitize=address,undefined -fno-sanitize-recover=undefined'
+
+lint: $(SMTPD) ## format, static analysis, manuals, layers, purity
+	$(Q)sh tests/lint.sh
+
+test-deb: ## the packages in a fresh Debian (lintian mmdebstrap)
+	bash tests/system/deb.sh
+
+.PHONY: demo check check-smtpdb check-units test test-system \
+	test-durability-short test-durability asan lint test-deb

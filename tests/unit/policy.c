@@ -1,0 +1,614 @@
+/*
+ * What the rows of a database say, asked from the store without a session.
+ * What a client hears of it is in the transcripts policy-*.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include <sqlite3.h>
+
+#include <criterion/criterion.h>
+
+#include "../../mail/idn.h"
+#include "../../policy.h"
+#include "../support/client.h"
+#include "../support/scratch.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static struct folder box;
+static struct store_conf conf;
+static struct store *st;
+static struct policy_answer answer;
+
+static void
+begin(void)
+{
+	folder_make(&box);
+	conf = (struct store_conf){ .path = box.database, .wait_ms = 10000 };
+	st = store_new(&conf);
+	cr_assert(st && store_open(st) == STORE_OK);
+}
+
+static void
+end(void)
+{
+	store_free(st);
+	folder_remove(&box);
+}
+
+TestSuite(policy, .init = begin, .fini = end, .timeout = 60);
+
+/* As an administrator; true: SQLite took it. */
+static bool
+run(const char *sql)
+{
+	sqlite3 *db;
+	bool ok = sqlite3_open(box.database, &db) == SQLITE_OK &&
+		  sqlite3_busy_timeout(db, 10000) == SQLITE_OK &&
+		  sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
+
+	if (!ok)
+		cr_log_info("%s: %s", sql, sqlite3_errmsg(db));
+	sqlite3_close(db);
+	return ok;
+}
+
+static int64_t
+number(const char *sql)
+{
+	sqlite3 *db;
+	sqlite3_stmt *q = NULL;
+	int64_t n = -1;
+
+	cr_assert(sqlite3_open(box.database, &db) == SQLITE_OK);
+	cr_assert(sqlite3_prepare_v2(db, sql, -1, &q, NULL) == SQLITE_OK, "%s",
+	    sqlite3_errmsg(db));
+	if (sqlite3_step(q) == SQLITE_ROW)
+		n = sqlite3_column_int64(q, 0);
+	sqlite3_finalize(q);
+	sqlite3_close(db);
+	return n;
+}
+
+static struct policy_query query = {
+	.hostname = "mx.example",
+	.client_address = "192.0.2.7",
+	.now = 1000000,
+};
+
+/* What `ask` says of the address, as "550 5.1.1 text"; "0" for nothing. */
+static const char *
+said(enum store_result (*ask)(
+	 struct store *, const struct policy_query *, struct policy_answer *),
+    const char *address)
+{
+	static char text[512];
+
+	query.address = span_of(address);
+	policy_refresh(st);
+	cr_assert(ask(st, &query, &answer) == STORE_OK, "%s", store_error(st));
+	if (answer.code == 0)
+		return "0";
+	snprintf(text, sizeof text, "%d %s %s", answer.code, answer.enhanced,
+	    answer.text);
+	return text;
+}
+
+#define EXPECT_SAID(ask, address, want)                                        \
+	do {                                                                   \
+		const char *got_ = said(ask, address);                         \
+		cr_expect(strcmp(got_, want) == 0,                             \
+		    "%s(%s): want \"%s\", got \"%s\"", #ask, address, want,    \
+		    got_);                                                     \
+	} while (0)
+
+/* Commits a mail of `size` octets to the mailbox, `n` times its recipient. */
+static void
+put_to(const char *mailbox, unsigned n, uint64_t size, int64_t now)
+{
+	struct recipient to[3];
+	struct envelope e = {
+		.verb = "MAIL",
+		.protocol = "ESMTP",
+		.helo = "",
+		.reverse_path = "a@client.example",
+		.body_type = "7BIT",
+		.size = size,
+		.recipients = to,
+		.nrecipients = n,
+	};
+	struct store_mail mail = {
+		.envelope = &e,
+		.received_at = now * 1000000,
+		.client_address = query.client_address,
+		.trace_before_id = "",
+		.trace_after_id = "",
+	};
+	int64_t id;
+
+	for (unsigned i = 0; i < n; i++)
+		to[i] = (struct recipient){ .forward_path = "x",
+			.mailbox = mailbox };
+	for (uint64_t i = 0; i < size; i++)
+		store_append(st, (struct span){ "x", 1 });
+	cr_assert(
+	    store_commit(st, &mail, &id) == STORE_OK, "%s", store_error(st));
+}
+
+static void
+put(const char *mailbox, uint64_t size, int64_t now)
+{
+	put_to(mailbox, 1, size, now);
+}
+
+/*
+ * Shape
+ */
+
+/* No row may lead to a reply that is none. */
+Test(policy, refuses_rows_of_the_wrong_shape)
+{
+	static const char *const wrong[] = {
+		"INSERT INTO domain (name) VALUES ('')",
+		"INSERT INTO domain (name) VALUES ('a@b')",
+		"INSERT INTO domain (name) VALUES (x'78')",
+		"INSERT INTO mailbox (address) VALUES (x'614062')",
+		"INSERT INTO alias (address, target)"
+		" VALUES (x'614062', 'a@b')",
+		"INSERT INTO alias (address, target)"
+		" VALUES ('a@b', x'614062')",
+		"INSERT INTO sender_rule (pattern) VALUES (x'78')",
+		"INSERT INTO client_rule (network) VALUES (x'313233')",
+		"INSERT INTO mailbox (address) VALUES ('bob')",
+		"INSERT INTO mailbox (address) VALUES ('@mx.example')",
+		"INSERT INTO mailbox (address, state) VALUES ('a@b', 'gone')",
+		"INSERT INTO mailbox (address, state) VALUES ('a@b', 'moved')",
+		"INSERT INTO mailbox (address, quota_octets)"
+		" VALUES ('a@b', -1)",
+		"INSERT INTO mailbox (address, quota_octets)"
+		" VALUES ('a@b', '10G')",
+		"INSERT INTO mailbox (address, quota_messages)"
+		" VALUES ('a@b', '1k')",
+		"INSERT INTO quota (id, max_octets) VALUES (1, '10G')",
+		"INSERT INTO quota (id, max_messages) VALUES (1, '1k')",
+		"INSERT INTO rate_limit (scope, max_messages)"
+		" VALUES ('total', '1k')",
+		"INSERT INTO rate_limit (scope, max_recipients)"
+		" VALUES ('total', '1k')",
+		"INSERT INTO rate_limit (scope, max_octets)"
+		" VALUES ('total', '10G')",
+		"INSERT INTO alias (address, target) VALUES ('a@b', 'c')",
+		"INSERT INTO alias (address, target) VALUES ('a@b', NULL)",
+		"INSERT INTO quota (id) VALUES (2)",
+		"INSERT INTO rate_limit (scope) VALUES ('planet')",
+		"INSERT INTO rate_limit (scope, window_sec)"
+		" VALUES ('total', 0)",
+		"INSERT INTO client_rule (network) VALUES ('mx.example')",
+	};
+	static const char *const rules[] = {
+		"code) VALUES ('x', 250",
+		"code) VALUES ('x', 354",
+		"code, enhanced) VALUES ('x', 421, '4.3.2'",
+		"code, enhanced) VALUES ('x', 600, '6.0.0'",
+		"code, enhanced) VALUES ('x', 560, '5.0.0'",
+		"code) VALUES ('x', 550.5",
+		"code, enhanced) VALUES ('x', 5, '505.7.1'",
+		"code, enhanced) VALUES ('x', 55, '55.7.1'",
+		"code) VALUES ('x', 450",
+		"enhanced) VALUES ('x', '4.7.1'",
+		"enhanced) VALUES ('x', '5.7'",
+		"enhanced) VALUES ('x', '5.7.'",
+		"enhanced) VALUES ('x', '5..1'",
+		"enhanced) VALUES ('x', '5.7.1.'",
+		"enhanced) VALUES ('x', '5.7.1 x'",
+		"enhanced) VALUES ('x', '5.7777.777'",
+		"enhanced) VALUES ('x', '5.1234.1'",
+		"enhanced) VALUES ('x', '5.1.1234'",
+		"enhanced) VALUES ('x', '5.07.1'",
+		"enhanced) VALUES ('x', '5.7.01'",
+		"text) VALUES ('x', ''",
+		"text) VALUES ('x', 'a' || char(13, 10) || '250 ok'",
+		"text) VALUES ('x', 'a' || char(7)",
+		"text) VALUES ('x', char(252)",
+		"text) VALUES ('x', x'41'",
+		"text) VALUES ('x', hex(zeroblob(201))",
+	};
+	char sql[256];
+
+	for (size_t i = 0; i < COUNT(wrong); i++)
+		cr_expect(!run(wrong[i]), "taken: %s", wrong[i]);
+	for (size_t i = 0; i < COUNT(rules); i++) {
+		snprintf(sql, sizeof sql,
+		    "INSERT INTO sender_rule (pattern, %s)", rules[i]);
+		cr_expect(!run(sql), "taken: %s", sql);
+		snprintf(sql, sizeof sql,
+		    "INSERT INTO client_rule (network, %s)", rules[i]);
+		memcpy(strstr(sql, "'x'"), "'1'", 3);
+		cr_expect(!run(sql), "taken: %s", sql);
+	}
+	cr_expect(run("INSERT INTO sender_rule VALUES"
+		      " ('x', 0, 554, '5.70.123', 'a''b \"c\" <d>', NULL)"));
+}
+
+/* Where CHECK did not look, what is said does not break the reply. */
+Test(policy, says_nothing_that_breaks_a_line)
+{
+	cr_assert(run("INSERT INTO domain (name) VALUES ('mx.example');"
+		      "INSERT INTO alias (address, target, forward) VALUES"
+		      " ('a@mx.example', 'b' || char(13, 10) || '@c', 1);"
+		      "INSERT INTO mailbox (address, state, moved_to) VALUES"
+		      " ('c@mx.example', 'moved', 'd' || char(10) || '@e')"));
+	EXPECT_SAID(policy_rcpt, "a@mx.example",
+	    "251 2.1.5 User not local; will forward");
+	EXPECT_SAID(policy_rcpt, "c@mx.example", "551 5.1.6 User not local");
+}
+
+/*
+ * Counts
+ */
+
+Test(policy, counts_what_is_in_a_mailbox)
+{
+	static const char octets[] =
+	    "SELECT octets FROM mailbox WHERE address = 'bob@mx.example'";
+
+	put("bob@mx.example", 7, 1);
+	cr_assert(run("INSERT INTO domain (name) VALUES ('mx.example');"
+		      "INSERT INTO mailbox (address, quota_octets)"
+		      " VALUES ('Bob@mx.example', 30)"));
+	put("bob@mx.example", 10, 1);
+	put("Bob@MX.example", 20, 1);
+	cr_expect(number(octets) == 30);
+	EXPECT_SAID(policy_rcpt, "bob@mx.example",
+	    "452 4.2.2 Mailbox full, try again later");
+	/* What came before is not counted, neither when it goes. */
+	cr_assert(run("DELETE FROM message WHERE size = 7"));
+	cr_expect(number(octets) == 30);
+	cr_assert(run("DELETE FROM message WHERE size = 20"));
+	cr_expect(number(octets) == 10);
+	cr_expect(number("SELECT messages FROM mailbox") == 1);
+	EXPECT_SAID(policy_rcpt, "bob@mx.example", "0");
+	cr_assert(run("DELETE FROM message"));
+	cr_expect(number(octets) == 0);
+}
+
+/* A consumer that takes its own copy and leaves the mail to the others. */
+Test(policy, counts_a_recipient_that_goes_alone)
+{
+	cr_assert(run("INSERT INTO mailbox (address, quota_octets)"
+		      " VALUES ('bob@mx.example', 30)"));
+	put("bob@mx.example", 10, 1);
+	cr_assert(run("DELETE FROM recipient"));
+	cr_expect(number("SELECT octets + messages FROM mailbox") == 0);
+	cr_assert(run("DELETE FROM message"));
+	cr_expect(number("SELECT octets + messages FROM mailbox") == 0);
+}
+
+/* RCPT for bob, bob+1 and bob+2 must not fill his mailbox with one mail. */
+Test(policy, counts_a_mail_once_in_a_mailbox)
+{
+	static const char counted[] =
+	    "SELECT messages * 1000 + octets FROM mailbox";
+
+	cr_assert(run("INSERT INTO mailbox (address, quota_messages)"
+		      " VALUES ('Bob@mx.example', 30)"));
+	put_to("bob@mx.example", 3, 10, 1);
+	put_to("Bob@mx.example", 2, 20, 1);
+	cr_expect(number(counted) == 2030);
+	cr_assert(run("DELETE FROM recipient WHERE position = 1"));
+	cr_expect(number(counted) == 2030);
+	cr_assert(run("DELETE FROM recipient WHERE message_id = 1"));
+	cr_expect(number(counted) == 1020);
+	cr_assert(run("DELETE FROM message"));
+	cr_expect(number(counted) == 0);
+}
+
+/* What is deleted under a new limit may have come without one. */
+Test(policy, goes_on_counting_without_a_limit)
+{
+	cr_assert(run("INSERT INTO mailbox (address, quota_messages)"
+		      " VALUES ('bob@mx.example', 5)"));
+	put("bob@mx.example", 10, 1);
+	cr_assert(run("UPDATE mailbox SET quota_messages = NULL"));
+	put("bob@mx.example", 10, 1);
+	cr_assert(run("UPDATE mailbox SET quota_octets = 50"));
+	cr_expect(number("SELECT octets FROM mailbox") == 20);
+	cr_assert(run("DELETE FROM message"));
+	cr_expect(number("SELECT messages FROM mailbox") == 0);
+	cr_expect(number("SELECT octets FROM mailbox") == 0);
+}
+
+Test(policy, counts_what_is_in_the_database)
+{
+	put("x", 10, 1);
+	cr_assert(run("INSERT INTO quota (id, max_octets) VALUES (1, 60)"));
+	put("x", 20, 1); /* which counts the one before, too */
+	cr_expect(number("SELECT messages FROM quota") == 2);
+	cr_expect(number("SELECT octets FROM quota") == 30);
+	put("x", 30, 1);
+	EXPECT_SAID(
+	    policy_mail, "a@b.example", "452 4.3.1 Mail store full, try later");
+	cr_assert(run("DELETE FROM message WHERE size < 30"));
+	cr_expect(number("SELECT octets FROM quota") == 30);
+	EXPECT_SAID(policy_mail, "a@b.example", "0");
+}
+
+/*
+ * Rates
+ */
+
+Test(policy, counts_rates_in_windows)
+{
+	cr_assert(run("INSERT INTO rate_limit (scope, window_sec, max_messages)"
+		      " VALUES ('client', 100, 2)"));
+	query.now = 1000;
+	EXPECT_SAID(policy_mail, "a@client.example", "0");
+	put("x", 1, 1000);
+	EXPECT_SAID(policy_mail, "a@client.example", "0");
+	put("x", 1, 1010);
+	query.now = 1040;
+	EXPECT_SAID(policy_mail, "z@client.example",
+	    "450 4.7.1 Too much mail, try again in 60 seconds");
+	query.client_address = "192.0.2.8";
+	EXPECT_SAID(policy_mail, "a@client.example", "0");
+	query.client_address = "192.0.2.7";
+	query.now = 1100;
+	EXPECT_SAID(policy_mail, "a@client.example", "0");
+	put("x", 1, 1100);
+	cr_expect(number("SELECT messages FROM rate_count") == 1);
+	cr_expect(number("SELECT ends_at FROM rate_count") == 1200);
+}
+
+Test(policy, counts_the_network_of_an_ipv6_client)
+{
+	cr_assert(run("INSERT INTO rate_limit (scope, max_messages)"
+		      " VALUES ('client', 1)"));
+	query.client_address = "2001:db8:1:2:3:4:5:6";
+	EXPECT_SAID(policy_mail, "a@client.example", "0");
+	put("x", 1, query.now);
+	cr_expect(number("SELECT key = '2001:db8:1:2::/64' FROM rate_count"));
+	query.client_address = "2001:db8:1:2::1";
+	EXPECT_SAID(policy_mail, "a@client.example",
+	    "450 4.7.1 Too much mail, try again in 3600 seconds");
+	query.client_address = "2001:db8:1:3::1";
+	EXPECT_SAID(policy_mail, "a@client.example", "0");
+}
+
+/* Senders are made up by the million. */
+Test(policy, forgets_windows_that_are_over)
+{
+	cr_assert(run("INSERT INTO rate_limit (scope, max_messages) VALUES"
+		      " ('client', 1000), ('sender', 1000);"
+		      "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL"
+		      " SELECT i + 1 FROM n WHERE i < 500)"
+		      " INSERT INTO rate_count SELECT 'sender',"
+		      " 'x' || i || '@client.example', 10, 1, 1, 1 FROM n"));
+	EXPECT_SAID(policy_mail, "a@client.example", "0");
+	for (int i = 0; i < 320; i++)
+		put("x", 1, query.now);
+	cr_expect(number("SELECT count(*) FROM rate_count") == 2);
+	cr_expect(number("SELECT min(messages) FROM rate_count") == 320);
+}
+
+/*
+ * Which tables are used
+ */
+
+/* Emptying it is a way to count ids anew; it must not open the gates. */
+Test(policy, holds_without_the_sequence)
+{
+	cr_assert(run("INSERT INTO domain (name) VALUES ('mx.example')"));
+	put("x", 1, 1);
+	cr_assert(run("DELETE FROM sqlite_sequence"));
+	EXPECT_SAID(policy_rcpt, "bob@else.example",
+	    "550 5.7.1 Not a domain of this host");
+	put("x", 1, 1);
+	EXPECT_SAID(policy_rcpt, "bob@else.example",
+	    "550 5.7.1 Not a domain of this host");
+	cr_expect(number("SELECT count(*) FROM sqlite_sequence") == 2);
+}
+
+Test(policy, says_which_row_decides)
+{
+	cr_assert(
+	    run("INSERT INTO domain (name) VALUES ('mx.example');"
+		"INSERT INTO mailbox (address) VALUES ('bob@mx.example');"
+		"INSERT INTO alias (address, target)"
+		" VALUES ('*@mx.example', 'bob@mx.example');"
+		"INSERT INTO client_rule (network) VALUES ('192.0.2.0/24')"));
+	EXPECT_SAID(policy_rcpt, "bob+x@mx.example", "0");
+	cr_expect_str_eq(answer.table, "mailbox");
+	cr_expect_str_eq(answer.key, "bob@mx.example");
+	EXPECT_SAID(policy_rcpt, "ann@mx.example", "0");
+	cr_expect_str_eq(answer.table, "alias");
+	cr_expect_str_eq(answer.key, "*@mx.example");
+	cr_expect_str_eq(answer.mailbox[0], "bob@mx.example");
+	EXPECT_SAID(policy_mail, "a@b.example", "554 5.7.1 Client refused");
+	cr_expect_str_eq(answer.table, "client_rule");
+	cr_expect_str_eq(answer.key, "192.0.2.0/24");
+}
+
+/* However many rules there are, the longest prefix counts. */
+static void
+check_networks(void)
+{
+	static const struct {
+		const char *client, *network; /* "": none */
+	} rows[] = {
+		{ "10.1.2.3", "10.1.2.3" },
+		{ "10.1.2.4", "10.1.2.4/32" },
+		{ "10.1.2.5", "10.1.2.0/24" },
+		{ "10.1.9.5", "10.0.0.0/8" },
+		{ "11.1.9.5", "" },
+		{ "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64" },
+		{ "2001:db8:1:3:3:4:5:6", "2001:db8::/32" },
+		{ "2001:db9::1", "" },
+		/* Rows that are not written as smtpd writes addresses. */
+		{ "2001:db7::1", "" },
+		{ "10.3.2.1", "10.0.0.0/8" },
+		{ "2001:dba::1", "2001:DBA::/32" },
+		{ "local", "" },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		query.client_address = rows[i].client;
+		said(policy_mail, "a@b.example");
+		cr_expect(strcmp(answer.key, rows[i].network) == 0,
+		    "%s: want \"%s\", got \"%s\"", rows[i].client,
+		    rows[i].network, answer.key);
+	}
+}
+
+Test(policy, finds_the_network_of_a_client)
+{
+	cr_assert(run("INSERT INTO client_rule (network) VALUES"
+		      " ('10.0.0.0/8'), ('10.1.2.0/24'), ('10.1.2.4/32'),"
+		      " ('10.1.2.3'), ('10.1.2.4/99'),"
+		      " ('10.1.2.255/24'), ('2001:db8::/32'),"
+		      " ('2001:db7:0::/32'), ('10.3.0.0/016'),"
+		      " ('2001:DBA::/32'), ('0.0.0.0/00'), ('10.3'),"
+		      " ('2001:db8:1:2::/64')"));
+	check_networks();
+	cr_assert(run("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL"
+		      " SELECT i + 1 FROM n WHERE i < 200)"
+		      " INSERT INTO client_rule (network)"
+		      " SELECT '12.0.' || i || '.0/24' FROM n"));
+	check_networks();
+}
+
+/* No mail is begun that the disk cannot hold (RFC 1870 s. 6.1). */
+Test(policy, looks_at_the_disk)
+{
+	query.size = UINT64_C(1) << 62;
+	query.address = span_of("a@b.example");
+	cr_expect(policy_mail(st, &query, &answer) == STORE_FULL);
+	cr_expect(
+	    strstr(store_error(st), "octets are free"), "%s", store_error(st));
+	query.size = 1000;
+	cr_expect(policy_mail(st, &query, &answer) == STORE_OK);
+}
+
+/* As another program that keeps the database to itself. */
+static sqlite3 *
+lock_out(void)
+{
+	sqlite3 *db;
+
+	cr_assert(sqlite3_open(box.database, &db) == SQLITE_OK);
+	cr_assert(sqlite3_exec(db,
+		      "PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE;"
+		      "INSERT INTO domain (name) VALUES ('mx.example')",
+		      NULL, NULL, NULL) == SQLITE_OK,
+	    "%s", sqlite3_errmsg(db));
+	return db;
+}
+
+/* The first rows count from the next MAIL on, later ones at once. */
+Test(policy, looks_for_rows_at_mail)
+{
+	put("x", 1, 1); /* before it nothing is known of the sequence */
+	EXPECT_SAID(policy_mail, "ann@client.example", "0");
+	cr_assert(run("INSERT INTO domain (name) VALUES ('mx.example')"));
+	EXPECT_SAID(policy_rcpt, "bob@other.example", "0");
+	EXPECT_SAID(policy_mail, "ann@client.example", "0");
+	EXPECT_SAID(policy_rcpt, "bob@other.example",
+	    "550 5.7.1 Not a domain of this host");
+	cr_assert(run("INSERT INTO domain (name) VALUES ('other.example')"));
+	EXPECT_SAID(policy_rcpt, "bob@other.example", "0");
+	cr_assert(run("DELETE FROM domain WHERE name = 'other.example'"));
+	EXPECT_SAID(policy_rcpt, "bob@other.example",
+	    "550 5.7.1 Not a domain of this host");
+}
+
+Test(policy, waits_once_for_a_burst)
+{
+	static const int nquestions = 20;
+	int64_t ms;
+	sqlite3 *db;
+
+	store_free(st);
+	conf.wait_ms = 500;
+	st = store_new(&conf);
+	cr_assert(st);
+	db = lock_out();
+	policy_refresh(st);
+	ms = scratch_now_ms();
+	for (int i = 0; i < nquestions; i++)
+		cr_expect(policy_rcpt(st, &query, &answer) == STORE_BUSY);
+	ms = scratch_now_ms() - ms;
+	cr_expect(ms >= conf.wait_ms && ms < nquestions * conf.wait_ms / 2,
+	    "%d ms", (int)ms);
+	sqlite3_close(db);
+	policy_refresh(st);
+	cr_expect(policy_rcpt(st, &query, &answer) == STORE_OK);
+}
+
+/* Addresses that no row can mean do no harm. */
+Test(policy, answers_whatever_is_asked)
+{
+	static const char *const odd[] = {
+		"@",
+		"@mx.example",
+		"bob@",
+		"\"\"@mx.example",
+		"\"@mx.example",
+		"\"\\\"@mx.example",
+		"+@mx.example",
+		"*@mx.example",
+		"*",
+		"",
+		"<>",
+		"<",
+		"bob@xn--@mx.example",
+		"bob@xn--999999999999999999999999",
+		"%s%n@mx.example",
+	};
+	char long_one[600];
+
+	cr_assert(run("INSERT INTO domain (name) VALUES ('mx.example');"
+		      "INSERT INTO sender_rule (pattern) VALUES ('x@y')"));
+	memset(long_one, 'x', sizeof long_one);
+	long_one[300] = '@';
+	long_one[sizeof long_one - 1] = '\0';
+	for (size_t i = 0; i <= COUNT(odd); i++) {
+		const char *text = i < COUNT(odd) ? odd[i] : long_one;
+
+		said(policy_mail, text);
+		said(policy_rcpt, text);
+		said(policy_vrfy, text);
+		said(policy_expn, text);
+	}
+}
+
+Test(idn, gives_both_forms)
+{
+	static const struct {
+		const char *domain, *ascii, *unicode; /* NULL: one form */
+	} rows[] = {
+		{ "mx.example", "mx.example", NULL },
+		{ "MX.Example", "MX.Example", NULL },
+		{ "[192.0.2.1]", "[192.0.2.1]", NULL },
+		{ "a.xn--bcher-kva.example", "a.xn--bcher-kva.example",
+		    "a.b\xC3\xBC"
+		    "cher.example" },
+		{ "B\xC3\x9C"
+		  "CHER.Example",
+		    "xn--bcher-kva.example",
+		    "b\xC3\xBC"
+		    "cher.example" },
+		/* Not a label (RFC 5891 s. 4.2.3.1). */
+		{ "xn--\xC3\xBC", "xn--\xC3\xBC", NULL },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct idn_forms forms;
+
+		idn_forms(span_of(rows[i].domain), &forms);
+		cr_expect(
+		    forms.n == (rows[i].unicode ? 2 : 1), "%s", rows[i].domain);
+		cr_expect_str_eq(forms.form[0], rows[i].ascii);
+		if (rows[i].unicode && forms.n == 2)
+			cr_expect_str_eq(forms.form[1], rows[i].unicode);
+	}
+}

@@ -1,0 +1,543 @@
+/*
+ * What is stored, against real databases.  Several processes are in
+ * test_store_many.c, the write-ahead log in test_store_log.c and
+ * test_store_checkpoint.c, and what goes wrong in test_store_trouble.c.
+ */
+#include <sys/stat.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "../../store/spool.h"
+#include "../support/suite.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+enum {
+	PATIENCE_MS = 10000,
+};
+
+static void
+begin(void)
+{
+	suite_begin(PATIENCE_MS);
+}
+
+TestSuite(store, .init = begin, .fini = suite_end, .timeout = 60);
+
+/* Commits what was appended; fails the test where that does not work. */
+static int64_t
+commit(const struct store_mail *mail)
+{
+	int64_t id = -1;
+
+	EXPECT_RESULT(st, STORE_OK, store_commit(st, mail, &id));
+	return id;
+}
+
+/*
+ * The database
+ */
+
+Test(store, leaves_the_disk_alone_until_it_is_opened)
+{
+	cr_expect(eq(str, (char *)scratch_list(&box), ""));
+	store_append(st, span_of("text"));
+	store_drop(st);
+	cr_expect(eq(str, (char *)scratch_list(&box), ""));
+	cr_expect(eq(int, (int)store_tidy(st), STORE_OK));
+	cr_expect(eq(str, (char *)scratch_list(&box), ""));
+}
+
+Test(store, makes_the_database)
+{
+	EXPECT_RESULT(st, STORE_OK, store_open(st));
+	EXPECT_RESULT(st, STORE_OK, store_open(st));
+	cr_expect(eq(str, (char *)scratch_list(&box),
+	    "mail.db mail.db-lock mail.db-shm mail.db-wal "));
+	EXPECT_QUERY(&box, "PRAGMA application_id", "1936553060"); /* "smtd" */
+	EXPECT_QUERY(&box, "PRAGMA user_version", "2");
+	EXPECT_QUERY(&box, "PRAGMA journal_mode", "wal");
+	EXPECT_QUERY(&box, "SELECT count(*) FROM message", "0");
+	EXPECT_QUERY(&box, "SELECT count(*) FROM recipient", "0");
+}
+
+/* The text of schema.sql, with its comments, is what the reader sees. */
+Test(store, makes_the_tables_as_documented)
+{
+	size_t len;
+	char *schema = scratch_read("schema.sql", &len);
+	const char *tables;
+
+	schema[len] = '\0';
+	EXPECT_RESULT(st, STORE_OK, store_open(st));
+	tables = scratch_query(
+	    &box, NULL, "SELECT sql FROM sqlite_schema WHERE name = 'message'");
+	cr_expect(strlen(tables) > 500);
+	cr_expect(ne(ptr, strstr(schema, tables), NULL), "%s", tables);
+	free(schema);
+}
+
+Test(store, opens_by_itself_to_commit)
+{
+	cr_expect(eq(i64, suite_put(100), 1));
+}
+
+Test(store, takes_an_empty_file_as_new)
+{
+	scratch_write(box.path, "", 0);
+	cr_expect(eq(i64, suite_put(100), 1));
+}
+
+Test(store, keeps_mails_when_it_is_closed)
+{
+	for (int64_t i = 1; i <= 5; i++) {
+		cr_expect(eq(i64, suite_put(100), i));
+		store_free(st);
+		st = store_new(&box.conf);
+		cr_assert(ne(ptr, st, NULL));
+	}
+	EXPECT_QUERY(&box, "SELECT id FROM message", "1 2 3 4 5");
+}
+
+Test(store, removes_the_log_with_the_last_close)
+{
+	struct store *other = store_new(&box.conf);
+
+	EXPECT_RESULT(other, STORE_OK, store_open(other));
+	suite_put(100);
+	store_free(other);
+	cr_expect(gt(i64, scratch_size(&box, "-wal"), 0));
+	store_free(st);
+	st = NULL;
+	cr_expect(eq(str, (char *)scratch_list(&box), "mail.db mail.db-lock "));
+	EXPECT_QUERY(&box, "SELECT count(*) FROM message", "1");
+}
+
+/* The folder's owner decides by the umask who else may read. */
+Test(store, makes_files_as_the_umask_says)
+{
+	static const char *const suffixes[] = { "", "-wal", "-shm", "-lock" };
+	static const mode_t masks[] = { 077, 027, 007 };
+
+	for (size_t i = 0; i < COUNT(masks); i++) {
+		umask(masks[i]);
+		suite_put(100);
+		for (size_t j = 0; j < COUNT(suffixes); j++) {
+			struct stat file;
+
+			cr_assert(eq(int,
+			    stat(scratch_file(&box, suffixes[j]), &file), 0));
+			cr_expect(
+			    eq(uint, file.st_mode & 0777, 0660 & ~masks[i]),
+			    "umask %03o: mail.db%s", masks[i], suffixes[j]);
+		}
+		store_free(st);
+		scratch_remove(&box);
+		begin();
+	}
+}
+
+Test(store, closes_nothing)
+{
+	store_free(NULL);
+}
+
+/* Somebody's PRAGMA stays in the file. */
+Test(store, returns_to_the_log)
+{
+	suite_put(100);
+	store_free(st);
+	EXPECT_QUERY(&box, "PRAGMA journal_mode = DELETE", "delete");
+	st = store_new(&box.conf);
+	cr_expect(eq(i64, suite_put(100), 2));
+	EXPECT_QUERY(&box, "PRAGMA journal_mode", "wal");
+}
+
+Test(store, shares_the_lock_through_a_link)
+{
+	struct scratch link = box;
+	struct store *through;
+	int64_t id = 0;
+
+	snprintf(link.path, sizeof link.path, "%s/link", link.folder);
+	link.conf.path = link.path;
+	cr_assert(eq(int, symlink(box.path, link.path), 0));
+	through = store_new(&link.conf);
+	EXPECT_RESULT(through, STORE_OK, scratch_commit(through, 1, 100, &id));
+	cr_expect(eq(i64, id, 1));
+	cr_expect(eq(i64, suite_put(100), 2));
+	cr_expect(eq(str, (char *)scratch_list(&box),
+	    "link mail.db mail.db-lock mail.db-shm mail.db-wal "));
+	store_free(through);
+}
+
+Test(store, leaves_a_file_that_its_path_no_longer_leads_to)
+{
+	char other[100], link[100];
+
+	snprintf(other, sizeof other, "%s/other.db", box.folder);
+	snprintf(link, sizeof link, "%s/link", box.folder);
+	suite_put(100);
+	suite_put(100);
+	cr_assert(eq(int, symlink(box.path, link), 0));
+	box.conf.path = link;
+	suite_reopen();
+	cr_expect(eq(i64, suite_put(100), 3));
+	store_leave_if_moved(st);
+	cr_expect(eq(i64, suite_put(100), 4)); /* it has stayed */
+	scratch_write(other, "", 0);
+	cr_assert(eq(int, unlink(link), 0));
+	cr_assert(eq(int, symlink(other, link), 0));
+	store_leave_if_moved(st);
+	cr_expect(eq(i64, suite_put(100), 1));
+	cr_assert(eq(int, rename(other, box.path), 0));
+	store_leave_if_moved(st);
+	cr_expect(eq(i64, suite_put(100), 1));
+}
+
+/*
+ * Rows
+ */
+
+Test(store, keeps_every_column)
+{
+	struct recipient to[] = {
+		{ "b@mx.example", "SUCCESS,DELAY", "rfc822;b+2Bc@x.example",
+		    "bob@mx.example" },
+		{ "\"c d\"@mx.example", NULL, NULL, NULL },
+		{ "b@mx.example", "NEVER", NULL, NULL },
+	};
+	struct header header = {
+		.value = { "Ann <a@x>", "b", "Hi", "now", "<1@x>" },
+		.has = { true, true, true, true, true },
+		.size = 7,
+	};
+	struct envelope envelope = {
+		.verb = "SOML",
+		.protocol = "UTF8SMTP",
+		.helo = "[192.0.2.7]",
+		.reverse_path = "j\xC3\xBCrgen@client.example",
+		.body_type = "BINARYMIME",
+		.smtputf8 = true,
+		.envelope_id = "QQ+2B1",
+		.dsn_return = "HDRS",
+		.size = 10,
+		.recipients = to,
+		.nrecipients = COUNT(to),
+	};
+	struct store_mail mail = {
+		.envelope = &envelope,
+		.header = &header,
+		.received_at = 1700000000123456,
+		.client_address = "2001:db8::1",
+		.client_port = 65535,
+		.trace_before_id = "X: ",
+		.trace_after_id = "\r\n",
+	};
+
+	store_append(st, span_of("0123456789"));
+	cr_expect(eq(i64, commit(&mail), 1));
+	EXPECT_QUERY(&box, "SELECT * FROM message",
+	    "1|1700000000123456|2001:db8::1|65535|[192.0.2.7]|UTF8SMTP|SOML|"
+	    "j\xC3\xBCrgen@client.example|BINARYMIME|1|QQ+2B1|HDRS|10|"
+	    "X: 1\r\n|7|Ann <a@x>|b|Hi|now|<1@x>|0123456789");
+	EXPECT_QUERY(&box, "SELECT * FROM recipient",
+	    "1|1|b@mx.example|SUCCESS,DELAY|rfc822;b+2Bc@x.example|"
+	    "bob@mx.example "
+	    "1|2|\"c d\"@mx.example|NULL|NULL|\"c d\"@mx.example "
+	    "1|3|b@mx.example|NEVER|NULL|b@mx.example");
+}
+
+/* For mails that come from somewhere else. */
+Test(store, keeps_a_trace_as_it_is)
+{
+	struct store_mail mail = *scratch_mail();
+
+	mail.trace = "Received: long ago\r\n";
+	commit(&mail);
+	EXPECT_QUERY(
+	    &box, "SELECT trace FROM message", "Received: long ago\r\n");
+}
+
+/* No value of the mail before shines through. */
+Test(store, keeps_null_for_what_is_not_there)
+{
+	struct recipient to[] = { { .forward_path = "postmaster" } };
+	struct envelope envelope = {
+		.verb = "MAIL",
+		.protocol = "SMTP",
+		.helo = "",
+		.reverse_path = "",
+		.body_type = "7BIT",
+		.recipients = to,
+		.nrecipients = 1,
+	};
+	struct store_mail mail = {
+		.envelope = &envelope,
+		.client_address = "local",
+		.trace_before_id = "",
+		.trace_after_id = "",
+	};
+	struct envelope full = *scratch_mail()->envelope;
+	struct store_mail before = *scratch_mail();
+
+	full.envelope_id = "id";
+	full.dsn_return = "FULL";
+	full.smtputf8 = true;
+	full.recipients = (struct recipient[]){ { "b@mx.example", "NEVER",
+	    "rfc822;x", "c" } };
+	before.envelope = &full;
+	before.header = &(struct header){
+		.value = { "x", "x", "x", "x", "x" },
+		.has = { true, true, true, true, true },
+		.size = 7,
+	};
+	store_append(st, span_of("before"));
+	commit(&before);
+	cr_expect(eq(i64, commit(&mail), 2));
+	EXPECT_QUERY(&box, "SELECT * FROM message WHERE id = 2",
+	    "2|0|local|NULL||SMTP|MAIL||7BIT|0|NULL|NULL|0|2|0|NULL|NULL|NULL|"
+	    "NULL|NULL|");
+	EXPECT_QUERY(&box,
+	    "SELECT typeof(client_port), typeof(envelope_id), typeof(smtputf8),"
+	    " typeof(reverse_path), typeof(trace), typeof(data)"
+	    " FROM message WHERE id = 2",
+	    "null|null|integer|text|text|blob");
+	EXPECT_QUERY(&box, "SELECT * FROM recipient WHERE message_id = 2",
+	    "2|1|postmaster|NULL|NULL|postmaster");
+}
+
+Test(store, keeps_many_recipients_in_order)
+{
+	enum {
+		N = 1000
+	};
+	struct envelope envelope = { .recipients = NULL };
+	struct store_mail mail = *scratch_mail();
+	char path[64];
+
+	for (int i = 1; i <= N; i++) {
+		struct recipient r = { .forward_path = NULL };
+
+		/* Neither sorted by name nor all different. */
+		snprintf(path, sizeof path, "u%d@mx.example", i * 7 % 500);
+		r.forward_path = envelope_text(&envelope, span_of(path));
+		cr_assert(eq(int, envelope_add(&envelope, &r), 0));
+	}
+	envelope.verb = envelope.protocol = envelope.helo = "x";
+	envelope.reverse_path = envelope.body_type = "x";
+	mail.envelope = &envelope;
+	commit(&mail);
+	EXPECT_QUERY(&box,
+	    "SELECT count(*), min(position), max(position) FROM recipient"
+	    " WHERE forward_path = 'u' || (position * 7 % 500) || "
+	    "'@mx.example'",
+	    "1000|1|1000");
+	envelope_free(&envelope);
+}
+
+Test(store, names_the_id_in_the_trace)
+{
+	struct store_mail mail = *scratch_mail();
+
+	mail.trace_before_id = "Return-Path: <>\r\nReceived: from x\r\n\tid ";
+	mail.trace_after_id = ";\r\n\tMon, 1 Jan 2024 00:00:00 +0000\r\n";
+	for (int i = 0; i < 12; i++)
+		commit(&mail);
+	EXPECT_QUERY(&box,
+	    "SELECT count(*) FROM message WHERE typeof(trace) = 'text' AND"
+	    " trace = 'Return-Path: <>' || char(13, 10) || 'Received: from x'"
+	    " || char(13, 10, 9) || 'id ' || id || ';' || char(13, 10, 9)"
+	    " || 'Mon, 1 Jan 2024 00:00:00 +0000' || char(13, 10)",
+	    "12");
+}
+
+/*
+ * Octets
+ */
+
+Test(store, keeps_mail_exactly)
+{
+	static const size_t sizes[] = {
+		0,
+		1,
+		2,
+		4095,
+		8192,
+		SPOOL_MEMORY - 1,
+		SPOOL_MEMORY,
+		SPOOL_MEMORY + 1,
+		2 * SPOOL_MEMORY - 1,
+		2 * SPOOL_MEMORY,
+		2 * SPOOL_MEMORY + 1,
+		3 * SPOOL_MEMORY + 4711,
+		(7 << 20) + 13,
+	};
+
+	/* Up and down, so that a big one stands before a small one. */
+	for (size_t i = 0; i < 2 * COUNT(sizes); i++) {
+		size_t size = sizes[i < COUNT(sizes) ? i : i - COUNT(sizes)];
+		unsigned seed = (unsigned)i;
+		int64_t id = -1;
+
+		EXPECT_RESULT(
+		    st, STORE_OK, scratch_commit(st, seed, size, &id));
+		cr_expect(eq(i64, id, (int64_t)i + 1));
+		cr_expect(
+		    scratch_holds(&box, id, seed, size), "%zu octets", size);
+	}
+	EXPECT_QUERY(&box,
+	    "SELECT count(*) FROM message WHERE size = length(data)", "26");
+	EXPECT_QUERY(&box, "PRAGMA integrity_check", "ok");
+}
+
+Test(store, keeps_mail_however_it_is_cut)
+{
+	static const struct {
+		size_t size, piece;
+	} rows[] = {
+		{ 1000, 1 },
+		{ SPOOL_MEMORY + 3, 7 },
+		{ 2 * SPOOL_MEMORY + 5, 65537 },
+		{ SPOOL_MEMORY, SPOOL_MEMORY },
+		{ SPOOL_MEMORY + 1, SPOOL_MEMORY },
+		{ 3 * SPOOL_MEMORY, SPOOL_MEMORY },
+		{ 2 * SPOOL_MEMORY + 1, 2 * SPOOL_MEMORY + 1 },
+		{ 5 * SPOOL_MEMORY - 1, 2 * SPOOL_MEMORY },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		unsigned seed = (unsigned)i;
+		int64_t id;
+
+		scratch_append(st, seed, rows[i].size, rows[i].piece);
+		store_append(st, (struct span){ "", 0 });
+		id = commit(scratch_mail());
+		cr_expect(scratch_holds(&box, id, seed, rows[i].size),
+		    "%zu octets in pieces of %zu", rows[i].size, rows[i].piece);
+	}
+}
+
+Test(store, keeps_an_empty_mail_as_an_empty_blob)
+{
+	commit(scratch_mail());
+	store_append(st, (struct span){ NULL, 0 });
+	commit(scratch_mail());
+	EXPECT_QUERY(&box, "SELECT typeof(data), length(data) FROM message",
+	    "blob|0 blob|0");
+}
+
+Test(store, takes_little_memory_for_a_big_mail)
+{
+	suite_put(100); /* whatever is needed once */
+	sqlite3_memory_highwater(1);
+	EXPECT_RESULT(st, STORE_OK, scratch_commit(st, 3, 20 << 20, NULL));
+	cr_expect(lt(i64, sqlite3_memory_highwater(0), 3 << 20));
+}
+
+Test(store, leaves_no_name_of_what_is_spooled)
+{
+	scratch_append(st, 1, 3 * SPOOL_MEMORY, 4096);
+	cr_expect(eq(str, (char *)scratch_list(&box), ""));
+	commit(scratch_mail());
+	cr_expect(eq(str, (char *)scratch_list(&box),
+	    "mail.db mail.db-lock mail.db-shm mail.db-wal "));
+}
+
+Test(store, forgets_a_dropped_mail)
+{
+	static const size_t sizes[] = { 0, 100, SPOOL_MEMORY + 1, 1 << 20 };
+
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		for (size_t j = 0; j < COUNT(sizes); j++) {
+			int64_t id = -1;
+
+			scratch_append(st, 1, sizes[i], 50000);
+			store_drop(st);
+			EXPECT_RESULT(
+			    st, STORE_OK, scratch_commit(st, 2, sizes[j], &id));
+			cr_expect(scratch_holds(&box, id, 2, sizes[j]),
+			    "%zu octets after %zu dropped", sizes[j], sizes[i]);
+		}
+	}
+	EXPECT_QUERY(&box, "SELECT count(*), max(id) FROM message", "16|16");
+}
+
+/*
+ * Ids and deletes
+ */
+
+static void
+as_consumer(const char *sql)
+{
+	sqlite3 *db = scratch_connect(&box);
+
+	scratch_exec(db, sql);
+	sqlite3_close(db);
+}
+
+Test(store, never_uses_an_id_again)
+{
+	for (int i = 0; i < 5; i++)
+		suite_put(100);
+	as_consumer("DELETE FROM message WHERE id IN (2, 5)");
+	cr_expect(eq(i64, suite_put(100), 6));
+	as_consumer("DELETE FROM message");
+	cr_expect(eq(i64, suite_put(100), 7));
+	as_consumer("DELETE FROM message");
+	store_free(st);
+	st = store_new(&box.conf);
+	cr_expect(eq(i64, suite_put(100), 8));
+	EXPECT_QUERY(&box, "SELECT id FROM message", "8");
+}
+
+/* Then nothing but the rows says which ids were used. */
+Test(store, counts_on_without_its_sequence)
+{
+	for (int i = 0; i < 3; i++)
+		suite_put(100);
+	as_consumer("DELETE FROM sqlite_sequence");
+	cr_expect(eq(i64, suite_put(100), 4));
+	as_consumer("UPDATE sqlite_sequence SET seq = 2");
+	cr_expect(eq(i64, suite_put(100), 5));
+	as_consumer("UPDATE sqlite_sequence SET seq = 1000000000000");
+	cr_expect(eq(i64, suite_put(100), 1000000000001));
+	EXPECT_QUERY(&box,
+	    "SELECT count(*) FROM message"
+	    " WHERE trace = 'Received: id ' || id || ';' || char(13, 10)",
+	    "6");
+}
+
+static void
+check_that_recipients_go(const char *pragma)
+{
+	sqlite3 *db = scratch_connect(&box);
+
+	for (int i = 0; i < 3; i++)
+		suite_put(100);
+	scratch_exec(db, pragma);
+	scratch_exec(db, "DELETE FROM message WHERE id = 2");
+	sqlite3_close(db);
+	EXPECT_QUERY(&box, "SELECT message_id FROM recipient", "1 3");
+	EXPECT_QUERY(&box, "PRAGMA foreign_key_check", "");
+}
+
+Test(store, deletes_recipients_with_their_message)
+{
+	suite_put(100);
+	as_consumer("DELETE FROM message; DELETE FROM sqlite_sequence");
+	check_that_recipients_go("PRAGMA foreign_keys = OFF");
+}
+
+Test(store, deletes_recipients_with_their_message_by_key)
+{
+	suite_put(100);
+	as_consumer("DELETE FROM message; DELETE FROM sqlite_sequence");
+	check_that_recipients_go("PRAGMA foreign_keys = ON");
+}

@@ -1,0 +1,48 @@
+# Where everything goes when it is installed.
+
+UNITS = smtpd.socket smtpd@.service smtpd-listen.socket smtpd-listen.service
+EXAMPLES = smtpd.default smtpd.xinetd inetd.conf smtpd-new-mail.path \
+	smtpd-new-mail.service
+# What has the path of the program in it, filled in when it is installed.
+FILL = sed -e 's,@SBINDIR@,$(SBINDIR),' -e 's,/usr/local/sbin,$(SBINDIR),'
+
+install: all ## into PREFIX, below DESTDIR
+	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 \
+	    $(DESTDIR)$(MANDIR)/man8
+	cp smtpd $(DESTDIR)$(SBINDIR)/smtpd
+	if [ -n "$(TOOL)" ]; then \
+	    mkdir -p $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 \
+		$(DESTDIR)$(COMPLETIONDIR) && \
+	    cp smtpdb $(DESTDIR)$(BINDIR)/smtpdb && \
+	    cp smtpdb.1 $(DESTDIR)$(MANDIR)/man1/smtpdb.1 && \
+	    cp completions/smtpdb.bash $(DESTDIR)$(COMPLETIONDIR)/smtpdb; \
+	fi
+	$(FILL) smtpd.8 >$(DESTDIR)$(MANDIR)/man8/smtpd.8
+	cp smtpd-db.5 $(DESTDIR)$(MANDIR)/man5/smtpd-db.5
+	mkdir -p $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) \
+	    $(DESTDIR)$(TMPFILESDIR) $(DESTDIR)$(CATALOGDIR) \
+	    $(DESTDIR)$(EXAMPLEDIR)
+	for unit in $(UNITS); do \
+	    $(FILL) units/$$unit >$(DESTDIR)$(UNITDIR)/$$unit || exit 1; \
+	done
+	cp units/smtpd.sysusers $(DESTDIR)$(SYSUSERSDIR)/smtpd.conf
+	cp units/smtpd.tmpfiles $(DESTDIR)$(TMPFILESDIR)/smtpd.conf
+	cp units/smtpd.catalog $(DESTDIR)$(CATALOGDIR)/smtpd.catalog
+	for example in $(EXAMPLES); do \
+	    $(FILL) units/$$example \
+		>$(DESTDIR)$(EXAMPLEDIR)/$$example || exit 1; \
+	done
+	cp examples/session.txt $(DESTDIR)$(EXAMPLEDIR)
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(BINDIR)/smtpdb $(DESTDIR)$(MANDIR)/man1/smtpdb.1 \
+	    $(DESTDIR)$(COMPLETIONDIR)/smtpdb
+	rm -f $(DESTDIR)$(SBINDIR)/smtpd $(DESTDIR)$(MANDIR)/man8/smtpd.8 \
+	    $(DESTDIR)$(MANDIR)/man5/smtpd-db.5 \
+	    $(DESTDIR)$(SYSUSERSDIR)/smtpd.conf \
+	    $(DESTDIR)$(TMPFILESDIR)/smtpd.conf \
+	    $(DESTDIR)$(CATALOGDIR)/smtpd.catalog
+	for unit in $(UNITS); do rm -f $(DESTDIR)$(UNITDIR)/$$unit; done
+	rm -rf $(DESTDIR)$(EXAMPLEDIR)
+
+.PHONY: install uninstall
