@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "mail/envelope.h"
+#include "policy.h"
 #include "store.h"
 
 struct archive;
@@ -33,10 +34,10 @@ struct archive *archive_new(const struct archive_conf *conf);
 void archive_free(struct archive *a);
 
 /* Opens, makes or migrates the database. */
-enum store_result archive_open(struct archive *a);
+enum verdict archive_open(struct archive *a);
 
 /* Of the last call that failed: its kind, and its cause in one line. */
-enum store_result archive_result(const struct archive *a);
+enum verdict archive_result(const struct archive *a);
 const char *archive_error(const struct archive *a);
 
 /*
@@ -189,5 +190,134 @@ int archive_done(
 /* 1: it is done; 0; or -1. */
 int archive_is_done(struct archive *a, const char *consumer, int64_t id);
 int archive_give_back(struct archive *a, const char *consumer, int64_t id);
+
+/*
+ * The rows that say what is accepted, which smtpd-db(5) describes: as a person
+ * changes them, and what smtpd would answer by them.
+  */
+
+enum archive_rules {
+	RULES_DOMAIN,
+	RULES_MAILBOX,
+	RULES_ALIAS,
+	RULES_SENDER,
+	RULES_CLIENT,
+	RULES__COUNT
+};
+
+enum {
+	RULES_KEYS_MAX = 2,
+	RULES_COLUMNS_MAX = 8,
+};
+
+/* The names of the columns, NULL at the end; the first ones are the key. */
+const char *const *archive_rules_columns(enum archive_rules which);
+int archive_rules_nkeys(enum archive_rules which);
+
+/*
+ * Makes the row, or changes it.  `values` has one for each column; NULL where
+ * nothing is said of it.  Returns 1; 0: the row cannot be as it was to be,
+ * archive_error() says why; or -1.
+ */
+int archive_rules_add(
+    struct archive *a, enum archive_rules which, const char *const *values);
+/* Deletes what has these keys (NULL: any).  Returns how many, or -1. */
+int archive_rules_remove(
+    struct archive *a, enum archive_rules which, const char *const *keys);
+
+struct archive_table {
+	char **cells; /* nrows times the columns; NULL for NULL */
+	size_t nrows;
+	size_t ncolumns;
+};
+
+/* All rows.  Returns 0 or -1.  `ret` is to be reset afterwards. */
+int archive_rules_list(
+    struct archive *a, enum archive_rules which, struct archive_table *ret);
+void archive_table_reset(struct archive_table *t);
+
+/*
+ * The questions of store/policy.h, put to the database that the archive has
+ * open; nothing is counted.
+ */
+enum verdict archive_ask_mail(
+    struct archive *a, const struct policy_query *q, struct policy_answer *ret);
+enum verdict archive_ask_rcpt(
+    struct archive *a, const struct policy_query *q, struct policy_answer *ret);
+
+/*
+ * An index of the words in mails (SQLite's FTS5), in a file of its own beside
+ * the database: it can be dropped at any time, and smtpd knows nothing of it.
+  */
+
+struct search;
+
+/* Opens "<database>-words".  NULL: the archive has the cause. */
+struct search *search_open(struct archive *a, bool make, bool anew);
+void search_close(struct search *s);
+
+/* The highest id that is in it; -1: failed. */
+int64_t search_last_id(struct search *s);
+
+struct search_words {
+	const char *from;
+	const char *to;
+	const char *subject;
+	const char *text;
+};
+
+/*
+ * Between the two nobody else adds, and search_last_id() stays as it is.  Each
+ * returns 0 or -1; what has failed is taken back by search_close().
+ */
+int search_begin(struct search *s);
+int search_add(struct search *s, int64_t id, const struct search_words *words);
+int search_end(struct search *s, int64_t last_id);
+
+/*
+ * Finds up to `max` mails for words of FTS5's query language, the best first.
+ * Returns how many, or -1; ids of mails that are gone may be among them.
+ */
+int search_find(struct search *s, const char *query, int64_t *ret, int max);
+
+/*
+ * What the database holds and how its files are: for stats and doctor.
+  */
+
+struct archive_stats {
+	int64_t messages;
+	int64_t octets;
+	int64_t recipients;
+	int64_t last_id;  /* ever given */
+	int64_t first_at; /* microseconds; 0: there is no mail */
+	int64_t last_at;
+	int64_t page_size;
+	int64_t pages;
+	int64_t free_pages;
+	int64_t log_octets;   /* of the write-ahead log's file */
+	int64_t max_messages; /* of the quota; 0: none */
+	int64_t max_octets;
+};
+
+/* Reads all mails' rows, though not the mails.  Returns 0 or -1. */
+int archive_stats(struct archive *a, struct archive_stats *ret);
+
+struct archive_hour {
+	int64_t hour; /* since 1970 */
+	int64_t messages;
+};
+
+/* The newest hours that had mail, newest first.  Returns how many, or -1. */
+int archive_hours(struct archive *a, struct archive_hour *ret, int max);
+
+/* What PRAGMA quick_check finds first; to be freed.  NULL: it failed. */
+char *archive_check(struct archive *a);
+/* Is the mark of store/turnstile.h set? */
+bool archive_is_poisoned(const struct archive *a);
+/* The file, with links resolved, as SQLite names it. */
+const char *archive_file(const struct archive *a);
+/* SQLite's version, and whether it has the fault of smtpd-db(5), "Writing". */
+const char *archive_library(void);
+bool archive_library_is_faulty(void);
 
 #endif

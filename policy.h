@@ -50,19 +50,19 @@ struct policy_answer {
 };
 
 /*
- * May this client send from this reverse-path?  STORE_OK when `*ret` says it;
+ * May this client send from this reverse-path?  VERDICT_OK when `*ret` says it;
  * anything else is trouble of ours, store_error() has the cause.
  */
-enum store_result policy_mail(
+enum verdict policy_mail(
     struct store *st, const struct policy_query *q, struct policy_answer *ret);
 /* May this be a recipient, and where does it go? */
-enum store_result policy_rcpt(
+enum verdict policy_rcpt(
     struct store *st, const struct policy_query *q, struct policy_answer *ret);
 /* What VRFY is told; code 0: it cannot be verified. */
-enum store_result policy_vrfy(
+enum verdict policy_vrfy(
     struct store *st, const struct policy_query *q, struct policy_answer *ret);
 /* What EXPN is told: a refusal, or code 0 and the list's mailboxes. */
-enum store_result policy_expn(
+enum verdict policy_expn(
     struct store *st, const struct policy_query *q, struct policy_answer *ret);
 
 /* "<mailbox>", or what may be said in its place; lent until the next call. */
@@ -73,7 +73,7 @@ const char *policy_shown(const char *mailbox, bool utf8);
  * the tables have rows at all is looked up once for each of their bursts; only
  * where none had any at MAIL, RCPT believes that.  And after one question that
  * found the database locked for too long, the others of the burst are
- * STORE_BUSY at once.
+ * VERDICT_BUSY at once.
  */
 void policy_refresh(struct store *st);
 

@@ -460,9 +460,9 @@ session_envelope(const struct session *s)
 }
 
 void
-session_stored(struct session *s, enum session_verdict verdict, int64_t id)
+session_stored(struct session *s, enum verdict verdict, int64_t id)
 {
-	if (verdict == SESSION_OK) {
+	if (verdict == VERDICT_OK) {
 		s->counts.mails++;
 		s->counts.recipients += s->envelope.nrecipients;
 		s->counts.octets += s->envelope.size;

@@ -18,6 +18,7 @@
 
 #include "mail/envelope.h"
 #include "mail/span.h"
+#include "mail/verdict.h"
 
 struct session;
 
@@ -42,17 +43,6 @@ enum session_event {
 	SESSION_DROP,   /* forget what was appended, if anything was */
 	SESSION_REPORT, /* a command was refused: session_refusal(), to log */
 	SESSION_CLOSE,  /* nothing is left to do */
-};
-
-/* What the caller found out about a question or a commit. */
-enum session_verdict {
-	SESSION_OK,
-	SESSION_BUSY,      /* locked for too long: 451 4.3.0 */
-	SESSION_FULL,      /* no room on the disk: 452 4.3.1 */
-	SESSION_NO_MEMORY, /* 452 4.3.1 */
-	SESSION_FAILED,    /* another error of ours: 451 4.3.0 */
-	SESSION_TOO_BIG,   /* more than the store can hold: 552 5.3.4 */
-	SESSION_BROKEN,    /* nothing can work until mended: 421 4.3.0 */
 };
 
 /* Why the session must end before the client says QUIT. */
@@ -84,7 +74,7 @@ struct session_query {
 };
 
 struct session_answer {
-	enum session_verdict verdict; /* with SESSION_OK, what follows counts */
+	enum verdict verdict; /* with VERDICT_OK, what follows counts */
 	/*
 	 * The reply, if it is not the usual one: 2yz accepts, 4yz and 5yz
 	 * refuse; `text` is one line of at most 420 printable octets.
@@ -140,9 +130,8 @@ void session_answer(struct session *s, const struct session_answer *answer);
 
 struct span session_body(const struct session *s);
 const struct envelope *session_envelope(const struct session *s);
-/* `id` names the row, when the verdict is SESSION_OK. */
-void session_stored(
-    struct session *s, enum session_verdict verdict, int64_t id);
+/* `id` names the row, when the verdict is VERDICT_OK. */
+void session_stored(struct session *s, enum verdict verdict, int64_t id);
 
 /* Is there a mail begun, and not stored? */
 bool session_has_mail(const struct session *s);

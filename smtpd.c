@@ -1,140 +1,413 @@
 /*
- * smtpd: finds out how it was started, then serves.
+ * smtpd: finds out how it was started, then carries out what the session
+ * machine asks for, with a connection, a store, a clock and a log.
  */
-#include <sys/socket.h>
-#include <sys/stat.h>
-
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "clock.h"
+#include "mail/header.h"
+#include "policy.h"
 #include "server/connection.h"
+#include "server/entries.h"
 #include "server/housekeep.h"
 #include "server/listen.h"
 #include "server/log.h"
 #include "server/options.h"
-#include "server/serve.h"
+#include "server/peer.h"
+#include "server/record.h"
 #include "server/spare.h"
-#include "server/systemd.h"
+#include "server/start.h"
+#include "server/trace.h"
+#include "session.h"
 #include "store.h"
+#include "version.h"
 
-static bool
-is_socket(int fd)
+enum {
+	INPUT_SIZE = 64 * 1024,
+};
+
+struct server {
+	const struct options *options;
+	struct connection *connection;
+	struct peer peer;
+	struct session *session;
+	struct store *store;
+	struct record *record;
+	struct header header; /* of the mail begun */
+	struct policy_answer answer;
+	/* Rows whose 250 is still to be sent: how many, and the last one. */
+	unsigned unanswered;
+	int64_t unanswered_id;
+	/* Trouble of ours since the last refusal, which names it. */
+	enum verdict trouble;
+	int exit_status;
+};
+
+static char input[INPUT_SIZE];
+
+/*
+ * Mails
+ */
+
+/* Keeps trouble of ours for the log, and for the exit status. */
+static enum verdict
+note(struct server *sv, enum verdict verdict)
 {
-	struct stat st;
+	if (verdict != VERDICT_OK)
+		sv->trouble = verdict;
+	if (verdict == VERDICT_CORRUPT)
+		sv->exit_status = EX_DATAERR;
+	if (verdict == VERDICT_UNUSABLE)
+		sv->exit_status = EX_CONFIG;
+	return verdict;
+}
 
-	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+static void
+append(struct server *sv, struct span data)
+{
+	header_feed(&sv->header, data);
+	record_body(sv->record, data);
+	store_append(sv->store, data);
+}
+
+static void
+drop(struct server *sv)
+{
+	header_start(&sv->header);
+	record_drop(sv->record);
+	store_drop(sv->store);
 }
 
 /*
- * Descriptors 0 to 2 must be taken, lest the database gets one of them and
- * with it what somebody prints (sqlite.org/howtocorrupt, s. 1.1).
+ * The row can be seen by now.  Who waits for the file removes it and then looks
+ * at the table, so no mail is missed.
  */
 static void
-take_standard_descriptors(void)
+tell_new_mail(const struct server *sv)
 {
+	const char *path = sv->options->new_mail;
 	int fd;
 
-	if (fcntl(STDOUT_FILENO, F_GETFD) < 0 && is_socket(STDIN_FILENO))
-		dup2(STDIN_FILENO, STDOUT_FILENO);
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
+	if (!path)
+		return;
+	/* Of a FIFO, it would wait for a reader. */
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0660);
+	if (fd < 0)
+		log_line(
+		    LOG_WARNING, "--new-mail: %s: %s", path, strerror(errno));
+	else
 		close(fd);
 }
 
-static bool
-is_stream(int fd)
+static void
+commit(struct server *sv)
 {
-	int type = 0;
-	socklen_t len = sizeof type;
-
-	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
-	       type == SOCK_STREAM;
-}
-
-/* Is it a socket that waits for connections? */
-static bool
-is_listening(int fd)
-{
-	int listening = 0;
-	socklen_t len = sizeof listening;
-
-	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) ==
-		   0 &&
-	       listening;
-}
-
-/* How the process was started: with one connection, or to listen. */
-struct start {
-	struct connection connection;
-	int listening[LISTENERS_MAX];
-	size_t nlistening; /* 0: it is a connection */
-};
-
-/* What systemd passed, else standard input and output. */
-static int
-find_start(struct start *ret)
-{
-	int first = STDIN_FILENO;
-	int n = systemd_listen_fds(&first);
-	int last = n > 0 ? first + n - 1 : first;
-
-	if (n < 0) {
-		log_line(LOG_ERR, "LISTEN_FDS: %s",
-		    n == -ELIBACC ? "needs libsystemd.so.0" : strerror(-n));
-		return EX_OSFILE;
-	}
-	if (n > LISTENERS_MAX) {
-		log_line(LOG_ERR, "%d sockets were passed; %d are enough", n,
-		    LISTENERS_MAX);
-		return EX_USAGE;
-	}
-	for (int fd = first; fd <= last; fd++) {
-		if (is_socket(fd) && !is_stream(fd)) {
-			log_line(LOG_ERR, "a socket of the wrong type was "
-					  "passed; SMTP needs a stream");
-			return EX_USAGE;
-		}
-		if (is_listening(fd))
-			ret->listening[ret->nlistening++] = fd;
-	}
-	if (last > first && ret->nlistening < (size_t)n) {
-		log_line(LOG_ERR,
-		    "%d sockets were passed, which do not all listen", n);
-		return EX_USAGE;
-	}
-	ret->connection = (struct connection){
-		.in = first,
-		.out = n > 0 ? first : STDOUT_FILENO,
-		.is_socket = is_socket(first),
+	const struct envelope *e = session_envelope(sv->session);
+	int64_t received_at = clock_us();
+	struct trace_mail lines = {
+		.envelope = e,
+		.peer = &sv->peer,
+		.hostname = sv->options->hostname,
+		.received_at = received_at,
+		.header = sv->options->submission ? &sv->header : NULL,
+		.process_id = (long)getpid(),
 	};
-	return EX_OK;
+	struct trace trace;
+	struct store_mail mail = {
+		.envelope = e,
+		.header = &sv->header,
+		.received_at = received_at,
+		.client_address = sv->peer.address,
+		.client_port = sv->peer.port,
+		.trace_before_id = trace.before_id,
+		.trace_after_id = trace.after_id,
+		.dedupe_sec = sv->options->dedupe_sec,
+	};
+	enum verdict result;
+	int64_t id = 0;
+
+	header_end(&sv->header);
+	trace_write(&lines, &trace);
+	result = store_commit(sv->store, &mail, &id);
+	header_start(&sv->header);
+	if (result == VERDICT_OK) {
+		entry_stored(&sv->peer, e, id, store_was_known(sv->store));
+		tell_new_mail(sv);
+		record_stored(sv->record, e);
+		sv->unanswered++;
+		sv->unanswered_id = id;
+	}
+	record_drop(sv->record);
+	session_stored(sv->session, note(sv, result), id);
 }
 
 /*
- * Under inetd's `wait`, descriptors 0 to 2 are all the listening socket.  It
- * moves away, since no session may inherit it.
+ * Questions
  */
-static void
-clear_standard_descriptors(struct start *start)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	if (start->listening[0] == STDIN_FILENO)
-		start->listening[0] =
-		    fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-		if (is_listening(fd))
-			dup2(null, fd);
-	}
-	close(null);
+/* What the rows say, as the session wants it. */
+static struct session_answer
+answer_of(const struct policy_answer *p, const char **mailboxes)
+{
+	for (unsigned i = 0; i < p->nmailboxes; i++)
+		mailboxes[i] = p->mailbox[i];
+	return (struct session_answer){
+		.code = p->code,
+		.enhanced = p->enhanced,
+		.text = p->text,
+		.mailboxes = mailboxes,
+		.nmailboxes = p->nmailboxes,
+	};
 }
+
+/* The list was found out for line 0 of the answer. */
+static void
+answer_member(const struct policy_answer *p, unsigned line, bool utf8,
+    struct session_answer *ret)
+{
+	if (p->code != 0)
+		return;
+	ret->code = 250;
+	ret->enhanced = "2.1.5";
+	ret->text = policy_shown(p->mailbox[line], utf8);
+	ret->more = line + 1 < p->nmailboxes;
+}
+
+static enum verdict
+ask_policy(struct server *sv, const struct session_query *q)
+{
+	const char *sender = session_envelope(sv->session)->reverse_path;
+	struct policy_query question = {
+		.hostname = sv->options->hostname,
+		.client_address = sv->peer.address,
+		.address = q->address,
+		.sender = span_of(sender ? sender : ""),
+		.size = q->size,
+		.nrecipients = q->nrecipients,
+		.now = clock_us() / 1000000,
+		.utf8 = q->utf8,
+	};
+
+	switch (q->kind) {
+	case SESSION_MAIL:
+		return policy_mail(sv->store, &question, &sv->answer);
+	case SESSION_RCPT:
+		return policy_rcpt(sv->store, &question, &sv->answer);
+	case SESSION_VRFY:
+		return policy_vrfy(sv->store, &question, &sv->answer);
+	case SESSION_EXPN:
+		return policy_expn(sv->store, &question, &sv->answer);
+	}
+	return VERDICT_FAILED;
+}
+
+static void
+ask(struct server *sv)
+{
+	const struct session_query *q = session_query(sv->session);
+	const char *mailboxes[POLICY_MAILBOXES_MAX];
+	enum verdict result = VERDICT_OK;
+	struct session_answer answer;
+
+	if (q->line == 0)
+		result = ask_policy(sv, q);
+	answer = answer_of(&sv->answer, mailboxes);
+	if (q->kind == SESSION_EXPN)
+		answer_member(&sv->answer, q->line, q->utf8, &answer);
+	answer.verdict = note(sv, result);
+	if (result != VERDICT_OK)
+		answer.code = 0;
+	session_answer(sv->session, &answer);
+}
+
+/*
+ * The client
+ */
+
+static void
+stop(struct server *sv, enum connection_result why)
+{
+	switch (why) {
+	case CONNECTION_OK:
+		return;
+	case CONNECTION_EOF:
+		if (session_has_mail(sv->session))
+			entry_abandoned(
+			    &sv->peer, session_envelope(sv->session));
+		session_end(sv->session, SESSION_EOF);
+		return;
+	case CONNECTION_TIMEOUT:
+		record_event(sv->record, "timeout");
+		session_end(sv->session, SESSION_TIMEOUT);
+		return;
+	case CONNECTION_EXPIRED:
+		record_event(sv->record, "expired");
+		session_end(sv->session, SESSION_EXPIRED);
+		return;
+	case CONNECTION_SHUTDOWN:
+		record_event(sv->record, "shutdown");
+		session_end(sv->session, SESSION_SHUTDOWN);
+		return;
+	}
+}
+
+static void
+read_input(struct server *sv)
+{
+	enum connection_result result;
+	struct span data = { .p = input };
+
+	/* Everything is answered: time for what nobody waits for. */
+	if (store_tidy(sv->store) != VERDICT_OK)
+		log_line(LOG_WARNING, "%s", store_error(sv->store));
+	result =
+	    connection_read(sv->connection, input, sizeof input, &data.len);
+	policy_refresh(sv->store);
+	if (result == CONNECTION_OK) {
+		record_input(sv->record, data);
+		session_feed(sv->session, data.p, data.len);
+	} else {
+		stop(sv, result);
+	}
+}
+
+/* One entry a refusal; trouble of ours with its cause. */
+static void
+report(struct server *sv)
+{
+	struct session_refusal r = session_refusal(sv->session);
+
+	entry_refused(&sv->peer, r.reply, r.command,
+	    sv->trouble != VERDICT_OK ? store_error(sv->store) : NULL);
+	sv->trouble = VERDICT_OK;
+}
+
+/* False: the client cannot be reached any more. */
+static bool
+write_output(struct server *sv)
+{
+	struct span data = session_output(sv->session);
+
+	if (connection_write(sv->connection, data) != CONNECTION_OK) {
+		if (sv->unanswered > 0)
+			entry_unanswered(
+			    &sv->peer, sv->unanswered_id, sv->unanswered);
+		return false;
+	}
+	sv->unanswered = 0;
+	record_output(sv->record, data);
+	session_sent(sv->session, data.len);
+	return true;
+}
+
+static void
+run(struct server *sv)
+{
+	struct session *s = sv->session;
+
+	for (;;) {
+		switch (session_next(s)) {
+		case SESSION_READ:
+			read_input(sv);
+			break;
+		case SESSION_WRITE:
+			if (!write_output(sv))
+				return;
+			break;
+		case SESSION_ASK:
+			ask(sv);
+			break;
+		case SESSION_BODY:
+			append(sv, session_body(s));
+			break;
+		case SESSION_STORE:
+			commit(sv);
+			break;
+		case SESSION_DROP:
+			drop(sv);
+			break;
+		case SESSION_REPORT:
+			report(sv);
+			break;
+		case SESSION_CLOSE:
+			return;
+		}
+	}
+}
+
+/* False: it cannot be served; logged, with the exit status set. */
+static bool
+begin(struct server *sv, const struct session_conf *session)
+{
+	const struct options *o = sv->options;
+
+	sv->session = session_new(session);
+	if (!sv->session || !sv->store) {
+		log_line(LOG_ERR, "out of memory");
+		sv->exit_status = EX_OSERR;
+		return false;
+	}
+	if (o->record) {
+		sv->record = record_open(o->record, o, session->any_line_end);
+		if (!sv->record) {
+			log_line(LOG_ERR, "--record: %s: %s", o->record,
+			    strerror(errno));
+			sv->exit_status = EX_CANTCREAT;
+			return false;
+		}
+	}
+	header_start(&sv->header);
+	connection_start(
+	    sv->connection, o->timeout_sec, o->session_timeout_sec);
+	return true;
+}
+
+/* One SMTP session, from the greeting to the close; the exit status. */
+static int
+serve(
+    const struct options *o, struct connection *connection, struct store *store)
+{
+	struct session_conf session = {
+		.hostname = o->hostname,
+		.version = VERSION,
+		.max_size = o->max_size,
+		.max_recipients = (unsigned)o->max_recipients,
+		.max_errors = (unsigned)o->max_errors,
+		.strict = o->strict,
+		.rfc821 = o->rfc821,
+		.vrfy = o->vrfy,
+	};
+	struct server sv = {
+		.options = o,
+		.connection = connection,
+		.store = store,
+		.exit_status = EX_OK,
+	};
+
+	peer_find(connection->in, &sv.peer);
+	/* A pipe may be what a TLS wrapper puts before a stranger. */
+	session.any_line_end =
+	    !connection->is_socket && peer_is_local(&sv.peer);
+	if (begin(&sv, &session)) {
+		run(&sv);
+		entry_ended(&sv.peer, session_counts(sv.session));
+		connection_close(connection);
+	} else {
+		connection_refuse(connection);
+	}
+	record_close(sv.record);
+	session_free(sv.session);
+	return sv.exit_status;
+}
+
+/*
+ * The start
+ */
 
 static int
 serve_connection(const struct options *o, struct connection *c)
@@ -186,7 +459,7 @@ listen_and_serve(const struct options *o, struct start *start)
 	};
 	int fd = -1;
 
-	clear_standard_descriptors(start);
+	start_clear_descriptors(start);
 	store_start(); /* once, not in each session */
 	switch (listen_run(&conf, start->listening, start->nlistening, &fd)) {
 	case LISTEN_SESSION:
@@ -211,38 +484,6 @@ refuse(struct start *start)
 		connection_refuse(&start->connection);
 }
 
-/* Why no mail can be stored there, as an errno; 0: nothing is known. */
-static int
-trouble_with(const char *database)
-{
-	char path[PATH_MAX];
-
-	if (strlen(database) >= sizeof path)
-		return ENAMETOOLONG;
-	strcpy(path, database);
-	if (access(dirname(path), W_OK | X_OK) < 0 ||
-	    (access(database, R_OK | W_OK) < 0 && errno != ENOENT))
-		return errno;
-	return 0;
-}
-
-/* A person types: says how to end, beside the dialogue. */
-static void
-give_hint(const struct options *o)
-{
-	int trouble = trouble_with(o->database);
-
-	log_line(LOG_INFO, "a line with only a dot ends a mail, QUIT or ctrl-D "
-			   "the session; HELP lists the commands");
-	if (trouble)
-		log_line(LOG_WARNING,
-		    "no mail can be stored in %s: %s; "
-		    "--database=PATH names another",
-		    o->database, strerror(trouble));
-	else
-		log_line(LOG_INFO, "mail goes to %s", o->database);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -250,10 +491,10 @@ main(int argc, char **argv)
 	struct options options;
 	int status;
 
-	log_open(is_socket(STDIN_FILENO) ? STDIN_FILENO : -1);
-	take_standard_descriptors();
+	log_open(start_is_socket(STDIN_FILENO) ? STDIN_FILENO : -1);
+	start_take_descriptors();
 	umask(umask(0077) | 0007); /* mail is not for everybody's eyes */
-	status = find_start(&start);
+	status = start_find(&start);
 	if (status != EX_OK)
 		return status;
 	if (options_read(argc, argv, &options, &status) < 0) {
@@ -264,6 +505,6 @@ main(int argc, char **argv)
 	if (start.nlistening > 0)
 		return listen_and_serve(&options, &start);
 	if (isatty(start.connection.in) && isatty(STDERR_FILENO))
-		give_hint(&options);
+		start_give_hint(options.database);
 	return serve_connection(&options, &start.connection);
 }

@@ -99,22 +99,22 @@ smtpdb_fail_errno(int status, const char *what)
 }
 
 static int
-status_of(enum store_result result)
+status_of(enum verdict result)
 {
 	switch (result) {
-	case STORE_OK:
+	case VERDICT_OK:
 		return EX_OK;
-	case STORE_BUSY:
-	case STORE_FULL:
+	case VERDICT_BUSY:
+	case VERDICT_FULL:
 		return EX_TEMPFAIL;
-	case STORE_NO_MEMORY:
+	case VERDICT_NO_MEMORY:
 		return EX_OSERR;
-	case STORE_FAILED:
+	case VERDICT_FAILED:
 		return EX_IOERR;
-	case STORE_TOO_BIG:
-	case STORE_CORRUPT:
+	case VERDICT_TOO_BIG:
+	case VERDICT_CORRUPT:
 		return EX_DATAERR;
-	case STORE_UNUSABLE:
+	case VERDICT_UNUSABLE:
 		return EX_CONFIG;
 	}
 	return EX_SOFTWARE;
@@ -155,11 +155,11 @@ become_owner(const char *path)
 	       setegid(st.st_gid) == 0 && seteuid(st.st_uid) == 0;
 }
 
-static enum store_result
+static enum verdict
 open_archive(struct smtpdb *t)
 {
 	bool changed = become_owner(t->path);
-	enum store_result result = archive_open(t->archive);
+	enum verdict result = archive_open(t->archive);
 
 	if (changed && (seteuid(0) < 0 || setegid(0) < 0))
 		abort(); /* who was root may become it again */
@@ -179,7 +179,7 @@ smtpdb_open(struct smtpdb *t, bool make)
 	t->archive = archive_new(&t->conf);
 	if (!t->archive)
 		return smtpdb_fail_errno(EX_OSERR, "start");
-	if (open_archive(t) != STORE_OK)
+	if (open_archive(t) != VERDICT_OK)
 		return smtpdb_fail_archive(t);
 	return EX_OK;
 }

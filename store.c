@@ -8,7 +8,7 @@
  *	   rows stand in the write-ahead log, unsynced.
  *	4. wal_leave(), and only then a sync of the log, one for all who wait
  *	   for it (sync.c).
- *	5. STORE_OK.
+ *	5. VERDICT_OK.
  *
  * It is sound because the frames of earlier commits stand before ours in the
  * same file, and because recovery takes the longest valid prefix of it: when
@@ -31,11 +31,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/private.h"
-#include "store/spool.h"
 #include "database/store_private.h"
 #include "database/sync.h"
 #include "database/wal.h"
+#include "policy/private.h"
+#include "store/spool.h"
 
 enum {
 	/* Pages of the log that are worth a checkpoint: about 8 MB. */
@@ -94,10 +94,10 @@ store_free(struct store *st)
 	free(st);
 }
 
-enum store_result
+enum verdict
 store_open(struct store *st)
 {
-	return st->db ? STORE_OK : database_open(st);
+	return st->db ? VERDICT_OK : database_open(st);
 }
 
 void
@@ -145,9 +145,9 @@ store_error(const struct store *st)
 void
 store_append(struct store *st, struct span data)
 {
-	if (st->spooled == STORE_OK && st->folder[0] == '\0')
+	if (st->spooled == VERDICT_OK && st->folder[0] == '\0')
 		st->spooled = database_find_folder(st);
-	if (st->spooled != STORE_OK)
+	if (st->spooled != VERDICT_OK)
 		return;
 	if (spool_append(st->spool, st->folder, data) < 0) {
 		st->spooled =
@@ -160,7 +160,7 @@ void
 store_drop(struct store *st)
 {
 	spool_reset(st->spool);
-	st->spooled = STORE_OK;
+	st->spooled = VERDICT_OK;
 }
 
 /*
@@ -241,7 +241,7 @@ clear:
 }
 
 /* Copies a big mail from the spool into the row made for it. */
-static enum store_result
+static enum verdict
 fill_data(struct store *st, int64_t id)
 {
 	uint64_t size = spool_size(st->spool);
@@ -265,7 +265,7 @@ fill_data(struct store *st, int64_t id)
 	else
 		sqlite3_blob_close(blob);
 	return rc == SQLITE_OK
-		   ? STORE_OK
+		   ? VERDICT_OK
 		   : database_fail_sqlite(st, "writing the mail", rc);
 }
 
@@ -298,7 +298,7 @@ insert_recipients(struct store *st, const struct envelope *e, int64_t id)
 }
 
 /* Writes the mail as row `id`, in the transaction begun. */
-static enum store_result
+static enum verdict
 write_mail(struct store *st, const struct store_mail *m, int64_t id)
 {
 	int rc, used = 0;
@@ -308,7 +308,7 @@ write_mail(struct store *st, const struct store_mail *m, int64_t id)
 	    (rc = policy_count(st, m, id, used)))
 		return database_fail_sqlite(st, "writing the mail", rc);
 	return spool_size(st->spool) > SPOOL_MEMORY ? fill_data(st, id)
-						    : STORE_OK;
+						    : VERDICT_OK;
 }
 
 /*
@@ -327,10 +327,10 @@ abandon(struct store *st)
 }
 
 /* One transaction, under the turnstile. */
-static enum store_result
+static enum verdict
 insert(struct store *st, const struct store_mail *m, int64_t *ret_id)
 {
-	enum store_result result = STORE_OK;
+	enum verdict result = VERDICT_OK;
 	int64_t id = 0, known = 0;
 	int rc = statement_run(st, SQL_BEGIN);
 
@@ -341,12 +341,12 @@ insert(struct store *st, const struct store_mail *m, int64_t *ret_id)
 		result = database_fail_sqlite(st, "reading the mails", rc);
 	else if (known == 0)
 		result = write_mail(st, m, id);
-	if (result == STORE_OK) {
+	if (result == VERDICT_OK) {
 		st->was_known = known > 0;
 		*ret_id = known > 0 ? known : id;
 		rc = statement_run(st, SQL_COMMIT);
 		if (rc == SQLITE_OK)
-			return STORE_OK;
+			return VERDICT_OK;
 		result = database_fail_sqlite(st, "commit", rc);
 	}
 	abandon(st);
@@ -359,55 +359,55 @@ store_was_known(const struct store *st)
 	return st->was_known;
 }
 
-static enum store_result
+static enum verdict
 commit(struct store *st, const struct store_mail *m, int64_t *ret_id)
 {
-	enum store_result result = st->spooled;
+	enum verdict result = st->spooled;
 
-	if (result == STORE_OK)
+	if (result == VERDICT_OK)
 		result = store_open(st);
-	if (result != STORE_OK)
+	if (result != VERDICT_OK)
 		return result;
 	result = wal_enter(st);
-	if (result != STORE_OK) {
+	if (result != VERDICT_OK) {
 		abandon(st); /* it may have been opened to read only */
 		return result;
 	}
 	sync_begin(st);
 	result = insert(st, m, ret_id);
-	if (result == STORE_OK)
+	if (result == VERDICT_OK)
 		sync_end(st);
 	wal_leave(st);
-	return result == STORE_OK ? wal_confirm(st) : result;
+	return result == VERDICT_OK ? wal_confirm(st) : result;
 }
 
-enum store_result
+enum verdict
 store_commit(struct store *st, const struct store_mail *mail, int64_t *ret_id)
 {
 	int64_t id = 0;
-	enum store_result result = commit(st, mail, &id);
+	enum verdict result = commit(st, mail, &id);
 
 	st->was_big = spool_size(st->spool) > SPOOL_MEMORY;
 	store_drop(st);
-	if (result == STORE_OK)
+	if (result == VERDICT_OK)
 		*ret_id = id;
 	return result;
 }
 
 /* As far as readers let it.  `*ret_all`: they did, and it can begin anew. */
-static enum store_result
+static enum verdict
 copy_log(struct store *st, bool *ret_all)
 {
-	enum store_result result = database_begin_guard(st);
+	enum verdict result = database_begin_guard(st);
 	int pages = 0, copied = -1, rc;
 
-	if (result != STORE_OK)
+	if (result != VERDICT_OK)
 		return result;
 	rc = sqlite3_wal_checkpoint_v2(
 	    st->db, "main", SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
 	database_end_guard(st);
 	*ret_all = rc == SQLITE_OK && pages == copied;
-	return rc == SQLITE_OK ? STORE_OK
+	return rc == SQLITE_OK ? VERDICT_OK
 			       : database_fail_sqlite(st, "checkpoint", rc);
 }
 
@@ -416,14 +416,14 @@ copy_log(struct store *st, bool *ret_all)
  * the same intent, and each would copy the few frames there are after the one
  * before it, with two syncs.
  */
-static enum store_result
+static enum verdict
 checkpoint(struct store *st, int64_t least)
 {
-	enum store_result result = wal_enter(st);
+	enum verdict result = wal_enter(st);
 	bool all = false;
 	int64_t frames;
 
-	if (result != STORE_OK)
+	if (result != VERDICT_OK)
 		return result;
 	frames = sync_frames(st);
 	if (frames < 0 || frames >= least)
@@ -442,38 +442,38 @@ checkpoint(struct store *st, int64_t least)
  * is sent, mails of 50 MB come 12 % faster (docs/speed.md).  If all was left to
  * him, others would wait for him longer.
  */
-enum store_result
+enum verdict
 store_tidy(struct store *st)
 {
 	int least =
 	    st->conf->is_kept && st->was_big ? KEPT_PAGES : CHECKPOINT_PAGES;
-	enum store_result result;
+	enum verdict result;
 
 	if (st->log_pages < st->checkpointed_pages)
 		st->checkpointed_pages = 0; /* it was begun anew */
 	if (!st->db || st->log_pages - st->checkpointed_pages < least)
-		return STORE_OK;
+		return VERDICT_OK;
 	result = checkpoint(st, least);
 	st->checkpointed_pages = st->log_pages;
 	return result;
 }
 
-enum store_result
+enum verdict
 store_checkpoint(struct store *st)
 {
-	enum store_result result;
+	enum verdict result;
 	int64_t version = 0;
 	int rc;
 
 	if (!st->db)
-		return STORE_OK;
+		return VERDICT_OK;
 	rc = statement_run_integer(st, SQL_DATA_VERSION, &version);
 	if (rc != SQLITE_OK)
 		return database_fail_sqlite(st, "reading the log", rc);
 	if (version == st->checkpointed_version)
-		return STORE_OK;
+		return VERDICT_OK;
 	result = checkpoint(st, 0);
-	if (result == STORE_OK)
+	if (result == VERDICT_OK)
 		st->checkpointed_version = version;
 	return result;
 }

@@ -1,7 +1,7 @@
 /*
  * The mail store: one SQLite database that many processes write at once.  A
  * mail is appended piece by piece, then committed; when store_commit() says
- * STORE_OK, it survives the process, the kernel and the power supply.
+ * VERDICT_OK, it survives the process, the kernel and the power supply.
  *
  * Nothing here depends on SQLite being the database.
  */
@@ -14,24 +14,9 @@
 #include "mail/envelope.h"
 #include "mail/header.h"
 #include "mail/span.h"
+#include "mail/verdict.h"
 
 struct store;
-
-enum store_result {
-	STORE_OK,
-	STORE_BUSY,      /* others held the database for too long */
-	STORE_FULL,      /* no room on the disk, or in the quota */
-	STORE_NO_MEMORY, /* of ours */
-	STORE_FAILED,    /* I/O error, permission, or a fault of ours */
-	STORE_TOO_BIG,   /* no row can hold it */
-	STORE_CORRUPT,   /* the file is damaged, or no database */
-	/*
-	 * This database cannot be used at all: its folder is missing or on a
-	 * network file system, it belongs to another application, or a newer
-	 * version made it.
-	 */
-	STORE_UNUSABLE,
-};
 
 enum {
 	/* For `wait_ms` of who has nothing else in mind. */
@@ -83,7 +68,7 @@ void store_free(struct store *st);
  * Opens, makes or migrates the database.  Once that has worked, costs nothing;
  * until then, every call tries again.
  */
-enum store_result store_open(struct store *st);
+enum verdict store_open(struct store *st);
 /*
  * The same for who does not need it yet: it waits for nobody and makes nothing
  * of an older version.  Trouble is left for store_open() to meet.
@@ -106,11 +91,11 @@ void store_drop(struct store *st);
 
 /*
  * Makes the mail begun a row, with its recipients, on stable storage, and
- * forgets it.  `*ret_id` is written with STORE_OK only.  With anything else
+ * forgets it.  `*ret_id` is written with VERDICT_OK only.  With anything else
  * there is no row, but for one case: the disk failed to confirm the row after
  * it was written (then it may be there; see wal.c).
  */
-enum store_result store_commit(
+enum verdict store_commit(
     struct store *st, const struct store_mail *mail, int64_t *ret_id);
 /* Was the row of the last store_commit() there before (dedupe_sec)? */
 bool store_was_known(const struct store *st);
@@ -121,15 +106,15 @@ bool store_was_known(const struct store *st);
  * process, if there is one (is_kept).  Trouble is not lost mail; it is returned
  * to be logged.
  */
-enum store_result store_tidy(struct store *st);
+enum verdict store_tidy(struct store *st);
 
 /*
  * The same for who does nothing else: copies whatever others have committed
  * since the last call.
  */
-enum store_result store_checkpoint(struct store *st);
+enum verdict store_checkpoint(struct store *st);
 
-/* The cause of the last result that was not STORE_OK, as one line of text. */
+/* The cause of the last result that was not VERDICT_OK, as one line of text. */
 const char *store_error(const struct store *st);
 
 #endif

@@ -3,7 +3,6 @@
  * transaction: who prints it may wait for a pipe for hours, and the
  * write-ahead log would grow as long as a transaction stands open.
  */
-#include "../archive.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -56,13 +55,13 @@ holds(sqlite3_context *context, int nargs, sqlite3_value **args)
 	    context, text && words && a->conf->holds(text, words));
 }
 
-enum store_result
+enum verdict
 archive_open(struct archive *a)
 {
 	int rc;
 
 	a->result = store_open(a->store);
-	if (a->result != STORE_OK)
+	if (a->result != VERDICT_OK)
 		return a->result;
 	rc = sqlite3_create_function(
 	    a->store->db, "holds", 2, SQLITE_UTF8, a, holds, NULL, NULL);
@@ -71,7 +70,7 @@ archive_open(struct archive *a)
 	return a->result;
 }
 
-enum store_result
+enum verdict
 archive_result(const struct archive *a)
 {
 	return a->result;
@@ -91,7 +90,7 @@ archive_fail(struct archive *a, const char *what, int rc)
 }
 
 int
-archive_fail_result(struct archive *a, enum store_result result)
+archive_fail_result(struct archive *a, enum verdict result)
 {
 	a->result = result;
 	return -1;

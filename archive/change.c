@@ -2,8 +2,8 @@
  * What a person changes: each is a transaction within the turnstile, short
  * enough for the sessions that queue behind it.
  */
-#include "../mail/header.h"
 #include "../database/wal.h"
+#include "../mail/header.h"
 #include "private.h"
 
 enum {
@@ -15,10 +15,10 @@ enum {
 int
 archive_begin(struct archive *a)
 {
-	enum store_result result = wal_enter(a->store);
+	enum verdict result = wal_enter(a->store);
 	int rc;
 
-	if (result != STORE_OK)
+	if (result != VERDICT_OK)
 		return archive_fail_result(a, result);
 	rc = statement_run(a->store, SQL_BEGIN);
 	if (rc == SQLITE_OK)
@@ -32,9 +32,9 @@ archive_begin(struct archive *a)
 static int
 confirm(struct archive *a, int so_far)
 {
-	enum store_result result = wal_confirm(a->store);
+	enum verdict result = wal_confirm(a->store);
 
-	return result == STORE_OK ? so_far : archive_fail_result(a, result);
+	return result == VERDICT_OK ? so_far : archive_fail_result(a, result);
 }
 
 int
@@ -81,13 +81,13 @@ archive_add(struct archive *a, const struct archive_mail *m, int64_t *ret_id)
 		.client_port = m->client_port,
 		.trace = m->trace,
 	};
-	enum store_result result;
+	enum verdict result;
 
 	archive_forget(a);
 	read_header(m, &header);
 	store_append(a->store, (struct span){ m->data, m->len });
 	result = store_commit(a->store, &mail, ret_id);
-	if (result != STORE_OK)
+	if (result != VERDICT_OK)
 		return archive_fail_result(a, result);
 	store_tidy(a->store);
 	return 0;
@@ -164,7 +164,7 @@ delete_portion(struct archive *a, const struct portion *portion)
 static bool
 is_full(const struct archive *a, int result)
 {
-	return result < 0 && archive_result(a) == STORE_FULL;
+	return result < 0 && archive_result(a) == VERDICT_FULL;
 }
 
 /* On a full disk there is room in the log when it begins anew. */
@@ -176,8 +176,8 @@ delete_if_it_fits(struct archive *a, const struct portion *portion)
 	if (!is_full(a, result))
 		return result;
 	archive_forget(a);
-	if (store_checkpoint(a->store) != STORE_OK)
-		return archive_fail_result(a, STORE_FULL);
+	if (store_checkpoint(a->store) != VERDICT_OK)
+		return archive_fail_result(a, VERDICT_FULL);
 	return delete_portion(a, portion);
 }
 
@@ -245,10 +245,10 @@ archive_id_to_fit(struct archive *a, uint64_t octets, int64_t *ret)
 int
 archive_vacuum(struct archive *a)
 {
-	enum store_result result = wal_enter(a->store);
+	enum verdict result = wal_enter(a->store);
 	int rc;
 
-	if (result != STORE_OK)
+	if (result != VERDICT_OK)
 		return archive_fail_result(a, result);
 	rc = sqlite3_exec(a->store->db, "VACUUM", NULL, NULL, NULL);
 	if (rc == SQLITE_OK)

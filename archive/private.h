@@ -7,8 +7,8 @@
 
 #include <sqlite3.h>
 
-#include "../database/store_private.h"
 #include "../archive.h"
+#include "../database/store_private.h"
 
 enum {
 	ARCHIVE_KEPT = 8,
@@ -18,7 +18,7 @@ struct archive {
 	const struct archive_conf *conf;
 	struct store_conf store_conf;
 	struct store *store;
-	enum store_result result;
+	enum verdict result;
 	/*
 	 * Statements at rest, to be used again: to make one costs as much as to
 	 * read a mail.  The one that has rested longest goes first.
@@ -28,7 +28,7 @@ struct archive {
 
 /* Each keeps the cause and returns -1. */
 int archive_fail(struct archive *a, const char *what, int rc);
-int archive_fail_result(struct archive *a, enum store_result result);
+int archive_fail_result(struct archive *a, enum verdict result);
 
 /* NULL when it cannot be made; the cause is kept. */
 sqlite3_stmt *archive_prepare(struct archive *a, const char *sql);

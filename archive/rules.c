@@ -1,4 +1,3 @@
-#include "rules.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -184,7 +183,7 @@ archive_table_reset(struct archive_table *t)
  * What they make smtpd answer
  */
 
-enum store_result
+enum verdict
 archive_ask_mail(
     struct archive *a, const struct policy_query *q, struct policy_answer *ret)
 {
@@ -193,7 +192,7 @@ archive_ask_mail(
 	return a->result;
 }
 
-enum store_result
+enum verdict
 archive_ask_rcpt(
     struct archive *a, const struct policy_query *q, struct policy_answer *ret)
 {

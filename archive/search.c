@@ -1,4 +1,3 @@
-#include "search.h"
 
 #include <sys/stat.h>
 
@@ -21,8 +20,8 @@ static int
 fail(struct search *s, const char *what)
 {
 	return archive_fail_result(
-	    s->archive, database_fail(s->archive->store, STORE_FAILED, "%s: %s",
-			    what, sqlite3_errmsg(s->db)));
+	    s->archive, database_fail(s->archive->store, VERDICT_FAILED,
+			    "%s: %s", what, sqlite3_errmsg(s->db)));
 }
 
 static int

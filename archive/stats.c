@@ -1,4 +1,3 @@
-#include "stats.h"
 
 #include <sys/stat.h>
 

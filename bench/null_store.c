@@ -30,11 +30,11 @@ store_free(struct store *st)
 	free(st);
 }
 
-enum store_result
+enum verdict
 store_open(struct store *st)
 {
 	(void)st;
-	return STORE_OK;
+	return VERDICT_OK;
 }
 
 void
@@ -62,26 +62,26 @@ store_drop(struct store *st)
 	(void)st;
 }
 
-enum store_result
+enum verdict
 store_commit(struct store *st, const struct store_mail *mail, int64_t *ret_id)
 {
 	(void)mail;
 	*ret_id = ++st->id;
-	return STORE_OK;
+	return VERDICT_OK;
 }
 
-enum store_result
+enum verdict
 store_tidy(struct store *st)
 {
 	(void)st;
-	return STORE_OK;
+	return VERDICT_OK;
 }
 
-enum store_result
+enum verdict
 store_checkpoint(struct store *st)
 {
 	(void)st;
-	return STORE_OK;
+	return VERDICT_OK;
 }
 
 const char *
@@ -104,15 +104,15 @@ policy_refresh(struct store *st)
 	(void)st;
 }
 
-static enum store_result
+static enum verdict
 allow(struct policy_answer *ret)
 {
 	ret->code = 0;
 	ret->nmailboxes = 0;
-	return STORE_OK;
+	return VERDICT_OK;
 }
 
-enum store_result
+enum verdict
 policy_mail(
     struct store *st, const struct policy_query *q, struct policy_answer *ret)
 {
@@ -121,7 +121,7 @@ policy_mail(
 	return allow(ret);
 }
 
-enum store_result
+enum verdict
 policy_rcpt(
     struct store *st, const struct policy_query *q, struct policy_answer *ret)
 {
@@ -130,7 +130,7 @@ policy_rcpt(
 	return allow(ret);
 }
 
-enum store_result
+enum verdict
 policy_vrfy(
     struct store *st, const struct policy_query *q, struct policy_answer *ret)
 {
@@ -139,7 +139,7 @@ policy_vrfy(
 	return allow(ret);
 }
 
-enum store_result
+enum verdict
 policy_expn(
     struct store *st, const struct policy_query *q, struct policy_answer *ret)
 {

@@ -85,12 +85,12 @@ ask_policy(struct store *st, const struct envelope *e)
 	};
 
 	policy_refresh(st);
-	if (policy_mail(st, &q, &answer) != STORE_OK || answer.code >= 400)
+	if (policy_mail(st, &q, &answer) != VERDICT_OK || answer.code >= 400)
 		errx(EX_DATAERR, "MAIL: %d %s", answer.code, answer.text);
 	q.sender = q.address;
 	q.address = span_of(e->recipients[0].forward_path);
 	policy_refresh(st);
-	if (policy_rcpt(st, &q, &answer) != STORE_OK || answer.code >= 400)
+	if (policy_rcpt(st, &q, &answer) != VERDICT_OK || answer.code >= 400)
 		errx(EX_DATAERR, "RCPT: %d %s", answer.code, answer.text);
 }
 
@@ -134,7 +134,7 @@ write_mails(const struct job *job, double *ms)
 			ask_policy(st, &e);
 		append_text(st, &header, job->octets);
 		mail.received_at = time(NULL) * INT64_C(1000000);
-		if (store_commit(st, &mail, &id) != STORE_OK)
+		if (store_commit(st, &mail, &id) != VERDICT_OK)
 			errx(EX_IOERR, "%s", store_error(st));
 		ms[i] = sample_now_ms() - start;
 		store_tidy(st);

@@ -37,9 +37,8 @@ static const int schema_version = 2;
  * Errors
  */
 
-enum store_result
-database_fail(
-    struct store *st, enum store_result result, const char *format, ...)
+enum verdict
+database_fail(struct store *st, enum verdict result, const char *format, ...)
 {
 	va_list args;
 
@@ -49,51 +48,51 @@ database_fail(
 	return result;
 }
 
-static enum store_result
+static enum verdict
 result_of_errno(int error)
 {
 	switch (error) {
 	case ENOSPC:
 	case EDQUOT:
-		return STORE_FULL;
+		return VERDICT_FULL;
 	case ENOMEM:
-		return STORE_NO_MEMORY;
+		return VERDICT_NO_MEMORY;
 	case ETIMEDOUT:
-		return STORE_BUSY;
+		return VERDICT_BUSY;
 	default:
-		return STORE_FAILED;
+		return VERDICT_FAILED;
 	}
 }
 
-enum store_result
+enum verdict
 database_fail_errno(struct store *st, const char *what, int error)
 {
 	return database_fail(
 	    st, result_of_errno(error), "%s: %s", what, strerror(error));
 }
 
-static enum store_result
+static enum verdict
 result_of_sqlite(int rc, int system_error)
 {
 	switch (rc & 0xff) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
-		return STORE_BUSY;
+		return VERDICT_BUSY;
 	case SQLITE_FULL:
-		return STORE_FULL;
+		return VERDICT_FULL;
 	case SQLITE_NOMEM:
-		return STORE_NO_MEMORY;
+		return VERDICT_NO_MEMORY;
 	case SQLITE_TOOBIG:
-		return STORE_TOO_BIG;
+		return VERDICT_TOO_BIG;
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		return STORE_CORRUPT;
+		return VERDICT_CORRUPT;
 	case SQLITE_IOERR: /* which hides EDQUOT, and ENOSPC in the -shm */
 		if (rc == SQLITE_IOERR_NOMEM)
-			return STORE_NO_MEMORY;
+			return VERDICT_NO_MEMORY;
 		return result_of_errno(system_error);
 	default:
-		return STORE_FAILED;
+		return VERDICT_FAILED;
 	}
 }
 
@@ -135,7 +134,7 @@ errno_of(sqlite3 *db)
 	return error ? error : sqlite3_system_errno(db);
 }
 
-static enum store_result
+static enum verdict
 fail_on(struct store *st, sqlite3 *db, const char *what, int rc)
 {
 	int error = db ? errno_of(db) : 0;
@@ -151,7 +150,7 @@ fail_on(struct store *st, sqlite3 *db, const char *what, int rc)
 	    st, result_of_sqlite(rc, error), "%s: %s (%d)", what, message, rc);
 }
 
-enum store_result
+enum verdict
 database_fail_sqlite(struct store *st, const char *what, int rc)
 {
 	return fail_on(st, st->db, what, rc);
@@ -181,7 +180,7 @@ exec(struct store *st, const char *sql)
  * Open, make, migrate
  */
 
-enum store_result
+enum verdict
 database_find_folder(struct store *st)
 {
 	char real[PATH_MAX];
@@ -203,14 +202,14 @@ database_find_folder(struct store *st)
 		strcpy(st->folder, "/");
 	else
 		sprintf(st->folder, "%.*s", (int)(slash - path), path);
-	return STORE_OK;
+	return VERDICT_OK;
 }
 
 /*
  * The write-ahead log needs memory that all processes share, which network
  * file systems do not give, and locks that they give at best by halves.
  */
-static enum store_result
+static enum verdict
 check_file_system(struct store *st)
 {
 	/* clang-format off */
@@ -235,18 +234,18 @@ check_file_system(struct store *st)
 	if (statfs(st->folder, &fs) < 0)
 		return database_fail(st,
 		    errno == ENOENT || errno == ENOTDIR
-			? STORE_UNUSABLE
+			? VERDICT_UNUSABLE
 			: result_of_errno(errno),
 		    "folder %s: %s", st->folder, strerror(errno));
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
 		if ((unsigned)fs.f_type == refused[i].magic)
-			return database_fail(st, STORE_UNUSABLE,
+			return database_fail(st, VERDICT_UNUSABLE,
 			    "%s is on a network file system (%s), where "
 			    "SQLite's write-ahead log cannot work; use a "
 			    "local disk",
 			    st->folder, refused[i].name);
 	}
-	return STORE_OK;
+	return VERDICT_OK;
 }
 
 static int
@@ -268,13 +267,13 @@ keep_log(struct store *st)
 	sqlite3_db_config(st->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 }
 
-static enum store_result
+static enum verdict
 open_turnstile(struct store *st)
 {
 	/* SQLite has resolved links: one database, one lock. */
 	char *path =
 	    sqlite3_mprintf("%s-lock", sqlite3_db_filename(st->db, "main"));
-	enum store_result result = STORE_OK;
+	enum verdict result = VERDICT_OK;
 
 	if (!path)
 		return database_fail_errno(st, "open", ENOMEM);
@@ -303,7 +302,7 @@ close_turnstile(struct store *st)
  * the shared memory as the file is; but a reader in the owner's group must
  * write to the shared memory.  So it gets what the umask leaves.
  */
-static enum store_result
+static enum verdict
 make_file(struct store *st)
 {
 	int fd =
@@ -316,11 +315,11 @@ make_file(struct store *st)
 		return database_fail_errno(st, st->conf->path, errno);
 	else if (stat(st->conf->path, &is) == 0 && !S_ISREG(is.st_mode))
 		return database_fail(
-		    st, STORE_UNUSABLE, "%s is no file", st->conf->path);
-	return STORE_OK;
+		    st, VERDICT_UNUSABLE, "%s is no file", st->conf->path);
+	return VERDICT_OK;
 }
 
-static enum store_result
+static enum verdict
 connect(struct store *st)
 {
 	int rc = sqlite3_open_v2(st->conf->path, &st->db,
@@ -332,13 +331,13 @@ connect(struct store *st)
 		return database_fail_sqlite(st, st->conf->path, rc);
 	/* What may not be written, SQLite opens for reading. */
 	if (sqlite3_db_readonly(st->db, "main"))
-		return database_fail(st, STORE_FAILED,
+		return database_fail(st, VERDICT_FAILED,
 		    "%s: no permission to write", st->conf->path);
 	/* For foreign writers; ours wait at the turnstile. */
 	sqlite3_busy_timeout(st->db, st->is_ahead ? 0 : st->conf->wait_ms);
 	sqlite3_wal_hook(st->db, note_log_pages, st); /* no auto-checkpoint */
 	st->log_pages = 0;
-	return STORE_OK;
+	return VERDICT_OK;
 }
 
 struct identity {
@@ -363,7 +362,7 @@ read_identity(struct store *st, struct identity *ret)
  * Is it ours?  `*ret_version` is 0 for a database without content.  Inside a
  * transaction.
  */
-static enum store_result
+static enum verdict
 identify_locked(struct store *st, int64_t *ret_version)
 {
 	const char *path = st->conf->path;
@@ -374,15 +373,15 @@ identify_locked(struct store *st, int64_t *ret_version)
 		return database_fail_sqlite(st, path, rc);
 	*ret_version = is.version;
 	if (is.application == 0 && is.version == 0 && is.objects == 0)
-		return STORE_OK;
+		return VERDICT_OK;
 	if (is.application != APPLICATION_ID)
-		return database_fail(st, STORE_UNUSABLE,
+		return database_fail(st, VERDICT_UNUSABLE,
 		    "%s is the database of another application", path);
 	if (is.version < 0 || is.version > schema_version)
-		return database_fail(st, STORE_UNUSABLE,
+		return database_fail(st, VERDICT_UNUSABLE,
 		    "%s has version %lld, of a newer smtpd; this one knows %d",
 		    path, (long long)is.version, schema_version);
-	return STORE_OK;
+	return VERDICT_OK;
 }
 
 /* From what it is to what schema.sql says. */
@@ -405,26 +404,26 @@ lead_from(struct store *st, int64_t version)
  * from pragma_application_id and the like would do it, but costs a session
  * 160,000 instructions more, since each makes a virtual table.
  */
-static enum store_result
+static enum verdict
 identify(struct store *st, int64_t *ret_version)
 {
-	enum store_result result;
+	enum verdict result;
 	int rc = exec(st, "BEGIN");
 
 	if (rc != SQLITE_OK)
 		return database_fail_sqlite(st, st->conf->path, rc);
 	result = identify_locked(st, ret_version);
 	rc = exec(st, "ROLLBACK"); /* nothing was changed */
-	return result == STORE_OK && rc != SQLITE_OK
+	return result == VERDICT_OK && rc != SQLITE_OK
 		   ? database_fail_sqlite(st, st->conf->path, rc)
 		   : result;
 }
 
 /* Under the turnstile; another process may have been here before. */
-static enum store_result
+static enum verdict
 migrate_locked(struct store *st)
 {
-	enum store_result result;
+	enum verdict result;
 	int64_t version = 0;
 	char pragmas[96];
 	int rc;
@@ -439,9 +438,9 @@ migrate_locked(struct store *st)
 	    (rc = statement_run(st, SQL_BEGIN)))
 		return database_fail_sqlite(st, "make database", rc);
 	result = identify_locked(st, &version);
-	if (result == STORE_OK && version == 1)
+	if (result == VERDICT_OK && version == 1)
 		result = migrate_check_room(st);
-	if (result != STORE_OK || version == schema_version)
+	if (result != VERDICT_OK || version == schema_version)
 		goto rollback;
 	rc = lead_from(st, version);
 	if (rc != SQLITE_OK)
@@ -451,7 +450,7 @@ migrate_locked(struct store *st)
 	    APPLICATION_ID, schema_version);
 	if ((rc = exec(st, pragmas)) == SQLITE_OK &&
 	    (rc = statement_run(st, SQL_COMMIT)) == SQLITE_OK)
-		return STORE_OK;
+		return VERDICT_OK;
 
 failed:
 	result = database_fail_sqlite(st, "make tables", rc);
@@ -465,10 +464,10 @@ rollback:
  * locks that this process has on the database (POSIX).  Then everything is
  * closed, before somebody else deletes the log as its last user.
  */
-static enum store_result
+static enum verdict
 open_guard(struct store *st)
 {
-	enum store_result result;
+	enum verdict result;
 	int rc = sqlite3_open_v2(sqlite3_db_filename(st->db, "main"),
 	    &st->guard,
 	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
@@ -479,24 +478,24 @@ open_guard(struct store *st)
 	if (rc == SQLITE_OK) {
 		sqlite3_busy_timeout(st->guard, st->conf->wait_ms);
 		sqlite3_wal_autocheckpoint(st->guard, 0);
-		return STORE_OK;
+		return VERDICT_OK;
 	}
 	result = fail_on(st, st->guard, "opening it again", rc);
 	database_close(st);
 	return result;
 }
 
-enum store_result
+enum verdict
 database_begin_guard(struct store *st)
 {
-	enum store_result result = st->guard ? STORE_OK : open_guard(st);
+	enum verdict result = st->guard ? VERDICT_OK : open_guard(st);
 	int rc;
 
-	if (result != STORE_OK)
+	if (result != VERDICT_OK)
 		return result;
 	rc = sqlite3_exec(st->guard, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 	return rc == SQLITE_OK
-		   ? STORE_OK
+		   ? VERDICT_OK
 		   : fail_on(st, st->guard, "keeping writers out", rc);
 }
 
@@ -509,21 +508,21 @@ database_end_guard(struct store *st)
 		database_close(st);
 }
 
-enum store_result
+enum verdict
 database_enter(struct store *st)
 {
 	if (turnstile_enter(st->turnstile, st->conf->wait_ms) < 0)
 		return database_fail_errno(
 		    st, "waiting for other writers", errno);
-	return STORE_OK;
+	return VERDICT_OK;
 }
 
-static enum store_result
+static enum verdict
 migrate(struct store *st)
 {
-	enum store_result result = database_enter(st);
+	enum verdict result = database_enter(st);
 
-	if (result != STORE_OK)
+	if (result != VERDICT_OK)
 		return result;
 	wal_begin(st, SYNCED_GATE);
 	result = migrate_locked(st);
@@ -532,7 +531,7 @@ migrate(struct store *st)
 }
 
 /* Settings that belong to the connection, not to the file. */
-static enum store_result
+static enum verdict
 configure(struct store *st)
 {
 	sqlite3_stmt *q = NULL;
@@ -550,13 +549,13 @@ configure(struct store *st)
 	if (rc != SQLITE_OK)
 		return database_fail_sqlite(st, st->conf->path, rc);
 	if (!is_wal)
-		return database_fail(st, STORE_UNUSABLE,
+		return database_fail(st, VERDICT_UNUSABLE,
 		    "%s cannot use a write-ahead log", st->conf->path);
 	/* A small cache: a big mail is written in one pass, never read. */
 	rc = exec(st, "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -512");
 	if (rc == SQLITE_OK)
 		sync_open(st);
-	return rc == SQLITE_OK ? STORE_OK
+	return rc == SQLITE_OK ? VERDICT_OK
 			       : database_fail_sqlite(st, st->conf->path, rc);
 }
 
@@ -596,31 +595,31 @@ database_close(struct store *st)
 	close_turnstile(st); /* and so leaves it */
 }
 
-enum store_result
+enum verdict
 database_open(struct store *st)
 {
-	enum store_result result;
+	enum verdict result;
 	int64_t version = 0;
 
 	result = database_find_folder(st);
-	if (result == STORE_OK)
+	if (result == VERDICT_OK)
 		result = check_file_system(st);
-	if (result == STORE_OK)
+	if (result == VERDICT_OK)
 		result = make_file(st);
-	if (result == STORE_OK)
+	if (result == VERDICT_OK)
 		result = connect(st);
-	if (result == STORE_OK)
+	if (result == VERDICT_OK)
 		result = identify(st, &version);
-	if (result == STORE_OK && st->is_ahead && version < schema_version)
+	if (result == VERDICT_OK && st->is_ahead && version < schema_version)
 		result = database_fail(
-		    st, STORE_BUSY, "%s is yet to be made", st->conf->path);
-	if (result == STORE_OK)
+		    st, VERDICT_BUSY, "%s is yet to be made", st->conf->path);
+	if (result == VERDICT_OK)
 		result = open_turnstile(st);
-	if (result == STORE_OK && version < schema_version)
+	if (result == VERDICT_OK && version < schema_version)
 		result = migrate(st);
-	if (result == STORE_OK)
+	if (result == VERDICT_OK)
 		result = configure(st);
-	if (result != STORE_OK)
+	if (result != VERDICT_OK)
 		database_close(st);
 	return result;
 }

@@ -244,7 +244,7 @@ static const char copy_rest_sql[] =
     "DROP TABLE recipient_1;"
     "DROP TABLE message_1;";
 
-enum store_result
+enum verdict
 migrate_check_room(struct store *st)
 {
 	const char *path = sqlite3_db_filename(st->db, "main");
@@ -257,8 +257,8 @@ migrate_check_room(struct store *st)
 	room = (unsigned long long)fs.f_bavail * fs.f_frsize;
 	need = COPIES * (unsigned long long)is.st_size;
 	if (room >= need)
-		return STORE_OK;
-	return database_fail(st, STORE_FULL,
+		return VERDICT_OK;
+	return database_fail(st, VERDICT_FULL,
 	    "%s is to be migrated, for which %llu octets must be free on the "
 	    "disk; %llu are",
 	    path, need, room);

@@ -12,8 +12,8 @@
 
 #include <sqlite3.h>
 
-#include "statement.h"
 #include "../store.h"
+#include "statement.h"
 #include "synced.h"
 #include "turnstile.h"
 
@@ -44,7 +44,7 @@ struct store {
 	int policy_limited; /* scopes with a rate_limit, at the last MAIL */
 	int policy_used;    /* see policy_private.h; -1: not yet known */
 	struct spool *spool;
-	enum store_result spooled; /* trouble while appending */
+	enum verdict spooled;      /* trouble while appending */
 	bool is_ahead;             /* see store_open_ahead() */
 	bool poisoned;             /* the log may have holes, marked or not */
 	bool is_in[SYNCED__COUNT]; /* between wal_begin() and wal_end() */
@@ -55,10 +55,10 @@ struct store {
  * Fills in `folder`.  A link's database, its log and its lock are where the
  * link leads.
  */
-enum store_result database_find_folder(struct store *st);
+enum verdict database_find_folder(struct store *st);
 
 /* Opens, makes or migrates the database and sets the connection up. */
-enum store_result database_open(struct store *st);
+enum verdict database_open(struct store *st);
 /* Closes it; nothing happens where it is not open. */
 void database_close(struct store *st);
 
@@ -66,7 +66,7 @@ void database_close(struct store *st);
  * Is there room on the disk to lead a database of version 1 on?  Trying it
  * without would fill the disk, for each client anew.
  */
-enum store_result migrate_check_room(struct store *st);
+enum verdict migrate_check_room(struct store *st);
 /*
  * Leads a database of version 1 to `schema`, that of version 2, within the
  * transaction begun.  SQLITE_OK or the error.
@@ -81,14 +81,14 @@ int dedupe_find(struct store *st, const struct store_mail *m, int64_t next_id,
     int64_t *ret);
 
 /* Passes the turnstile; leave with wal_leave().  See wal_enter(). */
-enum store_result database_enter(struct store *st);
+enum verdict database_enter(struct store *st);
 
 /*
  * Keeps everybody from committing, foreign writers included, while this
  * connection checkpoints: a second connection holds the write lock, which the
  * first one must not.
  */
-enum store_result database_begin_guard(struct store *st);
+enum verdict database_begin_guard(struct store *st);
 void database_end_guard(struct store *st);
 
 /*
@@ -100,13 +100,11 @@ sqlite3_file *database_file(sqlite3 *db, int which);
 int database_sync_file(sqlite3_file *file);
 
 /* Each keeps the cause for store_error() and returns the result. */
-__attribute__((format(printf, 3, 4))) enum store_result database_fail(
-    struct store *st, enum store_result result, const char *format, ...);
+__attribute__((format(printf, 3, 4))) enum verdict database_fail(
+    struct store *st, enum verdict result, const char *format, ...);
 /* `what` was tried, `error` is its errno. */
-enum store_result database_fail_errno(
-    struct store *st, const char *what, int error);
+enum verdict database_fail_errno(struct store *st, const char *what, int error);
 /* `what` was tried, `rc` is what SQLite's last call on it returned. */
-enum store_result database_fail_sqlite(
-    struct store *st, const char *what, int rc);
+enum verdict database_fail_sqlite(struct store *st, const char *what, int rc);
 
 #endif

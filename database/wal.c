@@ -210,7 +210,7 @@ rewrite_all(struct store *st, char *buf)
 }
 
 /* Under the turnstile. */
-static enum store_result
+static enum verdict
 heal(struct store *st)
 {
 	char *buf = malloc(PIECE);
@@ -224,20 +224,20 @@ heal(struct store *st)
 	if (turnstile_is_marked(st->turnstile) &&
 	    turnstile_mark(st->turnstile, false) < 0)
 		return database_fail_errno(st, "clearing the mark", errno);
-	return STORE_OK;
+	return VERDICT_OK;
 }
 
-enum store_result
+enum verdict
 wal_enter(struct store *st)
 {
-	enum store_result result = database_enter(st);
+	enum verdict result = database_enter(st);
 
-	if (result != STORE_OK)
+	if (result != VERDICT_OK)
 		return result;
 	wal_begin(st, SYNCED_GATE);
 	if (wal_is_poisoned(st))
 		result = heal(st);
-	if (result != STORE_OK)
+	if (result != VERDICT_OK)
 		wal_leave(st);
 	return result;
 }
@@ -251,14 +251,14 @@ wal_leave(struct store *st)
 }
 
 /* No commit is confirmed on top of a log that may have holes. */
-static enum store_result
+static enum verdict
 heal_if_poisoned(struct store *st)
 {
-	enum store_result result = STORE_OK;
+	enum verdict result = VERDICT_OK;
 
 	if (wal_is_poisoned(st)) {
 		result = wal_enter(st);
-		if (result == STORE_OK)
+		if (result == VERDICT_OK)
 			wal_leave(st);
 	}
 	return result;
@@ -268,13 +268,13 @@ heal_if_poisoned(struct store *st)
  * It is marked already (sync.c): what others commit from here on they must not
  * confirm.  Whoever synced while we failed looks at the mark once more after it.
  */
-static enum store_result
+static enum verdict
 poison(struct store *st, int rc, int error)
 {
 	bool marked = turnstile_mark(st->turnstile, true) == 0;
-	bool healed = heal_if_poisoned(st) == STORE_OK;
+	bool healed = heal_if_poisoned(st) == VERDICT_OK;
 
-	return database_fail(st, STORE_FAILED,
+	return database_fail(st, VERDICT_FAILED,
 	    "sync of the log: %s (%d): %s; the log %s%s", sqlite3_errstr(rc),
 	    rc, strerror(error),
 	    healed ? "was rewritten"
@@ -282,7 +282,7 @@ poison(struct store *st, int rc, int error)
 	    marked ? "" : ", but could not be marked");
 }
 
-enum store_result
+enum verdict
 wal_confirm(struct store *st)
 {
 	int rc = sync_log(st);

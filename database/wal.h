@@ -34,16 +34,16 @@ bool wal_is_poisoned(const struct store *st);
 
 /*
  * Passes the turnstile to write into a log that can be trusted: where there may
- * be holes, all of it is written anew first.  STORE_OK, or we are not in.
+ * be holes, all of it is written anew first.  VERDICT_OK, or we are not in.
  */
-enum store_result wal_enter(struct store *st);
+enum verdict wal_enter(struct store *st);
 /* Leaves it, with what wal_note_failures() does. */
 void wal_leave(struct store *st);
 
 /*
- * Makes last what was committed.  Only with STORE_OK it does; after anything
+ * Makes last what was committed.  Only with VERDICT_OK it does; after anything
  * else it may be lost or not, and the log is poisoned, or was healed by now.
  */
-enum store_result wal_confirm(struct store *st);
+enum verdict wal_confirm(struct store *st);
 
 #endif

@@ -152,13 +152,13 @@ look_and_ask(struct store *st, const struct policy_query *q,
 	return rc;
 }
 
-static enum store_result
+static enum verdict
 ask(struct store *st, const struct policy_query *q, struct policy_answer *ret,
     int tables,
     int (*question)(
 	struct store *, const struct policy_query *, struct policy_answer *))
 {
-	enum store_result result = STORE_BUSY;
+	enum verdict result = VERDICT_BUSY;
 	int rc;
 
 	clear_answer(ret);
@@ -166,15 +166,15 @@ ask(struct store *st, const struct policy_query *q, struct policy_answer *ret,
 	/* A burst has thousands of commands; not each of them waits. */
 	if (!st->policy_busy)
 		result = store_open(st);
-	st->policy_busy = result == STORE_BUSY;
-	if (result != STORE_OK)
+	st->policy_busy = result == VERDICT_BUSY;
+	if (result != VERDICT_OK)
 		return result;
 	rc = look_and_ask(st, q, ret, tables, question);
 	if (rc != SQLITE_OK)
 		result = database_fail_sqlite(st, "reading the policy", rc);
 	if (!sqlite3_get_autocommit(st->db))
 		statement_run(st, SQL_ROLLBACK);
-	st->policy_busy = result == STORE_BUSY;
+	st->policy_busy = result == VERDICT_BUSY;
 	return result;
 }
 
@@ -413,32 +413,32 @@ question_mail(
 }
 
 /* Does a mail of this size fit on the disk?  Nobody's word that it will. */
-static enum store_result
+static enum verdict
 check_room(struct store *st, uint64_t size)
 {
 	struct statvfs fs;
 	uint64_t room;
 
 	if (size == 0 || statvfs(st->folder, &fs) < 0)
-		return STORE_OK;
+		return VERDICT_OK;
 	room = (uint64_t)fs.f_bavail * fs.f_frsize;
 	if (room > AIR && (room - AIR) / COPIES >= size)
-		return STORE_OK;
-	return database_fail(st, STORE_FULL,
+		return VERDICT_OK;
+	return database_fail(st, VERDICT_FULL,
 	    "%llu octets are free on the disk, too few for a mail of %llu",
 	    (unsigned long long)room, (unsigned long long)size);
 }
 
-enum store_result
+enum verdict
 policy_mail(
     struct store *st, const struct policy_query *q, struct policy_answer *ret)
 {
-	enum store_result result = ask(st, q, ret,
+	enum verdict result = ask(st, q, ret,
 	    POLICY_CLIENT_RULES | POLICY_SENDER_RULES | POLICY_QUOTA |
 		POLICY_RATES,
 	    question_mail);
 
-	if (result == STORE_OK && ret->code < 400)
+	if (result == VERDICT_OK && ret->code < 400)
 		result = check_room(st, q->size);
 	return result;
 }
@@ -462,14 +462,14 @@ question_rcpt(
 	return rc;
 }
 
-enum store_result
+enum verdict
 policy_rcpt(
     struct store *st, const struct policy_query *q, struct policy_answer *ret)
 {
 	/* No table was used at MAIL: so be it for this mail. */
 	if (st->policy_used == 0) {
 		clear_answer(ret);
-		return STORE_OK;
+		return VERDICT_OK;
 	}
 	return ask(st, q, ret, POLICY_DOMAINS | POLICY_RATES, question_rcpt);
 }
@@ -578,21 +578,20 @@ question_expn(
 	return rc;
 }
 
-enum store_result
+enum verdict
 policy_vrfy(
     struct store *st, const struct policy_query *q, struct policy_answer *ret)
 {
 	return ask(st, q, ret, POLICY_DOMAINS, question_vrfy);
 }
 
-enum store_result
+enum verdict
 policy_expn(
     struct store *st, const struct policy_query *q, struct policy_answer *ret)
 {
-	enum store_result result =
-	    ask(st, q, ret, POLICY_DOMAINS, question_expn);
+	enum verdict result = ask(st, q, ret, POLICY_DOMAINS, question_expn);
 
-	if (result == STORE_OK && ret->code == 0 && ret->nmailboxes == 0)
+	if (result == VERDICT_OK && ret->code == 0 && ret->nmailboxes == 0)
 		policy_say(ret, q, SAY_NO_LIST, "");
 	return result;
 }

@@ -6,8 +6,8 @@
 #ifndef POLICY_PRIVATE_H
 #define POLICY_PRIVATE_H
 
-#include "../policy.h"
 #include "../database/store_private.h"
+#include "../policy.h"
 
 /* Tables that have or had rows, as the page of sqlite_sequence tells. */
 enum policy_use {

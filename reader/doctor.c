@@ -18,7 +18,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "../archive/stats.h"
+#include "../archive.h"
 #include "file.h"
 #include "json.h"
 #include "options.h"
@@ -34,14 +34,14 @@ enum {
 	VERSION = 2,
 };
 
-enum verdict {
-	VERDICT_OK,
-	VERDICT_NOTE, /* to know, not to mend at once */
-	VERDICT_BAD,
+enum state {
+	STATE_OK,
+	STATE_NOTE, /* to know, not to mend at once */
+	STATE_BAD,
 };
 
 struct finding {
-	enum verdict verdict;
+	enum state state;
 	char text[PATH_MAX + 256];
 	char remedy[4 * PATH_MAX + 256]; /* a command; empty: none */
 };
@@ -63,7 +63,7 @@ check_library(const struct patient *p, struct finding *f)
 	SAY(f, "SQLite %s", archive_library());
 	if (!archive_library_is_faulty())
 		return;
-	f->verdict = VERDICT_NOTE;
+	f->state = STATE_NOTE;
 	SAY(f,
 	    "SQLite %s has the WAL-reset fault; smtpd and smtpdb avoid it, "
 	    "other programs that write must hold mail.db-lock",
@@ -77,7 +77,7 @@ check_mark(const struct patient *p, struct finding *f)
 	SAY(f, "the log was always synced");
 	if (!archive_is_poisoned(p->archive))
 		return;
-	f->verdict = VERDICT_BAD;
+	f->state = STATE_BAD;
 	SAY(f, "the disk failed to sync the log; every mail is answered 451 "
 	       "until it was rewritten");
 	MEND(f, "dmesg | grep -i -e 'I/O error' -e ext4 -e xfs");
@@ -91,7 +91,7 @@ check_integrity(const struct patient *p, struct finding *f)
 	if (found && strcmp(found, "ok") == 0) {
 		SAY(f, "the database is whole");
 	} else {
-		f->verdict = VERDICT_BAD;
+		f->state = STATE_BAD;
 		SAY(f, "the database is damaged: %s",
 		    found ? found : archive_error(p->archive));
 		/* Debian's sqlite3 has no .recover that works. */
@@ -114,7 +114,7 @@ check_log(const struct patient *p, struct finding *f)
 	SAY(f, "the log has %s octets", size);
 	if (p->stats.log_octets < LOG_OCTETS_MAX)
 		return;
-	f->verdict = VERDICT_NOTE;
+	f->state = STATE_NOTE;
 	SAY(f,
 	    "the log has grown to %s octets; a program keeps a read "
 	    "transaction "
@@ -142,18 +142,18 @@ check_permissions(const struct patient *p, struct finding *f)
 		    (one.st_uid == st.st_uid && one.st_gid == st.st_gid &&
 			(one.st_mode & 0777) == (st.st_mode & 0777)))
 			continue;
-		f->verdict = VERDICT_BAD;
+		f->state = STATE_BAD;
 		SAY(f, "%s has another owner or mode than the database", path);
 		MEND(f, "chown --reference=%s %s; chmod --reference=%s %s",
 		    p->path, path, p->path, path);
 		return;
 	}
 	if (st.st_mode & S_IRWXO) {
-		f->verdict = VERDICT_BAD;
+		f->state = STATE_BAD;
 		SAY(f, "everybody on this host can get at the mails");
 		MEND(f, "chmod o-rwx %s*", p->path);
 	} else if (folder.st_mode & S_IWOTH) {
-		f->verdict = VERDICT_BAD;
+		f->state = STATE_BAD;
 		SAY(f,
 		    "everybody on this host can write to %s; the database "
 		    "wants a folder of its own",
@@ -162,7 +162,7 @@ check_permissions(const struct patient *p, struct finding *f)
 			S_ISVTX)) /* no /tmp, which others need */
 			MEND(f, "chmod o-w %s", p->folder);
 	} else if (folder.st_uid != st.st_uid && folder.st_gid != st.st_gid) {
-		f->verdict = VERDICT_BAD;
+		f->state = STATE_BAD;
 		SAY(f, "the database and its folder belong to different users");
 		MEND(f, "chown --reference=%s %s*", p->folder, p->path);
 	}
@@ -176,7 +176,7 @@ check_disk(const struct patient *p, struct finding *f)
 	uint64_t octets;
 
 	if (statvfs(p->folder, &fs) < 0) {
-		f->verdict = VERDICT_BAD;
+		f->state = STATE_BAD;
 		SAY(f, "%s: %s", p->folder, strerror(errno));
 		return;
 	}
@@ -185,7 +185,7 @@ check_disk(const struct patient *p, struct finding *f)
 	SAY(f, "the disk has %s free", size);
 	if (octets >= FREE_OCTETS_MIN)
 		return;
-	f->verdict = VERDICT_BAD;
+	f->state = STATE_BAD;
 	/* No VACUUM, which needs twice the room. */
 	MEND(f, "smtpdb --database=%s prune --older=30d", p->path);
 }
@@ -207,7 +207,7 @@ check_quota(const struct patient *p, struct finding *f)
 	SAY(f, "the quota is not near");
 	if (percent < QUOTA_NEAR)
 		return;
-	f->verdict = percent < 100 ? VERDICT_NOTE : VERDICT_BAD;
+	f->state = percent < 100 ? STATE_NOTE : STATE_BAD;
 	SAY(f, "%d%% of the quota are taken; %s mail is answered 452", percent,
 	    percent < 100 ? "beyond it" : "every");
 	MEND(f, "smtpdb --database=%s prune --older=30d", p->path);
@@ -255,7 +255,7 @@ check_units(const struct patient *p, struct finding *f)
 	SAY(f, "smtpd.socket %s", active ? "listens" : "is not in use");
 	if (!active || !limited)
 		return;
-	f->verdict = VERDICT_BAD;
+	f->state = STATE_BAD;
 	SAY(f, "a burst of connections stops smtpd.socket: "
 	       "TriggerLimitIntervalSec is not 0");
 	MEND(f, "systemctl edit smtpd.socket  # [Socket] "
@@ -280,21 +280,21 @@ static void
 print(const struct smtpdb *t, const char *name, const struct finding *f)
 {
 	static const char *const words[] = {
-		[VERDICT_OK] = "ok",
-		[VERDICT_NOTE] = "note",
-		[VERDICT_BAD] = "bad",
+		[STATE_OK] = "ok",
+		[STATE_NOTE] = "note",
+		[STATE_BAD] = "bad",
 	};
 	struct json j = { 0 };
 
 	if (!t->options[OPT_JSON]) {
-		printf("%-4s  %-11s  %s\n", words[f->verdict], name, f->text);
+		printf("%-4s  %-11s  %s\n", words[f->state], name, f->text);
 		if (*f->remedy)
 			printf("%20s$ %s\n", "", f->remedy);
 		return;
 	}
 	json_open(&j, NULL, '{');
 	json_text(&j, "check", name);
-	json_text(&j, "verdict", words[f->verdict]);
+	json_text(&j, "verdict", words[f->state]);
 	json_text(&j, "text", f->text);
 	json_text(&j, "remedy", *f->remedy ? f->remedy : NULL);
 	json_close(&j, '}');
@@ -320,11 +320,11 @@ doctor_run(struct smtpdb *t)
 	/* Where they cannot be read, the integrity is the finding. */
 	archive_stats(t->archive, &patient.stats);
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
-		struct finding finding = { .verdict = VERDICT_OK };
+		struct finding finding = { .state = STATE_OK };
 
 		checks[i].run(&patient, &finding);
 		print(t, checks[i].name, &finding);
-		if (finding.verdict == VERDICT_BAD)
+		if (finding.state == STATE_BAD)
 			status = EX_CONFIG;
 	}
 	return status;

@@ -21,8 +21,8 @@
 
 #include <stdbool.h>
 
-#include "../mail/span.h"
 #include "../archive.h"
+#include "../mail/span.h"
 
 /* How a mail lies in a file. */
 struct envelope_form {

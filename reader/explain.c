@@ -8,9 +8,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "../archive.h"
 #include "../clock.h"
 #include "../mail/address.h"
-#include "../archive/rules.h"
 #include "envelope_field.h"
 #include "json.h"
 #include "options.h"
@@ -77,7 +77,7 @@ explain_sender(struct smtpdb *t, struct policy_query *q, bool *ret_refused)
 	q->address = q->sender;
 	snprintf(what, sizeof what, "%s: MAIL FROM:<%s>", q->client_address,
 	    q->sender.p);
-	if (archive_ask_mail(t->archive, q, &answer) != STORE_OK)
+	if (archive_ask_mail(t->archive, q, &answer) != VERDICT_OK)
 		return smtpdb_fail_archive(t);
 	print(t, what, &answer);
 	*ret_refused = answer.code >= 400;
@@ -93,7 +93,7 @@ explain_recipient(struct smtpdb *t, struct policy_query *q)
 	q->address = span_of(t->options[OPT_TO]);
 	snprintf(what, sizeof what, "%s: RCPT TO:<%s>", q->client_address,
 	    q->address.p);
-	if (archive_ask_rcpt(t->archive, q, &answer) != STORE_OK)
+	if (archive_ask_rcpt(t->archive, q, &answer) != VERDICT_OK)
 		return smtpdb_fail_archive(t);
 	print(t, what, &answer);
 	return EX_OK;

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "../archive.h"
 #include "../mail/address.h"
-#include "../archive/rules.h"
 #include "json.h"
 #include "options.h"
 #include "smtpdb.h"

@@ -8,7 +8,7 @@
 
 #include <glib.h>
 
-#include "../archive/search.h"
+#include "../archive.h"
 #include "list.h"
 #include "mime.h"
 #include "options.h"

@@ -10,7 +10,7 @@
 #include <sysexits.h>
 #include <time.h>
 
-#include "../archive/stats.h"
+#include "../archive.h"
 #include "json.h"
 #include "options.h"
 #include "smtpdb.h"

@@ -15,27 +15,26 @@ enum {
 };
 
 /* Does not make a database: a port scan leaves nothing behind. */
-static enum store_result
+static enum verdict
 tidy(struct store *st, const char *path)
 {
-	enum store_result result = STORE_OK;
+	enum verdict result = VERDICT_OK;
 
 	store_leave_if_moved(st);
 	if (access(path, F_OK) == 0)
 		result = store_open(st);
-	if (result == STORE_OK)
+	if (result == VERDICT_OK)
 		result = store_checkpoint(st);
 	return result;
 }
 
 /* The same trouble is told once, not five times a second. */
 static void
-log_change(
-    const struct store *st, enum store_result before, enum store_result now)
+log_change(const struct store *st, enum verdict before, enum verdict now)
 {
 	if (now == before)
 		return;
-	if (now == STORE_OK)
+	if (now == VERDICT_OK)
 		log_line(LOG_NOTICE, "housekeeping works again");
 	else
 		log_line(LOG_WARNING, "housekeeping: %s", store_error(st));
@@ -47,7 +46,7 @@ housekeep(const struct options *o)
 	struct store_conf conf = { .path = o->database,
 		.wait_ms = STORE_WAIT_MS };
 	struct store *st = store_new(&conf);
-	enum store_result before = STORE_OK;
+	enum verdict before = VERDICT_OK;
 	struct pollfd term = { .events = POLLIN };
 	pid_t listener = getppid();
 	sigset_t set;
@@ -59,7 +58,7 @@ housekeep(const struct options *o)
 	if (!st || term.fd < 0)
 		return EX_OSERR;
 	do {
-		enum store_result now = tidy(st, o->database);
+		enum verdict now = tidy(st, o->database);
 
 		log_change(st, before, now);
 		before = now;

@@ -8,22 +8,23 @@
 #include "machine.h"
 
 enum reply
-session_reply_for(enum session_verdict verdict, enum reply ok)
+session_reply_for(enum verdict verdict, enum reply ok)
 {
 	switch (verdict) {
-	case SESSION_OK:
+	case VERDICT_OK:
 		return ok;
-	case SESSION_BUSY:
+	case VERDICT_BUSY:
 		return REPLY_BUSY;
-	case SESSION_FULL:
+	case VERDICT_FULL:
 		return REPLY_FULL;
-	case SESSION_NO_MEMORY:
+	case VERDICT_NO_MEMORY:
 		return REPLY_NO_MEMORY;
-	case SESSION_FAILED:
+	case VERDICT_FAILED:
 		return REPLY_FAILED;
-	case SESSION_TOO_BIG:
+	case VERDICT_TOO_BIG:
 		return REPLY_TOO_BIG;
-	case SESSION_BROKEN:
+	case VERDICT_CORRUPT:
+	case VERDICT_UNUSABLE:
 		return REPLY_UNAVAILABLE;
 	}
 	return REPLY_FAILED;

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "param.h"
 #include "machine.h"
+#include "param.h"
 
 #define IN(state) (1u << (state))
 

@@ -2,15 +2,15 @@
  * What session.c (the machine) and command.c (what each verb does) share.
  * Nobody else includes this.
  */
-#ifndef SESSION_PRIVATE_H
-#define SESSION_PRIVATE_H
+#ifndef SESSION_MACHINE_H
+#define SESSION_MACHINE_H
 
 #include "../mail/address.h"
 #include "../mail/envelope.h"
+#include "../session.h"
 #include "body.h"
 #include "param.h"
 #include "reply.h"
-#include "../session.h"
 
 enum {
 	/*
@@ -112,7 +112,7 @@ void session_say(struct session *s, int code, const char *enhanced,
  */
 void session_conclude(struct session *s, enum reply id);
 /* The refusal that goes with a verdict, or `ok`. */
-enum reply session_reply_for(enum session_verdict verdict, enum reply ok);
+enum reply session_reply_for(enum verdict verdict, enum reply ok);
 
 /* Remembers how a RCPT was answered, for a DATA that comes without any. */
 void session_note_recipient(struct session *s, unsigned code);

@@ -5,8 +5,8 @@
  */
 #include <string.h>
 
-#include "spool.h"
 #include "../database/store_private.h"
+#include "spool.h"
 
 enum {
 	ROWS_MAX = 1000, /* that are looked at */

@@ -283,7 +283,7 @@ use_store(struct reading *r)
 	if (!st)
 		errx(EX_OSERR, "memory");
 	mail_make(r->check->seed, mail_key(LATER_WRITER, 0, false), &m);
-	if (store_open(st) != STORE_OK || mail_store(st, &m, &r->later_id))
+	if (store_open(st) != VERDICT_OK || mail_store(st, &m, &r->later_id))
 		good = fail(r, "the store cannot go on: %s", store_error(st));
 	else
 		r->later_key = m.key;

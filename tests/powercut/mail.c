@@ -106,7 +106,7 @@ mail_make(uint64_t seed, uint64_t key, struct mail *ret)
 	};
 }
 
-enum store_result
+enum verdict
 mail_store(struct store *st, const struct mail *m, int64_t *ret_id)
 {
 	struct span rest = m->data;

@@ -41,7 +41,7 @@ uint64_t mail_key_of(const char *envelope_id);
 void mail_make(uint64_t seed, uint64_t key, struct mail *ret);
 
 /* Gives the mail to the store and commits it. */
-enum store_result mail_store(
+enum verdict mail_store(
     struct store *st, const struct mail *m, int64_t *ret_id);
 
 #endif

@@ -48,11 +48,11 @@ struct round {
 
 /* When a mail is not confirmed there must be a reason. */
 static void
-judge(struct round *round, const struct store *st, enum store_result r)
+judge(struct round *round, const struct store *st, enum verdict r)
 {
 	const struct vfs_plan *plan = &round->w->plan;
 
-	if (r == STORE_CORRUPT) {
+	if (r == VERDICT_CORRUPT) {
 		vfs_note_damage();
 	} else if (plan->fail_percent == 0 && plan->sabotage == SABOTAGE_NONE) {
 		fprintf(stderr, "REFUSED (%d): %s\n", (int)r, store_error(st));
@@ -68,17 +68,17 @@ store_one(struct round *round, struct store *st, int writer, struct random *r)
 	/* Counted before: who is killed does not send it again. */
 	unsigned n = w->first + round->given[writer]++;
 	int64_t id;
-	enum store_result result;
+	enum verdict result;
 
 	mail_make(w->mail_seed, mail_key(writer, n, w->large), &m);
 	result = mail_store(st, &m, &id);
-	if (result == STORE_OK)
+	if (result == VERDICT_OK)
 		vfs_acknowledge(m.key, id);
 	else
 		judge(round, st, result);
 	/* The log is rarely as long as store_tidy() wants it. */
 	result = random_below(r, 6) ? store_tidy(st) : store_checkpoint(st);
-	if (result == STORE_CORRUPT)
+	if (result == VERDICT_CORRUPT)
 		vfs_note_damage();
 }
 
@@ -100,7 +100,7 @@ write_mails(struct round *round, int writer)
 		if (w->kills && random_below(&r, 4) == 0)
 			vfs_kill_after(1 + random_below(&r, STEPS_TO_LIVE));
 		/* Some only look a recipient up. */
-		if (n == 0 && store_open(st) == STORE_CORRUPT)
+		if (n == 0 && store_open(st) == VERDICT_CORRUPT)
 			vfs_note_damage();
 		for (; n > 0 && round->given[writer] < w->mails; n--)
 			store_one(round, st, writer, &r);
@@ -126,8 +126,8 @@ listen_on(struct round *round)
 		struct timespec pause = { 0, LISTENER_US * 1000 };
 
 		nanosleep(&pause, NULL);
-		if (store_open(st) == STORE_OK &&
-		    store_checkpoint(st) == STORE_CORRUPT)
+		if (store_open(st) == VERDICT_OK &&
+		    store_checkpoint(st) == VERDICT_CORRUPT)
 			vfs_note_damage();
 	}
 	store_free(st);

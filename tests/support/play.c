@@ -25,7 +25,7 @@ struct player {
 	bool ended, closed;
 
 	const struct script_step *ask; /* NULL: none is waiting */
-	enum session_verdict store;    /* SESSION_OK: none is waiting */
+	enum verdict store;            /* VERDICT_OK: none is waiting */
 
 	struct mails mails;
 	struct buffer body; /* appended, not yet stored */
@@ -156,12 +156,12 @@ do_report(struct player *p)
  * What the server asks for
  */
 
-static enum session_verdict
-take_verdict(enum session_verdict *waiting)
+static enum verdict
+take_verdict(enum verdict *waiting)
 {
-	enum session_verdict verdict = *waiting;
+	enum verdict verdict = *waiting;
 
-	*waiting = SESSION_OK;
+	*waiting = VERDICT_OK;
 	return verdict;
 }
 
@@ -170,7 +170,7 @@ do_ask(struct player *p)
 {
 	const struct session_query *q = session_query(p->session);
 	const struct script_step *step = p->ask;
-	struct session_answer answer = { .verdict = SESSION_OK };
+	struct session_answer answer = { .verdict = VERDICT_OK };
 
 	expect(p, !p->ended, "no question after the end");
 	expect(p, q->kind == SESSION_MAIL || q->address.len > 0,
@@ -219,7 +219,7 @@ static void
 do_store(struct player *p)
 {
 	const struct envelope *e = session_envelope(p->session);
-	enum session_verdict verdict = take_verdict(&p->store);
+	enum verdict verdict = take_verdict(&p->store);
 
 	expect(p, !p->ended, "no mail after the end");
 	expect(p, e->size == p->body.len, "the size is that of the text");
@@ -228,7 +228,7 @@ do_store(struct player *p)
 	    e->verb && e->protocol && e->helo && e->reverse_path &&
 		e->body_type,
 	    "the envelope is complete");
-	if (!p->broken && verdict == SESSION_OK)
+	if (!p->broken && verdict == VERDICT_OK)
 		copy_mail(p, e);
 	buffer_clear(&p->body);
 	session_stored(p->session, verdict, (int64_t)p->mails.nmails);
@@ -506,7 +506,7 @@ play_verdict(struct scene *sc, const struct script_step *step)
 
 	if (!check_silence(sc, step))
 		return false;
-	if (is_ask ? p->ask != NULL : p->store != SESSION_OK)
+	if (is_ask ? p->ask != NULL : p->store != VERDICT_OK)
 		return script_fault(sc->error, sc->script, step,
 		    "the verdict before this one was not used");
 	if (is_ask)
@@ -557,7 +557,7 @@ play_to_the_end(struct scene *sc)
 	player_end(sc->player, SESSION_EOF);
 	if (!check_player(sc, NULL) || !check_silence(sc, NULL))
 		return false;
-	if (sc->player->ask || sc->player->store != SESSION_OK)
+	if (sc->player->ask || sc->player->store != VERDICT_OK)
 		return script_fault(
 		    sc->error, s, NULL, "a verdict was not used");
 	return mails_match_all(

@@ -13,14 +13,14 @@
 #include <unistd.h>
 
 const char *const scratch_result_names[] = {
-	[STORE_OK] = "OK",
-	[STORE_BUSY] = "BUSY",
-	[STORE_FULL] = "FULL",
-	[STORE_NO_MEMORY] = "NO_MEMORY",
-	[STORE_FAILED] = "FAILED",
-	[STORE_TOO_BIG] = "TOO_BIG",
-	[STORE_CORRUPT] = "CORRUPT",
-	[STORE_UNUSABLE] = "UNUSABLE",
+	[VERDICT_OK] = "OK",
+	[VERDICT_BUSY] = "BUSY",
+	[VERDICT_FULL] = "FULL",
+	[VERDICT_NO_MEMORY] = "NO_MEMORY",
+	[VERDICT_FAILED] = "FAILED",
+	[VERDICT_TOO_BIG] = "TOO_BIG",
+	[VERDICT_CORRUPT] = "CORRUPT",
+	[VERDICT_UNUSABLE] = "UNUSABLE",
 };
 
 static void
@@ -277,13 +277,13 @@ scratch_append(struct store *st, unsigned seed, size_t len, size_t piece)
 	free(octets);
 }
 
-enum store_result
+enum verdict
 scratch_commit(struct store *st, unsigned seed, size_t len, int64_t *ret_id)
 {
 	struct envelope envelope = *scratch_mail()->envelope;
 	struct store_mail mail = *scratch_mail();
 	int64_t id = -1;
-	enum store_result result;
+	enum verdict result;
 
 	mail.envelope = &envelope;
 	envelope.size = len;

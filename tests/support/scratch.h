@@ -57,7 +57,7 @@ void scratch_text(unsigned seed, size_t from, char *ret, size_t len);
 /* Appends `len` octets of that text, `piece` of them at a time. */
 void scratch_append(struct store *st, unsigned seed, size_t len, size_t piece);
 /* Appends such a text and commits it as scratch_mail(). */
-enum store_result scratch_commit(
+enum verdict scratch_commit(
     struct store *st, unsigned seed, size_t len, int64_t *ret_id);
 /* Is the data of row `id` these octets? */
 bool scratch_holds(
@@ -83,12 +83,12 @@ bool scratch_is_cause(const char *text);
 /* Fails the test where `call` on the store does not give `want`. */
 #define EXPECT_RESULT(st, want, call)                                          \
 	do {                                                                   \
-		enum store_result got_ = (call);                               \
+		enum verdict got_ = (call);                                    \
 		cr_expect(got_ == (want), "%s: want %s, got %s: \"%s\"",       \
 		    #call, scratch_result_names[want],                         \
 		    scratch_result_names[got_], store_error(st));              \
 		cr_expect(                                                     \
-		    got_ == STORE_OK || scratch_is_cause(store_error(st)),     \
+		    got_ == VERDICT_OK || scratch_is_cause(store_error(st)),   \
 		    "%s: no line with the cause: \"%s\"", #call,               \
 		    store_error(st));                                          \
 	} while (0)

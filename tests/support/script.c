@@ -264,20 +264,20 @@ copy_unescaped(struct parser *p, struct script_step *step, struct span text)
  */
 
 static bool
-find_verdict(struct span name, enum session_verdict *ret)
+find_verdict(struct span name, enum verdict *ret)
 {
 	static const char *const names[] = {
-		[SESSION_BUSY] = "busy",
-		[SESSION_FULL] = "full",
-		[SESSION_NO_MEMORY] = "no-memory",
-		[SESSION_FAILED] = "failed",
-		[SESSION_TOO_BIG] = "too-big",
-		[SESSION_BROKEN] = "broken",
+		[VERDICT_BUSY] = "busy",
+		[VERDICT_FULL] = "full",
+		[VERDICT_NO_MEMORY] = "no-memory",
+		[VERDICT_FAILED] = "failed",
+		[VERDICT_TOO_BIG] = "too-big",
+		[VERDICT_CORRUPT] = "broken",
 	};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		if (names[i] && span_is(name, names[i])) {
-			*ret = (enum session_verdict)i;
+			*ret = (enum verdict)i;
 			return true;
 		}
 	}
@@ -354,7 +354,7 @@ read_sql(struct parser *p, struct span value)
 static bool
 read_event(struct parser *p, struct span name, struct span value)
 {
-	enum session_verdict verdict = SESSION_OK;
+	enum verdict verdict = VERDICT_OK;
 	enum session_end end = SESSION_EOF;
 	enum session_query_kind question;
 	enum script_kind kind;

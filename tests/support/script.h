@@ -41,7 +41,7 @@ struct script_step {
 	struct span text;
 	bool is_line; /* SCRIPT_SEND: it was ">", and `text` ends in CRLF */
 	enum session_end end;
-	enum session_verdict verdict;
+	enum verdict verdict;
 	struct script_answer {
 		enum session_query_kind kind; /* of question that gets it */
 		int code;                     /* 0: a verdict */

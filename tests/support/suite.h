@@ -44,7 +44,7 @@ suite_put(size_t size)
 {
 	int64_t id = -1;
 
-	EXPECT_RESULT(st, STORE_OK, scratch_commit(st, 1, size, &id));
+	EXPECT_RESULT(st, VERDICT_OK, scratch_commit(st, 1, size, &id));
 	return id;
 }
 

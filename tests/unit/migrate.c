@@ -96,9 +96,9 @@ expect(const char *sql, const char *want)
 static void
 migrate(void)
 {
-	enum store_result result = store_open(st);
+	enum verdict result = store_open(st);
 
-	cr_assert(result == STORE_OK, "%s", store_error(st));
+	cr_assert(result == VERDICT_OK, "%s", store_error(st));
 }
 
 Test(migrate, is_left_to_who_has_a_client)
@@ -231,7 +231,7 @@ Test(migrate, looks_at_the_disk)
 
 	cr_assert(stat(box.database, &is) == 0);
 	cr_assert(truncate(box.database, INT64_C(4) << 40) == 0);
-	cr_expect(store_open(st) == STORE_FULL);
+	cr_expect(store_open(st) == VERDICT_FULL);
 	cr_expect(
 	    strstr(store_error(st), "must be free"), "%s", store_error(st));
 	cr_assert(truncate(box.database, is.st_size) == 0);
@@ -242,11 +242,11 @@ Test(migrate, looks_at_the_disk)
 Test(migrate, fails_as_often_as_it_must)
 {
 	query("UPDATE message SET data = 5 WHERE id = 6");
-	cr_expect(store_open(st) == STORE_FAILED);
+	cr_expect(store_open(st) == VERDICT_FAILED);
 	cr_expect(
 	    !strstr(store_error(st), "not an error"), "%s", store_error(st));
 	query("ALTER TABLE message RENAME COLUMN verb TO word");
-	cr_expect(store_open(st) == STORE_FAILED);
+	cr_expect(store_open(st) == VERDICT_FAILED);
 	query("ALTER TABLE message RENAME COLUMN word TO verb;"
 	      "UPDATE message SET data = x'' WHERE id = 6");
 	migrate();
@@ -260,7 +260,7 @@ Test(migrate, leaves_what_it_cannot_lead_on)
 
 	query("CREATE TABLE inbox (mine)");
 	before = strdup(query(schema_sql));
-	cr_expect(store_open(st) == STORE_FAILED);
+	cr_expect(store_open(st) == VERDICT_FAILED);
 	cr_expect(strstr(store_error(st), "inbox"), "%s", store_error(st));
 	expect(schema_sql, before);
 	expect("PRAGMA user_version; SELECT count(*) FROM message", "1\n5\n");

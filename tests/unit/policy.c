@@ -27,7 +27,7 @@ begin(void)
 	folder_make(&box);
 	conf = (struct store_conf){ .path = box.database, .wait_ms = 10000 };
 	st = store_new(&conf);
-	cr_assert(st && store_open(st) == STORE_OK);
+	cr_assert(st && store_open(st) == VERDICT_OK);
 }
 
 static void
@@ -79,7 +79,7 @@ static struct policy_query query = {
 
 /* What `ask` says of the address, as "550 5.1.1 text"; "0" for nothing. */
 static const char *
-said(enum store_result (*ask)(
+said(enum verdict (*ask)(
 	 struct store *, const struct policy_query *, struct policy_answer *),
     const char *address)
 {
@@ -87,7 +87,8 @@ said(enum store_result (*ask)(
 
 	query.address = span_of(address);
 	policy_refresh(st);
-	cr_assert(ask(st, &query, &answer) == STORE_OK, "%s", store_error(st));
+	cr_assert(
+	    ask(st, &query, &answer) == VERDICT_OK, "%s", store_error(st));
 	if (answer.code == 0)
 		return "0";
 	snprintf(text, sizeof text, "%d %s %s", answer.code, answer.enhanced,
@@ -133,7 +134,7 @@ put_to(const char *mailbox, unsigned n, uint64_t size, int64_t now)
 	for (uint64_t i = 0; i < size; i++)
 		store_append(st, (struct span){ "x", 1 });
 	cr_assert(
-	    store_commit(st, &mail, &id) == STORE_OK, "%s", store_error(st));
+	    store_commit(st, &mail, &id) == VERDICT_OK, "%s", store_error(st));
 }
 
 static void
@@ -482,11 +483,11 @@ Test(policy, looks_at_the_disk)
 {
 	query.size = UINT64_C(1) << 62;
 	query.address = span_of("a@b.example");
-	cr_expect(policy_mail(st, &query, &answer) == STORE_FULL);
+	cr_expect(policy_mail(st, &query, &answer) == VERDICT_FULL);
 	cr_expect(
 	    strstr(store_error(st), "octets are free"), "%s", store_error(st));
 	query.size = 1000;
-	cr_expect(policy_mail(st, &query, &answer) == STORE_OK);
+	cr_expect(policy_mail(st, &query, &answer) == VERDICT_OK);
 }
 
 /* As another program that keeps the database to itself. */
@@ -535,13 +536,13 @@ Test(policy, waits_once_for_a_burst)
 	policy_refresh(st);
 	ms = scratch_now_ms();
 	for (int i = 0; i < nquestions; i++)
-		cr_expect(policy_rcpt(st, &query, &answer) == STORE_BUSY);
+		cr_expect(policy_rcpt(st, &query, &answer) == VERDICT_BUSY);
 	ms = scratch_now_ms() - ms;
 	cr_expect(ms >= conf.wait_ms && ms < nquestions * conf.wait_ms / 2,
 	    "%d ms", (int)ms);
 	sqlite3_close(db);
 	policy_refresh(st);
-	cr_expect(policy_rcpt(st, &query, &answer) == STORE_OK);
+	cr_expect(policy_rcpt(st, &query, &answer) == VERDICT_OK);
 }
 
 /* Addresses that no row can mean do no harm. */

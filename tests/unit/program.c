@@ -292,7 +292,7 @@ make_database(const struct folder *f)
 	struct store_conf conf = { .path = f->database, .wait_ms = 10000 };
 	struct store *st = store_new(&conf);
 
-	cr_assert(st && store_open(st) == STORE_OK);
+	cr_assert(st && store_open(st) == VERDICT_OK);
 	store_free(st);
 }
 

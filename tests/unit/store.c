@@ -36,7 +36,7 @@ commit(const struct store_mail *mail)
 {
 	int64_t id = -1;
 
-	EXPECT_RESULT(st, STORE_OK, store_commit(st, mail, &id));
+	EXPECT_RESULT(st, VERDICT_OK, store_commit(st, mail, &id));
 	return id;
 }
 
@@ -50,14 +50,14 @@ Test(store, leaves_the_disk_alone_until_it_is_opened)
 	store_append(st, span_of("text"));
 	store_drop(st);
 	cr_expect(eq(str, (char *)scratch_list(&box), ""));
-	cr_expect(eq(int, (int)store_tidy(st), STORE_OK));
+	cr_expect(eq(int, (int)store_tidy(st), VERDICT_OK));
 	cr_expect(eq(str, (char *)scratch_list(&box), ""));
 }
 
 Test(store, makes_the_database)
 {
-	EXPECT_RESULT(st, STORE_OK, store_open(st));
-	EXPECT_RESULT(st, STORE_OK, store_open(st));
+	EXPECT_RESULT(st, VERDICT_OK, store_open(st));
+	EXPECT_RESULT(st, VERDICT_OK, store_open(st));
 	cr_expect(eq(str, (char *)scratch_list(&box),
 	    "mail.db mail.db-lock mail.db-shm mail.db-wal "));
 	EXPECT_QUERY(&box, "PRAGMA application_id", "1936553060"); /* "smtd" */
@@ -75,7 +75,7 @@ Test(store, makes_the_tables_as_documented)
 	const char *tables;
 
 	schema[len] = '\0';
-	EXPECT_RESULT(st, STORE_OK, store_open(st));
+	EXPECT_RESULT(st, VERDICT_OK, store_open(st));
 	tables = scratch_query(
 	    &box, NULL, "SELECT sql FROM sqlite_schema WHERE name = 'message'");
 	cr_expect(strlen(tables) > 500);
@@ -109,7 +109,7 @@ Test(store, removes_the_log_with_the_last_close)
 {
 	struct store *other = store_new(&box.conf);
 
-	EXPECT_RESULT(other, STORE_OK, store_open(other));
+	EXPECT_RESULT(other, VERDICT_OK, store_open(other));
 	suite_put(100);
 	store_free(other);
 	cr_expect(gt(i64, scratch_size(&box, "-wal"), 0));
@@ -169,7 +169,8 @@ Test(store, shares_the_lock_through_a_link)
 	link.conf.path = link.path;
 	cr_assert(eq(int, symlink(box.path, link.path), 0));
 	through = store_new(&link.conf);
-	EXPECT_RESULT(through, STORE_OK, scratch_commit(through, 1, 100, &id));
+	EXPECT_RESULT(
+	    through, VERDICT_OK, scratch_commit(through, 1, 100, &id));
 	cr_expect(eq(i64, id, 1));
 	cr_expect(eq(i64, suite_put(100), 2));
 	cr_expect(eq(str, (char *)scratch_list(&box),
@@ -387,7 +388,7 @@ Test(store, keeps_mail_exactly)
 		int64_t id = -1;
 
 		EXPECT_RESULT(
-		    st, STORE_OK, scratch_commit(st, seed, size, &id));
+		    st, VERDICT_OK, scratch_commit(st, seed, size, &id));
 		cr_expect(eq(i64, id, (int64_t)i + 1));
 		cr_expect(
 		    scratch_holds(&box, id, seed, size), "%zu octets", size);
@@ -437,7 +438,7 @@ Test(store, takes_little_memory_for_a_big_mail)
 {
 	suite_put(100); /* whatever is needed once */
 	sqlite3_memory_highwater(1);
-	EXPECT_RESULT(st, STORE_OK, scratch_commit(st, 3, 20 << 20, NULL));
+	EXPECT_RESULT(st, VERDICT_OK, scratch_commit(st, 3, 20 << 20, NULL));
 	cr_expect(lt(i64, sqlite3_memory_highwater(0), 3 << 20));
 }
 
@@ -460,8 +461,8 @@ Test(store, forgets_a_dropped_mail)
 
 			scratch_append(st, 1, sizes[i], 50000);
 			store_drop(st);
-			EXPECT_RESULT(
-			    st, STORE_OK, scratch_commit(st, 2, sizes[j], &id));
+			EXPECT_RESULT(st, VERDICT_OK,
+			    scratch_commit(st, 2, sizes[j], &id));
 			cr_expect(scratch_holds(&box, id, 2, sizes[j]),
 			    "%zu octets after %zu dropped", sizes[j], sizes[i]);
 		}

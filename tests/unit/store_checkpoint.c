@@ -53,7 +53,7 @@ Test(checkpoint, is_left_alone_while_it_is_short)
 	suite_put(100);
 	suite_reopen(); /* the close has made the tables in the file */
 	suite_put(MAIL);
-	EXPECT_RESULT(st, STORE_OK, store_tidy(st));
+	EXPECT_RESULT(st, VERDICT_OK, store_tidy(st));
 	cr_expect(eq(int, rows_in_file(), 1));
 }
 
@@ -64,7 +64,7 @@ Test(checkpoint, is_copied_when_it_is_long_and_there_is_time)
 	suite_reopen();
 	put_until_long();
 	cr_expect(eq(int, rows_in_file(), 1));
-	EXPECT_RESULT(st, STORE_OK, store_tidy(st));
+	EXPECT_RESULT(st, VERDICT_OK, store_tidy(st));
 	cr_expect(eq(int, rows_in_file(), 1 + MAILS));
 }
 
@@ -74,10 +74,10 @@ Test(checkpoint, is_left_to_the_housekeeper_behind_a_big_mail)
 	suite_reopen();
 	box.conf.is_kept = true;
 	put_until_long();
-	EXPECT_RESULT(st, STORE_OK, store_tidy(st));
+	EXPECT_RESULT(st, VERDICT_OK, store_tidy(st));
 	cr_expect(eq(int, rows_in_file(), 1));
 	suite_put(100);
-	EXPECT_RESULT(st, STORE_OK, store_tidy(st));
+	EXPECT_RESULT(st, VERDICT_OK, store_tidy(st));
 	cr_expect(eq(int, rows_in_file(), 2 + MAILS));
 }
 
@@ -90,10 +90,10 @@ Test(checkpoint, stops_growing_once_copied)
 	suite_put(100);
 	size = scratch_size(&box, "-wal");
 	cr_expect(gt(i64, size, long_size)); /* or this shows nothing */
-	EXPECT_RESULT(st, STORE_OK, store_tidy(st));
+	EXPECT_RESULT(st, VERDICT_OK, store_tidy(st));
 	for (int i = 0; i < 20; i++) {
 		suite_put(i * 1000);
-		EXPECT_RESULT(st, STORE_OK, store_tidy(st));
+		EXPECT_RESULT(st, VERDICT_OK, store_tidy(st));
 	}
 	cr_expect(eq(i64, scratch_size(&box, "-wal"), size));
 	cr_expect(eq(int, rows(), MAILS + 21));
@@ -107,10 +107,10 @@ Test(checkpoint, is_not_copied_by_who_comes_too_late)
 	int64_t id;
 
 	put_until_long();
-	EXPECT_RESULT(other, STORE_OK, scratch_commit(other, 2, 100, &id));
-	EXPECT_RESULT(st, STORE_OK, store_tidy(st));
+	EXPECT_RESULT(other, VERDICT_OK, scratch_commit(other, 2, 100, &id));
+	EXPECT_RESULT(st, VERDICT_OK, store_tidy(st));
 	suite_put(100);
-	EXPECT_RESULT(other, STORE_OK, store_tidy(other));
+	EXPECT_RESULT(other, VERDICT_OK, store_tidy(other));
 	cr_expect(eq(int, rows_in_file(), 1 + MAILS));
 	cr_expect(eq(int, rows(), 2 + MAILS));
 	store_free(other);
@@ -121,7 +121,7 @@ Test(checkpoint, is_copied_again_when_it_is_long_again)
 {
 	for (int i = 1; i <= 4; i++) {
 		suite_put(MAILS * MAIL);
-		EXPECT_RESULT(st, STORE_OK, store_tidy(st));
+		EXPECT_RESULT(st, VERDICT_OK, store_tidy(st));
 		cr_expect(eq(int, rows_in_file(), i));
 	}
 }
@@ -138,13 +138,13 @@ Test(checkpoint, is_copied_around_a_reader)
 	    (char *)scratch_query(&box, reader, "SELECT count(*) FROM message"),
 	    "1"));
 	put_until_long();
-	EXPECT_RESULT(st, STORE_OK, store_tidy(st));
+	EXPECT_RESULT(st, VERDICT_OK, store_tidy(st));
 	cr_expect(eq(str,
 	    (char *)scratch_query(&box, reader, "SELECT count(*) FROM message"),
 	    "1"));
 	sqlite3_close(reader);
 	put_until_long();
-	EXPECT_RESULT(st, STORE_OK, store_tidy(st));
+	EXPECT_RESULT(st, VERDICT_OK, store_tidy(st));
 	cr_expect(eq(int, rows_in_file(), 1 + 2 * MAILS));
 }
 
@@ -160,7 +160,7 @@ Test(checkpoint, is_copied_under_the_turnstile_only)
 	before = rows_in_file();
 	gate = open(scratch_file(&box, "-lock"), O_RDWR | O_CLOEXEC);
 	cr_assert(eq(int, flock(gate, LOCK_EX), 0));
-	EXPECT_RESULT(st, STORE_BUSY, store_tidy(st));
+	EXPECT_RESULT(st, VERDICT_BUSY, store_tidy(st));
 	cr_expect(eq(int, rows_in_file(), before));
 	close(gate);
 	cr_expect(eq(i64, suite_put(100), MAILS + 2));
@@ -187,7 +187,7 @@ Test(checkpoint, is_copied_while_nobody_writes)
 	put_until_long();
 	foreign_result = -1;
 	disk.in_sync = write_as_foreign; /* a checkpoint begins with one */
-	EXPECT_RESULT(st, STORE_OK, store_tidy(st));
+	EXPECT_RESULT(st, VERDICT_OK, store_tidy(st));
 	cr_expect(eq(int, foreign_result, SQLITE_BUSY));
 	cr_expect(eq(int, rows_in_file(), 1 + MAILS));
 	write_as_foreign();
@@ -204,11 +204,11 @@ Test(checkpoint, is_not_copied_while_a_foreign_one_writes)
 	put_until_long();
 	foreign = scratch_connect(&box);
 	scratch_exec(foreign, "BEGIN IMMEDIATE");
-	EXPECT_RESULT(st, STORE_BUSY, store_tidy(st));
+	EXPECT_RESULT(st, VERDICT_BUSY, store_tidy(st));
 	cr_expect(eq(int, rows_in_file(), 1));
 	scratch_exec(foreign, "DELETE FROM message WHERE id = 1; COMMIT");
 	put_until_long();
-	EXPECT_RESULT(st, STORE_OK, store_tidy(st));
+	EXPECT_RESULT(st, VERDICT_OK, store_tidy(st));
 	cr_expect(eq(int, rows_in_file(), 2 * MAILS));
 	sqlite3_close(foreign);
 }
@@ -221,11 +221,11 @@ Test(checkpoint, is_copied_for_others)
 	suite_put(100);
 	suite_reopen();
 	other = store_new(&box.conf);
-	EXPECT_RESULT(other, STORE_OK, store_checkpoint(other));
-	EXPECT_RESULT(other, STORE_OK, store_open(other));
+	EXPECT_RESULT(other, VERDICT_OK, store_checkpoint(other));
+	EXPECT_RESULT(other, VERDICT_OK, store_open(other));
 	for (int i = 2; i <= 5; i++) {
 		suite_put(100);
-		EXPECT_RESULT(other, STORE_OK, store_checkpoint(other));
+		EXPECT_RESULT(other, VERDICT_OK, store_checkpoint(other));
 		cr_expect(eq(int, rows_in_file(), i));
 	}
 	store_free(other);
@@ -239,17 +239,17 @@ Test(checkpoint, is_copied_for_others_when_there_is_something)
 
 	box.conf.wait_ms = 200;
 	suite_put(100);
-	EXPECT_RESULT(other, STORE_OK, store_open(other));
-	EXPECT_RESULT(other, STORE_OK, store_checkpoint(other));
+	EXPECT_RESULT(other, VERDICT_OK, store_open(other));
+	EXPECT_RESULT(other, VERDICT_OK, store_checkpoint(other));
 	gate = open(scratch_file(&box, "-lock"), O_RDWR | O_CLOEXEC);
 	cr_assert(eq(int, flock(gate, LOCK_EX), 0));
-	EXPECT_RESULT(other, STORE_OK, store_checkpoint(other));
+	EXPECT_RESULT(other, VERDICT_OK, store_checkpoint(other));
 	flock(gate, LOCK_UN);
 	suite_put(100);
 	cr_assert(eq(int, flock(gate, LOCK_EX), 0));
-	EXPECT_RESULT(other, STORE_BUSY, store_checkpoint(other));
+	EXPECT_RESULT(other, VERDICT_BUSY, store_checkpoint(other));
 	close(gate);
-	EXPECT_RESULT(other, STORE_OK, store_checkpoint(other));
+	EXPECT_RESULT(other, VERDICT_OK, store_checkpoint(other));
 	cr_expect(eq(int, rows_in_file(), 2));
 	store_free(other);
 }

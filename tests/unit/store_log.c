@@ -14,9 +14,9 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-#include "../../store/spool.h"
 #include "../../database/synced.h"
 #include "../../database/turnstile.h"
+#include "../../store/spool.h"
 #include "../support/disk.h"
 #include "../support/suite.h"
 
@@ -199,7 +199,7 @@ Test(store_log, is_not_copied_by_a_foreign_one_while_it_is_rewritten)
 	other = store_new(&box.conf);
 	set_mark();
 	disk.in_write = checkpoint_as_foreign;
-	EXPECT_RESULT(other, STORE_OK, scratch_commit(other, 1, 100, NULL));
+	EXPECT_RESULT(other, VERDICT_OK, scratch_commit(other, 1, 100, NULL));
 	cr_expect(disk.in_write == NULL);
 	store_free(other);
 	suite_reopen();
@@ -214,7 +214,7 @@ Test(store_log, is_rewritten_by_whoever_comes_next)
 	suite_put(100);
 	set_mark();
 	disk.written = 0;
-	EXPECT_RESULT(other, STORE_OK, scratch_commit(other, 1, 100, NULL));
+	EXPECT_RESULT(other, VERDICT_OK, scratch_commit(other, 1, 100, NULL));
 	cr_expect(eq(chr, mark(), '-'));
 	cr_expect(was_rewritten());
 	store_free(other);
@@ -232,7 +232,8 @@ Test(store_log, must_be_rewritten_before_more_is_taken)
 	set_mark();
 	for (int i = 0; i < 2; i++) {
 		started = scratch_now_ms();
-		EXPECT_RESULT(st, STORE_BUSY, scratch_commit(st, 1, 100, NULL));
+		EXPECT_RESULT(
+		    st, VERDICT_BUSY, scratch_commit(st, 1, 100, NULL));
 		cr_expect(lt(i64, scratch_now_ms() - started, 3000));
 		cr_expect(eq(chr, mark(), '!'));
 		cr_expect(eq(int, rows(), 1));
@@ -271,7 +272,7 @@ Test(store_log, confirms_nothing_that_was_marked_during_the_sync)
 	box.conf.wait_ms = 200;
 	suite_put(100);
 	disk.in_sync = set_mark_and_keep_writers_out;
-	EXPECT_RESULT(st, STORE_BUSY, scratch_commit(st, 1, 100, NULL));
+	EXPECT_RESULT(st, VERDICT_BUSY, scratch_commit(st, 1, 100, NULL));
 	cr_expect(eq(chr, mark(), '!'));
 	sqlite3_close(intruder);
 	suite_put(100);
@@ -285,7 +286,7 @@ Test(store_log, is_rewritten_after_a_failed_sync)
 	suite_put(100);
 	disk.failing_syncs = 1;
 	disk.written = 0;
-	EXPECT_RESULT(st, STORE_FAILED, scratch_commit(st, 2, 100, &id));
+	EXPECT_RESULT(st, VERDICT_FAILED, scratch_commit(st, 2, 100, &id));
 	cr_expect(eq(i64, id, -1));
 	cr_expect(ne(ptr, strstr(store_error(st), strerror(EIO)), NULL), "%s",
 	    store_error(st));
@@ -300,7 +301,7 @@ Test(store_log, survives_a_failed_sync_of_its_beginning)
 	suite_put(100);
 	suite_reopen();
 	disk.failing_syncs = 1;
-	EXPECT_RESULT(st, STORE_FAILED, scratch_commit(st, 2, 100, NULL));
+	EXPECT_RESULT(st, VERDICT_FAILED, scratch_commit(st, 2, 100, NULL));
 	cr_expect(eq(int, rows(), 1));
 	cr_expect(eq(i64, suite_put(100), 2));
 	cr_expect(eq(int, rows(), 2));
@@ -312,16 +313,17 @@ Test(store_log, takes_nothing_while_syncs_fail)
 
 	suite_put(100);
 	disk.failing_syncs = 1000;
-	EXPECT_RESULT(st, STORE_FAILED, scratch_commit(st, 2, 100, NULL));
+	EXPECT_RESULT(st, VERDICT_FAILED, scratch_commit(st, 2, 100, NULL));
 	cr_expect(eq(chr, mark(), '!'));
 	cr_expect(eq(int, rows(), 2));
 	/* Whoever tries next adds nothing to it. */
-	EXPECT_RESULT(st, STORE_FAILED, scratch_commit(st, 3, 100, NULL));
-	EXPECT_RESULT(other, STORE_FAILED, scratch_commit(other, 3, 100, NULL));
+	EXPECT_RESULT(st, VERDICT_FAILED, scratch_commit(st, 3, 100, NULL));
+	EXPECT_RESULT(
+	    other, VERDICT_FAILED, scratch_commit(other, 3, 100, NULL));
 	cr_expect(eq(int, rows(), 2));
 	cr_expect(eq(chr, mark(), '!'));
 	disk.failing_syncs = 0;
-	EXPECT_RESULT(other, STORE_OK, scratch_commit(other, 3, 100, NULL));
+	EXPECT_RESULT(other, VERDICT_OK, scratch_commit(other, 3, 100, NULL));
 	cr_expect(eq(chr, mark(), '-'));
 	cr_expect(eq(int, rows(), 3));
 	store_free(other);
@@ -331,7 +333,7 @@ Test(store_log, outlives_a_close_that_cannot_sync)
 {
 	suite_put(100);
 	disk.failing_syncs = 1000;
-	EXPECT_RESULT(st, STORE_FAILED, scratch_commit(st, 2, 100, NULL));
+	EXPECT_RESULT(st, VERDICT_FAILED, scratch_commit(st, 2, 100, NULL));
 	store_free(st);
 	cr_expect(gt(i64, scratch_size(&box, "-wal"), 0));
 	disk.failing_syncs = 0;
@@ -365,7 +367,7 @@ die_in_checkpoint(void *arg)
 	struct store *own = store_new(&box.conf);
 
 	(void)arg;
-	if (scratch_commit(own, 2, 100, NULL) != STORE_OK)
+	if (scratch_commit(own, 2, 100, NULL) != VERDICT_OK)
 		return 2;
 	disk.in_sync = die;
 	store_checkpoint(own);
@@ -420,7 +422,7 @@ expect_noted(void)
 Test(store_log, is_synced_with_a_note_when_it_is_made)
 {
 	disk.in_sync = look_at_turnstile;
-	EXPECT_RESULT(st, STORE_OK, store_open(st));
+	EXPECT_RESULT(st, VERDICT_OK, store_open(st));
 	expect_noted();
 }
 
@@ -453,7 +455,7 @@ Test(store_log, is_rewritten_even_if_it_cannot_be_marked)
 	disk.failing_syncs = 1;
 	disk.lock_error = EROFS;
 	disk.written = 0;
-	EXPECT_RESULT(st, STORE_FAILED, scratch_commit(st, 2, 100, NULL));
+	EXPECT_RESULT(st, VERDICT_FAILED, scratch_commit(st, 2, 100, NULL));
 	disk.lock_error = 0;
 	cr_expect(was_rewritten() || mark() == '!',
 	    "no mark, and not rewritten: \"%s\"", store_error(st));
@@ -464,7 +466,7 @@ Test(store_log, is_rewritten_even_if_it_cannot_be_marked)
  */
 
 static void
-check_write_error(int error, enum store_result want)
+check_write_error(int error, enum verdict want)
 {
 	suite_put(100);
 	for (int i = 0; i < 3; i++) {
@@ -480,17 +482,17 @@ check_write_error(int error, enum store_result want)
 
 Test(store_log, cannot_be_written)
 {
-	check_write_error(EIO, STORE_FAILED);
+	check_write_error(EIO, VERDICT_FAILED);
 }
 
 Test(store_log, has_no_room)
 {
-	check_write_error(ENOSPC, STORE_FULL);
+	check_write_error(ENOSPC, VERDICT_FULL);
 }
 
 Test(store_log, is_over_quota)
 {
-	check_write_error(EDQUOT, STORE_FULL);
+	check_write_error(EDQUOT, VERDICT_FULL);
 }
 
 /* The trouble of one mail is not that of the next. */
@@ -498,10 +500,10 @@ Test(store_log, tells_an_error_from_one_before)
 {
 	suite_put(100);
 	disk.log_error = ENOSPC;
-	EXPECT_RESULT(st, STORE_FULL, scratch_commit(st, 2, 100, NULL));
+	EXPECT_RESULT(st, VERDICT_FULL, scratch_commit(st, 2, 100, NULL));
 	disk.log_error = EIO;
-	EXPECT_RESULT(st, STORE_FAILED, scratch_commit(st, 2, 100, NULL));
-	EXPECT_RESULT(st, STORE_FAILED, scratch_commit(st, 2, MAIL, NULL));
+	EXPECT_RESULT(st, VERDICT_FAILED, scratch_commit(st, 2, 100, NULL));
+	EXPECT_RESULT(st, VERDICT_FAILED, scratch_commit(st, 2, MAIL, NULL));
 	disk.log_error = ENOSPC;
-	EXPECT_RESULT(st, STORE_FULL, scratch_commit(st, 2, 100, NULL));
+	EXPECT_RESULT(st, VERDICT_FULL, scratch_commit(st, 2, 100, NULL));
 }

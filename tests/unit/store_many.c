@@ -37,12 +37,12 @@ Test(many_stores, live_in_one_process)
 	for (int64_t i = 0; i < 20; i++) {
 		cr_expect(eq(i64, suite_put(100), 2 * i + 1));
 		EXPECT_RESULT(
-		    other, STORE_OK, scratch_commit(other, 2, 5000, &id));
+		    other, VERDICT_OK, scratch_commit(other, 2, 5000, &id));
 		cr_expect(eq(i64, id, 2 * i + 2));
 	}
 	scratch_append(st, 3, 400000, 1000);
 	scratch_append(other, 4, 400000, 1000);
-	EXPECT_RESULT(st, STORE_OK, store_commit(st, scratch_mail(), &id));
+	EXPECT_RESULT(st, VERDICT_OK, store_commit(st, scratch_mail(), &id));
 	cr_expect(eq(i64, id, 41));
 	cr_expect(scratch_holds(&box, 41, 3, 400000));
 	store_free(other);
@@ -80,7 +80,7 @@ write_many(void *arg)
 		snprintf(number, sizeof number, "%d", i);
 		scratch_append(
 		    own, (unsigned)(writer * MAILS + i), envelope.size, 9999);
-		if (store_commit(own, &mail, &id) != STORE_OK)
+		if (store_commit(own, &mail, &id) != VERDICT_OK)
 			return 1;
 		if (id <= last)
 			return 2;
@@ -124,7 +124,7 @@ Test(many_stores, lose_nothing)
 {
 	int pids[WRITERS], numbers[WRITERS];
 
-	EXPECT_RESULT(st, STORE_OK, store_open(st));
+	EXPECT_RESULT(st, VERDICT_OK, store_open(st));
 	for (int i = 0; i < WRITERS; i++) {
 		numbers[i] = i;
 		pids[i] = scratch_start(write_many, &numbers[i]);
@@ -204,7 +204,7 @@ Test(many_stores, find_the_database_made_meanwhile)
 	for (size_t i = 0; i < COUNT(before); i++) {
 		box.conf.wait_ms = 100; /* the other may have to wait for us */
 		maker_text = before[i];
-		EXPECT_RESULT(st, STORE_OK, scratch_commit(st, 1, 100, NULL));
+		EXPECT_RESULT(st, VERDICT_OK, scratch_commit(st, 1, 100, NULL));
 		cr_expect(eq(ptr, (void *)maker_text, NULL), "%s", before[i]);
 		store_free(st);
 		scratch_remove(&box);
@@ -225,7 +225,7 @@ write_one(void *arg)
 	close(gate[1]);
 	if (read(gate[0], &none, 1) != 0)
 		return 2;
-	if (scratch_commit(own, 1, 100, &id) != STORE_OK) {
+	if (scratch_commit(own, 1, 100, &id) != VERDICT_OK) {
 		fprintf(stderr, "%s\n", store_error(own));
 		return 1;
 	}
@@ -266,7 +266,7 @@ write_until_killed(void *arg)
 		size_t size = i % 8 == 0 ? SPOOL_MEMORY * 4 + i : i * 10;
 		int64_t id = 0;
 
-		if (scratch_commit(own, i, size, &id) != STORE_OK ||
+		if (scratch_commit(own, i, size, &id) != VERDICT_OK ||
 		    id != (int64_t)i || write(fd, &id, sizeof id) != sizeof id)
 			return 1;
 	}

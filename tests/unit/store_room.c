@@ -103,23 +103,24 @@ prepare_disk(int nmails)
 static void
 check_every_lack(int nmails, size_t size)
 {
-	enum store_result result = STORE_FULL;
+	enum verdict result = VERDICT_FULL;
 	unsigned nfull = 0;
 
-	for (unsigned pages = 0; result != STORE_OK; pages += 1 + pages / 16) {
+	for (unsigned pages = 0; result != VERDICT_OK;
+	     pages += 1 + pages / 16) {
 		int64_t id = -1;
 
 		prepare_disk(nmails);
 		leave_pages(pages);
 		result = scratch_commit(st, 1, size, &id);
-		cr_assert(result == STORE_OK || result == STORE_FULL,
+		cr_assert(result == VERDICT_OK || result == VERDICT_FULL,
 		    "%u pages left: %s: %s", pages,
 		    scratch_result_names[result], store_error(st));
-		nfull += result == STORE_FULL;
+		nfull += result == VERDICT_FULL;
 		make_room();
-		if (nmails > 0 || result == STORE_OK)
-			suite_expect_rows(nmails + (result == STORE_OK));
-		if (result == STORE_FULL)
+		if (nmails > 0 || result == VERDICT_OK)
+			suite_expect_rows(nmails + (result == VERDICT_OK));
+		if (result == VERDICT_FULL)
 			cr_assert(eq(i64, suite_put(size), nmails + 1));
 		cr_expect(scratch_holds(&box, nmails + 1, 1, size));
 		cr_assert(lt(uint, pages, 2000));
@@ -169,7 +170,7 @@ Test(poor_store, has_no_room_to_tidy)
 	for (int i = 0; i < 9; i++)
 		suite_put(2 << 20);
 	leave_pages(10);
-	EXPECT_RESULT(st, STORE_FULL, store_tidy(st));
+	EXPECT_RESULT(st, VERDICT_FULL, store_tidy(st));
 	make_room();
 	cr_expect(eq(i64, suite_put(100), 11));
 	suite_expect_rows(11);
@@ -195,7 +196,7 @@ Test(poor_store, gives_the_room_of_a_dropped_mail_back)
  */
 
 static void
-check_spool_error(int error, enum store_result want)
+check_spool_error(int error, enum verdict want)
 {
 	disk.spool_error = error;
 	EXPECT_RESULT(st, want, scratch_commit(st, 1, BIG, NULL));
@@ -212,17 +213,17 @@ check_spool_error(int error, enum store_result want)
 
 Test(poor_store, cannot_write_its_spool)
 {
-	check_spool_error(EIO, STORE_FAILED);
+	check_spool_error(EIO, VERDICT_FAILED);
 }
 
 Test(poor_store, has_no_room_for_its_spool)
 {
-	check_spool_error(ENOSPC, STORE_FULL);
+	check_spool_error(ENOSPC, VERDICT_FULL);
 }
 
 Test(poor_store, has_no_quota_for_its_spool)
 {
-	check_spool_error(EDQUOT, STORE_FULL);
+	check_spool_error(EDQUOT, VERDICT_FULL);
 }
 
 /* What caused it is told, not what followed from that. */
@@ -234,8 +235,8 @@ Test(poor_store, keeps_the_first_trouble_with_its_spool)
 	scratch_append(st, 1, BIG, 65536);
 	disk.spool_error = 0;
 	scratch_append(st, 1, BIG, 65536);
-	EXPECT_RESULT(
-	    st, STORE_FULL, store_commit(st, scratch_mail(), &(int64_t){ 0 }));
+	EXPECT_RESULT(st, VERDICT_FULL,
+	    store_commit(st, scratch_mail(), &(int64_t){ 0 }));
 	cr_expect(eq(i64, suite_put(100), 1));
 }
 
@@ -274,12 +275,12 @@ lowest_descriptor(void)
 /* With none to be had, with one, and so on until they suffice. */
 Test(poor_store, has_no_descriptors)
 {
-	enum store_result result = STORE_FAILED;
+	enum verdict result = VERDICT_FAILED;
 	struct rlimit all, few;
 	unsigned lowest = lowest_descriptor(), nfailed = 0;
 
 	cr_assert(eq(int, getrlimit(RLIMIT_NOFILE, &all), 0));
-	for (unsigned n = 0; result != STORE_OK; n++) {
+	for (unsigned n = 0; result != VERDICT_OK; n++) {
 		int64_t id = 1;
 
 		few = all;
@@ -287,11 +288,11 @@ Test(poor_store, has_no_descriptors)
 		cr_assert(eq(int, setrlimit(RLIMIT_NOFILE, &few), 0));
 		result = scratch_commit(st, 1, BIG, &id);
 		cr_assert(eq(int, setrlimit(RLIMIT_NOFILE, &all), 0));
-		cr_assert(result == STORE_OK || result == STORE_FAILED,
+		cr_assert(result == VERDICT_OK || result == VERDICT_FAILED,
 		    "%u descriptors: %s: %s", n, scratch_result_names[result],
 		    store_error(st));
-		nfailed += result == STORE_FAILED;
-		if (result == STORE_FAILED)
+		nfailed += result == VERDICT_FAILED;
+		if (result == VERDICT_FAILED)
 			cr_expect(eq(i64, suite_put(BIG), 1));
 		cr_expect(scratch_holds(&box, 1, 1, BIG));
 		suite_expect_rows(1);
@@ -316,10 +317,10 @@ Test(poor_store, has_no_descriptors_to_tidy)
 	none = all;
 	none.rlim_cur = lowest_descriptor();
 	cr_assert(eq(int, setrlimit(RLIMIT_NOFILE, &none), 0));
-	EXPECT_RESULT(st, STORE_FAILED, store_tidy(st));
+	EXPECT_RESULT(st, VERDICT_FAILED, store_tidy(st));
 	cr_assert(eq(int, setrlimit(RLIMIT_NOFILE, &all), 0));
 	suite_put(9 << 20);
-	EXPECT_RESULT(st, STORE_OK, store_tidy(st));
+	EXPECT_RESULT(st, VERDICT_OK, store_tidy(st));
 	cr_expect(eq(str,
 	    (char *)scratch_query_file(&box, "SELECT count(*) FROM message"),
 	    "3"));

@@ -51,7 +51,7 @@ start_again(void)
 
 /* Everything with the file at the path gives `want` and leaves it as it is. */
 static void
-expect_refusal(enum store_result want, const char *what)
+expect_refusal(enum verdict want, const char *what)
 {
 	size_t before_len, after_len;
 	char *before = scratch_read(box.path, &before_len), *after;
@@ -96,7 +96,7 @@ Test(troubled_store, refuses_foreign_databases)
 
 		scratch_exec(db, rows[i]);
 		sqlite3_close(db);
-		expect_refusal(STORE_UNUSABLE, rows[i]);
+		expect_refusal(VERDICT_UNUSABLE, rows[i]);
 		/* When it was moved away, all is well. */
 		cr_assert(eq(int, unlink(box.path), 0));
 		cr_expect(eq(i64, suite_put(100), 1));
@@ -121,7 +121,7 @@ Test(troubled_store, refuses_versions_it_does_not_know)
 		db = scratch_connect(&box);
 		scratch_exec(db, rows[i]);
 		sqlite3_close(db);
-		expect_refusal(STORE_UNUSABLE, rows[i]);
+		expect_refusal(VERDICT_UNUSABLE, rows[i]);
 		start_again();
 	}
 }
@@ -135,11 +135,11 @@ Test(troubled_store, refuses_files_that_are_no_database)
 	scratch_text(1, 0, text, sizeof text);
 	for (size_t i = 0; i < COUNT(sizes); i++) {
 		scratch_write(box.path, text, sizes[i]);
-		expect_refusal(STORE_CORRUPT, "random octets");
+		expect_refusal(VERDICT_CORRUPT, "random octets");
 		start_again();
 	}
 	scratch_write(box.path, "To do: buy milk\n", 16);
-	expect_refusal(STORE_CORRUPT, "a text");
+	expect_refusal(VERDICT_CORRUPT, "a text");
 }
 
 /* The one reading that is not refused: another program's empty database. */
@@ -186,7 +186,7 @@ Test(troubled_store, notices_a_damaged_database)
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		enum store_result result;
+		enum verdict result;
 
 		for (int j = 0; j < 30; j++)
 			suite_put(20000);
@@ -197,12 +197,12 @@ Test(troubled_store, notices_a_damaged_database)
 			cr_assert(eq(
 			    int, truncate(box.path, (off_t)rows[i].length), 0));
 		result = store_open(st);
-		cr_expect(result == STORE_OK || result == STORE_CORRUPT,
+		cr_expect(result == VERDICT_OK || result == VERDICT_CORRUPT,
 		    "row %zu: %s", i, store_error(st));
 		EXPECT_RESULT(
-		    st, STORE_CORRUPT, scratch_commit(st, 1, 100, NULL));
+		    st, VERDICT_CORRUPT, scratch_commit(st, 1, 100, NULL));
 		EXPECT_RESULT(
-		    st, STORE_CORRUPT, scratch_commit(st, 1, BIG, NULL));
+		    st, VERDICT_CORRUPT, scratch_commit(st, 1, BIG, NULL));
 		start_again();
 	}
 }
@@ -219,8 +219,8 @@ Test(troubled_store, needs_its_folder)
 	snprintf(path, sizeof path, "%s/mail.db", folder);
 	box.conf.path = path;
 	suite_reopen();
-	EXPECT_RESULT(st, STORE_UNUSABLE, store_open(st));
-	EXPECT_RESULT(st, STORE_UNUSABLE, scratch_commit(st, 1, 100, NULL));
+	EXPECT_RESULT(st, VERDICT_UNUSABLE, store_open(st));
+	EXPECT_RESULT(st, VERDICT_UNUSABLE, scratch_commit(st, 1, 100, NULL));
 	cr_expect(eq(str, (char *)scratch_list(&box), ""));
 
 	cr_assert(eq(int, mkdir(folder, 0700), 0));
@@ -230,7 +230,7 @@ Test(troubled_store, needs_its_folder)
 Test(troubled_store, is_no_folder)
 {
 	cr_assert(eq(int, mkdir(box.path, 0700), 0));
-	EXPECT_RESULT(st, STORE_UNUSABLE, store_open(st));
+	EXPECT_RESULT(st, VERDICT_UNUSABLE, store_open(st));
 	cr_assert(eq(int, rmdir(box.path), 0));
 	cr_expect(eq(i64, suite_put(100), 1));
 }
@@ -253,9 +253,9 @@ Test(troubled_store, needs_permission_for_the_folder)
 {
 	cr_assert(eq(int, chmod(box.folder, 0555), 0));
 	become_nobody();
-	EXPECT_RESULT(st, STORE_FAILED, store_open(st));
-	EXPECT_RESULT(st, STORE_FAILED, scratch_commit(st, 1, 100, NULL));
-	EXPECT_RESULT(st, STORE_FAILED, scratch_commit(st, 1, BIG, NULL));
+	EXPECT_RESULT(st, VERDICT_FAILED, store_open(st));
+	EXPECT_RESULT(st, VERDICT_FAILED, scratch_commit(st, 1, 100, NULL));
+	EXPECT_RESULT(st, VERDICT_FAILED, scratch_commit(st, 1, BIG, NULL));
 	become_self();
 	cr_expect(eq(str, (char *)scratch_list(&box), ""));
 	cr_assert(eq(int, chmod(box.folder, 0777), 0));
@@ -276,9 +276,9 @@ Test(troubled_store, needs_permission_for_the_files)
 		chmod(scratch_file(&box, "-lock"), 0666);
 		chmod(scratch_file(&box, suffixes[i]), 0444);
 		become_nobody();
-		EXPECT_RESULT(st, STORE_FAILED, store_open(st));
+		EXPECT_RESULT(st, VERDICT_FAILED, store_open(st));
 		EXPECT_RESULT(
-		    st, STORE_FAILED, scratch_commit(st, 1, 100, NULL));
+		    st, VERDICT_FAILED, scratch_commit(st, 1, 100, NULL));
 		become_self();
 		chmod(scratch_file(&box, suffixes[i]), 0666);
 		become_nobody();
@@ -292,8 +292,8 @@ Test(troubled_store, refuses_a_database_without_a_file)
 	box.conf.path = ":memory:";
 	suite_reopen();
 	cr_assert(eq(int, chdir(box.folder), 0));
-	EXPECT_RESULT(st, STORE_UNUSABLE, store_open(st));
-	EXPECT_RESULT(st, STORE_UNUSABLE, scratch_commit(st, 1, 100, NULL));
+	EXPECT_RESULT(st, VERDICT_UNUSABLE, store_open(st));
+	EXPECT_RESULT(st, VERDICT_UNUSABLE, scratch_commit(st, 1, 100, NULL));
 }
 
 Test(troubled_store, refuses_network_file_systems)
@@ -315,7 +315,7 @@ Test(troubled_store, refuses_network_file_systems)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		disk.magic = rows[i].magic;
 		EXPECT_RESULT(
-		    st, STORE_UNUSABLE, scratch_commit(st, 1, 100, NULL));
+		    st, VERDICT_UNUSABLE, scratch_commit(st, 1, 100, NULL));
 		cr_expect(ne(ptr, strstr(store_error(st), rows[i].name), NULL),
 		    "%s", store_error(st));
 		cr_expect(eq(str, (char *)scratch_list(&box), ""));
@@ -335,7 +335,7 @@ Test(troubled_store, refuses_links_to_network_file_systems)
 	disk.magic = 0x6969;
 	cr_assert(eq(int, mkdir(far, 0700), 0));
 	cr_assert(eq(int, symlink(target, box.path), 0));
-	EXPECT_RESULT(st, STORE_UNUSABLE, store_open(st));
+	EXPECT_RESULT(st, VERDICT_UNUSABLE, store_open(st));
 }
 
 /*
@@ -343,11 +343,11 @@ Test(troubled_store, refuses_links_to_network_file_systems)
  */
 
 /* All of it gives BUSY, in about the time that was allowed. */
-static void expect_busy(enum store_result (*call)(void))
+static void expect_busy(enum verdict (*call)(void))
 {
 	int64_t started = scratch_now_ms(), elapsed;
 
-	EXPECT_RESULT(st, STORE_BUSY, call());
+	EXPECT_RESULT(st, VERDICT_BUSY, call());
 	elapsed = scratch_now_ms() - started;
 	cr_expect(elapsed >= box.conf.wait_ms - 20 &&
 		      elapsed < box.conf.wait_ms + SLACK_MS,
@@ -355,19 +355,19 @@ static void expect_busy(enum store_result (*call)(void))
 	    (long long)elapsed);
 }
 
-static enum store_result
+static enum verdict
 commit_small(void)
 {
 	return scratch_commit(st, 1, 100, NULL);
 }
 
-static enum store_result
+static enum verdict
 commit_big(void)
 {
 	return scratch_commit(st, 1, BIG, NULL);
 }
 
-static enum store_result
+static enum verdict
 open_it(void)
 {
 	return store_open(st);
@@ -589,7 +589,7 @@ log_made_by(int n)
 	flock(gate, LOCK_UN); /* which the children have open too */
 	close(gate);
 	for (int i = 0; i < n; i++)
-		cr_expect(eq(int, scratch_wait(pids[i]), STORE_OK));
+		cr_expect(eq(int, scratch_wait(pids[i]), VERDICT_OK));
 	return scratch_size(&box, "-wal");
 }
 

@@ -43,7 +43,7 @@ begin(void)
 	scratch_make(&box, PATIENCE_MS);
 	st = store_new(&box.conf);
 	cr_assert(ne(ptr, st, NULL));
-	EXPECT_RESULT(st, STORE_OK, scratch_commit(st, 1, 100, &id));
+	EXPECT_RESULT(st, VERDICT_OK, scratch_commit(st, 1, 100, &id));
 	open_lock();
 }
 
@@ -63,7 +63,7 @@ put(struct store *into)
 {
 	int64_t id = 0;
 
-	EXPECT_RESULT(into, STORE_OK, scratch_commit(into, 2, 100, &id));
+	EXPECT_RESULT(into, VERDICT_OK, scratch_commit(into, 2, 100, &id));
 	cr_expect(gt(i64, id, 0));
 }
 
@@ -76,7 +76,7 @@ write_one(void *arg)
 
 	(void)arg;
 	disk.nsyncs = 0;
-	if (!own || scratch_commit(own, 3, 100, &id) != STORE_OK)
+	if (!own || scratch_commit(own, 3, 100, &id) != VERDICT_OK)
 		return 100;
 	return (int)disk.nsyncs;
 }
@@ -227,7 +227,7 @@ Test(sync, is_made_for_the_first_mail_of_a_log)
 
 	for (int i = 0; i < 10; i++)
 		put(st);
-	EXPECT_RESULT(st, STORE_OK, store_checkpoint(st));
+	EXPECT_RESULT(st, VERDICT_OK, store_checkpoint(st));
 	before = known();
 	disk.nsyncs = 0;
 	put(st);
@@ -244,7 +244,7 @@ Test(sync, is_not_known_of_when_it_failed)
 	int64_t id;
 
 	disk.failing_syncs = 2; /* and that of the rewritten log */
-	EXPECT_RESULT(st, STORE_FAILED, scratch_commit(st, 1, 100, &id));
+	EXPECT_RESULT(st, VERDICT_FAILED, scratch_commit(st, 1, 100, &id));
 	after = known();
 	cr_expect(eq(uint, after.frames, before.frames));
 	put(st);

@@ -1,0 +1,25 @@
+/*
+ * What became of a question or of a commit: the one vocabulary of the store,
+ * the policy, the archive and the session.  mail/reply.h has what a client is
+ * told for each.
+ */
+#ifndef MAIL_VERDICT_H
+#define MAIL_VERDICT_H
+
+enum verdict {
+	VERDICT_OK,
+	VERDICT_BUSY,      /* others held the database for too long */
+	VERDICT_FULL,      /* no room on the disk, or in the quota */
+	VERDICT_NO_MEMORY, /* of ours */
+	VERDICT_FAILED,    /* I/O error, permission, or a fault of ours */
+	VERDICT_TOO_BIG,   /* no row can hold it */
+	VERDICT_CORRUPT,   /* the database is damaged, or none */
+	/*
+	 * The database cannot be used at all: its folder is missing or on a
+	 * network file system, it belongs to another application, or a newer
+	 * version made it.
+	 */
+	VERDICT_UNUSABLE,
+};
+
+#endif

@@ -1,0 +1,83 @@
+#include "entries.h"
+
+#include "log.h"
+
+/* Every entry begins with the client. */
+static void
+begin_entry(const struct peer *peer, struct log_entry *e, enum log_event event)
+{
+	log_begin(e, event);
+	log_text(e, "client", span_of(peer->address));
+	if (peer->port > 0)
+		log_number(e, "port", (uint64_t)peer->port);
+}
+
+void
+entry_stored(
+    const struct peer *peer, const struct envelope *e, int64_t id, bool again)
+{
+	struct log_entry entry;
+
+	begin_entry(peer, &entry, LOG_STORED);
+	log_number(&entry, "message", (uint64_t)id);
+	log_text(&entry, "from", span_of(e->reverse_path));
+	/* The first of them; the table has all. */
+	log_text(&entry, "to", span_of(e->recipients[0].forward_path));
+	log_number(&entry, "recipients", e->nrecipients);
+	log_number(&entry, "size", e->size);
+	log_text(&entry, "protocol", span_of(e->protocol));
+	log_text(&entry, "helo", span_of(e->helo));
+	if (again)
+		log_number(&entry, "again", 1);
+	log_end(&entry);
+}
+
+void
+entry_refused(const struct peer *peer, struct span reply, struct span command,
+    const char *cause)
+{
+	struct log_entry entry;
+
+	begin_entry(peer, &entry, cause ? LOG_DEFERRED : LOG_REFUSED);
+	log_text(&entry, "reply", reply);
+	log_text(&entry, "command", command);
+	if (cause)
+		log_text(&entry, "cause", span_of(cause));
+	log_end(&entry);
+}
+
+void
+entry_abandoned(const struct peer *peer, const struct envelope *e)
+{
+	struct log_entry entry;
+
+	begin_entry(peer, &entry, LOG_ABANDONED);
+	log_text(&entry, "from", span_of(e->reverse_path));
+	log_number(&entry, "recipients", e->nrecipients);
+	log_number(&entry, "size", e->size);
+	log_end(&entry);
+}
+
+void
+entry_unanswered(const struct peer *peer, int64_t last_id, unsigned messages)
+{
+	struct log_entry entry;
+
+	begin_entry(peer, &entry, LOG_UNANSWERED);
+	log_number(&entry, "message", (uint64_t)last_id);
+	log_number(&entry, "messages", messages);
+	log_end(&entry);
+}
+
+void
+entry_ended(const struct peer *peer, struct session_counts n)
+{
+	struct log_entry entry;
+
+	begin_entry(peer, &entry, LOG_ENDED);
+	log_number(&entry, "commands", n.commands);
+	log_number(&entry, "errors", n.errors);
+	log_number(&entry, "mails", n.mails);
+	log_number(&entry, "octets", n.octets);
+	log_end(&entry);
+}

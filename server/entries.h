@@ -1,0 +1,34 @@
+/*
+ * The log entries of one session, each beginning with the client.  smtpd(8)
+ * lists their fields, log.c their names.
+ */
+#ifndef ENTRIES_H
+#define ENTRIES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../mail/envelope.h"
+#include "../session.h"
+#include "peer.h"
+
+/* A mail is row `id`; `again`: it was one before (--dedupe). */
+void entry_stored(
+    const struct peer *peer, const struct envelope *e, int64_t id, bool again);
+/*
+ * A command or a mail was refused.  `cause` is what happened on our side;
+ * NULL: the client is at fault.
+ */
+void entry_refused(const struct peer *peer, struct span reply,
+    struct span command, const char *cause);
+/* The client went away in the middle of a mail. */
+void entry_abandoned(const struct peer *peer, const struct envelope *e);
+/*
+ * The client was gone before the 250 of so many messages.  The rows stay: it
+ * may send them again, but they are not lost.
+ */
+void entry_unanswered(
+    const struct peer *peer, int64_t last_id, unsigned messages);
+void entry_ended(const struct peer *peer, struct session_counts n);
+
+#endif

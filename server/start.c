@@ -1,0 +1,144 @@
+#include "start.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "systemd.h"
+
+bool
+start_is_socket(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+void
+start_take_descriptors(void)
+{
+	int fd;
+
+	if (fcntl(STDOUT_FILENO, F_GETFD) < 0 && start_is_socket(STDIN_FILENO))
+		dup2(STDIN_FILENO, STDOUT_FILENO);
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+static bool
+is_stream(int fd)
+{
+	int type = 0;
+	socklen_t len = sizeof type;
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
+	       type == SOCK_STREAM;
+}
+
+/* Is it a socket that waits for connections? */
+static bool
+is_listening(int fd)
+{
+	int listening = 0;
+	socklen_t len = sizeof listening;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) ==
+		   0 &&
+	       listening;
+}
+
+int
+start_find(struct start *ret)
+{
+	int first = STDIN_FILENO;
+	int n = systemd_listen_fds(&first);
+	int last = n > 0 ? first + n - 1 : first;
+
+	if (n < 0) {
+		log_line(LOG_ERR, "LISTEN_FDS: %s",
+		    n == -ELIBACC ? "needs libsystemd.so.0" : strerror(-n));
+		return EX_OSFILE;
+	}
+	if (n > LISTENERS_MAX) {
+		log_line(LOG_ERR, "%d sockets were passed; %d are enough", n,
+		    LISTENERS_MAX);
+		return EX_USAGE;
+	}
+	for (int fd = first; fd <= last; fd++) {
+		if (start_is_socket(fd) && !is_stream(fd)) {
+			log_line(LOG_ERR, "a socket of the wrong type was "
+					  "passed; SMTP needs a stream");
+			return EX_USAGE;
+		}
+		if (is_listening(fd))
+			ret->listening[ret->nlistening++] = fd;
+	}
+	if (last > first && ret->nlistening < (size_t)n) {
+		log_line(LOG_ERR,
+		    "%d sockets were passed, which do not all listen", n);
+		return EX_USAGE;
+	}
+	ret->connection = (struct connection){
+		.in = first,
+		.out = n > 0 ? first : STDOUT_FILENO,
+		.is_socket = start_is_socket(first),
+	};
+	return EX_OK;
+}
+
+void
+start_clear_descriptors(struct start *start)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (start->listening[0] == STDIN_FILENO)
+		start->listening[0] =
+		    fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (is_listening(fd))
+			dup2(null, fd);
+	}
+	close(null);
+}
+
+/* Why no mail can be stored there, as an errno; 0: nothing is known. */
+static int
+trouble_with(const char *database)
+{
+	char path[PATH_MAX];
+
+	if (strlen(database) >= sizeof path)
+		return ENAMETOOLONG;
+	strcpy(path, database);
+	if (access(dirname(path), W_OK | X_OK) < 0 ||
+	    (access(database, R_OK | W_OK) < 0 && errno != ENOENT))
+		return errno;
+	return 0;
+}
+
+void
+start_give_hint(const char *database)
+{
+	int trouble = trouble_with(database);
+
+	log_line(LOG_INFO, "a line with only a dot ends a mail, QUIT or ctrl-D "
+			   "the session; HELP lists the commands");
+	if (trouble)
+		log_line(LOG_WARNING,
+		    "no mail can be stored in %s: %s; "
+		    "--database=PATH names another",
+		    database, strerror(trouble));
+	else
+		log_line(LOG_INFO, "mail goes to %s", database);
+}
