@@ -23,7 +23,7 @@ demo: all ## a canned session becomes a row
 
 check-smtpdb: all
 	$(Q)if [ -n "$(TOOL)" ]; then SMTPD_PROGRAM=$(OUT)/smtpd \
-	    SMTPDB_PROGRAM=$(OUT)/smtpdb sh tests/system/smtpdb.sh; fi
+	    SMTPDB_PROGRAM=$(OUT)/smtpdb sh tests/system/smtpdb/run.sh; fi
 
 check-units: all $(B)/tests/units
 	$(Q)SMTPD_PROGRAM=$(OUT)/smtpd $(B)/tests/units

@@ -1,0 +1,44 @@
+#!/bin/sh
+# The database: which are refused, and whose it is.
+. "$(dirname "$0")/prelude.sh"
+make_zoo
+
+sqlite3 newer.db "PRAGMA application_id = 0x736d7464; PRAGMA user_version = 99; CREATE TABLE t (a)"
+status 78 "$tool" --database=newer.db list
+holds "newer" err
+mkdir a-folder
+status 78 "$tool" --database=a-folder list
+status 78 "$tool" --database=/dev/null list
+is "and nothing is left beside it" "" "$(ls /dev/null?* 2>/dev/null)"
+cp "$here/tests/version-1.db" old.db
+status 0 "$tool" --database=old.db list
+is "the mails of version 1" "$(sqlite3 "$here/tests/version-1.db" 'SELECT count(*) FROM message')" "$(wc -l <out)"
+if [ "$(id -u)" -ne 0 ]; then
+	skip "other users and owners" "only root can be them"
+elif have setpriv "other users"; then
+	mkdir readonly
+	cp mail.db readonly/mail.db
+	chmod 755 . readonly
+	chmod 444 readonly/mail.db
+	stranger="setpriv --reuid=65534 --regid=65534 --clear-groups"
+	for command in list 'rm 1' 'prune --keep=0' doctor; do
+		status 74 $stranger "$tool" --database=readonly/mail.db $command
+		holds "readonly/mail.db" err
+	done
+	chmod 000 readonly/mail.db
+	status 74 $stranger "$tool" --database=readonly/mail.db list
+	holds "ermission" err
+	is "nothing is left" "mail.db " "$(ls readonly | tr '\n' ' ')"
+	# What root makes belongs to who owns the folder.
+	mkdir owned
+	chown 65534:65534 owned
+	status 0 "$tool" --database=owned/mail.db domain add a.example
+	is "owner" "65534 65534" \
+	    "$(stat -c %u owned/mail.db owned/mail.db-lock | tr '\n' ' ' | sed 's/ $//')"
+fi
+head -c 20000 /dev/zero >other.db
+status 65 "$tool" --database=other.db list
+sqlite3 third.db 'CREATE TABLE t (a)'
+status 78 "$tool" --database=third.db list
+
+finish

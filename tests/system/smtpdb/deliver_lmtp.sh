@@ -1,0 +1,91 @@
+#!/bin/sh
+# deliver --lmtp: to a server that takes, refuses and puts off.
+. "$(dirname "$0")/prelude.sh"
+make_zoo
+
+cat >lmtpd.py <<'PY'
+# An LMTP server.  "rcpt:bob=550" and "data:bob=450" say what is answered to
+# RCPT, or at the end of the mail, for a mailbox; "times=2" takes two mails;
+# "mute=1" says nothing.
+import socket, sys
+ways = dict(word.split('=') for word in sys.argv[1:])
+log = open('lmtp.log', 'w')
+def serve(f):
+    def say(x): f.write(x + b'\r\n'); f.flush()
+    def verdict(when, box):
+        code = ways.get(f'{when}:{box}', '250')
+        say(f'{code} {code[0]}.1.1 \033[31mit is so'.encode())
+        return code == '250'
+    if 'mute' in ways: print('mute', flush=True); f.read(); return
+    say(b'220 hi'); taken = []; data = b''
+    while line := f.readline():
+        verb = line[:4].upper()
+        if verb == b'LHLO': say(b'250-me'); say(b'250 8BITMIME')
+        elif verb == b'RCPT':
+            box = line.split(b'<')[1].split(b'@')[0].decode()
+            if verdict('rcpt', box): taken.append(box)
+        elif verb == b'DATA':
+            say(b'354 go')
+            while (line := f.readline()) != b'.\r\n':
+                data += line[1:] if line.startswith(b'.') else line
+            for box in taken:
+                if verdict('data', box): print(box, file=log)
+        elif verb == b'QUIT': break
+        else: say(b'250 ok')
+    open('lmtp.out', 'wb').write(data)
+s = socket.socket(socket.AF_UNIX)
+s.bind('sock'); s.listen(5); s.settimeout(20); print('up', flush=True)
+for i in range(int(ways.get('times', 1))):
+    with s.accept()[0] as c: serve(c.makefile('rwb'))
+PY
+# lmtp STATUS BOXES WORD...: mail 1 to such a server; who gets it.
+lmtp() {
+	want_status=$1
+	want_boxes=$2
+	shift 2
+	rm -f sock up lmtp.log
+	timeout 30 python3 lmtpd.py "$@" >up 2>&1 </dev/null &
+	await 'test -s up'
+	status "$want_status" timeout 20 "$tool" deliver --consumer=lmtp --lmtp=./sock 1
+	wait
+	is "LMTP with $*" "$want_boxes" "$(tr '\n' ' ' <lmtp.log)"
+	is "escapes on standard error" 0 "$(grep -c "$(printf '\033')" err)"
+}
+lmtp 69 "" rcpt:bob=550 rcpt:carl=550
+lmtp 75 "" data:bob=450 data:carl=450
+# Who has it does not get it again.
+lmtp 75 "carl " data:bob=450
+lmtp 75 "" rcpt:bob=450
+lmtp 69 "" rcpt:bob=550
+lmtp 0 "bob "
+lmtp 0 "bob carl "
+"$tool" raw 1 >want
+cmp want lmtp.out
+ok "by LMTP" $?
+# One that is put off keeps no other back; a server that is gone keeps all.
+rm -f sock up lmtp.log
+timeout 30 python3 lmtpd.py times=2 rcpt:bob=450 rcpt:carl=450 >up 2>&1 </dev/null &
+server=$!
+await 'test -s up'
+sqlite3 mail.db "INSERT INTO delivery SELECT id, 'queue', 1, 1 FROM message WHERE id > 2"
+status 75 timeout 20 "$tool" deliver --new --consumer=queue --lmtp=./sock
+is "both were tried" 3 "$(wc -l <err)"
+wait $server
+status 75 timeout 20 "$tool" deliver --new --consumer=queue --lmtp=./nonesuch
+is "the first try ends it" 1 "$(wc -l <err)"
+# A server that says nothing: SIGTERM ends the wait, and the lease.
+rm -f sock up
+timeout 30 python3 lmtpd.py mute=1 >up 2>&1 </dev/null &
+server=$!
+await 'test -s up'
+"$tool" deliver --new --consumer=mute --lmtp=./sock 2>/dev/null &
+deliverer=$!
+await 'grep -q mute up'
+await "test \$(sqlite3 mail.db \"SELECT count(*) FROM delivery WHERE consumer = 'mute'\") = 1"
+kill $deliverer
+wait $deliverer
+is "SIGTERM while a server is mute" 75 $?
+is "gives the lease back" 0 "$(sqlite3 mail.db "SELECT count(*) FROM delivery WHERE consumer = 'mute'")"
+wait $server
+
+finish

@@ -1,0 +1,52 @@
+#!/bin/sh
+# doctor: what is wrong, and what mends it.
+. "$(dirname "$0")/prelude.sh"
+make_zoo
+
+chmod 660 mail.db*
+status 0 "$tool" doctor
+chmod 1777 .
+status 78 "$tool" doctor
+lacks 'chmod' out
+chmod 777 .
+status 78 "$tool" doctor
+holds "chmod o-w $dir" out
+chmod 700 .
+chmod 600 mail.db-lock
+status 78 "$tool" doctor
+holds "chmod --reference" out
+chmod 660 mail.db-lock
+printf '!' | dd of=mail.db-lock conv=notrunc 2>/dev/null
+status 78 "$tool" doctor
+holds "451" out
+printf -- - | dd of=mail.db-lock conv=notrunc 2>/dev/null
+status 0 "$tool" doctor --json
+sqlite3 mail.db 'INSERT INTO quota (max_messages) VALUES (3)'
+status 78 "$tool" doctor
+holds "every mail is answered 452" out
+sqlite3 mail.db 'UPDATE quota SET max_messages = (SELECT count(*) FROM message) + 1'
+status 0 "$tool" doctor
+holds "of the quota are taken; beyond it" out
+sqlite3 mail.db 'DELETE FROM quota'
+# What doctor prints for a damaged database saves the mails beside the damage.
+for i in 1 2 3 4 5 6 7 8 9; do
+	printf 'HELO me\nMAIL FROM:<a@b.example>\nRCPT TO:<c@d.example>\nDATA\n'
+	printf 'Subject: %s\n\n' $i
+	seq 1000 1500
+	printf '.\n'
+done | "$smtpd" --database=damaged.db >out 2>err
+page=$(sqlite3 damaged.db 'PRAGMA page_count')
+page=$((page - 3)) # of a mail, as nearly all are
+tr '\0' '\377' </dev/zero | dd of=damaged.db bs=4096 seek="$page" count=1 \
+	iflag=fullblock conv=notrunc 2>/dev/null
+status 78 "$tool" -d damaged.db doctor
+holds "the database is damaged" out
+sed -n 's/^ *\$ \((sqlite3 .*\)/\1/p' out >remedy
+status 0 sh remedy
+is "no error" "" "$(cat err)"
+status 0 "$tool" -d recovered.db list
+is "the mails beside the damage" 8 "$(wc -l <out)"
+status 0 sqlite3 recovered.db 'PRAGMA integrity_check'
+is "the new one is whole" ok "$(cat out)"
+
+finish

@@ -1,0 +1,18 @@
+#!/bin/sh
+# explain: what would be answered, and which row says so.
+. "$(dirname "$0")/prelude.sh"
+
+status 66 "$tool" explain --from=a@a.example
+send_some 1
+status 0 "$tool" explain --from=a@a.example --to=bob@b.example
+holds "250 taken" out
+"$tool" rule add client 192.0.2.0/24
+status 0 "$tool" explain --client=192.0.2.200
+holds "client_rule" out
+"$tool" rule add client 2001:db8::/32
+status 0 "$tool" explain --client=2001:0DB8::1
+holds "row '2001:db8::/32'" out
+status 64 "$tool" explain --client=nonsense
+status 64 "$tool" explain --client=192.0.2.0/24
+
+finish

@@ -1,0 +1,46 @@
+#!/bin/sh
+# export and import: a mail that goes through a file comes back octet for octet.
+. "$(dirname "$0")/prelude.sh"
+make_zoo
+
+dump mail.db >want
+for kind in mbox maildir eml; do
+	status 0 "$tool" export --$kind "exported.$kind"
+	status 0 "$tool" --database=new.db import --$kind "exported.$kind"
+	dump new.db >got
+	cmp -s want got
+	ok "round trip by $kind" $?
+	rm -f new.db*
+done
+"$tool" export --mbox=- | "$tool" --database=new.db import --mbox=- >out
+dump new.db >got
+cmp -s want got
+ok "round trip by a pipe" $?
+rm -f new.db*
+status 73 "$tool" export --mbox=exported.mbox
+status 64 "$tool" export
+status 64 "$tool" export --mbox=a --eml=b
+status 66 "$tool" export --mbox=x 999
+[ ! -e x ]
+ok "no half mbox" $?
+status 64 "$tool" export --mbox=x --from=ann 1
+status 74 sh -c "'$tool' list >/dev/full"
+status 74 sh -c "'$tool' export --mbox=- >/dev/full"
+status 0 "$tool" export --bare --eml=bare 1 2
+lacks "X-Smtpd" bare/1.eml
+status 0 "$tool" export --mbox=some.mbox --from=jörg
+is "filtered" 1 "$(grep -c '^From ' some.mbox)"
+python3 - <<'PY'
+import mailbox, sys
+m = mailbox.mbox('exported.mbox')
+sys.exit(0 if m[0]['Subject'] and len(m) > 10 else 1)
+PY
+ok "Python reads the mbox" $?
+if have mutt "what mutt reads" && have script "what mutt reads"; then
+	for kind in mbox maildir; do
+		TERM=xterm timeout 20 script -qec "mutt -n -F /dev/null -e 'set mbox_type=Maildir copy=yes delete=yes quit=yes move=no confirmappend=no confirmcreate=no record=\"\" wait_key=no' -e 'push \"<tag-pattern>~A<enter><tag-prefix><copy-message>$dir/mutt.$kind<enter><exit>\"' -f exported.$kind" /dev/null >out 2>&1 </dev/null
+		is "mutt reads the $kind" "$total" "$(find mutt.$kind -type f | wc -l)"
+	done
+fi
+
+finish

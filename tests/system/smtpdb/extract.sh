@@ -1,0 +1,21 @@
+#!/bin/sh
+# extract: parts to files.
+. "$(dirname "$0")/prelude.sh"
+make_zoo
+
+mkdir parts
+status 0 "$tool" extract 2 -C parts
+is "a name that stays in the folder" hello "$(cat parts/etc_réport.pdf)"
+status 0 "$tool" extract 2 -C parts
+is "not written over" hello "$(cat parts/etc_réport-1.pdf)"
+status 0 "$tool" extract 2 3
+is "a part" hello "$(cat out)"
+status 0 "$tool" extract 2 3 -o part
+is "a part to a file" hello "$(cat part)"
+status 73 "$tool" extract 2 3 -o part
+status 66 "$tool" extract 2 9
+status 64 "$tool" extract 2 x
+status 64 "$tool" extract 2 -o part
+status 64 "$tool" extract 2 3 -C parts
+
+finish

@@ -1,0 +1,46 @@
+#!/bin/sh
+# list: lines, filters, columns of a terminal.
+. "$(dirname "$0")/prelude.sh"
+make_zoo
+
+status 0 "$tool" list
+is "a line for each mail" "$total" "$(wc -l <out)"
+holds "Jörg <j@a.example>" out
+holds "Grüße from 日本語" out
+holds "bob@b.example, carl@c.example" out
+is "no controls" 0 "$(LC_ALL=C tr -d '\12\11\40-\176\200-\377' <out | wc -c)"
+status 0 "$tool" list --from=JÖRG
+is "--from" 1 "$(wc -l <out)"
+status 0 "$tool" list --to=carl
+is "--to" 1 "$(wc -l <out)"
+status 0 "$tool" list --subject=日本
+is "--subject" 1 "$(wc -l <out)"
+status 0 "$tool" list --larger=150K
+is "--larger" 1 "$(wc -l <out)"
+status 0 "$tool" list --since=1h --until=30m
+is "--until" 0 "$(wc -l <out)"
+status 0 "$tool" list -n 2
+is "--number" "$((total - 1)) $total" "$(cut -f1 out | xargs)"
+status 0 "$tool" list -n 1 --from=jörg
+is "--number of what matches" 1 "$(cut -f1 out)"
+status 0 "$tool" list -n 999
+is "--number beyond a page" "$total" "$(wc -l <out)"
+status 0 "$tool" list -n 0
+is "--number=0" 0 "$(wc -l <out)"
+status 64 "$tool" list --since=yesterday
+status 64 "$tool" list --larger=big
+status 0 "$tool" list --json
+json_lines out
+if have script "lists on a terminal"; then
+	on_terminal 80 "'$tool' list -n 3"
+	holds "$(printf '\033[1m')" out
+	sqlite3 mail.db "UPDATE message SET id = 100000000,
+	    header_subject = printf('%.100c', 's') WHERE id = $total;
+	    UPDATE recipient SET message_id = 100000000 WHERE message_id = $total"
+	on_terminal 80 "'$tool' list"
+	is "lines of over 80 columns in a list" "" "$(wider_than 80)"
+	on_terminal 80 "NO_COLOR=1 '$tool' list"
+	lacks "$(printf '\033')" out
+fi
+
+finish

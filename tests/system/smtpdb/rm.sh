@@ -1,0 +1,14 @@
+#!/bin/sh
+# rm: mails and ranges of them.
+. "$(dirname "$0")/prelude.sh"
+make_zoo
+"$tool" deliver --new true
+
+status 64 "$tool" rm 1 x
+status 0 "$tool" show 1
+status 0 "$tool" rm 1 3-4
+status 66 "$tool" rm 1
+is "three are gone" $((total - 3)) "$("$tool" list | wc -l)"
+is "and what is theirs" 0 "$(sqlite3 mail.db 'SELECT (SELECT count(*) FROM recipient WHERE message_id = 1) + (SELECT count(*) FROM delivery WHERE message_id = 1)')"
+
+finish

@@ -1,0 +1,38 @@
+#!/bin/sh
+# index and search.
+. "$(dirname "$0")/prelude.sh"
+make_zoo
+
+status 66 "$tool" search hello
+status 0 "$tool" index
+status 0 "$tool" search hello world
+is "search" 1 "$(wc -l <out)"
+status 0 "$tool" search bob@b.example
+is "search what is no word" "$total" "$(wc -l <out)"
+is "word of the index" 0 "$(grep -c index err)"
+printf 'Subject: later\n\nxylophone\n' | send a@a.example bob@b.example
+status 0 "$tool" search xylophone
+is "what came later is not found" 0 "$(wc -l <out)"
+holds "mails after $total are not in the index" err
+status 0 "$tool" index
+holds "indexed 1 mails" out
+status 0 "$tool" search xylophone
+is "search what came later" 1 "$(wc -l <out)"
+# Two at once that have both seen an empty index share the mails.
+sqlite3 mail.db-words 'DELETE FROM last'
+mkfifo hold
+sqlite3 mail.db-words <hold >held &
+exec 3>hold
+echo 'BEGIN IMMEDIATE; SELECT 1;' >&3
+await 'test -s held'
+"$tool" index >index1 3>&- &
+one=$!
+"$tool" index >index2 3>&- &
+two=$!
+await "ls -l /proc/$one/fd | grep -q mail.db-words"
+await "ls -l /proc/$two/fd | grep -q mail.db-words"
+exec 3>&-
+wait
+is "two index" $((total + 1)) "$(sed 's/[^0-9]//g' index1 index2 | awk '{ n += $1 } END { print n }')"
+
+finish
