@@ -13,5 +13,6 @@ show() {
 
 show cat examples/session.txt
 show "./smtpd --database=$db --hostname=mx.example <examples/session.txt"
-show "sqlite3 -line $db \"SELECT id, datetime(received_at / 1000000, 'unixepoch') AS received, client_address, helo, protocol, reverse_path, size, trace, data FROM message\""
+show ./smtpdb --database=$db list
+show ./smtpdb --database=$db show 1
 show "sqlite3 -box $db 'SELECT * FROM recipient'"
