@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "mail/header.h"
+#include "mail/trace.h"
 #include "policy.h"
 #include "server/connection.h"
 #include "server/entries.h"
@@ -22,7 +23,6 @@
 #include "server/record.h"
 #include "server/spare.h"
 #include "server/start.h"
-#include "server/trace.h"
 #include "session.h"
 #include "store.h"
 #include "version.h"

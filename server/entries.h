@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 #include "../mail/envelope.h"
+#include "../mail/peer.h"
 #include "../session.h"
-#include "peer.h"
 
 /* A mail is row `id`; `again`: it was one before (--dedupe). */
 void entry_stored(

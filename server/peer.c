@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char local[] = "local";
-
 static bool
 from_ipv6(const struct in6_addr *address, struct peer *ret)
 {
@@ -72,12 +70,6 @@ peer_find(int fd, struct peer *ret)
 	    from_variables("TCPREMOTEIP", "TCPREMOTEPORT", ret) ||
 	    from_variables("REMOTE_ADDR", "REMOTE_PORT", ret))
 		return;
-	strcpy(ret->address, local);
+	strcpy(ret->address, PEER_LOCAL);
 	ret->port = 0;
-}
-
-bool
-peer_is_local(const struct peer *p)
-{
-	return strcmp(p->address, local) == 0;
 }

@@ -9,7 +9,7 @@
 #include <criterion/criterion.h>
 
 #include "../../mail/address.h"
-#include "../../server/trace.h"
+#include "../../mail/trace.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "../mail/address.h"
+#include "address.h"
 
 /* Appends to a text that has room for all that can come (see trace_write). */
 __attribute__((format(printf, 3, 4))) static void

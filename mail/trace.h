@@ -7,8 +7,8 @@
 
 #include <stdint.h>
 
-#include "../mail/envelope.h"
-#include "../mail/header.h"
+#include "envelope.h"
+#include "header.h"
 #include "peer.h"
 
 struct trace_mail {

@@ -1,0 +1,20 @@
+/*
+ * The client as rows, trace lines and the log name it.
+ */
+#ifndef MAIL_PEER_H
+#define MAIL_PEER_H
+
+#include <netinet/in.h>
+
+#include <stdbool.h>
+
+#define PEER_LOCAL "local"
+
+struct peer {
+	char address[INET6_ADDRSTRLEN]; /* IPv4 or IPv6, or "local" */
+	int port;                       /* 0: unknown, or local */
+};
+
+bool peer_is_local(const struct peer *p);
+
+#endif
