@@ -4,15 +4,15 @@
 #ifndef MAIL_PEER_H
 #define MAIL_PEER_H
 
-#include <netinet/in.h>
-
 #include <stdbool.h>
+
+#include "ip.h"
 
 #define PEER_LOCAL "local"
 
 struct peer {
-	char address[INET6_ADDRSTRLEN]; /* IPv4 or IPv6, or "local" */
-	int port;                       /* 0: unknown, or local */
+	char address[IP_TEXT_SIZE]; /* IPv4 or IPv6, or "local" */
+	int port;                   /* 0: unknown, or local */
 };
 
 bool peer_is_local(const struct peer *p);

@@ -7,13 +7,13 @@
 
 #include <sys/statvfs.h>
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "../mail/address.h"
 #include "../mail/idn.h"
+#include "../mail/ip.h"
 #include "private.h"
 
 enum {
@@ -218,51 +218,18 @@ try_rule(struct store *st, enum sql which, const char *table, const char *key,
 	return rc != SQLITE_DONE;
 }
 
-static void
-clear_bits(unsigned char *octets, size_t len, unsigned bits)
-{
-	for (size_t i = 0; i < len; i++) {
-		unsigned kept = bits > i * 8 ? bits - (unsigned)i * 8 : 0;
-
-		if (kept < 8)
-			octets[i] &= (unsigned char)(0xff00 >> kept);
-	}
-}
-
-struct client {
-	int family;
-	unsigned char octets[16];
-	unsigned nbits;
-};
-
-enum {
-	NETWORK_SIZE = INET6_ADDRSTRLEN + 4, /* with "/128" */
-};
-
-/* The network of so many bits that the client is in, as rows have it. */
-static void
-write_network(const struct client *c, unsigned bits, char ret[NETWORK_SIZE])
-{
-	unsigned char octets[16];
-
-	memcpy(octets, c->octets, sizeof octets);
-	clear_bits(octets, sizeof octets, bits);
-	inet_ntop(c->family, octets, ret, INET6_ADDRSTRLEN);
-	snprintf(ret + strlen(ret), 5, "/%u", bits);
-}
-
 /* The bits of the prefix if the client is in this network, else -1. */
 static int
-match_network(const struct client *c, const char *network)
+match_network(const struct ip *client, const char *network)
 {
 	const char *slash = strchr(network, '/');
-	char own[NETWORK_SIZE];
+	char own[IP_TEXT_SIZE];
 	uint64_t bits;
 
 	if (!slash || !span_number(span_of(slash + 1), &bits) ||
-	    bits > c->nbits)
+	    bits > ip_nbits(client))
 		return -1;
-	write_network(c, (unsigned)bits, own);
+	ip_write_network(client, (unsigned)bits, own);
 	return strcasecmp(own, network) == 0 ? (int)bits : -1;
 }
 
@@ -271,8 +238,8 @@ match_network(const struct client *c, const char *network)
  * that counts is "" if there is none.
  */
 static bool
-find_among_few(struct store *st, const struct client *c,
-    char ret_network[NETWORK_SIZE], int *ret_rc)
+find_among_few(struct store *st, const struct ip *client,
+    char ret_network[IP_TEXT_SIZE], int *ret_rc)
 {
 	sqlite3_stmt *q = statement_prepared(st, SQL_NETWORKS);
 	int best = -1, nrows = 0;
@@ -285,12 +252,12 @@ find_among_few(struct store *st, const struct client *c,
 	}
 	while (nrows <= RULES_FEW && sqlite3_step(q) == SQLITE_ROW) {
 		const char *network = (const char *)sqlite3_column_text(q, 0);
-		int bits = match_network(c, network);
+		int bits = match_network(client, network);
 
 		nrows++;
 		if (bits > best) {
 			best = bits;
-			snprintf(ret_network, NETWORK_SIZE, "%s", network);
+			snprintf(ret_network, IP_TEXT_SIZE, "%s", network);
 		}
 	}
 	*ret_rc = sqlite3_reset(q);
@@ -300,13 +267,13 @@ find_among_few(struct store *st, const struct client *c,
 /* Asks for each of its networks, from the longest prefix to the shortest. */
 static int
 find_among_many(
-    struct store *st, const struct client *c, struct policy_answer *ret)
+    struct store *st, const struct ip *client, struct policy_answer *ret)
 {
-	char key[NETWORK_SIZE];
+	char key[IP_TEXT_SIZE];
 	int rc = SQLITE_OK;
 
-	for (unsigned bits = c->nbits + 1; bits-- > 0;) {
-		write_network(c, bits, key);
+	for (unsigned bits = ip_nbits(client) + 1; bits-- > 0;) {
+		ip_write_network(client, bits, key);
 		if (try_rule(st, SQL_CLIENT_RULE, "client_rule", key, ret, &rc))
 			break;
 	}
@@ -316,18 +283,16 @@ find_among_many(
 static int
 check_client(struct store *st, const char *address, struct policy_answer *ret)
 {
-	char network[NETWORK_SIZE];
-	struct client c = { .family = AF_INET, .nbits = 32 };
+	char network[IP_TEXT_SIZE];
+	struct ip client;
 	int rc;
 
 	if (try_rule(st, SQL_CLIENT_RULE, "client_rule", address, ret, &rc))
 		return rc;
-	if (strchr(address, ':'))
-		c = (struct client){ .family = AF_INET6, .nbits = 128 };
-	if (inet_pton(c.family, address, c.octets) != 1)
+	if (!ip_read(address, &client))
 		return SQLITE_OK;
-	if (!find_among_few(st, &c, network, &rc))
-		return find_among_many(st, &c, ret);
+	if (!find_among_few(st, &client, network, &rc))
+		return find_among_many(st, &client, ret);
 	if (rc == SQLITE_OK && network[0] != '\0')
 		try_rule(st, SQL_CLIENT_RULE, "client_rule", network, ret, &rc);
 	return rc;

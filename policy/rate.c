@@ -3,10 +3,10 @@
  * with each mail, in its transaction; it is looked at before, so mails that
  * arrive at once can exceed a limit by as many as they are.
  */
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "../mail/ip.h"
 #include "private.h"
 
 static const char *const scopes[] = { "client", "sender", "total" };
@@ -17,25 +17,22 @@ enum {
 	PURGE_EVERY = 16,
 };
 
-/* Who has one IPv6 address has a network of them (RFC 6177). */
+/* What a client is counted by; "local", which is no address, by itself. */
 static void
-write_client(const char *address, char ret[INET6_ADDRSTRLEN + 4])
+write_client(const char *address, char ret[IP_TEXT_SIZE])
 {
-	unsigned char octets[16];
+	struct ip ip;
 
-	if (inet_pton(AF_INET6, address, octets) != 1) {
-		snprintf(ret, INET6_ADDRSTRLEN, "%s", address);
-		return;
-	}
-	memset(octets + 8, 0, 8);
-	inet_ntop(AF_INET6, octets, ret, INET6_ADDRSTRLEN);
-	strcat(ret, "/64");
+	if (ip_read(address, &ip))
+		ip_write_source(&ip, ret);
+	else
+		snprintf(ret, IP_TEXT_SIZE, "%s", address);
 }
 
 static int
 bind_key(sqlite3_stmt *q, const char *client, struct span sender)
 {
-	char key[INET6_ADDRSTRLEN + 4];
+	char key[IP_TEXT_SIZE];
 	int rc;
 
 	write_client(client, key);
@@ -152,7 +149,7 @@ count_rate(struct store *st, const struct store_mail *m, const char *scope,
 static int
 count_rates(struct store *st, const struct store_mail *m, int64_t id)
 {
-	char client[INET6_ADDRSTRLEN + 4];
+	char client[IP_TEXT_SIZE];
 	const char *const keys[NSCOPES] = {
 		client,
 		m->envelope->reverse_path,

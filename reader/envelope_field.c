@@ -1,13 +1,12 @@
 #include "envelope_field.h"
 
-#include <arpa/inet.h>
-
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../mail/address.h"
+#include "../mail/ip.h"
 
 static const char field_name[] = "X-Smtpd-Envelope:";
 
@@ -220,11 +219,9 @@ envelope_is_path(const char *path)
 static bool
 is_client(const char *value)
 {
-	struct in6_addr address;
+	struct ip ip;
 
-	return strcmp(value, "local") == 0 ||
-	       inet_pton(AF_INET, value, &address) == 1 ||
-	       inet_pton(AF_INET6, value, &address) == 1;
+	return strcmp(value, "local") == 0 || ip_read(value, &ip);
 }
 
 struct reader {

@@ -113,14 +113,14 @@ explain_run(struct smtpdb *t)
 		.now = clock_us() / 1000000,
 		.utf8 = true,
 	};
-	char address[OPTIONS_NETWORK_SIZE];
+	char address[IP_TEXT_SIZE];
 	bool refused = false;
 	int status;
 
 	if (client && strchr(client, '/'))
 		return smtpdb_fail(EX_USAGE, "--client is one address");
 	if (client) {
-		status = options_network(client, address, sizeof address);
+		status = options_network(client, address);
 		if (status != EX_OK)
 			return status;
 		q.client_address = address;

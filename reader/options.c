@@ -1,6 +1,5 @@
 #include "options.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -327,35 +326,22 @@ read_time(const char *what, const char *text, int64_t *ret)
 }
 
 int
-options_network(const char *given, char *ret, size_t size)
+options_network(const char *given, char ret[IP_TEXT_SIZE])
 {
-	unsigned char octets[16];
-	char address[INET6_ADDRSTRLEN];
-	const char *slash = strchr(given, '/');
-	size_t len = slash ? (size_t)(slash - given) : strlen(given);
-	int family = strchr(given, ':') ? AF_INET6 : AF_INET;
-	int most = family == AF_INET6 ? 128 : 32;
-	int64_t bits = most;
+	unsigned bits;
+	struct ip ip;
 
-	if (strcmp(given, "local") == 0) {
-		snprintf(ret, size, "%s", given);
-		return EX_OK;
-	}
-	snprintf(address, sizeof address, "%.*s", (int)len, given);
-	if (len >= sizeof address || inet_pton(family, address, octets) != 1)
-		return smtpdb_fail(
-		    EX_USAGE, "'%s' is no network of IP addresses", given);
-	if (slash && options_number("bits", slash + 1, &bits) != EX_OK)
-		return EX_USAGE;
-	if (bits > most)
-		return smtpdb_fail(EX_USAGE, "'%s' has too many bits", given);
-	for (int i = (int)bits; i < most; i++)
-		octets[i / 8] &= (unsigned char)~(0x80 >> i % 8);
-	inet_ntop(family, octets, address, sizeof address);
-	if (bits == most)
-		snprintf(ret, size, "%s", address);
+	if (strcmp(given, "local") == 0)
+		strcpy(ret, given);
+	else if (!ip_read_network(given, &ip, &bits))
+		return smtpdb_fail(EX_USAGE,
+		    "'%s' is no IP address and no network, such as "
+		    "192.0.2.0/24 or 2001:db8::/32",
+		    given);
+	else if (bits == ip_nbits(&ip))
+		ip_write(&ip, ret);
 	else
-		snprintf(ret, size, "%s/%d", address, (int)bits);
+		ip_write_network(&ip, bits, ret);
 	return EX_OK;
 }
 

@@ -5,6 +5,7 @@
 #ifndef READER_OPTIONS_H
 #define READER_OPTIONS_H
 
+#include "../mail/ip.h"
 #include "smtpdb.h"
 
 /*
@@ -37,10 +38,7 @@ int options_duration(const char *what, const char *text, int64_t *ret);
  * "192.0.2.1", "2001:db8::/32" or "local" as smtpd writes addresses, without
  * bits behind the prefix: what is compared is text.
  */
-enum {
-	OPTIONS_NETWORK_SIZE = 64,
-};
-int options_network(const char *given, char *ret, size_t size);
+int options_network(const char *given, char ret[IP_TEXT_SIZE]);
 
 /* Fills the filter from --from and its like. */
 int options_filter(const struct smtpdb *t, struct archive_filter *ret);

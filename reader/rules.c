@@ -263,7 +263,7 @@ alias_run(struct smtpdb *t)
 int
 rule_run(struct smtpdb *t)
 {
-	char network[OPTIONS_NETWORK_SIZE];
+	char network[IP_TEXT_SIZE];
 	char *args[3] = { t->args[0], t->nargs > 2 ? t->args[2] : NULL, NULL };
 	bool of_client = t->nargs > 1 && strcmp(t->args[1], "client") == 0;
 	int status;
@@ -276,7 +276,7 @@ rule_run(struct smtpdb *t)
 	t->nargs--;
 	if (!of_client || !args[1])
 		return run(t, of_client ? RULES_CLIENT : RULES_SENDER);
-	status = options_network(args[1], network, sizeof network);
+	status = options_network(args[1], network);
 	args[1] = network;
 	return status == EX_OK ? run(t, RULES_CLIENT) : status;
 }

@@ -4,8 +4,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include <netinet/in.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -19,6 +17,7 @@
 
 #include "../clock.h"
 #include "log.h"
+#include "peer.h"
 #include "spare.h"
 #include "systemd.h"
 
@@ -31,14 +30,9 @@ enum {
 	HOUSEKEEPER_MS = 1000,
 };
 
-/* What connections are counted by: an IPv4 address, or an IPv6 /64. */
-struct source {
-	uint8_t prefix[12]; /* mapped as in IPv6; all 0: AF_UNIX, not counted */
-};
-
 struct child {
 	pid_t pid;
-	struct source source;
+	struct ip source; /* what connections are counted by */
 };
 
 struct listener {
@@ -66,38 +60,26 @@ struct listener {
  * Sources
  */
 
-static struct source
+/* All zeros, of whom there can be any number, for who has no address. */
+static struct ip
 source_of(const struct sockaddr_storage *name)
 {
-	struct source s = { { 0 } };
+	struct ip ip = { { 0 } };
+	int port;
 
-	if (name->ss_family == AF_INET6) {
-		const struct sockaddr_in6 *ipv6 = (const void *)name;
-
-		/* The whole of a mapped IPv4 address, half of another. */
-		if (IN6_IS_ADDR_V4MAPPED(&ipv6->sin6_addr))
-			memcpy(s.prefix, ipv6->sin6_addr.s6_addr + 4, 12);
-		else
-			memcpy(s.prefix, ipv6->sin6_addr.s6_addr, 8);
-	} else if (name->ss_family == AF_INET) {
-		const struct sockaddr_in *ipv4 = (const void *)name;
-
-		memset(s.prefix + 6, 0xff, 2);
-		memcpy(s.prefix + 8, &ipv4->sin_addr, 4);
-	}
-	return s;
+	return peer_read_name(name, &ip, &port) ? ip_source(&ip) : ip;
 }
 
 static uint64_t
-count_source(const struct listener *l, const struct source *s)
+count_source(const struct listener *l, const struct ip *source)
 {
-	static const struct source local;
+	static const struct ip local;
 	uint64_t n = 0;
 
-	if (memcmp(s, &local, sizeof *s) == 0)
+	if (memcmp(source, &local, sizeof local) == 0)
 		return 0;
 	for (size_t i = 0; i < l->nchildren; i++)
-		n += memcmp(&l->children[i].source, s, sizeof *s) == 0;
+		n += memcmp(&l->children[i].source, source, sizeof local) == 0;
 	return n;
 }
 
@@ -269,7 +251,7 @@ refuse(struct listener *l, int fd, const char *why)
 static void
 serve(struct listener *l, int fd, const struct sockaddr_storage *name)
 {
-	struct source source = source_of(name);
+	struct ip source = source_of(name);
 	pid_t pid;
 
 	reap(l); /* who has ended does not count */

@@ -1,45 +1,42 @@
 #include "peer.h"
 
-#include <sys/socket.h>
-
-#include <arpa/inet.h>
-#include <stdbool.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
-static bool
-from_ipv6(const struct in6_addr *address, struct peer *ret)
+bool
+peer_read_name(
+    const struct sockaddr_storage *name, struct ip *ret, int *ret_port)
 {
-	if (IN6_IS_ADDR_V4MAPPED(address))
-		return inet_ntop(AF_INET, address->s6_addr + 12, ret->address,
-		    sizeof ret->address);
-	return inet_ntop(AF_INET6, address, ret->address, sizeof ret->address);
+	const struct sockaddr_in *ipv4 = (const void *)name;
+	const struct sockaddr_in6 *ipv6 = (const void *)name;
+
+	switch (name->ss_family) {
+	case AF_INET:
+		*ret = ip_of_ipv4(&ipv4->sin_addr);
+		*ret_port = ntohs(ipv4->sin_port);
+		return true;
+	case AF_INET6:
+		*ret = ip_of_ipv6(&ipv6->sin6_addr);
+		*ret_port = ntohs(ipv6->sin6_port);
+		return true;
+	default:
+		return false;
+	}
 }
 
 static bool
 from_socket(int fd, struct peer *ret)
 {
-	union {
-		struct sockaddr any;
-		struct sockaddr_in ipv4;
-		struct sockaddr_in6 ipv6;
-		struct sockaddr_storage room;
-	} name;
+	struct sockaddr_storage name = { .ss_family = AF_UNSPEC };
 	socklen_t len = sizeof name;
+	struct ip ip;
 
-	if (getpeername(fd, &name.any, &len) < 0)
+	if (getpeername(fd, (struct sockaddr *)&name, &len) < 0 ||
+	    !peer_read_name(&name, &ip, &ret->port))
 		return false;
-	switch (name.any.sa_family) {
-	case AF_INET:
-		ret->port = ntohs(name.ipv4.sin_port);
-		return inet_ntop(AF_INET, &name.ipv4.sin_addr, ret->address,
-		    sizeof ret->address);
-	case AF_INET6:
-		ret->port = ntohs(name.ipv6.sin6_port);
-		return from_ipv6(&name.ipv6.sin6_addr, ret);
-	default:
-		return false;
-	}
+	ip_write(&ip, ret->address);
+	return true;
 }
 
 /* The variables are checked: they end up in rows and in mail headers. */
@@ -49,18 +46,14 @@ from_variables(
 {
 	const char *address = getenv(address_name);
 	const char *port = getenv(port_name);
-	struct in6_addr ipv6;
-	struct in_addr ipv4;
 	long n = port ? strtol(port, NULL, 10) : 0;
+	struct ip ip;
 
-	if (!address)
+	if (!address || !ip_read(address, &ip))
 		return false;
 	ret->port = n > 0 && n <= 65535 ? (int)n : 0;
-	if (inet_pton(AF_INET, address, &ipv4) == 1)
-		return inet_ntop(
-		    AF_INET, &ipv4, ret->address, sizeof ret->address);
-	return inet_pton(AF_INET6, address, &ipv6) == 1 &&
-	       from_ipv6(&ipv6, ret);
+	ip_write(&ip, ret->address);
+	return true;
 }
 
 void

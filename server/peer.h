@@ -4,8 +4,11 @@
 #ifndef PEER_H
 #define PEER_H
 
+#include <sys/socket.h>
+
 #include <stdbool.h>
 
+#include "../mail/ip.h"
 #include "../mail/peer.h"
 
 /*
@@ -14,5 +17,9 @@
  * sets them; else it is local.  IPv4 in IPv6 (RFC 4291 s. 2.5.5.2) is IPv4.
  */
 void peer_find(int fd, struct peer *ret);
+
+/* What accept() has written.  False: it is no IP address. */
+bool peer_read_name(
+    const struct sockaddr_storage *name, struct ip *ret, int *ret_port);
 
 #endif
