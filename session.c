@@ -45,51 +45,6 @@ session_free(struct session *s)
  * Output
  */
 
-static void
-put(struct session *s, const char *text, size_t len)
-{
-	size_t room = sizeof s->out - s->out_len;
-
-	if (len > room)
-		len = room;
-	memcpy(s->out + s->out_len, text, len);
-	s->out_len += len;
-}
-
-static void
-put_text(struct session *s, const char *text)
-{
-	put(s, text, strlen(text));
-}
-
-static void
-put_number(struct session *s, uint64_t n)
-{
-	char digits[20]; /* 2^64 has 20 */
-	size_t at = sizeof digits;
-
-	do {
-		digits[--at] = (char)('0' + n % 10);
-		n /= 10;
-	} while (n > 0);
-	put(s, digits + at, sizeof digits - at);
-}
-
-static void
-put_code(struct session *s, int code, char separator)
-{
-	put_number(s, (uint64_t)code);
-	put(s, &separator, 1);
-}
-
-void
-session_reply_line(struct session *s, int code, bool last, const char *text)
-{
-	put_code(s, code, last ? ' ' : '-');
-	put_text(s, text);
-	put_text(s, "\r\n");
-}
-
 /* Keeps the first refusal of a step: a 421 after it is only its consequence. */
 static void
 note_refusal(struct session *s, int code, size_t at)
@@ -101,42 +56,37 @@ note_refusal(struct session *s, int code, size_t at)
 	s->refused = true;
 	s->refused_code = code;
 	s->refused_at = at;
-	s->refused_len = s->out_len - at;
+	s->refused_len = s->out_len - at - 2; /* without CRLF */
 }
 
 void
-session_reply_number(struct session *s, enum reply id, uint64_t number)
+session_say(struct session *s, const struct reply_text *r,
+    struct reply_values values, bool more)
 {
-	const struct reply_text *r = &replies[id];
 	size_t at = s->out_len;
 
-	put_code(s, r->code, ' ');
-	if (r->enhanced) {
-		put_text(s, r->enhanced);
-		put(s, " ", 1);
-	}
-	for (const char *p = r->text; *p; p++) {
-		if (*p == '%')
-			put_text(s, s->conf->hostname);
-		else if (*p == '#')
-			put_number(s, number);
-		else
-			put(s, p, 1);
-	}
+	values.hostname = s->conf->hostname;
+	s->out_len +=
+	    reply_write(s->out + at, sizeof s->out - at, r, &values, more);
 	if (r->code >= 400)
 		note_refusal(s, r->code, at);
-	put_text(s, "\r\n");
 }
 
 void
 session_reply(struct session *s, enum reply id)
 {
-	session_reply_number(s, id, 0);
+	session_say(s, &replies[id], (struct reply_values){ 0 }, false);
 }
 
-/* Past the limit of errors, the last answer. */
-static void
-check_errors(struct session *s, int code)
+void
+session_reply_number(struct session *s, enum reply id, uint64_t number)
+{
+	session_say(s, &replies[id],
+	    (struct reply_values){ .numbers = { number } }, false);
+}
+
+void
+session_check_errors(struct session *s, int code)
 {
 	if (code == 421)
 		s->closing = true;
@@ -152,23 +102,7 @@ session_conclude(struct session *s, enum reply id)
 	if (id == REPLY_NONE)
 		return;
 	session_reply(s, id);
-	check_errors(s, replies[id].code);
-}
-
-void
-session_say(struct session *s, int code, const char *enhanced, const char *text,
-    bool more)
-{
-	size_t at = s->out_len;
-
-	put_code(s, code, more ? '-' : ' ');
-	put_text(s, enhanced);
-	put(s, " ", 1);
-	put_text(s, text);
-	if (code >= 400)
-		note_refusal(s, code, at);
-	put_text(s, "\r\n");
-	check_errors(s, code);
+	session_check_errors(s, replies[id].code);
 }
 
 /*
@@ -468,7 +402,7 @@ session_stored(struct session *s, enum verdict verdict, int64_t id)
 		s->counts.octets += s->envelope.size;
 		session_reply_number(s, REPLY_STORED, (uint64_t)id);
 	} else {
-		session_conclude(s, session_reply_for(verdict, REPLY_STORED));
+		session_conclude(s, reply_for(verdict));
 	}
 	s->envelope.size = 0; /* the caller has nothing left to drop */
 	session_abandon_mail(s);

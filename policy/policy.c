@@ -11,7 +11,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "../mail/address.h"
 #include "../mail/idn.h"
 #include "../mail/ip.h"
 #include "private.h"
@@ -24,69 +23,24 @@ enum {
 	RULES_FEW = 32,
 };
 
-/* clang-format off */
-static const struct {
-	int code;
-	const char *enhanced;
-	const char *text;  /* "%s" is the detail */
-	const char *plain; /* the same without it, where it cannot be said */
-} says[SAY__COUNT] = {
-	[SAY_NO_RELAY]      = { 550, "5.7.1", "Not a domain of this host", NULL },
-	[SAY_MOVED]         = { 551, "5.1.6", "User not local; please try <%s>", "User not local" },
-	[SAY_UNKNOWN]       = { 550, "5.1.1", "No such mailbox here", NULL },
-	[SAY_DISABLED]      = { 550, "5.2.1", "Mailbox disabled", NULL },
-	[SAY_BUSY]          = { 450, "4.2.1", "Mailbox busy, try again later", NULL },
-	[SAY_OVER_QUOTA]    = { 452, "4.2.2", "Mailbox full, try again later", NULL },
-	[SAY_OVER_QUOTA_FOR_GOOD]
-	                    = { 552, "5.2.2", "Mailbox full", NULL },
-	[SAY_NOT_ALLOWED]   = { 553, "5.1.3", "Mailbox name not allowed", NULL },
-	[SAY_FORWARD]       = { 251, "2.1.5", "User not local; will forward to <%s>", "User not local; will forward" },
-	[SAY_ALIAS_TROUBLE] = { 451, "4.2.4", "Alias leads nowhere or too far", NULL },
-	[SAY_STORE_FULL]    = { 452, "4.3.1", "Mail store full, try later", NULL },
-	[SAY_RATE]          = { 450, "4.7.1", "Too much mail, try again in %s seconds", "Too much mail" },
-	[SAY_IS]            = { 250, "2.1.5", "<%s>", "Mailbox exists" },
-	[SAY_AMBIGUOUS]     = { 553, "5.1.4", "Ambiguous; name the domain as well", NULL },
-	[SAY_NO_LIST]       = { 550, "5.1.1", "No such list here", NULL },
-};
-/* clang-format on */
-
-static bool
-may_be_said(const char *text, bool utf8)
-{
-	struct span rest = span_of(text);
-
-	for (size_t i = 0; i < rest.len && !utf8; i++) {
-		if ((unsigned char)text[i] >= 0x80)
-			return false;
-	}
-	return address_is_utf8(rest);
-}
-
 void
 policy_say(struct policy_answer *ret, const struct policy_query *q,
-    enum policy_say what, const char *detail)
+    enum reply what, const char *detail)
 {
-	const char *text = says[what].text, *place = strstr(text, "%s");
+	struct reply_values values = { .detail = detail, .utf8 = q->utf8 };
 
-	ret->code = says[what].code;
-	strcpy(ret->enhanced, says[what].enhanced);
-	if (!place)
-		snprintf(ret->text, sizeof ret->text, "%s", text);
-	else if (may_be_said(detail, q->utf8))
-		snprintf(ret->text, sizeof ret->text, "%.*s%s%s",
-		    (int)(place - text), text, detail, place + 2);
-	else
-		snprintf(ret->text, sizeof ret->text, "%s", says[what].plain);
+	ret->code = replies[what].code;
+	strcpy(ret->enhanced, replies[what].enhanced);
+	reply_write_text(ret->text, sizeof ret->text, &replies[what], &values);
 }
 
 const char *
 policy_shown(const char *mailbox, bool utf8)
 {
 	static char text[POLICY_ADDRESS_SIZE + 2];
+	struct reply_values values = { .detail = mailbox, .utf8 = utf8 };
 
-	if (!may_be_said(mailbox, utf8))
-		return "A member whose address needs SMTPUTF8";
-	snprintf(text, sizeof text, "<%s>", mailbox);
+	reply_write_text(text, sizeof text, &replies[REPLY_MEMBER], &values);
 	return text;
 }
 
@@ -354,7 +308,7 @@ check_quota(
 	    (policy_exceeds(quota, 0, 1) ||
 		policy_exceeds(quota, 2, q->size))) {
 		policy_note(ret, "quota", "");
-		policy_say(ret, q, SAY_STORE_FULL, "");
+		policy_say(ret, q, REPLY_FULL, "");
 	}
 	return sqlite3_reset(quota);
 }
@@ -485,7 +439,7 @@ without_brackets(struct span text)
  */
 static int
 resolve_name(struct store *st, const struct policy_query *q, enum sql which,
-    enum policy_say none, struct policy_answer *ret)
+    enum reply none, struct policy_answer *ret)
 {
 	struct span name = without_brackets(q->address);
 	char address[POLICY_ADDRESS_SIZE];
@@ -499,7 +453,7 @@ resolve_name(struct store *st, const struct policy_query *q, enum sql which,
 		return rc;
 	if (n == 1)
 		return policy_resolve(st, q, span_of(address), ret);
-	policy_say(ret, q, n == 0 ? none : SAY_AMBIGUOUS, "");
+	policy_say(ret, q, n == 0 ? none : REPLY_AMBIGUOUS, "");
 	return SQLITE_OK;
 }
 
@@ -519,9 +473,9 @@ question_vrfy(
 
 	if (rc != SQLITE_OK || !selective)
 		return rc;
-	rc = resolve_name(st, q, SQL_NAMES, SAY_UNKNOWN, ret);
+	rc = resolve_name(st, q, SQL_NAMES, REPLY_NO_MAILBOX, ret);
 	if (rc == SQLITE_OK && !ret->code && is_verified(ret))
-		policy_say(ret, q, SAY_IS, ret->key);
+		policy_say(ret, q, REPLY_IS, ret->key);
 	return rc;
 }
 
@@ -533,13 +487,13 @@ question_expn(
 	int rc = policy_is_selective(st, &selective);
 
 	if (rc == SQLITE_OK && selective)
-		rc = resolve_name(st, q, SQL_LISTS, SAY_NO_LIST, ret);
+		rc = resolve_name(st, q, SQL_LISTS, REPLY_NO_LIST, ret);
 	if (rc != SQLITE_OK || ret->code >= 400)
 		return rc;
 	if (is_verified(ret) && strcmp(ret->table, "alias") == 0)
 		ret->code = 0;
 	else
-		policy_say(ret, q, SAY_NO_LIST, "");
+		policy_say(ret, q, REPLY_NO_LIST, "");
 	return rc;
 }
 
@@ -557,6 +511,6 @@ policy_expn(
 	enum verdict result = ask(st, q, ret, POLICY_DOMAINS, question_expn);
 
 	if (result == VERDICT_OK && ret->code == 0 && ret->nmailboxes == 0)
-		policy_say(ret, q, SAY_NO_LIST, "");
+		policy_say(ret, q, REPLY_NO_LIST, "");
 	return result;
 }

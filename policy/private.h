@@ -7,6 +7,7 @@
 #define POLICY_PRIVATE_H
 
 #include "../database/store_private.h"
+#include "../mail/reply.h"
 #include "../policy.h"
 
 /* Tables that have or had rows, as the page of sqlite_sequence tells. */
@@ -21,29 +22,9 @@ enum policy_use {
 	POLICY_ALL = (1 << 7) - 1, /* and all are to be looked at */
 };
 
-/* What is answered that no rule says; policy.c has the texts. */
-enum policy_say {
-	SAY_NO_RELAY,
-	SAY_MOVED, /* to the address given */
-	SAY_UNKNOWN,
-	SAY_DISABLED,
-	SAY_BUSY,
-	SAY_OVER_QUOTA,
-	SAY_OVER_QUOTA_FOR_GOOD,
-	SAY_NOT_ALLOWED,
-	SAY_FORWARD, /* to the address given */
-	SAY_ALIAS_TROUBLE,
-	SAY_STORE_FULL,
-	SAY_RATE, /* until the number of seconds given */
-	SAY_IS,   /* the address given */
-	SAY_AMBIGUOUS,
-	SAY_NO_LIST,
-	SAY__COUNT
-};
-
 /* Fills `ret`; `detail` is what the text has a place for, else "". */
 void policy_say(struct policy_answer *ret, const struct policy_query *q,
-    enum policy_say what, const char *detail);
+    enum reply what, const char *detail);
 /* Notes the row that decides. */
 void policy_note(struct policy_answer *ret, const char *table, const char *key);
 

@@ -85,7 +85,7 @@ policy_check_rates(struct store *st, const struct policy_query *q,
 		    (long long)(wait > 0 ? wait : 1));
 		policy_note(ret, "rate_limit",
 		    (const char *)sqlite3_column_text(rates, 0));
-		policy_say(ret, q, SAY_RATE, seconds);
+		policy_say(ret, q, REPLY_RATE, seconds);
 		ret->nmailboxes = 0;
 		break;
 	}

@@ -31,7 +31,7 @@ struct walk {
 	bool forward;       /* the client is to be told */
 	bool too_much;
 	/* The first refusal, or the first that is not for good. */
-	enum policy_say refusal; /* SAY__COUNT: none */
+	enum reply refusal; /* REPLY_NONE: none */
 	bool is_temporary;
 	char moved_to[POLICY_ADDRESS_SIZE];
 	const char *table;
@@ -92,12 +92,13 @@ policy_join(const char *local, size_t local_len, const char *domain,
  */
 
 static void
-refuse(struct walk *w, enum policy_say what, const char *table, const char *key)
+refuse(struct walk *w, enum reply what, const char *table, const char *key)
 {
-	bool temporary = what == SAY_BUSY || what == SAY_OVER_QUOTA ||
-			 what == SAY_ALIAS_TROUBLE;
+	bool temporary = what == REPLY_MAILBOX_BUSY ||
+			 what == REPLY_MAILBOX_OVER_QUOTA ||
+			 what == REPLY_ALIAS_TROUBLE;
 
-	if (w->refusal != SAY__COUNT && (w->is_temporary || !temporary))
+	if (w->refusal != REPLY_NONE && (w->is_temporary || !temporary))
 		return;
 	w->refusal = what;
 	w->is_temporary = temporary;
@@ -150,12 +151,12 @@ judge_mailbox(struct walk *w, sqlite3_stmt *row, unsigned depth)
 {
 	static const struct {
 		const char *state;
-		enum policy_say what;
+		enum reply what;
 	} refused[] = {
-		{ "disabled", SAY_DISABLED },
-		{ "busy", SAY_BUSY },
-		{ "not-allowed", SAY_NOT_ALLOWED },
-		{ "moved", SAY_MOVED },
+		{ "disabled", REPLY_DISABLED },
+		{ "busy", REPLY_MAILBOX_BUSY },
+		{ "not-allowed", REPLY_NAME_NOT_ALLOWED },
+		{ "moved", REPLY_MOVED },
 	};
 	const char *address = (const char *)sqlite3_column_text(row, 0);
 	const char *state = (const char *)sqlite3_column_text(row, 1);
@@ -164,7 +165,7 @@ judge_mailbox(struct walk *w, sqlite3_stmt *row, unsigned depth)
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
 		if (strcmp(state, refused[i].state) != 0)
 			continue;
-		if (w->refusal == SAY__COUNT)
+		if (w->refusal == REPLY_NONE)
 			snprintf(w->moved_to, sizeof w->moved_to, "%s",
 			    moved_to ? moved_to : "");
 		refuse(w, refused[i].what, "mailbox", address);
@@ -172,8 +173,8 @@ judge_mailbox(struct walk *w, sqlite3_stmt *row, unsigned depth)
 	}
 	if (policy_exceeds(row, 4, 1) || policy_exceeds(row, 6, w->q->size)) {
 		refuse(w,
-		    sqlite3_column_int(row, 3) ? SAY_OVER_QUOTA_FOR_GOOD
-					       : SAY_OVER_QUOTA,
+		    sqlite3_column_int(row, 3) ? REPLY_MAILBOX_FULL
+					       : REPLY_MAILBOX_OVER_QUOTA,
 		    "mailbox", address);
 		return;
 	}
@@ -295,7 +296,7 @@ resolve_here(struct walk *w, const struct item *item,
 	    try_rows(w, item, "*", 1, forms, &rc))
 		return rc;
 	if (ask_domain(w, SQL_DOMAIN_CLOSED, forms, &rc))
-		refuse(w, SAY_UNKNOWN, "domain", forms->form[0]);
+		refuse(w, REPLY_NO_MAILBOX, "domain", forms->form[0]);
 	else if (rc == SQLITE_OK)
 		add_mailbox(w, item->address);
 	return rc;
@@ -334,9 +335,9 @@ resolve_elsewhere(struct walk *w, const struct item *item,
 		if (policy_join(a->local, a->local_len, forms->form[i], key))
 			try_mailbox(w, key, 0, &rc);
 	}
-	if (w->refusal != SAY_MOVED) {
-		w->refusal = SAY__COUNT;
-		refuse(w, SAY_NO_RELAY, "domain", "");
+	if (w->refusal != REPLY_MOVED) {
+		w->refusal = REPLY_NONE;
+		refuse(w, REPLY_NO_RELAY, "domain", "");
 	}
 	w->ret->nmailboxes = 0;
 	return rc;
@@ -351,7 +352,7 @@ resolve_item(struct walk *w, const struct item *item)
 	int rc;
 
 	if (!policy_read_address(span_of(item->address), w->q->hostname, &a)) {
-		refuse(w, SAY_UNKNOWN, "domain", "");
+		refuse(w, REPLY_NO_MAILBOX, "domain", "");
 		return SQLITE_OK;
 	}
 	idn_forms(a.domain, &forms);
@@ -372,8 +373,8 @@ conclude(struct walk *w)
 {
 	struct policy_answer *ret = w->ret;
 
-	if (w->too_much || (ret->nmailboxes == 0 && w->refusal == SAY__COUNT)) {
-		w->refusal = SAY_ALIAS_TROUBLE;
+	if (w->too_much || (ret->nmailboxes == 0 && w->refusal == REPLY_NONE)) {
+		w->refusal = REPLY_ALIAS_TROUBLE;
 		w->is_temporary = true;
 		w->table = "alias";
 		snprintf(w->key, sizeof w->key, "%s", w->items[0].address);
@@ -388,7 +389,7 @@ conclude(struct walk *w)
 		policy_note(ret, w->table, w->key);
 		policy_say(ret, w->q, w->refusal, w->moved_to);
 	} else if (w->forward && ret->nmailboxes == 1) {
-		policy_say(ret, w->q, SAY_FORWARD, ret->mailbox[0]);
+		policy_say(ret, w->q, REPLY_WILL_FORWARD, ret->mailbox[0]);
 	}
 }
 
@@ -401,7 +402,7 @@ begin_walk(struct walk *w, struct store *st, const struct policy_query *q,
 	w->ret = ret;
 	w->nitems = 0;
 	w->is_postmaster = w->forward = w->too_much = w->is_temporary = false;
-	w->refusal = SAY__COUNT;
+	w->refusal = REPLY_NONE;
 	w->moved_to[0] = w->key[0] = '\0';
 	w->table = "";
 }
@@ -414,7 +415,7 @@ policy_resolve(struct store *st, const struct policy_query *q,
 	int rc = SQLITE_OK;
 
 	if (address.len == 0 || address.len >= POLICY_ADDRESS_SIZE) {
-		policy_say(ret, q, SAY_UNKNOWN, "");
+		policy_say(ret, q, REPLY_NO_MAILBOX, "");
 		return SQLITE_OK;
 	}
 	begin_walk(&w, st, q, ret);

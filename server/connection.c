@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../clock.h"
+#include "../mail/reply.h"
 
 enum {
 	LINGER_MS = 1000,
@@ -144,11 +145,11 @@ connection_close(struct connection *c)
 void
 connection_refuse(struct connection *c)
 {
-	static const char reply[] =
-	    "421 4.3.0 Service not available, try later\r\n";
+	char reply[REPLY_LINE_MAX];
+	size_t len = reply_write(reply, sizeof reply,
+	    &replies[REPLY_NO_SERVICE], &(struct reply_values){ 0 }, false);
 
 	if (c->is_socket)
-		send(c->out, reply, sizeof reply - 1,
-		    MSG_DONTWAIT | MSG_NOSIGNAL);
+		send(c->out, reply, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	connection_close(c);
 }

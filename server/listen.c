@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "../clock.h"
+#include "../mail/reply.h"
 #include "log.h"
 #include "peer.h"
 #include "spare.h"
@@ -234,15 +235,22 @@ end_children(const struct listener *l)
 
 /* Says why, and hangs up. */
 static void
-refuse(struct listener *l, int fd, const char *why)
+send_refusal(int fd, enum reply why, const char *hostname)
 {
-	char reply[512];
-	int len = snprintf(
-	    reply, sizeof reply, "421 4.7.0 %s %s\r\n", l->conf->hostname, why);
+	struct reply_values values = { .hostname = hostname };
+	char reply[REPLY_LINE_MAX];
+	size_t len =
+	    reply_write(reply, sizeof reply, &replies[why], &values, false);
 
-	send(fd, reply, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	send(fd, reply, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	shutdown(fd, SHUT_WR);
 	close(fd);
+}
+
+static void
+refuse(struct listener *l, int fd, enum reply why)
+{
+	send_refusal(fd, why, l->conf->hostname);
 	l->refused++;
 	l->status_due = true;
 }
@@ -256,18 +264,18 @@ serve(struct listener *l, int fd, const struct sockaddr_storage *name)
 
 	reap(l); /* who has ended does not count */
 	if (l->nchildren >= l->conf->max_connections) {
-		refuse(l, fd, "too many connections, try later");
+		refuse(l, fd, REPLY_TOO_MANY_CONNECTIONS);
 		return;
 	}
 	if (count_source(l, &source) >= l->conf->max_per_source) {
-		refuse(l, fd, "too many connections from your address");
+		refuse(l, fd, REPLY_TOO_MANY_FROM_YOU);
 		return;
 	}
 	pid = spare_give(&l->spare, fd);
 	if (pid < 0) {
 		log_line(LOG_ERR, "no process for a session: %s",
 		    strerror(l->fork_error ? l->fork_error : errno));
-		refuse(l, fd, "cannot start a session, try later");
+		refuse(l, fd, REPLY_NO_PROCESS);
 		l->accept_at = clock_ms() + BACKOFF_MS;
 		return;
 	}
@@ -288,7 +296,7 @@ refuse_without_descriptor(struct listener *l, int listening)
 	close(l->reserve);
 	fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
 	if (fd >= 0)
-		refuse(l, fd, "too many connections, try later");
+		refuse(l, fd, REPLY_TOO_MANY_CONNECTIONS);
 	l->reserve = open_reserve();
 	l->accept_at = clock_ms() + BACKOFF_MS;
 }
@@ -506,15 +514,10 @@ listen_run(
 static void
 refuse_one(int listening)
 {
-	static const char reply[] =
-	    "421 4.3.0 Service not available, try later\r\n";
 	int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
 
-	if (fd < 0)
-		return;
-	send(fd, reply, sizeof reply - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-	shutdown(fd, SHUT_WR);
-	close(fd);
+	if (fd >= 0)
+		send_refusal(fd, REPLY_NO_SERVICE, "");
 }
 
 void

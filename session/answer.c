@@ -7,29 +7,6 @@
 
 #include "machine.h"
 
-enum reply
-session_reply_for(enum verdict verdict, enum reply ok)
-{
-	switch (verdict) {
-	case VERDICT_OK:
-		return ok;
-	case VERDICT_BUSY:
-		return REPLY_BUSY;
-	case VERDICT_FULL:
-		return REPLY_FULL;
-	case VERDICT_NO_MEMORY:
-		return REPLY_NO_MEMORY;
-	case VERDICT_FAILED:
-		return REPLY_FAILED;
-	case VERDICT_TOO_BIG:
-		return REPLY_TOO_BIG;
-	case VERDICT_CORRUPT:
-	case VERDICT_UNUSABLE:
-		return REPLY_UNAVAILABLE;
-	}
-	return REPLY_FAILED;
-}
-
 /* RFC 3848; RFC 6531 s. 4.3. */
 static const char *
 protocol_name(const struct session *s, bool smtputf8)
@@ -128,7 +105,7 @@ carry_out(struct session *s, const struct session_answer *a)
 void
 session_answer(struct session *s, const struct session_answer *a)
 {
-	enum reply id = session_reply_for(a->verdict, REPLY_NONE);
+	enum reply id = reply_for(a->verdict);
 	bool refused = id != REPLY_NONE || a->code >= 400;
 
 	s->pending = SESSION_READ;
@@ -146,7 +123,9 @@ session_answer(struct session *s, const struct session_answer *a)
 		session_conclude(s, id);
 		return;
 	}
-	session_say(s, a->code, a->enhanced, a->text, a->more);
+	session_say(s, &(struct reply_text){ a->code, a->enhanced, "@" },
+	    (struct reply_values){ .detail = a->text }, a->more);
+	session_check_errors(s, a->code);
 	if (a->more) {
 		s->query.line++;
 		s->pending = SESSION_ASK;

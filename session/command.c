@@ -41,7 +41,7 @@ struct command {
 	/* Gets the argument without blanks around it. */
 	enum reply (*run)(struct session *, struct span arg);
 	enum reply otherwise; /* out of place; always, if there is no `run` */
-	const char *help;
+	enum reply help;
 };
 
 static enum reply cmd_helo(struct session *, struct span);
@@ -58,43 +58,27 @@ static enum reply cmd_help(struct session *, struct span);
 
 /* clang-format off */
 static const struct command commands[] = {
-	{ "HELO", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           cmd_helo, 0,
-	  "HELO domain: say who you are" },
-	{ "EHLO", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           cmd_ehlo, 0,
-	  "EHLO domain: say who you are, see the extensions" },
-	{ "MAIL", ANY_STATE,  IN(ST_IDLE), ARG_NEEDED, 0,           cmd_mail, REPLY_BAD_SEQUENCE,
-	  "MAIL FROM:<reverse-path> [SIZE= BODY= SMTPUTF8 RET= ENVID=]: begin a mail" },
-	{ "RCPT", MAIL_BEGUN, MAIL_BEGUN,  ARG_NEEDED, 0,           cmd_rcpt, REPLY_NEEDS_MAIL,
-	  "RCPT TO:<forward-path> [NOTIFY= ORCPT=]: name one recipient" },
-	{ "DATA", NO_CHUNKS,  NO_CHUNKS,   ARG_NONE,   0,           cmd_data, REPLY_BAD_SEQUENCE,
-	  "DATA: send the mail; a line with a single dot ends it" },
-	{ "BDAT", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           cmd_bdat, 0,
-	  "BDAT octets [LAST]: send a part of the mail" },
-	{ "RSET", ANY_STATE,  ANY_STATE,   ARG_NONE,   0,           cmd_rset, 0,
-	  "RSET: forget the mail begun" },
-	{ "NOOP", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           NULL,     REPLY_OK,
-	  "NOOP [text]: do nothing" },
-	{ "QUIT", ANY_STATE,  ANY_STATE,   ARG_NONE,   0,           cmd_quit, 0,
-	  "QUIT: end the session" },
-	{ "VRFY", ANY_STATE,  ANY_STATE,   ARG_NEEDED, 0,           cmd_vrfy, 0,
-	  "VRFY mailbox: ask whether it exists" },
-	{ "EXPN", ANY_STATE,  ANY_STATE,   ARG_NEEDED, 0,           cmd_expn, 0,
-	  "EXPN list: ask who is on it" },
-	{ "HELP", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           cmd_help, 0,
-	  "HELP [verb | STATUS]: explain a command, or this session" },
-	{ "SEND", ANY_STATE,  IN(ST_IDLE), ARG_NEEDED, FLAG_RFC821, cmd_mail, REPLY_BAD_SEQUENCE,
-	  "SEND FROM:<reverse-path>: as MAIL, for a terminal" },
-	{ "SOML", ANY_STATE,  IN(ST_IDLE), ARG_NEEDED, FLAG_RFC821, cmd_mail, REPLY_BAD_SEQUENCE,
-	  "SOML FROM:<reverse-path>: as MAIL, for a terminal or mailbox" },
-	{ "SAML", ANY_STATE,  IN(ST_IDLE), ARG_NEEDED, FLAG_RFC821, cmd_mail, REPLY_BAD_SEQUENCE,
-	  "SAML FROM:<reverse-path>: as MAIL, for a terminal and mailbox" },
+	{ "HELO", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           cmd_helo, 0,                      REPLY_HELP_HELO },
+	{ "EHLO", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           cmd_ehlo, 0,                      REPLY_HELP_EHLO },
+	{ "MAIL", ANY_STATE,  IN(ST_IDLE), ARG_NEEDED, 0,           cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_MAIL },
+	{ "RCPT", MAIL_BEGUN, MAIL_BEGUN,  ARG_NEEDED, 0,           cmd_rcpt, REPLY_NEEDS_MAIL,       REPLY_HELP_RCPT },
+	{ "DATA", NO_CHUNKS,  NO_CHUNKS,   ARG_NONE,   0,           cmd_data, REPLY_BAD_SEQUENCE,     REPLY_HELP_DATA },
+	{ "BDAT", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           cmd_bdat, 0,                      REPLY_HELP_BDAT },
+	{ "RSET", ANY_STATE,  ANY_STATE,   ARG_NONE,   0,           cmd_rset, 0,                      REPLY_HELP_RSET },
+	{ "NOOP", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           NULL,     REPLY_OK,               REPLY_HELP_NOOP },
+	{ "QUIT", ANY_STATE,  ANY_STATE,   ARG_NONE,   0,           cmd_quit, 0,                      REPLY_HELP_QUIT },
+	{ "VRFY", ANY_STATE,  ANY_STATE,   ARG_NEEDED, 0,           cmd_vrfy, 0,                      REPLY_HELP_VRFY },
+	{ "EXPN", ANY_STATE,  ANY_STATE,   ARG_NEEDED, 0,           cmd_expn, 0,                      REPLY_HELP_EXPN },
+	{ "HELP", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           cmd_help, 0,                      REPLY_HELP_HELP },
+	{ "SEND", ANY_STATE,  IN(ST_IDLE), ARG_NEEDED, FLAG_RFC821, cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_SEND },
+	{ "SOML", ANY_STATE,  IN(ST_IDLE), ARG_NEEDED, FLAG_RFC821, cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_SOML },
+	{ "SAML", ANY_STATE,  IN(ST_IDLE), ARG_NEEDED, FLAG_RFC821, cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_SAML },
 	/* RFC 5321 s. F.1: not without strong authentication. */
-	{ "TURN", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           NULL,     REPLY_NOT_IMPLEMENTED,
-	  "TURN: swap roles (not implemented)" },
+	{ "TURN", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           NULL,     REPLY_NOT_IMPLEMENTED,  REPLY_HELP_TURN },
 	/* A browser that was tricked into posting a mail starts so. */
-	{ "GET",     ANY_STATE, ANY_STATE, ARG_ANY,    FLAG_HIDDEN, NULL,     REPLY_NOT_SMTP, NULL },
-	{ "POST",    ANY_STATE, ANY_STATE, ARG_ANY,    FLAG_HIDDEN, NULL,     REPLY_NOT_SMTP, NULL },
-	{ "CONNECT", ANY_STATE, ANY_STATE, ARG_ANY,    FLAG_HIDDEN, NULL,     REPLY_NOT_SMTP, NULL },
+	{ "GET",     ANY_STATE, ANY_STATE, ARG_ANY,    FLAG_HIDDEN, NULL,     REPLY_NOT_SMTP,         0 },
+	{ "POST",    ANY_STATE, ANY_STATE, ARG_ANY,    FLAG_HIDDEN, NULL,     REPLY_NOT_SMTP,         0 },
+	{ "CONNECT", ANY_STATE, ANY_STATE, ARG_ANY,    FLAG_HIDDEN, NULL,     REPLY_NOT_SMTP,         0 },
 };
 /* clang-format on */
 
@@ -104,32 +88,33 @@ static const size_t ncommands = sizeof commands / sizeof *commands;
  * HELO, EHLO
  */
 
-enum keyword_value {
-	VALUE_NONE,
-	VALUE_SIZE,
-	VALUE_LIMITS,
+enum numbers {
+	NUMBERS_NONE,
+	NUMBERS_SIZE,
+	NUMBERS_LIMITS,
 };
 
 /* clang-format off */
 static const struct {
-	const char *keyword;
-	enum keyword_value value;
+	const char *text; /* as in struct reply_text */
+	enum numbers numbers;
 	int flags;
 } keywords[] = {
-	{ "PIPELINING",          VALUE_NONE,   0 },           /* RFC 2920 */
-	{ "SIZE",                VALUE_SIZE,   0 },           /* RFC 1870 */
-	{ "8BITMIME",            VALUE_NONE,   0 },           /* RFC 6152 */
-	{ "SMTPUTF8",            VALUE_NONE,   0 },           /* RFC 6531 */
-	{ "ENHANCEDSTATUSCODES", VALUE_NONE,   0 },           /* RFC 2034 */
-	{ "CHUNKING",            VALUE_NONE,   0 },           /* RFC 3030 */
-	{ "BINARYMIME",          VALUE_NONE,   0 },           /* RFC 3030 */
-	{ "DSN",                 VALUE_NONE,   0 },           /* RFC 3461 */
-	{ "LIMITS",              VALUE_LIMITS, 0 },           /* RFC 9422 */
-	{ "SEND",                VALUE_NONE,   FLAG_RFC821 }, /* RFC 5321 s. F.6 */
-	{ "SOML",                VALUE_NONE,   FLAG_RFC821 },
-	{ "SAML",                VALUE_NONE,   FLAG_RFC821 },
-	{ "EXPN",                VALUE_NONE,   FLAG_VRFY },   /* RFC 5321 s. 4.1.1.7 */
-	{ "HELP",                VALUE_NONE,   0 },           /* RFC 5321 s. 4.1.1.8 */
+	{ "PIPELINING",          NUMBERS_NONE,   0 },           /* RFC 2920 */
+	{ "SIZE #",              NUMBERS_SIZE,   0 },           /* RFC 1870 */
+	{ "8BITMIME",            NUMBERS_NONE,   0 },           /* RFC 6152 */
+	{ "SMTPUTF8",            NUMBERS_NONE,   0 },           /* RFC 6531 */
+	{ "ENHANCEDSTATUSCODES", NUMBERS_NONE,   0 },           /* RFC 2034 */
+	{ "CHUNKING",            NUMBERS_NONE,   0 },           /* RFC 3030 */
+	{ "BINARYMIME",          NUMBERS_NONE,   0 },           /* RFC 3030 */
+	{ "DSN",                 NUMBERS_NONE,   0 },           /* RFC 3461 */
+	{ "LIMITS RCPTMAX=# MAILMAX=#",
+	                         NUMBERS_LIMITS, 0 },           /* RFC 9422 */
+	{ "SEND",                NUMBERS_NONE,   FLAG_RFC821 }, /* RFC 5321 s. F.6 */
+	{ "SOML",                NUMBERS_NONE,   FLAG_RFC821 },
+	{ "SAML",                NUMBERS_NONE,   FLAG_RFC821 },
+	{ "EXPN",                NUMBERS_NONE,   FLAG_VRFY },   /* RFC 5321 s. 4.1.1.7 */
+	{ "HELP",                NUMBERS_NONE,   0 },           /* RFC 5321 s. 4.1.1.8 */
 };
 /* clang-format on */
 
@@ -162,26 +147,21 @@ cmd_helo(struct session *s, struct span arg)
 	return take_helo(s, arg, false);
 }
 
-static void
-reply_keyword(struct session *s, size_t i)
+static struct reply_values
+numbers_of(const struct session *s, enum numbers numbers)
 {
-	char line[128];
-	const char *keyword = keywords[i].keyword;
-
-	switch (keywords[i].value) {
-	case VALUE_NONE:
-		snprintf(line, sizeof line, "%s", keyword);
+	switch (numbers) {
+	case NUMBERS_NONE:
 		break;
-	case VALUE_SIZE:
-		snprintf(line, sizeof line, "%s %llu", keyword,
-		    (unsigned long long)s->conf->max_size);
-		break;
-	case VALUE_LIMITS:
-		snprintf(line, sizeof line, "%s RCPTMAX=%u MAILMAX=%d", keyword,
-		    s->conf->max_recipients, MAILS_MAX);
-		break;
+	case NUMBERS_SIZE:
+		return (
+		    struct reply_values){ .numbers = { s->conf->max_size } };
+	case NUMBERS_LIMITS:
+		return (struct reply_values){
+			.numbers = { s->conf->max_recipients, MAILS_MAX }
+		};
 	}
-	session_reply_line(s, 250, i == nkeywords - 1, line);
+	return (struct reply_values){ .numbers = { 0 } };
 }
 
 static bool
@@ -191,18 +171,32 @@ is_offered(const struct session *s, int flags)
 	       (!(flags & FLAG_VRFY) || s->conf->vrfy);
 }
 
+/* The first keyword offered from `i` on; `nkeywords`: there is none. */
+static size_t
+next_keyword(const struct session *s, size_t i)
+{
+	while (i < nkeywords && !is_offered(s, keywords[i].flags))
+		i++;
+	return i;
+}
+
 static enum reply
 cmd_ehlo(struct session *s, struct span arg)
 {
 	enum reply id = take_helo(s, arg, true);
+	struct reply_text line = { .code = 250, .text = "%" };
+	struct reply_values values = { .numbers = { 0 } };
+	size_t next;
 
 	if (id != REPLY_HELO)
 		return id;
-	session_reply_line(s, 250, false, s->conf->hostname);
-	for (size_t i = 0; i < nkeywords; i++) {
-		if (is_offered(s, keywords[i].flags))
-			reply_keyword(s, i);
+	for (size_t i = next_keyword(s, 0); i < nkeywords; i = next) {
+		session_say(s, &line, values, true);
+		line.text = keywords[i].text;
+		values = numbers_of(s, keywords[i].numbers);
+		next = next_keyword(s, i + 1);
 	}
+	session_say(s, &line, values, false);
 	return REPLY_NONE;
 }
 
@@ -462,61 +456,56 @@ find_command(struct span verb)
 static void
 help_all(struct session *s)
 {
-	char line[256] = "2.0.0";
-	size_t len = strlen(line);
+	char verbs[256];
+	size_t len = 0;
 
 	for (size_t i = 0; i < ncommands; i++) {
 		const struct command *c = &commands[i];
 
 		if (c->flags & FLAG_HIDDEN || !is_offered(s, c->flags))
 			continue;
-		len += (size_t)snprintf(
-		    line + len, sizeof line - len, " %s", c->verb);
+		len += (size_t)snprintf(verbs + len, sizeof verbs - len, "%s%s",
+		    len > 0 ? " " : "", c->verb);
 	}
-	session_reply_line(s, 214, false, line);
-	session_reply_line(s, 214, false, "2.0.0 HELP verb explains one");
-	session_reply_line(
-	    s, 214, true, "2.0.0 HELP STATUS tells of this session");
+	session_say(s, &replies[REPLY_HELP_VERBS],
+	    (struct reply_values){ .detail = verbs }, true);
+	session_say(
+	    s, &replies[REPLY_HELP_HINT], (struct reply_values){ 0 }, true);
+	session_reply(s, REPLY_HELP_STATUS_HINT);
 }
 
 /* System status (211): what this is, what it takes, what was done so far. */
 static void
 help_status(struct session *s)
 {
-	char line[128];
+	const struct session_conf *c = s->conf;
 	const struct session_counts *n = &s->counts;
+	struct reply_values version = { .detail = c->version };
+	struct reply_values limits = { .numbers = { c->max_size,
+					   c->max_recipients, MAILS_MAX,
+					   c->max_errors } };
+	struct reply_values counts = { .numbers = { n->commands, n->errors,
+					   n->mails, n->recipients,
+					   n->octets } };
 
-	snprintf(line, sizeof line, "2.0.0 smtpd %s", s->conf->version);
-	session_reply_line(s, 211, false, line);
-	snprintf(line, sizeof line,
-	    "2.0.0 Limits: %llu octets, %u recipients, %d mails, %u errors",
-	    (unsigned long long)s->conf->max_size, s->conf->max_recipients,
-	    MAILS_MAX, s->conf->max_errors);
-	session_reply_line(s, 211, false, line);
-	snprintf(line, sizeof line,
-	    "2.0.0 So far: %u commands, %u errors, %u mails, "
-	    "%u recipients, %llu octets",
-	    n->commands, n->errors, n->mails, n->recipients,
-	    (unsigned long long)n->octets);
-	session_reply_line(s, 211, true, line);
+	session_say(s, &replies[REPLY_STATUS], version, true);
+	session_say(s, &replies[REPLY_STATUS_LIMITS], limits, true);
+	session_say(s, &replies[REPLY_STATUS_COUNTS], counts, false);
 }
 
 static enum reply
 cmd_help(struct session *s, struct span arg)
 {
 	const struct command *c = find_command(arg);
-	char line[128];
 
-	if (arg.len == 0) {
+	if (arg.len == 0)
 		help_all(s);
-	} else if (span_is(arg, "STATUS")) {
+	else if (span_is(arg, "STATUS"))
 		help_status(s);
-	} else if (c && c->help && is_offered(s, c->flags)) {
-		snprintf(line, sizeof line, "2.0.0 %s", c->help);
-		session_reply_line(s, 214, true, line);
-	} else {
+	else if (c && c->help != REPLY_NONE && is_offered(s, c->flags))
+		session_reply(s, c->help);
+	else
 		return REPLY_HELP_UNKNOWN;
-	}
 	return REPLY_NONE;
 }
 

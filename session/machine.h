@@ -7,10 +7,10 @@
 
 #include "../mail/address.h"
 #include "../mail/envelope.h"
+#include "../mail/reply.h"
 #include "../session.h"
 #include "body.h"
 #include "param.h"
-#include "reply.h"
 
 enum {
 	/*
@@ -89,30 +89,23 @@ struct session {
 	struct session_counts counts;
 };
 
-/* Appends a reply; one of 4yz or 5yz is reported and counted. */
-void session_reply(struct session *s, enum reply id);
-/* The same, with the number that stands for "#". */
-void session_reply_number(struct session *s, enum reply id, uint64_t number);
 /*
- * Appends one line of a reply that is not in the table.  `last` makes it the
- * final one: "250 text" instead of "250-text".
+ * Appends one line of a reply, where `more` is not the last one; one of 4yz or
+ * 5yz is reported and counted.  The host name is filled in.
  */
-void session_reply_line(
-    struct session *s, int code, bool last, const char *text);
+void session_say(struct session *s, const struct reply_text *r,
+    struct reply_values values, bool more);
+/* The same for a reply of one line, without or with the number in it. */
+void session_reply(struct session *s, enum reply id);
+void session_reply_number(struct session *s, enum reply id, uint64_t number);
 
 /*
- * Appends one line that the caller has worded, of the one reply or (`more`) of
- * several; reported and counted as the others.
+ * After the reply to a command: past the limit of errors, gives the last reply;
+ * closes after it, or after a 421.
  */
-void session_say(struct session *s, int code, const char *enhanced,
-    const char *text, bool more);
-/*
- * What a command is answered: session_reply(), and past the limit of errors
- * the last one.  REPLY_NONE is fine.
- */
+void session_check_errors(struct session *s, int code);
+/* Both of that; REPLY_NONE is fine. */
 void session_conclude(struct session *s, enum reply id);
-/* The refusal that goes with a verdict, or `ok`. */
-enum reply session_reply_for(enum verdict verdict, enum reply ok);
 
 /* Remembers how a RCPT was answered, for a DATA that comes without any. */
 void session_note_recipient(struct session *s, unsigned code);

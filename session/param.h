@@ -5,8 +5,8 @@
 #ifndef PARAM_H
 #define PARAM_H
 
+#include "../mail/reply.h"
 #include "../mail/span.h"
-#include "reply.h"
 
 enum param_command {
 	PARAM_MAIL = 1 << 0,

@@ -1,0 +1,164 @@
+/*
+ * Every reply of this server, named once: code (RFC 5321 s. 4.2), enhanced code
+ * (RFC 3463) and text.  The machine, the policy, the listener and HELP take
+ * theirs from here; only rows of the policy word their own.
+ */
+#ifndef REPLY_H
+#define REPLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "verdict.h"
+
+enum reply {
+	REPLY_NONE, /* the usual one, a later one, or one already written */
+	REPLY_READY,
+	REPLY_CLOSING,
+	REPLY_OK,
+	REPLY_HELO,
+	REPLY_FLUSHED,
+	REPLY_SENDER_OK,
+	REPLY_RECIPIENT_OK,
+	REPLY_CHUNK_OK,
+	REPLY_STORED,
+	REPLY_CANNOT_VRFY,
+	REPLY_START_MAIL,
+	REPLY_SHUTDOWN,
+	REPLY_UNAVAILABLE,
+	REPLY_TIMEOUT,
+	REPLY_EXPIRED,
+	REPLY_TOO_MANY_ERRORS,
+	REPLY_TOO_MANY_MAILS,
+	REPLY_LOST_TRACK,
+	REPLY_NOT_SMTP,
+	REPLY_BUSY,
+	REPLY_FAILED,
+	REPLY_FULL,
+	REPLY_NO_MEMORY,
+	REPLY_TOO_MANY_RECIPIENTS,
+	REPLY_LINE_TOO_LONG,
+	REPLY_BAD_OCTET,
+	REPLY_UNKNOWN,
+	REPLY_NO_ARGUMENT,
+	REPLY_NEEDS_ARGUMENT,
+	REPLY_HELO_SYNTAX,
+	REPLY_MAIL_SYNTAX,
+	REPLY_RCPT_SYNTAX,
+	REPLY_RCPT_NULL,
+	REPLY_BDAT_SYNTAX,
+	REPLY_BAD_UTF8,
+	REPLY_MAIL_LOCAL_TOO_LONG,
+	REPLY_MAIL_DOMAIN_TOO_LONG,
+	REPLY_MAIL_PATH_TOO_LONG,
+	REPLY_RCPT_LOCAL_TOO_LONG,
+	REPLY_RCPT_DOMAIN_TOO_LONG,
+	REPLY_RCPT_PATH_TOO_LONG,
+	REPLY_PARAM_SYNTAX,
+	REPLY_PARAM_TWICE,
+	REPLY_PARAM_VALUE,
+	REPLY_PARAM_UNKNOWN,
+	REPLY_BODY_UNKNOWN,
+	REPLY_HELP_UNKNOWN,
+	REPLY_NOT_IMPLEMENTED,
+	REPLY_BAD_SEQUENCE,
+	REPLY_NEEDS_MAIL,
+	REPLY_NEEDS_RCPT,
+	REPLY_NEEDS_BDAT,
+	REPLY_TOO_BIG,
+	REPLY_NEEDS_SMTPUTF8,
+	REPLY_NO_RECIPIENTS,
+	REPLY_NO_RECIPIENTS_YET,
+	REPLY_BARE_CR,
+	REPLY_BARE_LF,
+
+	/* The policy's. */
+	REPLY_IS, /* the address given */
+	REPLY_MEMBER,
+	REPLY_WILL_FORWARD,
+	REPLY_MAILBOX_BUSY,
+	REPLY_RATE, /* for the seconds given */
+	REPLY_ALIAS_TROUBLE,
+	REPLY_MAILBOX_OVER_QUOTA,
+	REPLY_NO_MAILBOX,
+	REPLY_NO_LIST,
+	REPLY_NO_RELAY,
+	REPLY_DISABLED,
+	REPLY_MOVED, /* to the address given */
+	REPLY_MAILBOX_FULL,
+	REPLY_NAME_NOT_ALLOWED,
+	REPLY_AMBIGUOUS,
+
+	/* The listener's. */
+	REPLY_NO_SERVICE,
+	REPLY_NO_PROCESS,
+	REPLY_TOO_MANY_CONNECTIONS,
+	REPLY_TOO_MANY_FROM_YOU,
+
+	/* HELP's. */
+	REPLY_STATUS,
+	REPLY_STATUS_LIMITS,
+	REPLY_STATUS_COUNTS,
+	REPLY_HELP_VERBS,
+	REPLY_HELP_HINT,
+	REPLY_HELP_STATUS_HINT,
+	REPLY_HELP_HELO,
+	REPLY_HELP_EHLO,
+	REPLY_HELP_MAIL,
+	REPLY_HELP_RCPT,
+	REPLY_HELP_DATA,
+	REPLY_HELP_BDAT,
+	REPLY_HELP_RSET,
+	REPLY_HELP_NOOP,
+	REPLY_HELP_QUIT,
+	REPLY_HELP_VRFY,
+	REPLY_HELP_EXPN,
+	REPLY_HELP_HELP,
+	REPLY_HELP_SEND,
+	REPLY_HELP_SOML,
+	REPLY_HELP_SAML,
+	REPLY_HELP_TURN,
+	REPLY__COUNT
+};
+
+enum {
+	REPLY_LINE_MAX = 512, /* 5321 s. 4.5.3.1.5, with CRLF */
+	REPLY_NUMBERS_MAX = 5,
+};
+
+struct reply_text {
+	int code;
+	const char *enhanced; /* NULL: none */
+	/*
+	 * One line without CR, LF and peer data.  "%" stands for the host
+	 * name, each "#" for the next number, "@" for the detail.  Behind
+	 * "\n" stands what is said where the detail may not be.
+	 */
+	const char *text;
+};
+
+extern const struct reply_text replies[REPLY__COUNT];
+
+/* What stands in a reply's places. */
+struct reply_values {
+	const char *hostname;
+	uint64_t numbers[REPLY_NUMBERS_MAX];
+	const char *detail;
+	bool utf8; /* the reply may hold UTF-8 (RFC 6531 s. 3.3) */
+};
+
+/*
+ * Writes one line with its CRLF, "250-..." where `more` lines follow, and cuts
+ * what is over `size` octets.  Returns the octets written.
+ */
+size_t reply_write(char *buf, size_t size, const struct reply_text *r,
+    const struct reply_values *v, bool more);
+/* The text alone, ended with NUL. */
+void reply_write_text(char *buf, size_t size, const struct reply_text *r,
+    const struct reply_values *v);
+
+/* The refusal that goes with a verdict; REPLY_NONE for VERDICT_OK. */
+enum reply reply_for(enum verdict verdict);
+
+#endif
