@@ -19,7 +19,7 @@
 
 #include "reader/mime.h"
 #include "reader/options.h"
-#include "usage.h"
+#include "cli.h"
 #include "version.h"
 
 /* clang-format off */
@@ -188,7 +188,7 @@ int
 smtpdb_read(struct smtpdb *t, const char *arg, struct archive_mail *ret)
 {
 	int64_t id;
-	int status = options_id("ID", arg, &id);
+	int status = options_id(arg, &id);
 	int found;
 
 	if (status != EX_OK)
@@ -297,7 +297,7 @@ run(struct smtpdb *t, const struct command *c)
 		return smtpdb_fail(EX_USAGE,
 		    "%s takes %s; see smtpdb %s --help", c->name,
 		    *c->args ? c->args : "no arguments", c->name);
-	if (!usage_is_database(t->path))
+	if (!cli_is_database(t->path))
 		return smtpdb_fail(
 		    EX_USAGE, "'%s': not the path of a database", t->path);
 	status = c->run(t);
@@ -342,6 +342,6 @@ main(int argc, char **argv)
 	t.args = argv + first;
 	t.nargs = argc - first;
 	t.path = t.options[OPT_DATABASE] ? t.options[OPT_DATABASE]
-					 : usage_database();
+					 : cli_database();
 	return run(&t, c);
 }

@@ -1,28 +1,20 @@
 #include "options.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
 
+#include "../cli.h"
 #include "../clock.h"
-#include "../usage.h"
 
 enum {
-	LETTER_NONE = 256, /* getopt's value of the first long option */
 	HELP_COLUMN = 28,
 };
 
 /* clang-format off */
-static const struct row {
-	int letter; /* 0: none */
-	const char *name;
-	const char *value; /* NULL: takes none */
-	const char *help;
-} rows[OPT__COUNT] = {
+static const struct cli_option rows[OPT__COUNT] = {
 	[OPT_DATABASE] = { 'd', "database", "PATH",
 	  "the mail table ($SMTPD_DATABASE,\n"
 	  "$STATE_DIRECTORY/mail.db, /var/lib/smtpd/mail.db)" },
@@ -75,65 +67,24 @@ static const struct row {
 };
 /* clang-format on */
 
-/* Makes getopt_long()'s two descriptions of the set. */
-static void
-describe(uint64_t set, struct option *names, char *letters)
-{
-	for (int i = 0; i < OPT__COUNT; i++) {
-		const struct row *row = &rows[i];
-
-		if (!(set >> i & 1))
-			continue;
-		*names++ = (struct option){
-			.name = row->name,
-			.has_arg = row->value ? required_argument : no_argument,
-			.val = LETTER_NONE + i,
-		};
-		if (row->letter == 0)
-			continue;
-		*letters++ = (char)row->letter;
-		if (row->value)
-			*letters++ = ':';
-	}
-	*letters = '\0';
-}
-
-static int
-find_letter(int letter)
-{
-	for (int i = 0; i < OPT__COUNT; i++) {
-		if (rows[i].letter == letter)
-			return i;
-	}
-	return -1;
-}
-
 int
 options_parse(
     int argc, char **argv, uint64_t set, bool in_order, const char **ret_values)
 {
-	struct option names[OPT__COUNT + 1] = { { 0 } };
-	char letters[2 + 2 * OPT__COUNT + 1] = ":";
-	int letter;
+	struct cli cli = {
+		.options = rows,
+		.noptions = OPT__COUNT,
+		.set = set,
+		.in_order = in_order,
+	};
+	const char *value;
+	int i;
 
-	if (in_order)
-		strcpy(letters, "+:");
-	describe(set, names, letters + strlen(letters));
-	opterr = 0;
-	optind = 0; /* glibc: start anew */
-	while ((letter = getopt_long(argc, argv, letters, names, NULL)) != -1) {
-		int i = letter >= LETTER_NONE ? letter - LETTER_NONE
-					      : find_letter(letter);
-
-		if (letter == ':' || letter == '?') {
-			smtpdb_fail(0, "'%s': %s; see smtpdb --help",
-			    argv[optind - 1],
-			    letter == ':' ? "needs a value"
-					  : "unknown option, or one that "
-					    "takes no value");
-			return -1;
-		}
-		ret_values[i] = optarg ? optarg : "";
+	cli_start(&cli);
+	while ((i = cli_next(&cli, argc, argv, &value)) != CLI_END) {
+		if (i == CLI_BAD)
+			return smtpdb_fail(-1, "%s", cli.error);
+		ret_values[i] = value ? value : "";
 	}
 	return optind;
 }
@@ -141,13 +92,13 @@ options_parse(
 void
 options_print(uint64_t set)
 {
-	for (int i = 0; i < OPT__COUNT; i++) {
-		const struct row *row = &rows[i];
+	const struct cli cli = {
+		.options = rows,
+		.noptions = OPT__COUNT,
+		.set = set,
+	};
 
-		if (set >> i & 1)
-			usage_print(row->letter, row->name, row->value,
-			    row->help, HELP_COLUMN);
-	}
+	cli_print_help(&cli, HELP_COLUMN);
 }
 
 void
@@ -164,114 +115,69 @@ options_print_names(uint64_t set)
  * Values
  */
 
-/* Digits up to `*ret_end`; false: none, or too many. */
-static bool
-read_digits(const char *text, int64_t *ret, const char **ret_end)
+/* With one reader of cli.h. */
+static int
+read_value(const char *what, const char *text, int64_t *ret,
+    bool (*read)(const char *, uint64_t *), const char *kind)
 {
-	size_t len = strspn(text, "0123456789");
 	uint64_t n;
 
-	if (len == 0 || !span_number((struct span){ text, len }, &n) ||
-	    n > INT64_MAX)
-		return false;
+	if (!read(text, &n))
+		return smtpdb_fail(
+		    EX_USAGE, "%s: '%s' is no %s", what, text, kind);
 	*ret = (int64_t)n;
-	*ret_end = text + len;
-	return true;
+	return EX_OK;
 }
 
 int
 options_number(const char *what, const char *text, int64_t *ret)
 {
-	const char *end;
-
-	if (read_digits(text, ret, &end) && *end == '\0')
-		return EX_OK;
-	return smtpdb_fail(EX_USAGE, "%s: '%s' is no number", what, text);
-}
-
-int
-options_id(const char *what, const char *text, int64_t *ret)
-{
-	const char *end;
-
-	if (read_digits(text, ret, &end) && *end == '\0' && *ret > 0)
-		return EX_OK;
-	return smtpdb_fail(
-	    EX_USAGE, "%s: '%s' is not the number of a mail", what, text);
-}
-
-int
-options_id_range(const char *text, int64_t *ret_first, int64_t *ret_last)
-{
-	const char *end;
-
-	if (read_digits(text, ret_first, &end) && *ret_first > 0) {
-		*ret_last = *ret_first;
-		if (*end == '\0')
-			return EX_OK;
-		if (*end == '-' && read_digits(end + 1, ret_last, &end) &&
-		    *end == '\0' && *ret_last >= *ret_first)
-			return EX_OK;
-	}
-	return smtpdb_fail(EX_USAGE,
-	    "'%s' is neither the number of a mail nor a range of them", text);
-}
-
-struct unit {
-	const char *name;
-	int64_t factor;
-};
-
-/* Reads a number and a unit of the table, which an empty name ends. */
-static bool
-read_with_unit(const char *text, const struct unit *units, int64_t *ret)
-{
-	const char *end;
-
-	if (!read_digits(text, ret, &end))
-		return false;
-	for (;; units++) {
-		if (strcasecmp(end, units->name) == 0)
-			return !__builtin_mul_overflow(
-			    *ret, units->factor, ret);
-		if (*units->name == '\0')
-			return false;
-	}
+	return read_value(what, text, ret, cli_read_number, "number");
 }
 
 int
 options_size(const char *what, const char *text, int64_t *ret)
 {
-	static const struct unit units[] = {
-		{ "K", 1 << 10 },
-		{ "M", 1 << 20 },
-		{ "G", 1 << 30 },
-		{ "T", INT64_C(1) << 40 },
-		{ "", 1 },
-	};
-
-	if (read_with_unit(text, units, ret))
-		return EX_OK;
-	return smtpdb_fail(
-	    EX_USAGE, "%s: '%s' is no size, such as 10K or 5M", what, text);
+	return read_value(
+	    what, text, ret, cli_read_size, "size, such as 10K or 5M");
 }
-
-static const struct unit durations[] = {
-	{ "s", 1 },
-	{ "m", 60 },
-	{ "h", 3600 },
-	{ "d", 86400 },
-	{ "w", 604800 },
-	{ "", 1 },
-};
 
 int
 options_duration(const char *what, const char *text, int64_t *ret)
 {
-	if (read_with_unit(text, durations, ret))
-		return EX_OK;
-	return smtpdb_fail(EX_USAGE,
-	    "%s: '%s' is no time, such as 30m, 12h or 7d", what, text);
+	return read_value(
+	    what, text, ret, cli_read_duration, "time, such as 30m, 12h or 7d");
+}
+
+int
+options_id(const char *text, int64_t *ret)
+{
+	uint64_t n;
+
+	if (!cli_read_number(text, &n) || n == 0)
+		return smtpdb_fail(
+		    EX_USAGE, "'%s' is not the number of a mail", text);
+	*ret = (int64_t)n;
+	return EX_OK;
+}
+
+int
+options_id_range(const char *text, int64_t *ret_first, int64_t *ret_last)
+{
+	char first[24];
+	const char *dash = strchr(text, '-');
+	uint64_t from, to;
+
+	snprintf(first, sizeof first, "%.*s",
+	    dash ? (int)(dash - text) : (int)sizeof first, text);
+	if (!cli_read_number(first, &from) || from == 0 ||
+	    !cli_read_number(dash ? dash + 1 : text, &to) || to < from)
+		return smtpdb_fail(EX_USAGE,
+		    "'%s' is neither the number of a mail nor a range of them",
+		    text);
+	*ret_first = (int64_t)from;
+	*ret_last = (int64_t)to;
+	return EX_OK;
 }
 
 static bool
@@ -308,15 +214,15 @@ read_date(const char *text, int64_t *ret)
 static int
 read_time(const char *what, const char *text, int64_t *ret)
 {
-	int64_t ago;
+	uint64_t ago;
 
 	if (read_date(text, ret))
 		return EX_OK;
 	/* No bare number: 2026 seconds ago is not what was meant. */
 	if (text[strspn(text, "0123456789")] != '\0' &&
-	    read_with_unit(text, durations, &ago) &&
-	    ago < clock_us() / 1000000) {
-		*ret = clock_us() - ago * 1000000;
+	    cli_read_duration(text, &ago) &&
+	    (int64_t)ago < clock_us() / 1000000) {
+		*ret = clock_us() - (int64_t)ago * 1000000;
 		return EX_OK;
 	}
 	return smtpdb_fail(EX_USAGE,

@@ -25,7 +25,7 @@ void options_print_names(uint64_t set);
  */
 
 /* The number of a mail: 1 or more. */
-int options_id(const char *what, const char *text, int64_t *ret);
+int options_id(const char *text, int64_t *ret);
 /* "5" or "5-9". */
 int options_id_range(const char *text, int64_t *ret_first, int64_t *ret_last);
 int options_number(const char *what, const char *text, int64_t *ret);

@@ -1,6 +1,5 @@
 #include "options.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <netdb.h>
@@ -11,113 +10,135 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "../cli.h"
 #include "../mail/address.h"
-#include "../usage.h"
 #include "../version.h"
 #include "log.h"
 
 enum kind {
 	KIND_TEXT,
 	KIND_NUMBER,
+	KIND_SIZE,
+	KIND_DURATION,
 	KIND_FLAG,
 	KIND_VERSION,
 	KIND_HELP,
 };
 
 /* clang-format off */
-static const struct option_row {
-	char letter; /* the short option; 0: has none */
-	const char *name;
-	const char *value; /* NULL: takes none */
-	enum kind kind;
-	size_t field; /* in struct options */
-	uint64_t min, max;
-	const char *help;
-} rows[] = {
+static const struct cli_option rows[] = {
 #define FIELD(name) offsetof(struct options, name)
-	{ 'd', "database", "PATH", KIND_TEXT, FIELD(database), 0, 0,
+	{ 'd', "database", "PATH",
 	  "the mail table ($SMTPD_DATABASE, $STATE_DIRECTORY/mail.db,\n"
-	  "/var/lib/smtpd/mail.db); its folder must exist" },
-	{ 'n', "hostname", "NAME", KIND_TEXT, FIELD(hostname), 0, 0,
-	  "what to call this host (its full name)" },
+	  "/var/lib/smtpd/mail.db); its folder must exist",
+	  KIND_TEXT, FIELD(database), 0, 0 },
+	{ 'n', "hostname", "NAME",
+	  "what to call this host (its full name)",
+	  KIND_TEXT, FIELD(hostname), 0, 0 },
 	/* A row of SQLite holds a billion octets at most. */
-	{ 's', "max-size", "OCTETS", KIND_NUMBER, FIELD(max_size), 1, 999000000,
-	  "longest mail taken (52428800)" },
+	{ 's', "max-size", "SIZE",
+	  "longest mail taken (50M)",
+	  KIND_SIZE, FIELD(max_size), 1, 999000000 },
 	/* 100 at least: RFC 5321 s. 4.5.3.1.8. */
-	{ 'r', "max-recipients", "N", KIND_NUMBER, FIELD(max_recipients), 100, 100000,
-	  "recipients of one mail (1000; at least 100)" },
-	{ 'e', "max-errors", "N", KIND_NUMBER, FIELD(max_errors), 1, 1000000,
-	  "5yz replies before the connection is closed (20)" },
-	{ 't', "timeout", "SECONDS", KIND_NUMBER, FIELD(timeout_sec), 1, 86400,
-	  "wait for the client, each time (300)" },
-	{ 'T', "session-timeout", "SECONDS", KIND_NUMBER, FIELD(session_timeout_sec), 1, 604800,
-	  "wait for the client, in all (3600)" },
-	{ 0, "strict", NULL, KIND_FLAG, FIELD(strict), 0, 0,
-	  "take only what RFC 5321 allows" },
-	{ 0, "submission", NULL, KIND_FLAG, FIELD(submission), 0, 0,
-	  "add missing Date, From, Message-ID to the trace" },
-	{ 0, "rfc821", NULL, KIND_FLAG, FIELD(rfc821), 0, 0,
-	  "offer SEND, SOML and SAML" },
-	{ 0, "vrfy", NULL, KIND_FLAG, FIELD(vrfy), 0, 0,
-	  "answer VRFY and EXPN from the tables mailbox and alias" },
-	{ 0, "dedupe", "SECONDS", KIND_NUMBER, FIELD(dedupe_sec), 0, 604800,
+	{ 'r', "max-recipients", "N",
+	  "recipients of one mail (1000; at least 100)",
+	  KIND_NUMBER, FIELD(max_recipients), 100, 100000 },
+	{ 'e', "max-errors", "N",
+	  "5yz replies before the connection is closed (20)",
+	  KIND_NUMBER, FIELD(max_errors), 1, 1000000 },
+	{ 't', "timeout", "TIME",
+	  "wait for the client, each time (5m)",
+	  KIND_DURATION, FIELD(timeout_sec), 1, 86400 },
+	{ 'T', "session-timeout", "TIME",
+	  "wait for the client, in all (1h)",
+	  KIND_DURATION, FIELD(session_timeout_sec), 1, 604800 },
+	{ 0, "strict", NULL,
+	  "take only what RFC 5321 allows",
+	  KIND_FLAG, FIELD(strict), 0, 0 },
+	{ 0, "submission", NULL,
+	  "add missing Date, From, Message-ID to the trace",
+	  KIND_FLAG, FIELD(submission), 0, 0 },
+	{ 0, "rfc821", NULL,
+	  "offer SEND, SOML and SAML",
+	  KIND_FLAG, FIELD(rfc821), 0, 0 },
+	{ 0, "vrfy", NULL,
+	  "answer VRFY and EXPN from the tables mailbox and alias",
+	  KIND_FLAG, FIELD(vrfy), 0, 0 },
+	{ 0, "dedupe", "TIME",
 	  "a mail that comes again within this time stays one row\n"
-	  "(0: two)" },
-	{ 0, "record", "FILE", KIND_TEXT, FIELD(record), 0, 0,
-	  "write the session to FILE, as a transcript" },
-	{ 0, "new-mail", "FILE", KIND_TEXT, FIELD(new_mail), 0, 0,
-	  "make the empty FILE after each mail, for a path unit" },
-	{ 0, "max-connections", "N", KIND_NUMBER, FIELD(max_connections), 1, 100000,
-	  "listening: connections at once (200)" },
-	{ 0, "max-per-source", "N", KIND_NUMBER, FIELD(max_per_source), 1, 100000,
-	  "listening: of one address, IPv6 by /64 (20)" },
-	{ 0, "idle-exit", "SECONDS", KIND_NUMBER, FIELD(idle_exit_sec), 0, 604800,
+	  "(0: two)",
+	  KIND_DURATION, FIELD(dedupe_sec), 0, 604800 },
+	{ 0, "record", "FILE",
+	  "write the session to FILE, as a transcript",
+	  KIND_TEXT, FIELD(record), 0, 0 },
+	{ 0, "new-mail", "FILE",
+	  "make the empty FILE after each mail, for a path unit",
+	  KIND_TEXT, FIELD(new_mail), 0, 0 },
+	{ 0, "max-connections", "N",
+	  "listening: connections at once (200)",
+	  KIND_NUMBER, FIELD(max_connections), 1, 100000 },
+	{ 0, "max-per-source", "N",
+	  "listening: of one address, IPv6 by /64 (20)",
+	  KIND_NUMBER, FIELD(max_per_source), 1, 100000 },
+	{ 0, "idle-exit", "TIME",
 	  "listening: end after so long without a connection\n"
-	  "(60; 0: never)" },
-	{ 0, "stop-timeout", "SECONDS", KIND_NUMBER, FIELD(stop_timeout_sec), 0, 86400,
-	  "listening: let sessions end after SIGTERM (30)" },
-	{ 'V', "version", NULL, KIND_VERSION, 0, 0, 0,
-	  "print the version" },
-	{ 'h', "help", NULL, KIND_HELP, 0, 0, 0,
-	  "print this" },
+	  "(1m; 0: never)",
+	  KIND_DURATION, FIELD(idle_exit_sec), 0, 604800 },
+	{ 0, "stop-timeout", "TIME",
+	  "listening: let sessions end after SIGTERM (30s)",
+	  KIND_DURATION, FIELD(stop_timeout_sec), 0, 86400 },
+	{ 'V', "version", NULL,
+	  "print the version",
+	  KIND_VERSION, 0, 0, 0 },
+	{ 'h', "help", NULL,
+	  "print this",
+	  KIND_HELP, 0, 0, 0 },
 #undef FIELD
 };
 /* clang-format on */
 
-static const size_t nrows = sizeof rows / sizeof *rows;
-
 enum {
-	/* Behind "  -s, --max-recipients=SECONDS  ". */
+	NROWS = sizeof rows / sizeof *rows,
+	/* Behind "  -T, --session-timeout=TIME  ". */
 	HELP_COLUMN = 32,
-	NROWS_MAX = 32,
-	/* What stands for row 0 by its name; beyond every letter. */
-	LONG_NAMES = 256,
 };
 
-_Static_assert(sizeof rows / sizeof *rows < NROWS_MAX, "options");
+_Static_assert(
+    (int)NROWS < (int)CLI_OPTIONS_MAX, "a set of options is 64 bits");
 
 static void
-print_help(void)
+print_help(const struct cli *c)
 {
 	puts("Usage: smtpd [options]\n"
 	     "Speaks SMTP on standard input and output and stores each mail "
 	     "in an SQLite\ntable before it says 250.  See smtpd(8).\n");
-	for (size_t i = 0; i < nrows; i++)
-		usage_print(rows[i].letter, rows[i].name, rows[i].value,
-		    rows[i].help, HELP_COLUMN);
+	cli_print_help(c, HELP_COLUMN);
+	puts("\nSizes are octets, or 10K, 5M, 1G; times are seconds, or 90s, "
+	     "30m, 12h, 7d.");
 }
 
 /* Why `text` is refused for this row is logged. */
 static bool
-read_number(const struct option_row *row, const char *text, uint64_t *ret)
+read_number(const struct cli_option *row, const char *text, uint64_t *ret)
 {
-	struct span digits = span_of(text);
+	static const struct {
+		bool (*read)(const char *text, uint64_t *ret);
+		const char *what, *unit;
+	} kinds[] = {
+		[KIND_NUMBER] = { cli_read_number, "number", "" },
+		[KIND_SIZE] = { cli_read_size, "size",
+		    " octets, such as 10K or 5M" },
+		[KIND_DURATION] = { cli_read_duration, "time",
+		    " seconds, such as 90 or 30m" },
+	};
 
-	if (span_number(digits, ret) && *ret >= row->min && *ret <= row->max)
+	if (kinds[row->kind].read(text, ret) && *ret >= row->min &&
+	    *ret <= row->max)
 		return true;
-	log_line(LOG_ERR, "--%s: '%s' is not a number from %llu to %llu",
-	    row->name, text, (unsigned long long)row->min,
-	    (unsigned long long)row->max);
+	log_line(LOG_ERR, "--%s: '%s' is not a %s from %llu to %llu%s",
+	    row->name, text, kinds[row->kind].what,
+	    (unsigned long long)row->min, (unsigned long long)row->max,
+	    kinds[row->kind].unit);
 	return false;
 }
 
@@ -148,19 +169,22 @@ full_hostname(void)
 
 /* Carries one option out.  Returns 0 to go on, or -1 as options_read(). */
 static int
-take(const struct option_row *row, struct options *o, int *ret_status)
+take(const struct cli *c, const struct cli_option *row, const char *value,
+    struct options *o, int *ret_status)
 {
 	char *field = (char *)o + row->field;
 
-	switch (row->kind) {
+	switch ((enum kind)row->kind) {
 	case KIND_TEXT:
-		*(const char **)(void *)field = optarg;
+		*(const char **)(void *)field = value;
 		return 0;
 	case KIND_FLAG:
 		*(bool *)(void *)field = true;
 		return 0;
 	case KIND_NUMBER:
-		if (read_number(row, optarg, (uint64_t *)(void *)field))
+	case KIND_SIZE:
+	case KIND_DURATION:
+		if (read_number(row, value, (uint64_t *)(void *)field))
 			return 0;
 		*ret_status = EX_USAGE;
 		return -1;
@@ -168,63 +192,57 @@ take(const struct option_row *row, struct options *o, int *ret_status)
 		puts("smtpd " VERSION);
 		break;
 	case KIND_HELP:
-		print_help();
+		print_help(c);
 		break;
 	}
 	*ret_status = EX_OK;
 	return -1;
 }
 
-/* Makes getopt_long()'s two descriptions out of the table. */
-static void
-describe(struct option *names, char *letters)
-{
-	*letters++ = ':'; /* report a missing value as ':' */
-	for (size_t i = 0; i < nrows; i++) {
-		const struct option_row *row = &rows[i];
-
-		names[i] = (struct option){
-			.name = row->name,
-			.has_arg = row->value ? required_argument : no_argument,
-			.val = LONG_NAMES + (int)i,
-		};
-		if (!row->letter)
-			continue;
-		*letters++ = row->letter;
-		if (row->value)
-			*letters++ = ':';
-	}
-	*letters = '\0';
-}
-
 static int
-usage_error(const char *what, const char *which, int *ret_status)
+usage_error(const char *what, int *ret_status)
 {
-	log_line(LOG_ERR, "'%s': %s; see smtpd --help", which, what);
+	log_line(LOG_ERR, "%s; see smtpd --help", what);
 	*ret_status = EX_USAGE;
 	return -1;
 }
 
-/* What getopt_long() returned. */
-static const struct option_row *
-find_row(int letter)
+/* The same of a word. */
+static int
+usage_error_of(const char *word, const char *what, int *ret_status)
 {
-	if (letter >= LONG_NAMES)
-		return &rows[letter - LONG_NAMES];
-	for (size_t i = 0; i < nrows; i++) {
-		if (rows[i].letter == letter)
-			return &rows[i];
+	log_line(LOG_ERR, "'%s': %s; see smtpd --help", word, what);
+	*ret_status = EX_USAGE;
+	return -1;
+}
+
+static int
+read_all(int argc, char **argv, struct options *ret, int *ret_status)
+{
+	struct cli cli = {
+		.options = rows,
+		.noptions = NROWS,
+		.set = UINT64_MAX,
+	};
+	const char *value;
+	int i;
+
+	cli_start(&cli);
+	while ((i = cli_next(&cli, argc, argv, &value)) != CLI_END) {
+		if (i == CLI_BAD)
+			return usage_error(cli.error, ret_status);
+		if (take(&cli, &rows[i], value, ret, ret_status) < 0)
+			return -1;
 	}
-	return NULL;
+	if (optind < argc)
+		return usage_error_of(
+		    argv[optind], "takes no arguments", ret_status);
+	return 0;
 }
 
 int
 options_read(int argc, char **argv, struct options *ret, int *ret_status)
 {
-	struct option names[NROWS_MAX] = { { 0 } };
-	char letters[2 * NROWS_MAX + 1];
-	int letter;
-
 	*ret = (struct options){
 		.max_size = 52428800,
 		.max_recipients = 1000,
@@ -236,32 +254,17 @@ options_read(int argc, char **argv, struct options *ret, int *ret_status)
 		.idle_exit_sec = 60,
 		.stop_timeout_sec = 30,
 	};
-	describe(names, letters);
-	opterr = 0;
-	while ((letter = getopt_long(argc, argv, letters, names, NULL)) != -1) {
-		if (letter == ':')
-			return usage_error(
-			    "needs a value", argv[optind - 1], ret_status);
-		if (letter == '?')
-			return usage_error(
-			    "unknown option, or one that takes no value",
-			    argv[optind - 1], ret_status);
-		if (take(find_row(letter), ret, ret_status) < 0)
-			return -1;
-	}
-	if (optind < argc)
-		return usage_error(
-		    "takes no arguments", argv[optind], ret_status);
-
+	if (read_all(argc, argv, ret, ret_status) < 0)
+		return -1;
 	if (!ret->database)
-		ret->database = usage_database();
-	if (!usage_is_database(ret->database))
-		return usage_error(
-		    "not the path of a database", ret->database, ret_status);
+		ret->database = cli_database();
+	if (!cli_is_database(ret->database))
+		return usage_error_of(
+		    ret->database, "not the path of a database", ret_status);
 	if (!ret->hostname)
 		ret->hostname = full_hostname();
 	else if (!address_is_domain(span_of(ret->hostname), ADDRESS_LENIENT))
-		return usage_error(
-		    "not a host name", ret->hostname, ret_status);
+		return usage_error_of(
+		    ret->hostname, "not a host name", ret_status);
 	return 0;
 }

@@ -51,7 +51,7 @@ function house(path) {
 	to = house(target)
 	if (from == "smtpd" || from == "smtpdb" || from == to)
 		next
-	if (to ~ /^(clock|usage|version)$/)
+	if (to ~ /^(clock|cli|version)$/)
 		next
 	if (!((from, to) in may) || (is_closed[to] && target ~ /\//)) {
 		print FILENAME ": includes " target ", which is above, beside or inside" | "cat >&2"

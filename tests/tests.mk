@@ -3,7 +3,7 @@
 SUPPORT = $(call folders,tests/support)
 UNIT = $(call folders,tests/unit)
 POWERCUT = $(call folders,tests/powercut)
-UNITS_USE = $(SESSION) $(STORE) $(MAIL) $(call files,server/peer)
+UNITS_USE = $(SESSION) $(STORE) $(MAIL) $(call files,cli server/peer)
 
 $(B)/tests/units: $(UNIT) $(SUPPORT) $(UNITS_USE)
 	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(SQLITE_LIBS) \
