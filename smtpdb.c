@@ -3,23 +3,13 @@
  */
 #include "reader/smtpdb.h"
 
-#include <sys/stat.h>
-
-#include <errno.h>
-#include <libgen.h>
-#include <limits.h>
 #include <locale.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
-#include "reader/mime.h"
-#include "reader/options.h"
 #include "cli.h"
+#include "reader/options.h"
 #include "version.h"
 
 /* clang-format off */
@@ -73,151 +63,6 @@ enum {
 
 #define ALWAYS (OPTION(DATABASE) | OPTION(HELP))
 #define GLOBAL (ALWAYS | OPTION(VERSION))
-
-/*
- * Messages
- */
-
-int
-smtpdb_fail(int status, const char *format, ...)
-{
-	va_list args;
-
-	fflush(stdout);
-	fputs("smtpdb: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	return status;
-}
-
-int
-smtpdb_fail_errno(int status, const char *what)
-{
-	return smtpdb_fail(status, "%s: %s", what, strerror(errno));
-}
-
-static int
-status_of(enum verdict result)
-{
-	switch (result) {
-	case VERDICT_OK:
-		return EX_OK;
-	case VERDICT_BUSY:
-	case VERDICT_FULL:
-		return EX_TEMPFAIL;
-	case VERDICT_NO_MEMORY:
-		return EX_OSERR;
-	case VERDICT_FAILED:
-		return EX_IOERR;
-	case VERDICT_TOO_BIG:
-	case VERDICT_CORRUPT:
-		return EX_DATAERR;
-	case VERDICT_UNUSABLE:
-		return EX_CONFIG;
-	}
-	return EX_SOFTWARE;
-}
-
-int
-smtpdb_fail_archive(const struct smtpdb *t)
-{
-	return smtpdb_fail(status_of(archive_result(t->archive)), "%s",
-	    archive_error(t->archive));
-}
-
-int
-smtpdb_flush(void)
-{
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return EX_OK;
-	return smtpdb_fail_errno(EX_IOERR, "standard output");
-}
-
-/*
- * The database
- */
-
-/*
- * A database that root makes must be smtpd's, who owns the folder; so root
- * makes it in the owner's name.  Returns whether that was begun.
- */
-static bool
-become_owner(const char *path)
-{
-	char folder[PATH_MAX];
-	struct stat st;
-
-	snprintf(folder, sizeof folder, "%s", path);
-	return geteuid() == 0 && access(path, F_OK) < 0 &&
-	       stat(dirname(folder), &st) == 0 && st.st_uid != 0 &&
-	       setegid(st.st_gid) == 0 && seteuid(st.st_uid) == 0;
-}
-
-static enum verdict
-open_archive(struct smtpdb *t)
-{
-	bool changed = become_owner(t->path);
-	enum verdict result = archive_open(t->archive);
-
-	if (changed && (seteuid(0) < 0 || setegid(0) < 0))
-		abort(); /* who was root may become it again */
-	return result;
-}
-
-int
-smtpdb_open(struct smtpdb *t, bool make)
-{
-	if (t->archive)
-		return EX_OK;
-	if (!make && access(t->path, F_OK) < 0)
-		return smtpdb_fail_errno(EX_NOINPUT, t->path);
-	t->conf.path = t->path;
-	t->conf.wait_ms = STORE_WAIT_MS;
-	t->conf.holds = mime_holds;
-	t->archive = archive_new(&t->conf);
-	if (!t->archive)
-		return smtpdb_fail_errno(EX_OSERR, "start");
-	if (open_archive(t) != VERDICT_OK)
-		return smtpdb_fail_archive(t);
-	return EX_OK;
-}
-
-int
-smtpdb_read(struct smtpdb *t, const char *arg, struct archive_mail *ret)
-{
-	int64_t id;
-	int status = options_id(arg, &id);
-	int found;
-
-	if (status != EX_OK)
-		return status;
-	found = archive_read(t->archive, id, ret);
-	if (found < 0)
-		return smtpdb_fail_archive(t);
-	if (found == 0)
-		return smtpdb_fail(
-		    EX_NOINPUT, "there is no mail %lld", (long long)id);
-	return EX_OK;
-}
-
-int
-smtpdb_each(struct smtpdb *t,
-    int (*one)(struct smtpdb *t, const struct archive_mail *m, void *arg),
-    void *arg)
-{
-	struct archive_mail mail = { 0 };
-	int status = EX_OK;
-
-	for (int i = 0; i < t->nargs && status == EX_OK; i++) {
-		status = smtpdb_read(t, t->args[i], &mail);
-		if (status == EX_OK)
-			status = one(t, &mail, arg);
-	}
-	archive_mail_reset(&mail);
-	return status;
-}
 
 /*
  * Help
@@ -341,7 +186,7 @@ main(int argc, char **argv)
 		return help_command(c);
 	t.args = argv + first;
 	t.nargs = argc - first;
-	t.path = t.options[OPT_DATABASE] ? t.options[OPT_DATABASE]
-					 : cli_database();
+	t.path =
+	    t.options[OPT_DATABASE] ? t.options[OPT_DATABASE] : cli_database();
 	return run(&t, c);
 }

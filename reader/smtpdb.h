@@ -9,7 +9,8 @@
  *	archive, archive_*				the database; only these know
  *							SQLite and the store below
  *	mime, html, envelope_field, lmtp		formats of mail
- *	options, terminal, json, file			words in, words out
+ *	tool						what commands do first
+ *	options, terminal, json, file, message		words in, words out
  *
  * Arrows point down.
  */
@@ -96,9 +97,24 @@ struct command {
 	int (*run)(struct smtpdb *t);
 };
 
-/* The database must exist, unless `make`.  EX_OK, or tells why not. */
+/*
+ * message.c: to standard error, after the name of the program.
+ */
+
+__attribute__((format(printf, 2, 3))) int smtpdb_fail(
+    int status, const char *format, ...); /* returns `status` */
+/* The same for errno and the file that it came from. */
+int smtpdb_fail_errno(int status, const char *what);
+/* Was all that was printed also written?  EX_OK or EX_IOERR. */
+int smtpdb_flush(void);
+
+/*
+ * tool.c: the database.  What fails has been told.
+ */
+
+/* It must exist, unless `make`. */
 int smtpdb_open(struct smtpdb *t, bool make);
-/* Reads the mail of that number; the same. */
+/* Reads the mail of that number. */
 int smtpdb_read(struct smtpdb *t, const char *id, struct archive_mail *ret);
 /*
  * Reads the mails whose numbers are the arguments, one after the other, and
@@ -107,16 +123,8 @@ int smtpdb_read(struct smtpdb *t, const char *id, struct archive_mail *ret);
 int smtpdb_each(struct smtpdb *t,
     int (*one)(struct smtpdb *t, const struct archive_mail *m, void *arg),
     void *arg);
-
-/* Prints to standard error, after the name of the program. */
-__attribute__((format(printf, 2, 3))) int smtpdb_fail(
-    int status, const char *format, ...); /* returns `status` */
 /* Tells what the archive's last call failed of, and returns the status. */
 int smtpdb_fail_archive(const struct smtpdb *t);
-/* The same for errno and the file that it came from. */
-int smtpdb_fail_errno(int status, const char *what);
-/* Was all that was printed also written?  EX_OK or EX_IOERR. */
-int smtpdb_flush(void);
 
 /* The commands. */
 int list_run(struct smtpdb *t);

@@ -1,0 +1,38 @@
+/*
+ * What is told of trouble, and whether the output was written.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "smtpdb.h"
+
+int
+smtpdb_fail(int status, const char *format, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fputs("smtpdb: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return status;
+}
+
+int
+smtpdb_fail_errno(int status, const char *what)
+{
+	return smtpdb_fail(status, "%s: %s", what, strerror(errno));
+}
+
+int
+smtpdb_flush(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return EX_OK;
+	return smtpdb_fail_errno(EX_IOERR, "standard output");
+}
