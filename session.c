@@ -152,6 +152,20 @@ refuse_mail(struct session *s, enum reply id)
 	session_conclude(s, id);
 }
 
+bool
+session_is_binary(const struct session *s)
+{
+	return strcmp(s->envelope.body_type, "BINARYMIME") == 0;
+}
+
+/* The text is whole. */
+static void
+complete_mail(struct session *s)
+{
+	s->envelope.bare_line_ends = body_is_bare(&s->body);
+	s->pending = SESSION_STORE;
+}
+
 static void
 read_text(struct session *s)
 {
@@ -164,17 +178,18 @@ read_text(struct session *s)
 		take_text(s, data);
 		break;
 	case BODY_END:
-		if (s->body.bare_lf)
+		if (s->conf->strict && s->body.bare_lf)
 			refuse_mail(s, REPLY_BARE_LF);
-		else if (s->body.bare_cr)
+		else if (s->conf->strict && s->body.bare_cr)
 			refuse_mail(s, REPLY_BARE_CR);
 		else if (s->dropped)
 			refuse_mail(s, REPLY_TOO_BIG);
 		else
-			s->pending = SESSION_STORE;
+			complete_mail(s);
 		return;
 	}
-	if ((s->body.bare_lf || s->body.bare_cr) && !s->dropped)
+	if (s->conf->strict && !s->dropped &&
+	    (s->body.bare_lf || s->body.bare_cr))
 		drop_text(s);
 }
 
@@ -186,7 +201,7 @@ end_chunk(struct session *s)
 	else if (s->dropped)
 		refuse_mail(s, REPLY_TOO_BIG);
 	else if (s->chunk_last)
-		s->pending = SESSION_STORE;
+		complete_mail(s);
 	else {
 		s->state = ST_CHUNKS;
 		session_reply_number(s, REPLY_CHUNK_OK, s->chunk_size);
@@ -203,8 +218,11 @@ read_chunk(struct session *s)
 	s->in.p += data.len;
 	s->in.len -= data.len;
 	s->chunk_left -= data.len;
-	if (s->chunk_reply == REPLY_NONE)
-		take_text(s, data);
+	if (s->chunk_reply != REPLY_NONE)
+		return;
+	if (!session_is_binary(s))
+		body_look(&s->body, data);
+	take_text(s, data);
 }
 
 /*

@@ -30,6 +30,7 @@ struct envelope {
 	const char *envelope_id;  /* ENVID= as sent, xtext; or NULL */
 	const char *dsn_return;   /* "FULL", "HDRS" or NULL */
 	uint64_t size;            /* octets of the mail data */
+	bool bare_line_ends;      /* the text has a CR or LF outside CRLF */
 
 	struct recipient *recipients;
 	unsigned nrecipients;

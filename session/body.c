@@ -9,7 +9,8 @@
  *	  +-- AFTER_CR
  *	   LF
  *
- * The dot of DOT is withheld: it either ends the mail or is taken out.  With
+ * The dot of DOT is withheld: it either ends the mail or is taken out.  The CR
+ * of DOT_CR is withheld as well, and given back if it ends no line.  With
  * BODY_ANY a lone LF counts as CRLF everywhere; with BODY_CRLF it is noted and
  * stays in the line, so that LF.LF, LF.CRLF and CRLF.LF end nothing.
  */
@@ -45,40 +46,42 @@ find(const char *p, int octet, const char *end)
 
 /*
  * Look at the line from `p` on, as far as it goes, and return where to go on.
- * Where only CRLF ends a line, the next CR is kept in `*cr` (NULL: unknown),
- * since text full of bare LF would else be searched for it once for each.
+ * The next one of the octet that is rarer is kept in `*ahead` (NULL: unknown),
+ * since text full of the other would else be searched for it once for each.
  */
 static const char *
-scan_crlf(struct body *b, const char *p, const char **cr, const char *end)
+scan_crlf(struct body *b, const char *p, const char **ahead, const char *end)
 {
 	const char *lf;
 
-	if (!*cr || *cr < p)
-		*cr = find(p, '\r', end);
-	lf = find(p, '\n', *cr);
-	if (lf < *cr) {
+	if (!*ahead || *ahead < p)
+		*ahead = find(p, '\r', end);
+	lf = find(p, '\n', *ahead);
+	if (lf < *ahead) {
 		b->bare_lf = true;
 		return lf + 1;
 	}
-	if (*cr == end)
+	if (*ahead == end)
 		return end;
 	b->at = AFTER_CR;
-	return *cr + 1;
+	return *ahead + 1;
 }
 
 static const char *
-scan_any(struct body *b, const char *p, const char *end)
+scan_any(struct body *b, const char *p, const char **ahead, const char *end)
 {
-	const char *lf = find(p, '\n', end);
-	const char *cr = find(p, '\r', lf);
+	const char *cr;
 
-	if (cr < lf) {
+	if (!*ahead || *ahead < p)
+		*ahead = find(p, '\n', end);
+	cr = find(p, '\r', *ahead);
+	if (cr < *ahead) {
 		b->at = AFTER_CR;
 		return cr + 1;
 	}
-	if (lf < end)
+	if (*ahead < end)
 		b->at = LONE_LF;
-	return lf;
+	return *ahead;
 }
 
 enum body_result
@@ -87,7 +90,7 @@ body_next(struct body *b, struct span *input, struct span *ret)
 	const char *start = input->p; /* of what is not yet reported */
 	const char *end = start + input->len;
 	const char *p = start;
-	const char *cr = NULL;
+	const char *ahead = NULL;
 	enum body_result result = BODY_MORE;
 
 	while (p < end) {
@@ -122,7 +125,10 @@ body_next(struct body *b, struct span *input, struct span *ret)
 			}
 			b->bare_cr = true;
 			b->at = TEXT;
-			continue;
+			input->p = p;
+			input->len = (size_t)(end - p);
+			*ret = (struct span){ crlf.p, 1 };
+			return BODY_DATA;
 		case AFTER_CR:
 			if (*p == '\n') {
 				p++;
@@ -134,8 +140,8 @@ body_next(struct body *b, struct span *input, struct span *ret)
 			continue;
 		case TEXT:
 			p = b->line_ends == BODY_ANY
-				? scan_any(b, p, end)
-				: scan_crlf(b, p, &cr, end);
+				? scan_any(b, p, &ahead, end)
+				: scan_crlf(b, p, &ahead, end);
 			continue;
 		case LONE_LF:
 			if (p > start)
@@ -157,4 +163,25 @@ report:
 		return BODY_DATA;
 	}
 	return result;
+}
+
+void
+body_look(struct body *b, struct span data)
+{
+	const char *p = data.p, *end = data.p + data.len, *ahead = NULL;
+
+	while (p < end && !b->bare_cr && !b->bare_lf) {
+		if (b->at != AFTER_CR) {
+			p = scan_crlf(b, p, &ahead, end);
+			continue;
+		}
+		b->bare_cr = *p++ != '\n';
+		b->at = TEXT;
+	}
+}
+
+bool
+body_is_bare(const struct body *b)
+{
+	return b->bare_cr || b->bare_lf || b->at == AFTER_CR;
 }

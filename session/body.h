@@ -1,7 +1,7 @@
 /*
  * The text after DATA: finds its end, takes the dots out (RFC 5321 s. 4.5.2)
- * and notices line ends that are none.  Works on whatever piece of it is at
- * hand, in steps of a line, and copies nothing.
+ * and notices line ends that are none, the last also in the text of BDAT.  Works
+ * on whatever piece of it is at hand, in steps of a line, and copies nothing.
  */
 #ifndef BODY_H
 #define BODY_H
@@ -33,11 +33,20 @@ enum body_result {
 
 /*
  * Takes octets from the front of `*input` up to the next thing to report.
- * With BODY_DATA, `*ret` points into the input or to a constant.  Once
- * bare_cr or bare_lf is set the data is of no use, but the end is still found
- * where a careful client meant it: at CRLF.CRLF.
+ * With BODY_DATA, `*ret` points into the input or to a constant.  A bare CR or
+ * LF is text, and the dot beside it too: the end is where a careful client
+ * means it, at CRLF.CRLF.
  */
 enum body_result body_next(
     struct body *b, struct span *input, struct span *ret);
+
+/*
+ * Looks at the next octets of a text that BDAT frames, up to the first bare CR
+ * or LF.  Such a text is begun by body_start() too.
+ */
+void body_look(struct body *b, struct span data);
+
+/* Now that the text is whole: was there a bare CR or LF? */
+bool body_is_bare(const struct body *b);
 
 #endif

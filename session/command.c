@@ -394,7 +394,7 @@ cmd_data(struct session *s, struct span arg)
 	(void)arg;
 	if (id != REPLY_NONE)
 		return id;
-	if (strcmp(s->envelope.body_type, "BINARYMIME") == 0)
+	if (session_is_binary(s))
 		return REPLY_NEEDS_BDAT; /* RFC 3030 s. 3 */
 	body_start(&s->body, s->conf->any_line_end ? BODY_ANY : BODY_CRLF);
 	s->state = ST_DATA;
@@ -417,6 +417,8 @@ cmd_bdat(struct session *s, struct span arg)
 		return REPLY_LOST_TRACK;
 	}
 	s->chunk_reply = check_text(s);
+	if (s->state != ST_CHUNKS)
+		body_start(&s->body, BODY_CRLF);
 	s->chunk_left = s->chunk_size;
 	s->chunk_last = arg.len > 0;
 	s->state = ST_CHUNK;

@@ -113,6 +113,9 @@ void session_note_recipient(struct session *s, unsigned code);
 /* Forgets the mail begun, if any, and goes to ST_IDLE or ST_START. */
 void session_abandon_mail(struct session *s);
 
+/* May the text of the mail begun hold anything (RFC 3030 s. 3)? */
+bool session_is_binary(const struct session *s);
+
 /* Runs the command in `s->line`; the reply to give, or REPLY_NONE. */
 enum reply command_run(struct session *s);
 

@@ -208,6 +208,7 @@ copy_mail(struct player *p, const struct envelope *e)
 	mail_set(mail, SCRIPT_ENVID, e->envelope_id);
 	mail_set(mail, SCRIPT_RET, e->dsn_return);
 	mail_set(mail, SCRIPT_SMTPUTF8, e->smtputf8 ? "1" : NULL);
+	mail_set(mail, SCRIPT_BARE_LINE_ENDS, e->bare_line_ends ? "1" : NULL);
 	for (unsigned i = 0; i < e->nrecipients; i++)
 		mail_add_rcpt(mail, &e->recipients[i]);
 	buffer_add(&mail->body, buffer_span(&p->body));

@@ -485,6 +485,7 @@ read_stored(struct parser *p, struct span text)
 		[SCRIPT_ENVID] = "envid",
 		[SCRIPT_RET] = "ret",
 		[SCRIPT_SMTPUTF8] = "smtputf8",
+		[SCRIPT_BARE_LINE_ENDS] = "bare-line-ends",
 	};
 	struct script_step *step = add_step(p, SCRIPT_STORED);
 	const char *blank = memchr(text.p, ' ', text.len);
@@ -501,6 +502,7 @@ read_stored(struct parser *p, struct span text)
 	switch (step->word) {
 	case SCRIPT_NONE:
 	case SCRIPT_SMTPUTF8:
+	case SCRIPT_BARE_LINE_ENDS:
 		if (text.len > 0)
 			return wrong(p, "this expectation has no value");
 		copy_text(step, text, step->word == SCRIPT_NONE ? "" : "1");

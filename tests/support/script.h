@@ -31,7 +31,8 @@ enum script_word {
 	SCRIPT_BODY_TYPE,
 	SCRIPT_ENVID,
 	SCRIPT_RET,
-	SCRIPT_SMTPUTF8, /* "1" or "" */
+	SCRIPT_SMTPUTF8,       /* "1" or "" */
+	SCRIPT_BARE_LINE_ENDS, /* "1" or "" */
 	SCRIPT_WORD__COUNT
 };
 

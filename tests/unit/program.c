@@ -150,6 +150,21 @@ read_recipients(sqlite3 *db, struct mail *mail, sqlite3_int64 id)
 	return ok && rc == SQLITE_DONE;
 }
 
+/* Has it a CR or LF outside CRLF? */
+static bool
+is_bare(struct span data)
+{
+	for (size_t i = 0; i < data.len; i++) {
+		bool after_cr = i > 0 && data.p[i - 1] == '\r';
+		bool before_lf = i + 1 < data.len && data.p[i + 1] == '\n';
+
+		if (data.p[i] == '\n' ? !after_cr
+				      : data.p[i] == '\r' && !before_lf)
+			return true;
+	}
+	return false;
+}
+
 static bool
 read_message(sqlite3 *db, sqlite3_stmt *q, struct mails *ret)
 {
@@ -178,6 +193,7 @@ read_message(sqlite3 *db, sqlite3_stmt *q, struct mails *ret)
 	data.p = sqlite3_column_blob(q, DATA);
 	data.len = (size_t)sqlite3_column_bytes(q, DATA);
 	buffer_add(&mail->body, data);
+	mail_set(mail, SCRIPT_BARE_LINE_ENDS, is_bare(data) ? "1" : NULL);
 	return id == ret->nmails &&
 	       sqlite3_column_int64(q, SIZE) == (sqlite3_int64)data.len &&
 	       sqlite3_column_type(q, DATA) == SQLITE_BLOB &&
