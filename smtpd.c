@@ -21,8 +21,9 @@
 #include "server/options.h"
 #include "server/peer.h"
 #include "server/record.h"
-#include "server/spare.h"
+#include "server/sockets.h"
 #include "server/start.h"
+#include "server/worker.h"
 #include "session.h"
 #include "store.h"
 #include "version.h"
@@ -435,9 +436,9 @@ serve_when_called(const struct options *o, int fd)
 	struct store *st = store_new(&conf);
 	int status = EX_OK;
 
-	if (st && !spare_is_called(fd) && access(o->database, F_OK) == 0)
+	if (st && !worker_is_called(fd) && access(o->database, F_OK) == 0)
 		store_open_ahead(st);
-	c.in = c.out = spare_wait(fd);
+	c.in = c.out = worker_wait(fd);
 	if (st)
 		store_leave_if_moved(st);
 	if (c.in >= 0)
@@ -479,7 +480,7 @@ static void
 refuse(struct start *start)
 {
 	if (start->nlistening > 0)
-		listen_refuse(start->listening, start->nlistening);
+		sockets_refuse(start->listening, start->nlistening);
 	else
 		connection_refuse(&start->connection);
 }

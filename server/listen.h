@@ -2,17 +2,13 @@
  * A superserver of our own, for a socket that listens: systemd's Accept=no,
  * inetd's `wait`.  It forks one process per connection, so that a session is
  * still a process that ends with its connection, and never opens the database.
- * One is forked ahead (spare.h).
+ * One is forked ahead (worker.h).
  */
 #ifndef LISTEN_H
 #define LISTEN_H
 
 #include <stddef.h>
 #include <stdint.h>
-
-enum {
-	LISTENERS_MAX = 32, /* sockets to listen on */
-};
 
 struct listen_conf {
 	const char *hostname;      /* for the 421 of those over a limit */
@@ -37,12 +33,5 @@ enum listen_role {
  */
 enum listen_role listen_run(
     const struct listen_conf *conf, const int *fds, size_t nfds, int *ret_fd);
-
-/*
- * Where the service cannot start: tells all who wait at these sockets to come
- * again later, for a second.  So nobody waits in vain, and a superserver that
- * starts the program for each of them does so once a second at most.
- */
-void listen_refuse(const int *fds, size_t nfds);
 
 #endif

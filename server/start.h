@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #include "connection.h"
-#include "listen.h"
+#include "sockets.h"
 
 struct start {
 	struct connection connection;

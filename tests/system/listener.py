@@ -126,7 +126,7 @@ def greeting_needs_no_database(options, report, folder):
     foreign.execute("BEGIN IMMEDIATE")
     foreign.execute("ROLLBACK")
     with Listener(options, folder) as listener:
-        for _ in range(3):  # the first spare process began before there was one
+        for _ in range(3):  # the first worker began before there was one
             client = listener.connect(10)
             try:
                 code, text = client.reply()

@@ -34,9 +34,9 @@ def passed_names():
 
 
 def sessions():
-    """The listener's children, but for the housekeeper and the spare one."""
+    """The listener's children, but for the housekeeper and the pre-forked worker."""
     return [pid for pid in children(main_pid())
-            if not is_housekeeper(pid) and not is_spare(pid)]
+            if not is_housekeeper(pid) and not is_waiting_worker(pid)]
 
 
 def is_housekeeper(pid):
@@ -45,7 +45,7 @@ def is_housekeeper(pid):
     return bool(files) and not any(f.startswith('socket:') for f in files)
 
 
-def is_spare(pid):
+def is_waiting_worker(pid):
     """It waits for its connection at one of a pair of sockets, which are
     those without a name."""
     nameless = {f'socket:[{line.split()[6]}]'
@@ -54,9 +54,9 @@ def is_spare(pid):
     return any(f in nameless for f in open_files(pid))
 
 
-def spare_with_database():
+def worker_with_database():
     for pid in children(main_pid()):
-        if is_spare(pid) and holds_database(pid):
+        if is_waiting_worker(pid) and holds_database(pid):
             return pid
     return 0
 
@@ -69,7 +69,7 @@ def housekeeper():
 
 
 def is_at_rest():
-    """Are there no children but the housekeeper and the spare one?"""
+    """Are there no children but the housekeeper and the pre-forked worker?"""
     pids = children(main_pid())
     return (set(pids.values()) <= {'S'} and len(pids) <= 2 and
             not sessions())
@@ -149,7 +149,7 @@ def processes():
                '0 connections; 2 served, 0 refused', 3)
     for reply in in_threads([deliver] * 15):
         check_equal('mail at once', str(reply)[:5], "b'250")
-    wait_equal('no child is left but the housekeeper and the spare one',
+    wait_equal('no child is left but the housekeeper and the pre-forked worker',
                is_at_rest, True)
 
 
@@ -186,11 +186,11 @@ def housekeeping():
         check('somebody connected: there is another',
               wait_for(lambda: housekeeper() not in (0, first), 3))
         client.quit()
-    until(lambda: any(map(is_spare, children(main_pid()))))
-    spare = [pid for pid in children(main_pid()) if is_spare(pid)]
-    kill(spare[0])
-    until(lambda: not read(f'/proc/{spare[0]}/stat'))
-    check_equal('mail after the spare process was killed', deliver()[:3],
+    until(lambda: any(map(is_waiting_worker, children(main_pid()))))
+    workers = [pid for pid in children(main_pid()) if is_waiting_worker(pid)]
+    kill(workers[0])
+    until(lambda: not read(f'/proc/{workers[0]}/stat'))
+    check_equal('mail after the pre-forked worker was killed', deliver()[:3],
                 b'250')
     check_equal('the listener is the same', main_pid(), listener)
     kill(listener)
@@ -200,13 +200,13 @@ def housekeeping():
 
 
 def moved_database():
-    """The spare process has it open long before it is used, the housekeeper
+    """The pre-forked worker has it open long before it is used, the housekeeper
     all the time."""
     restart()
     deliver()
-    deliver()  # and by now there was one when the spare process began
+    deliver()  # and by now there was one when the pre-forked worker began
     until(is_at_rest)
-    until(spare_with_database)
+    until(worker_with_database)
     until(lambda: housekeeper() and holds_database(housekeeper()))
     kept = os.path.dirname(DATABASE) + '/kept'
     os.mkdir(kept)
@@ -375,12 +375,12 @@ def last_close():
     """Whoever closes the database as the last one has the log to copy."""
     restart()
     deliver()
-    until(lambda: is_at_rest() and spare_with_database())
-    spare, keeper = spare_with_database(), housekeeper()
-    kill(spare, signal.SIGSTOP)
+    until(lambda: is_at_rest() and worker_with_database())
+    worker, keeper = worker_with_database(), housekeeper()
+    kill(worker, signal.SIGSTOP)
     systemctl('stop', '--no-block', SERVICE)
     until(lambda: not read(f'/proc/{keeper}/stat'))
-    kill(spare, signal.SIGCONT)
+    kill(worker, signal.SIGCONT)
     wait_inactive(SERVICE)
     check('the service waits for it', not os.path.exists(DATABASE + '-wal'))
 

@@ -1,4 +1,4 @@
-#include "spare.h"
+#include "worker.h"
 
 #include <sys/socket.h>
 
@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 pid_t
-spare_fork(struct spare *s, int *ret_fd)
+worker_fork(struct worker *w, int *ret_fd)
 {
 	int ends[2];
 	pid_t pid;
@@ -18,7 +18,7 @@ spare_fork(struct spare *s, int *ret_fd)
 	pid = fork();
 	if (pid > 0) {
 		close(ends[1]);
-		*s = (struct spare){ pid, ends[0] };
+		*w = (struct worker){ pid, ends[0] };
 		return pid;
 	}
 	close(ends[0]);
@@ -52,12 +52,12 @@ prepare(struct message *m)
 }
 
 pid_t
-spare_give(struct spare *s, int connection)
+worker_give(struct worker *w, int connection)
 {
 	struct message m;
 	struct msghdr *head = prepare(&m);
 	struct cmsghdr *control = CMSG_FIRSTHDR(head);
-	pid_t pid = s->pid;
+	pid_t pid = w->pid;
 	int error;
 
 	if (pid <= 0) {
@@ -70,24 +70,24 @@ spare_give(struct spare *s, int connection)
 		.cmsg_type = SCM_RIGHTS,
 	};
 	memcpy(CMSG_DATA(control), &connection, sizeof connection);
-	if (sendmsg(s->fd, head, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+	if (sendmsg(w->fd, head, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		pid = -1;
 	error = errno;
-	spare_release(s);
+	worker_release(w);
 	errno = error;
 	return pid;
 }
 
 void
-spare_release(struct spare *s)
+worker_release(struct worker *w)
 {
-	if (s->pid > 0)
-		close(s->fd);
-	*s = (struct spare){ 0, 0 };
+	if (w->pid > 0)
+		close(w->fd);
+	*w = (struct worker){ 0, 0 };
 }
 
 bool
-spare_is_called(int fd)
+worker_is_called(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
@@ -95,7 +95,7 @@ spare_is_called(int fd)
 }
 
 int
-spare_wait(int fd)
+worker_wait(int fd)
 {
 	struct message m;
 	struct msghdr *head = prepare(&m);
