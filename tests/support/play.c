@@ -24,8 +24,7 @@ struct player {
 	const char *broken;
 	bool ended, closed;
 
-	const struct script_step *ask; /* NULL: none is waiting */
-	enum verdict store;            /* VERDICT_OK: none is waiting */
+	struct play_world world;
 
 	struct mails mails;
 	struct buffer body; /* appended, not yet stored */
@@ -156,32 +155,17 @@ do_report(struct player *p)
  * What the server asks for
  */
 
-static enum verdict
-take_verdict(enum verdict *waiting)
-{
-	enum verdict verdict = *waiting;
-
-	*waiting = VERDICT_OK;
-	return verdict;
-}
-
 static void
 do_ask(struct player *p)
 {
 	const struct session_query *q = session_query(p->session);
-	const struct script_step *step = p->ask;
 	struct session_answer answer = { .verdict = VERDICT_OK };
 
 	expect(p, !p->ended, "no question after the end");
 	expect(p, q->kind == SESSION_MAIL || q->address.len > 0,
 	    "what is asked about has a name");
-	if (step && step->answer.kind == q->kind) {
-		answer.verdict = step->verdict;
-		answer.code = step->answer.code;
-		answer.enhanced = step->answer.enhanced;
-		answer.text = step->text.p;
-		p->ask = NULL;
-	}
+	if (p->world.answer)
+		p->world.answer(p->world.context, q, &answer);
 	session_answer(p->session, &answer);
 }
 
@@ -220,7 +204,7 @@ static void
 do_store(struct player *p)
 {
 	const struct envelope *e = session_envelope(p->session);
-	enum verdict verdict = take_verdict(&p->store);
+	enum verdict verdict = VERDICT_OK;
 
 	expect(p, !p->ended, "no mail after the end");
 	expect(p, e->size == p->body.len, "the size is that of the text");
@@ -229,6 +213,8 @@ do_store(struct player *p)
 	    e->verb && e->protocol && e->helo && e->reverse_path &&
 		e->body_type,
 	    "the envelope is complete");
+	if (p->world.store)
+		verdict = p->world.store(p->world.context);
 	if (!p->broken && verdict == VERDICT_OK)
 		copy_mail(p, e);
 	buffer_clear(&p->body);
@@ -299,13 +285,16 @@ run(struct player *p, size_t input_len)
 }
 
 struct player *
-player_new(const struct session_conf *conf, enum play_cut cut)
+player_new(const struct session_conf *conf, enum play_cut cut,
+    const struct play_world *world)
 {
 	struct player *p = calloc(1, sizeof *p);
 
 	if (!p)
 		abort();
 	p->cut = cut;
+	if (world)
+		p->world = *world;
 	p->session = session_new(conf);
 	if (!p->session)
 		abort();
@@ -418,7 +407,36 @@ struct scene {
 	struct buffer line;
 	struct mails_cursor listed;
 	struct script_error *error;
+	/* Verdicts that stand in the script and wait. */
+	const struct script_step *ask; /* NULL: none */
+	enum verdict store;            /* VERDICT_OK: none */
 };
+
+static void
+answer_by_script(
+    void *context, const struct session_query *q, struct session_answer *ret)
+{
+	struct scene *sc = context;
+	const struct script_step *step = sc->ask;
+
+	if (!step || step->answer.kind != q->kind)
+		return;
+	ret->verdict = step->verdict;
+	ret->code = step->answer.code;
+	ret->enhanced = step->answer.enhanced;
+	ret->text = step->text.p;
+	sc->ask = NULL;
+}
+
+static enum verdict
+store_by_script(void *context)
+{
+	struct scene *sc = context;
+	enum verdict verdict = sc->store;
+
+	sc->store = VERDICT_OK;
+	return verdict;
+}
 
 static bool
 check_player(struct scene *sc, const struct script_step *step)
@@ -502,18 +520,17 @@ play_end(struct scene *sc, const struct script_step *step)
 static bool
 play_verdict(struct scene *sc, const struct script_step *step)
 {
-	struct player *p = sc->player;
 	bool is_ask = step->kind == SCRIPT_ASK;
 
 	if (!check_silence(sc, step))
 		return false;
-	if (is_ask ? p->ask != NULL : p->store != VERDICT_OK)
+	if (is_ask ? sc->ask != NULL : sc->store != VERDICT_OK)
 		return script_fault(sc->error, sc->script, step,
 		    "the verdict before this one was not used");
 	if (is_ask)
-		p->ask = step;
+		sc->ask = step;
 	else
-		p->store = step->verdict;
+		sc->store = step->verdict;
 	return true;
 }
 
@@ -558,7 +575,7 @@ play_to_the_end(struct scene *sc)
 	player_end(sc->player, SESSION_EOF);
 	if (!check_player(sc, NULL) || !check_silence(sc, NULL))
 		return false;
-	if (sc->player->ask || sc->player->store != VERDICT_OK)
+	if (sc->ask || sc->store != VERDICT_OK)
 		return script_fault(
 		    sc->error, s, NULL, "a verdict was not used");
 	return mails_match_all(
@@ -569,13 +586,16 @@ bool
 play_script(const struct script *s, const struct session_conf *conf,
     enum play_cut cut, struct script_error *ret_error)
 {
-	struct scene sc = {
-		.script = s,
-		.player = player_new(conf, cut),
-		.error = ret_error,
+	struct scene sc = { .script = s, .error = ret_error };
+	const struct play_world world = {
+		.context = &sc,
+		.answer = answer_by_script,
+		.store = store_by_script,
 	};
-	bool ok = check_player(&sc, NULL) && play_to_the_end(&sc);
+	bool ok;
 
+	sc.player = player_new(conf, cut, &world);
+	ok = check_player(&sc, NULL) && play_to_the_end(&sc);
 	player_free(sc.player);
 	buffer_free(&sc.burst);
 	buffer_free(&sc.line);

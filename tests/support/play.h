@@ -30,8 +30,18 @@ bool play_script(const struct script *s, const struct session_conf *conf,
 /* The same step by step, for input that is no transcript. */
 struct player;
 
-/* `conf` is borrowed for the player's life. */
-struct player *player_new(const struct session_conf *conf, enum play_cut cut);
+/* What questions and commits come to.  A function that is NULL says yes. */
+struct play_world {
+	void *context;
+	/* Fills in what differs from { 0 }; lent until the next question. */
+	void (*answer)(void *context, const struct session_query *q,
+	    struct session_answer *ret);
+	enum verdict (*store)(void *context);
+};
+
+/* `conf` and `world` (NULL: it says yes) are borrowed for the player's life. */
+struct player *player_new(const struct session_conf *conf, enum play_cut cut,
+    const struct play_world *world);
 void player_free(struct player *p);
 
 /* What comes after the close is not sent. */

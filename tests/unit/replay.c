@@ -198,7 +198,7 @@ static void
 play_prefix(const char *text, size_t len, const struct session_conf *conf,
     enum play_cut cut, unsigned want)
 {
-	struct player *p = player_new(conf, cut);
+	struct player *p = player_new(conf, cut, NULL);
 
 	player_send(p, (struct span){ text, len });
 	player_end(p, SESSION_EOF);
@@ -294,7 +294,7 @@ ParameterizedTest(struct corpus_file *file, replay, every_prefix_of_transcript,
 	cr_assert(s, "%s", error.text);
 	collect_input(s, &input);
 	for (size_t i = 0; i <= input.len && i < LONGEST; i++) {
-		struct player *p = player_new(&s->conf, PLAY_BURSTS);
+		struct player *p = player_new(&s->conf, PLAY_BURSTS, NULL);
 		unsigned n;
 
 		player_send(p, (struct span){ buffer_span(&input).p, i });
@@ -334,7 +334,7 @@ Test(replay, ends_a_session_of_too_many_mails, .timeout = TEST_TIMEOUT_S)
 				   ".";
 	static const char farewell[] =
 	    "421 4.7.0 mx.example too many mails in one session\r\n";
-	struct player *p = player_new(&roomy, PLAY_BURSTS);
+	struct player *p = player_new(&roomy, PLAY_BURSTS, NULL);
 
 	for (int i = 0; i < MAILS_MAX; i++)
 		send_text(p, mail);
@@ -362,7 +362,7 @@ Test(replay, needs_no_more_memory_for_more_commands, .timeout = TEST_TIMEOUT_S)
 	    "RSET\r\n"
 	    "MAIL FROM:<a@client.example>\r\n"
 	    "MAIL FROM:<a@client.example>\r\n";
-	struct player *p = player_new(&roomy, PLAY_BURSTS);
+	struct player *p = player_new(&roomy, PLAY_BURSTS, NULL);
 	size_t before = 0;
 
 	for (int i = 0; i < 10000; i++) {
