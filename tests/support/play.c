@@ -258,6 +258,9 @@ run(struct player *p, size_t input_len)
 		switch (event) {
 		case SESSION_READ:
 			expect(p, !p->ended, "nothing is read after the end");
+			expect(p,
+			    p->body.len == 0 || session_has_mail(p->session),
+			    "text is that of a mail begun");
 			return;
 		case SESSION_WRITE:
 			do_write(p);
@@ -284,6 +287,19 @@ run(struct player *p, size_t input_len)
 	}
 }
 
+void
+player_free(struct player *p)
+{
+	if (!p)
+		return;
+	session_free(p->session);
+	mails_free(&p->mails);
+	buffer_free(&p->body);
+	buffer_free(&p->output);
+	buffer_free(&p->reply);
+	free(p);
+}
+
 struct player *
 player_new(const struct session_conf *conf, enum play_cut cut,
     const struct play_world *world)
@@ -296,23 +312,12 @@ player_new(const struct session_conf *conf, enum play_cut cut,
 	if (world)
 		p->world = *world;
 	p->session = session_new(conf);
-	if (!p->session)
-		abort();
+	if (!p->session) {
+		player_free(p);
+		return NULL;
+	}
 	run(p, 0);
 	return p;
-}
-
-void
-player_free(struct player *p)
-{
-	if (!p)
-		return;
-	session_free(p->session);
-	mails_free(&p->mails);
-	buffer_free(&p->body);
-	buffer_free(&p->output);
-	buffer_free(&p->reply);
-	free(p);
 }
 
 static size_t

@@ -39,7 +39,10 @@ struct play_world {
 	enum verdict (*store)(void *context);
 };
 
-/* `conf` and `world` (NULL: it says yes) are borrowed for the player's life. */
+/*
+ * `conf` and `world` (NULL: it says yes) are borrowed for the player's life.
+ * NULL: there is no memory for a session.
+ */
 struct player *player_new(const struct session_conf *conf, enum play_cut cut,
     const struct play_world *world);
 void player_free(struct player *p);
