@@ -19,6 +19,7 @@ static const struct session_conf default_conf = {
 
 enum {
 	SHOWN_MAX = 200,             /* octets of a text in a message */
+	ANSWER_MAX = 420,            /* of a text that session.h allows */
 	TEXT_MAX = 64 * 1024 * 1024, /* of one line, unescaped */
 };
 
@@ -321,7 +322,20 @@ find_question(struct span name, enum session_query_kind *ret)
 	return false;
 }
 
-/* A verdict, or a reply with its enhanced code. */
+static bool
+is_printable(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.p[i] < 0x20 || text.p[i] > 0x7e)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * A verdict, or a reply with its enhanced code: as session.h has it, whose
+ * caller would else break the contract first.
+ */
 static bool
 read_ask(struct parser *p, enum session_query_kind kind, struct span value)
 {
@@ -337,6 +351,9 @@ read_ask(struct parser *p, enum session_query_kind kind, struct span value)
 	enhanced = span_word(&value);
 	if (value.len == 0 || enhanced.len >= sizeof step->answer.enhanced)
 		return wrong(p, "want an enhanced code and a text");
+	if (value.len > ANSWER_MAX || !is_printable(enhanced) ||
+	    !is_printable(value))
+		return wrong(p, "want a short text of US-ASCII");
 	step->answer.code = (int)code;
 	memcpy(step->answer.enhanced, enhanced.p, enhanced.len);
 	copy_text(step, value, "");

@@ -62,6 +62,8 @@ static const struct row parser_rows[] = {
 	    "t:3: want a verdict or a reply" },
 	{ "# Why.\n< 220\n! ask 550 5.1.1\n",
 	    "t:3: want an enhanced code and a text" },
+	{ "# Why.\n< 220\n! ask 250 2.1.5 \xc3\xb6\n",
+	    "t:3: want a short text of US-ASCII" },
 	{ "# Why.\n! sql\n< 220\n", "t:2: want a statement" },
 	{ "# Why.\n< 220\n! store\n", "t:3: unknown verdict" },
 	{ "# Why.\n< 220\n! timeout 3\n", "t:3: unknown setting or event" },
