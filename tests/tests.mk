@@ -79,3 +79,5 @@ test-deb: ## the packages in a fresh Debian (lintian mmdebstrap)
 
 .PHONY: demo check check-smtpdb check-units test test-system \
 	test-durability-short test-durability asan lint test-deb
+
+include tests/fuzz/fuzz.mk

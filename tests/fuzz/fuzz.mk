@@ -1,0 +1,60 @@
+# Fuzzing (tests/fuzz/README.md): make fuzz-short, fuzz, fuzz-coverage.
+
+FUZZ = tests/fuzz
+FUZZ_SECONDS = 1200
+# What is kept from run to run; make clean removes it.
+FUZZ_FOLDER = build/fuzz
+FUZZ_CC = clang
+FUZZ_CFLAGS = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined \
+	-fsanitize=fuzzer-no-link,address,undefined
+
+PLAYER = $(call files,$(addprefix tests/support/,buffer mails play script))
+# A target is a file of that name, and what it needs besides.  Those of the
+# first row need no library, which MemorySanitizer would know nothing of.
+FUZZ_PURE = session address script
+FUZZ_TARGETS = $(FUZZ_PURE)
+FUZZ_session = $(call files,$(FUZZ)/tape $(FUZZ)/watch tests/support/poor) \
+	$(PLAYER) $(POOR)
+FUZZ_address = $(MAIL)
+FUZZ_script = $(PLAYER) $(SESSION) $(MAIL)
+
+# fuzz-TARGET has libFuzzer's main(), run-TARGET our own that runs files.
+define fuzz_target
+$(B)/fuzz-$(1): $(call files,$(FUZZ)/$(1) $(FUZZ)/fuzz) $(FUZZ_$(1))
+	$$(call SAY,LD)$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -fsanitize=fuzzer \
+	    -o $$@ $$^ $(FUZZ_LIBS_$(1))
+$(B)/run-$(1): $(call files,$(FUZZ)/$(1) $(FUZZ)/fuzz $(FUZZ)/main) \
+    $(sort $(FUZZ_$(1)) $(call files,tests/support/buffer))
+	$$(call SAY,LD)$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -o $$@ $$^ \
+	    $(FUZZ_LIBS_$(1))
+endef
+$(foreach target,$(FUZZ_TARGETS),$(eval $(call fuzz_target,$(target))))
+
+$(B)/seeds: $(call files,$(FUZZ)/seeds) $(PLAYER) $(MAIL) $(SESSION)
+	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^
+
+FUZZ_SEEDS = $(FUZZ_FOLDER)/seeds/made
+$(FUZZ_SEEDS): build/seeds $(wildcard tests/transcripts/*.smtp)
+	$(Q)rm -rf $(@D) && mkdir -p $(@D)
+	$(Q)build/seeds $(@D) tests/transcripts/*.smtp
+	$(Q)touch $@
+
+fuzz-targets: $(FUZZ_SEEDS)
+	$(Q)$(MAKE) --no-print-directory B=$(FUZZ_FOLDER) CC=$(FUZZ_CC) \
+	    CFLAGS='$(FUZZ_CFLAGS)' $(FUZZ_TARGETS:%=$(FUZZ_FOLDER)/fuzz-%)
+
+fuzz: fuzz-targets ## FUZZ_SECONDS of each target; corpora are kept
+	$(Q)sh $(FUZZ)/run.sh $(FUZZ_FOLDER) $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+fuzz-short: fuzz-targets ## a minute of all targets
+	$(Q)sh $(FUZZ)/run.sh $(FUZZ_FOLDER) \
+	    $$((60 / $(words $(FUZZ_TARGETS)))) $(FUZZ_TARGETS)
+
+# What the seeds and the corpora reach (llvm-profdata, llvm-cov).
+fuzz-coverage: $(FUZZ_SEEDS) ## what the corpora reach, line by line
+	$(Q)$(MAKE) --no-print-directory B=build/coverage CC=$(FUZZ_CC) \
+	    CFLAGS='-O0 -g -fprofile-instr-generate -fcoverage-mapping' \
+	    $(FUZZ_TARGETS:%=build/coverage/run-%)
+	$(Q)sh $(FUZZ)/coverage.sh $(FUZZ_FOLDER) build/coverage $(FUZZ_TARGETS)
+
+.PHONY: fuzz fuzz-short fuzz-targets fuzz-coverage

@@ -1,0 +1,271 @@
+/*
+ * The session machine, by a tape (tape.h): whole, octet by octet and cut at
+ * line ends, which must all come to the same; octet by octet beside a second
+ * opinion (watch.h); and held to what play.h looks at in every case.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../support/play.h"
+#include "../support/poor.h"
+#include "fuzz.h"
+#include "tape.h"
+#include "watch.h"
+
+enum {
+	QUEUE_SIZE = 256,
+	MAILBOXES_MAX = 256,
+	/* What one command can be answered with, EHLO and HELP included. */
+	OUTPUT_PER_COMMAND = 4096,
+	LONG_TEXT = 420, /* the longest answer that session.h allows */
+};
+
+struct queue {
+	struct tape_step steps[QUEUE_SIZE];
+	unsigned from, to;
+};
+
+struct run {
+	struct tape tape;
+	struct queue answers, commits;
+	int code; /* of the list being answered */
+	unsigned nevents, ncommands;
+	struct player *player;
+	size_t seen; /* of the output */
+	struct watch *watch;
+};
+
+static void
+push(struct queue *q, struct tape_step step)
+{
+	if (q->to < QUEUE_SIZE)
+		q->steps[q->to++] = step;
+}
+
+/* All zero, when there is none. */
+static struct tape_step
+pop(struct queue *q)
+{
+	struct tape_step none = { .value = 0 };
+
+	if (q->from == q->to)
+		return none;
+	none = q->steps[q->from++];
+	if (q->from == q->to)
+		q->from = q->to = 0;
+	return none;
+}
+
+/*
+ * The world
+ */
+
+static void
+answer_reply(struct run *r, const struct session_query *q, unsigned char value,
+    struct session_answer *ret)
+{
+	static const int codes[16] = { 250, 251, 252, 450, 451, 452, 550, 551,
+		552, 553, 554, 421, 250, 550, 450, 250 };
+	static const char *const enhanced[6] = {
+		[2] = "2.1.5", [4] = "4.2.1", [5] = "5.1.1"
+	};
+	static char long_text[LONG_TEXT + 1];
+
+	memset(long_text, 'x', LONG_TEXT);
+	ret->code = q->line > 0 ? r->code : codes[value & 15];
+	ret->enhanced = enhanced[ret->code / 100];
+	ret->text = value & 64 ? long_text : "text";
+	/* Only lists have several lines. */
+	ret->more = q->kind == SESSION_EXPN && ret->code == 250 && value & 128;
+	r->code = ret->code;
+}
+
+static void
+answer(void *context, const struct session_query *q, struct session_answer *ret)
+{
+	static const char *mailboxes[MAILBOXES_MAX];
+	struct run *r = context;
+	struct tape_step step = pop(&r->answers);
+
+	r->nevents++;
+	if (q->line > 0 || step.octet == 'R') {
+		answer_reply(r, q, step.value, ret);
+	} else if (step.octet == 'M') {
+		for (unsigned i = 0; i < step.value; i++)
+			mailboxes[i] = "box@mx.example";
+		ret->mailboxes = mailboxes;
+		ret->nmailboxes = step.value;
+	} else {
+		ret->verdict = tape_verdict(step.value);
+	}
+}
+
+static enum verdict
+store(void *context)
+{
+	struct run *r = context;
+
+	return tape_verdict(pop(&r->commits).value);
+}
+
+/*
+ * The client
+ */
+
+static void
+send(struct run *r, struct buffer *burst)
+{
+	struct watch_reaction reaction;
+
+	if (!r->watch) {
+		player_send(r->player, buffer_span(burst));
+		buffer_clear(burst);
+		return;
+	}
+	for (size_t i = 0; i < burst->len && !player_closed(r->player); i++) {
+		struct buffer *output = player_output(r->player);
+
+		player_send(r->player, (struct span){ burst->p + i, 1 });
+		reaction = (struct watch_reaction){
+			.said = { output->p + r->seen, output->len - r->seen },
+			.closed = player_closed(r->player),
+			.mails = player_mails(r->player),
+		};
+		r->seen = output->len;
+		watch_octet(r->watch, burst->p[i], &reaction);
+	}
+	buffer_clear(burst);
+}
+
+/* Plays the tape to its end. */
+static void
+play(struct run *r)
+{
+	struct buffer burst = { .p = NULL };
+	enum session_end end = SESSION_EOF;
+	bool over = false;
+
+	while (!over) {
+		struct tape_step step = tape_next(&r->tape);
+		char octet = (char)step.octet;
+
+		switch (step.mark) {
+		case TAPE_OCTET:
+			r->ncommands += octet == '\n';
+			buffer_add(&burst, (struct span){ &octet, 1 });
+			break;
+		case TAPE_ANSWER:
+			push(&r->answers, step);
+			break;
+		case TAPE_COMMIT:
+			push(&r->commits, step);
+			break;
+		case TAPE_POOR:
+			poor_begin(step.value & 127, step.value & 128);
+			break;
+		case TAPE_FLUSH:
+			send(r, &burst);
+			break;
+		case TAPE_STOP:
+			end = step.end;
+			over = true;
+			break;
+		case TAPE_OVER:
+			over = true;
+			break;
+		}
+	}
+	send(r, &burst);
+	player_end(r->player, end);
+	buffer_free(&burst);
+}
+
+static struct player *
+run(struct span input, enum play_cut cut, bool watched)
+{
+	struct run r = { .code = 0 };
+	const struct play_world world = { &r, answer, store };
+	struct watch watch;
+	size_t bound;
+
+	if (!tape_begin(&r.tape, input))
+		return NULL;
+	r.player = player_new(&r.tape.conf, cut, &world);
+	if (watched) {
+		watch_begin(&watch, r.tape.conf.any_line_end);
+		r.watch = &watch;
+		r.seen = player_output(r.player)->len;
+	}
+	play(&r);
+	poor_end();
+	if (watched)
+		watch_end(&watch);
+	bound = OUTPUT_PER_COMMAND * (size_t)(2 + r.ncommands + r.nevents);
+	fuzz_promise(!player_broken(r.player), player_broken(r.player));
+	fuzz_promise(player_output(r.player)->len <= bound,
+	    "what is said does not grow without bound");
+	return r.player;
+}
+
+/*
+ * The same from all cuts
+ */
+
+static bool
+is_same_text(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+static bool
+is_same(struct span a, struct span b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
+}
+
+static void
+compare_mails(const struct mail *a, const struct mail *b)
+{
+	fuzz_promise(a->nrcpts == b->nrcpts, "as many recipients");
+	for (int i = 0; i < SCRIPT_WORD__COUNT; i++)
+		fuzz_promise(
+		    is_same_text(a->field[i], b->field[i]), "one envelope");
+	for (unsigned i = 0; i < a->nrcpts; i++)
+		fuzz_promise(
+		    is_same_text(a->rcpts[i], b->rcpts[i]), "one recipient");
+	fuzz_promise(
+	    is_same(buffer_span(&a->body), buffer_span(&b->body)), "one text");
+}
+
+static void
+compare(struct player *a, struct player *b)
+{
+	const struct mails *x = player_mails(a), *y = player_mails(b);
+
+	fuzz_promise_of(is_same(buffer_span(player_output(a)),
+			    buffer_span(player_output(b))),
+	    "how input is cut carries no meaning: ",
+	    buffer_span(player_output(b)));
+	fuzz_promise(x->nmails == y->nmails, "as many mails");
+	for (unsigned i = 0; i < x->nmails; i++)
+		compare_mails(&x->mail[i], &y->mail[i]);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct span input = { (const char *)data, len };
+	struct player *whole = run(input, PLAY_BURSTS, false);
+
+	if (!whole)
+		return 0;
+	for (int cut = PLAY_BURSTS + 1; cut < PLAY__COUNT; cut++) {
+		struct player *again =
+		    run(input, (enum play_cut)cut, cut == PLAY_OCTETS);
+
+		compare(whole, again);
+		player_free(again);
+	}
+	player_free(whole);
+	return 0;
+}

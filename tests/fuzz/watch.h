@@ -1,0 +1,40 @@
+/*
+ * A second opinion on where commands, the text after DATA and the octets after
+ * BDAT begin and end: it sees each octet of the client and what the server said
+ * to it, and knows nothing of the session machine.
+ */
+#ifndef WATCH_H
+#define WATCH_H
+
+#include "../support/mails.h"
+
+enum watch_place {
+	WATCH_LINE,  /* in a command */
+	WATCH_TEXT,  /* in the text after DATA */
+	WATCH_CHUNK, /* in the octets after BDAT */
+};
+
+struct watch {
+	bool any_line_end;
+	enum watch_place place;
+	struct buffer line;   /* the command so far */
+	bool is_told;         /* that it is too long */
+	struct buffer text;   /* since DATA */
+	struct buffer chunks; /* of all BDATs so far */
+	uint64_t chunk_left;
+	bool chunk_last;
+	unsigned nmails;
+};
+
+/* What the server did with one octet. */
+struct watch_reaction {
+	struct span said;
+	bool closed;
+	const struct mails *mails;
+};
+
+void watch_begin(struct watch *w, bool any_line_end);
+void watch_octet(struct watch *w, char octet, const struct watch_reaction *r);
+void watch_end(struct watch *w);
+
+#endif
