@@ -237,13 +237,11 @@ int archive_rules_list(
 void archive_table_reset(struct archive_table *t);
 
 /*
- * The questions of store/policy.h, put to the database that the archive has
- * open; nothing is counted.
+ * A question of policy.h, put to the database that the archive has open; nothing
+ * is counted.  Returns the verdict of the answer.
  */
-enum verdict archive_ask_mail(
-    struct archive *a, const struct policy_query *q, struct policy_answer *ret);
-enum verdict archive_ask_rcpt(
-    struct archive *a, const struct policy_query *q, struct policy_answer *ret);
+enum verdict archive_ask(struct archive *a, const struct policy_asker *asker,
+    const struct question *q, struct answer *ret);
 
 /*
  * An index of the words in mails (SQLite's FTS5), in a file of its own beside

@@ -318,9 +318,6 @@ session_next(struct session *s)
 			return SESSION_DROP;
 		}
 		event = s->pending;
-		if (event == SESSION_ASK &&
-		    s->out_len > sizeof s->out - OUTPUT_RESERVE)
-			return SESSION_WRITE; /* a list has many lines */
 		if (event == SESSION_BODY)
 			s->pending = SESSION_READ; /* needs no answer */
 		if (event != SESSION_READ)
@@ -328,6 +325,10 @@ session_next(struct session *s)
 
 		if (s->out_len > sizeof s->out - OUTPUT_RESERVE)
 			return SESSION_WRITE;
+		if (s->list) {
+			session_say_member(s);
+			continue;
+		}
 		if (s->closing)
 			return s->out_len > 0 ? SESSION_WRITE : SESSION_CLOSE;
 
@@ -384,10 +385,10 @@ session_sent(struct session *s, size_t len)
 	memmove(s->out, s->out + len, s->out_len);
 }
 
-const struct session_query *
-session_query(const struct session *s)
+const struct question *
+session_question(const struct session *s)
 {
-	return &s->query;
+	return &s->question;
 }
 
 void

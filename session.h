@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "mail/envelope.h"
+#include "mail/question.h"
 #include "mail/span.h"
 #include "mail/verdict.h"
 
@@ -37,7 +38,7 @@ struct session_conf {
 enum session_event {
 	SESSION_READ,   /* session_feed(), or session_end() */
 	SESSION_WRITE,  /* send session_output(), then session_sent() */
-	SESSION_ASK,    /* answer session_query() by session_answer() */
+	SESSION_ASK,    /* answer session_question() by session_answer() */
 	SESSION_BODY,   /* append session_body() to the mail */
 	SESSION_STORE,  /* commit session_envelope(), then session_stored() */
 	SESSION_DROP,   /* forget what was appended, if anything was */
@@ -51,41 +52,6 @@ enum session_end {
 	SESSION_TIMEOUT,  /* it said nothing for too long: 421 4.4.2 */
 	SESSION_EXPIRED,  /* the session took too long: 421 4.4.2 */
 	SESSION_SHUTDOWN, /* the server stops: 421 4.3.2 */
-};
-
-enum session_query_kind {
-	SESSION_MAIL, /* may this be the sender? */
-	SESSION_RCPT, /* may this be a recipient? */
-	SESSION_VRFY, /* is there such a mailbox? */
-	SESSION_EXPN, /* who is on this list? */
-};
-
-struct session_query {
-	enum session_query_kind kind;
-	/*
-	 * A path as sent, without brackets and source route, "" for <>; or
-	 * the argument of VRFY or EXPN.
-	 */
-	struct span address;
-	uint64_t size;        /* SIZE= of the mail, in octets; 0: not given */
-	unsigned nrecipients; /* the mail has already */
-	bool utf8;            /* the reply may hold UTF-8 (RFC 6531) */
-	unsigned line; /* of the answer: from 0, as long as it has more */
-};
-
-struct session_answer {
-	enum verdict verdict; /* with VERDICT_OK, what follows counts */
-	/*
-	 * The reply, if it is not the usual one: 2yz accepts, 4yz and 5yz
-	 * refuse; `text` is one line of at most 420 printable octets.
-	 */
-	int code; /* 0: the usual one */
-	const char *enhanced;
-	const char *text;
-	bool more; /* another line is to follow: asked for again */
-	/* SESSION_RCPT: where it goes; none: to what was asked. */
-	const char *const *mailboxes;
-	unsigned nmailboxes;
 };
 
 struct session_refusal {
@@ -124,9 +90,9 @@ struct span session_output(const struct session *s);
 /* `len` octets of session_output() were sent; ask again for the rest. */
 void session_sent(struct session *s, size_t len);
 
-const struct session_query *session_query(const struct session *s);
-/* What it points to is copied. */
-void session_answer(struct session *s, const struct session_answer *answer);
+const struct question *session_question(const struct session *s);
+/* Lends the answer until the next SESSION_ASK, SESSION_READ or SESSION_CLOSE. */
+void session_answer(struct session *s, const struct answer *answer);
 
 struct span session_body(const struct session *s);
 const struct envelope *session_envelope(const struct session *s);

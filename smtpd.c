@@ -40,7 +40,7 @@ struct server {
 	struct store *store;
 	struct record *record;
 	struct header header; /* of the mail begun */
-	struct policy_answer answer;
+	struct answer *answer;
 	/* Rows whose 250 is still to be sent: how many, and the last one. */
 	unsigned unanswered;
 	int64_t unanswered_id;
@@ -151,79 +151,19 @@ commit(struct server *sv)
  * Questions
  */
 
-/* What the rows say, as the session wants it. */
-static struct session_answer
-answer_of(const struct policy_answer *p, const char **mailboxes)
-{
-	for (unsigned i = 0; i < p->nmailboxes; i++)
-		mailboxes[i] = p->mailbox[i];
-	return (struct session_answer){
-		.code = p->code,
-		.enhanced = p->enhanced,
-		.text = p->text,
-		.mailboxes = mailboxes,
-		.nmailboxes = p->nmailboxes,
-	};
-}
-
-/* The list was found out for line 0 of the answer. */
-static void
-answer_member(const struct policy_answer *p, unsigned line, bool utf8,
-    struct session_answer *ret)
-{
-	if (p->code != 0)
-		return;
-	ret->code = 250;
-	ret->enhanced = "2.1.5";
-	ret->text = policy_shown(p->mailbox[line], utf8);
-	ret->more = line + 1 < p->nmailboxes;
-}
-
-static enum verdict
-ask_policy(struct server *sv, const struct session_query *q)
-{
-	const char *sender = session_envelope(sv->session)->reverse_path;
-	struct policy_query question = {
-		.hostname = sv->options->hostname,
-		.client_address = sv->peer.address,
-		.address = q->address,
-		.sender = span_of(sender ? sender : ""),
-		.size = q->size,
-		.nrecipients = q->nrecipients,
-		.now = clock_us() / 1000000,
-		.utf8 = q->utf8,
-	};
-
-	switch (q->kind) {
-	case SESSION_MAIL:
-		return policy_mail(sv->store, &question, &sv->answer);
-	case SESSION_RCPT:
-		return policy_rcpt(sv->store, &question, &sv->answer);
-	case SESSION_VRFY:
-		return policy_vrfy(sv->store, &question, &sv->answer);
-	case SESSION_EXPN:
-		return policy_expn(sv->store, &question, &sv->answer);
-	}
-	return VERDICT_FAILED;
-}
-
 static void
 ask(struct server *sv)
 {
-	const struct session_query *q = session_query(sv->session);
-	const char *mailboxes[POLICY_MAILBOXES_MAX];
-	enum verdict result = VERDICT_OK;
-	struct session_answer answer;
+	struct policy_asker asker = {
+		.hostname = sv->options->hostname,
+		.client_address = sv->peer.address,
+		.now = clock_us() / 1000000,
+	};
 
-	if (q->line == 0)
-		result = ask_policy(sv, q);
-	answer = answer_of(&sv->answer, mailboxes);
-	if (q->kind == SESSION_EXPN)
-		answer_member(&sv->answer, q->line, q->utf8, &answer);
-	answer.verdict = note(sv, result);
-	if (result != VERDICT_OK)
-		answer.code = 0;
-	session_answer(sv->session, &answer);
+	policy_ask(
+	    sv->store, &asker, session_question(sv->session), sv->answer);
+	note(sv, sv->answer->verdict);
+	session_answer(sv->session, sv->answer);
 }
 
 /*
@@ -383,10 +323,12 @@ serve(
 		.rfc821 = o->rfc821,
 		.vrfy = o->vrfy,
 	};
+	struct answer answer; /* 32 KiB, of which little is ever written */
 	struct server sv = {
 		.options = o,
 		.connection = connection,
 		.store = store,
+		.answer = &answer,
 		.exit_status = EX_OK,
 	};
 

@@ -184,19 +184,11 @@ archive_table_reset(struct archive_table *t)
  */
 
 enum verdict
-archive_ask_mail(
-    struct archive *a, const struct policy_query *q, struct policy_answer *ret)
+archive_ask(struct archive *a, const struct policy_asker *asker,
+    const struct question *q, struct answer *ret)
 {
 	policy_refresh(a->store);
-	a->result = policy_mail(a->store, q, ret);
-	return a->result;
-}
-
-enum verdict
-archive_ask_rcpt(
-    struct archive *a, const struct policy_query *q, struct policy_answer *ret)
-{
-	policy_refresh(a->store);
-	a->result = policy_rcpt(a->store, q, ret);
+	policy_ask(a->store, asker, q, ret);
+	a->result = ret->verdict;
 	return a->result;
 }

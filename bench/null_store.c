@@ -104,53 +104,12 @@ policy_refresh(struct store *st)
 	(void)st;
 }
 
-static enum verdict
-allow(struct policy_answer *ret)
-{
-	ret->code = 0;
-	ret->nmailboxes = 0;
-	return VERDICT_OK;
-}
-
-enum verdict
-policy_mail(
-    struct store *st, const struct policy_query *q, struct policy_answer *ret)
+void
+policy_ask(struct store *st, const struct policy_asker *asker,
+    const struct question *q, struct answer *ret)
 {
 	(void)st;
+	(void)asker;
 	(void)q;
-	return allow(ret);
-}
-
-enum verdict
-policy_rcpt(
-    struct store *st, const struct policy_query *q, struct policy_answer *ret)
-{
-	(void)st;
-	(void)q;
-	return allow(ret);
-}
-
-enum verdict
-policy_vrfy(
-    struct store *st, const struct policy_query *q, struct policy_answer *ret)
-{
-	(void)st;
-	(void)q;
-	return allow(ret);
-}
-
-enum verdict
-policy_expn(
-    struct store *st, const struct policy_query *q, struct policy_answer *ret)
-{
-	(void)st;
-	(void)q;
-	return allow(ret);
-}
-
-const char *
-policy_shown(const char *mailbox, bool utf8)
-{
-	(void)utf8;
-	return mailbox;
+	answer_clear(ret);
 }

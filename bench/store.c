@@ -76,22 +76,27 @@ append_text(struct store *st, struct header *h, size_t octets)
 static void
 ask_policy(struct store *st, const struct envelope *e)
 {
-	static struct policy_answer answer;
-	struct policy_query q = {
+	struct answer answer;
+	struct policy_asker asker = {
 		.hostname = "mx.example",
 		.client_address = "192.0.2.1",
-		.address = span_of(e->reverse_path),
 		.now = time(NULL),
 	};
+	struct span sender = span_of(e->reverse_path);
+	struct question questions[] = {
+		{ .kind = QUESTION_MAIL, .address = sender, .sender = sender },
+		{ .kind = QUESTION_RCPT,
+		    .address = span_of(e->recipients[0].forward_path),
+		    .sender = sender },
+	};
 
-	policy_refresh(st);
-	if (policy_mail(st, &q, &answer) != VERDICT_OK || answer.code >= 400)
-		errx(EX_DATAERR, "MAIL: %d %s", answer.code, answer.text);
-	q.sender = q.address;
-	q.address = span_of(e->recipients[0].forward_path);
-	policy_refresh(st);
-	if (policy_rcpt(st, &q, &answer) != VERDICT_OK || answer.code >= 400)
-		errx(EX_DATAERR, "RCPT: %d %s", answer.code, answer.text);
+	for (size_t i = 0; i < 2; i++) {
+		policy_refresh(st);
+		policy_ask(st, &asker, &questions[i], &answer);
+		if (answer.verdict != VERDICT_OK || answer_refuses(&answer))
+			errx(EX_DATAERR, "question %zu is refused: %d", i,
+			    answer_reply(&answer).code);
+	}
 }
 
 static void

@@ -1,6 +1,6 @@
 /*
  * explain: what smtpd would answer, and which row says so.  The same questions
- * are put to the same store/policy.h; nothing is counted.
+ * are put to the same policy; nothing is counted.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -18,84 +18,77 @@
 #include "terminal.h"
 
 static void
-print_json(const char *what, const struct policy_answer *a)
+print_json(const char *what, const struct answer *a, int code, const char *text)
 {
+	const char *enhanced = answer_reply(a).enhanced;
 	struct json j = { 0 };
 
 	json_open(&j, NULL, '{');
 	json_text(&j, "command", what);
-	json_integer(&j, "code", a->code ? a->code : 250);
-	json_text(&j, "enhanced", a->code ? a->enhanced : NULL);
-	json_text(&j, "text", a->code ? a->text : NULL);
-	json_text(&j, "table", a->table && *a->table ? a->table : NULL);
-	json_text(&j, "row", a->table && *a->table ? a->key : NULL);
+	json_integer(&j, "code", code ? code : 250);
+	json_text(&j, "enhanced", code ? enhanced : NULL);
+	json_text(&j, "text", code ? text : NULL);
+	json_text(&j, "table", *a->table ? a->table : NULL);
+	json_text(&j, "row", *a->table ? a->key : NULL);
 	json_open(&j, "mailboxes", '[');
-	for (unsigned i = 0; i < a->nmailboxes; i++)
-		json_text(&j, NULL, a->mailbox[i]);
+	for (const char *m = NULL; (m = answer_next_mailbox(a, m));)
+		json_text(&j, NULL, m);
 	json_close(&j, ']');
 	json_close(&j, '}');
 }
 
 static void
-print_text(const char *what, const struct policy_answer *a)
+print_text(const char *what, const struct answer *a, int code, const char *text)
 {
 	terminal_print(span_of(what), TERMINAL_LINE);
-	if (a->code)
-		printf("\n  %d %s ", a->code, a->enhanced);
+	if (code)
+		printf("\n  %d %s ", code, answer_reply(a).enhanced);
 	else
 		fputs("\n  250 ", stdout);
-	terminal_print(span_of(a->code ? a->text : "taken"), TERMINAL_LINE);
-	if (a->table && *a->table) {
+	terminal_print(span_of(code ? text : "taken"), TERMINAL_LINE);
+	if (*a->table) {
 		printf("\n  by table %s, row '", a->table);
 		terminal_print(span_of(a->key), TERMINAL_LINE);
 		putchar('\'');
 	} else {
 		fputs("\n  by no row", stdout);
 	}
-	for (unsigned i = 0; i < a->nmailboxes; i++) {
+	for (const char *m = NULL; (m = answer_next_mailbox(a, m));) {
 		fputs("\n  goes to ", stdout);
-		terminal_print(span_of(a->mailbox[i]), TERMINAL_LINE);
+		terminal_print(span_of(m), TERMINAL_LINE);
 	}
 	putchar('\n');
 }
 
 static void
-print(const struct smtpdb *t, const char *what, const struct policy_answer *a)
+print(const struct smtpdb *t, const char *what, const struct answer *a)
 {
+	struct reply_values values = { .detail = a->detail, .utf8 = true };
+	struct reply_text reply = answer_reply(a);
+	char text[REPLY_LINE_MAX] = "";
+
+	if (reply.code != 0)
+		reply_write_text(text, sizeof text, &reply, &values);
 	if (t->options[OPT_JSON])
-		print_json(what, a);
+		print_json(what, a, reply.code, text);
 	else
-		print_text(what, a);
+		print_text(what, a, reply.code, text);
 }
 
+/* Asks, and prints what is answered. */
 static int
-explain_sender(struct smtpdb *t, struct policy_query *q, bool *ret_refused)
+explain(struct smtpdb *t, const struct policy_asker *asker,
+    const struct question *q, bool *ret_refused)
 {
-	struct policy_answer answer = { 0 };
+	struct answer answer;
 	char what[ADDRESS_PATH_MAX + 64];
 
-	q->address = q->sender;
-	snprintf(what, sizeof what, "%s: MAIL FROM:<%s>", q->client_address,
-	    q->sender.p);
-	if (archive_ask_mail(t->archive, q, &answer) != VERDICT_OK)
+	snprintf(what, sizeof what, "%s: %s:<%s>", asker->client_address,
+	    q->kind == QUESTION_MAIL ? "MAIL FROM" : "RCPT TO", q->address.p);
+	if (archive_ask(t->archive, asker, q, &answer) != VERDICT_OK)
 		return smtpdb_fail_archive(t);
 	print(t, what, &answer);
-	*ret_refused = answer.code >= 400;
-	return EX_OK;
-}
-
-static int
-explain_recipient(struct smtpdb *t, struct policy_query *q)
-{
-	struct policy_answer answer = { 0 };
-	char what[ADDRESS_PATH_MAX + 64];
-
-	q->address = span_of(t->options[OPT_TO]);
-	snprintf(what, sizeof what, "%s: RCPT TO:<%s>", q->client_address,
-	    q->address.p);
-	if (archive_ask_rcpt(t->archive, q, &answer) != VERDICT_OK)
-		return smtpdb_fail_archive(t);
-	print(t, what, &answer);
+	*ret_refused = answer_refuses(&answer);
 	return EX_OK;
 }
 
@@ -106,12 +99,15 @@ explain_run(struct smtpdb *t)
 	const char *from = t->options[OPT_FROM];
 	const char *to = t->options[OPT_TO];
 	const char *client = t->options[OPT_CLIENT];
-	struct policy_query q = {
+	struct policy_asker asker = {
 		.hostname = hostname,
 		.client_address = "local",
-		.sender = span_of(from ? from : ""),
 		.now = clock_us() / 1000000,
-		.utf8 = true,
+	};
+	struct question q = {
+		.kind = QUESTION_MAIL,
+		.address = span_of(from ? from : ""),
+		.sender = span_of(from ? from : ""),
 	};
 	char address[IP_TEXT_SIZE];
 	bool refused = false;
@@ -123,7 +119,7 @@ explain_run(struct smtpdb *t)
 		status = options_network(client, address);
 		if (status != EX_OK)
 			return status;
-		q.client_address = address;
+		asker.client_address = address;
 	}
 	gethostname(hostname, sizeof hostname - 1);
 	if (!envelope_is_path(q.sender.p) ||
@@ -131,8 +127,10 @@ explain_run(struct smtpdb *t)
 		return smtpdb_fail(EX_USAGE, "--from or --to is no address");
 	status = smtpdb_open(t, false);
 	if (status == EX_OK)
-		status = explain_sender(t, &q, &refused);
-	if (status == EX_OK && to && !refused)
-		status = explain_recipient(t, &q);
-	return status;
+		status = explain(t, &asker, &q, &refused);
+	if (status != EX_OK || !to || refused)
+		return status;
+	q.kind = QUESTION_RCPT;
+	q.address = span_of(to);
+	return explain(t, &asker, &q, &refused);
 }

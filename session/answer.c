@@ -20,7 +20,7 @@ protocol_name(const struct session *s, bool smtputf8)
 static enum reply
 begin_mail(struct session *s)
 {
-	const struct params *p = &s->query_params;
+	const struct params *p = &s->params;
 	struct envelope *e = &s->envelope;
 
 	e->verb = s->mail_verb;
@@ -29,7 +29,7 @@ begin_mail(struct session *s)
 	e->smtputf8 = p->smtputf8;
 	e->body_type = p->body_type;
 	e->dsn_return = p->dsn_return;
-	e->reverse_path = envelope_text(e, s->query.address);
+	e->reverse_path = envelope_text(e, s->question.address);
 	if (p->envelope_id.p)
 		e->envelope_id = envelope_text(e, p->envelope_id);
 	if (!e->reverse_path || (p->envelope_id.p && !e->envelope_id)) {
@@ -37,20 +37,20 @@ begin_mail(struct session *s)
 		return REPLY_NO_MEMORY;
 	}
 	s->state = ST_MAIL;
-	return REPLY_SENDER_OK;
+	return REPLY_NONE;
 }
 
 /* One recipient for each mailbox; all of them or none. */
 static enum reply
-add_mailboxes(struct session *s, const struct session_answer *a,
-    const struct recipient *to)
+add_mailboxes(
+    struct session *s, const struct answer *a, const struct recipient *to)
 {
 	struct envelope *e = &s->envelope;
 	unsigned nbefore = e->nrecipients;
 	struct recipient r = *to;
 
-	for (unsigned i = 0; i < a->nmailboxes; i++) {
-		r.mailbox = envelope_text(e, span_of(a->mailboxes[i]));
+	for (const char *m = NULL; (m = answer_next_mailbox(a, m));) {
+		r.mailbox = envelope_text(e, span_of(m));
 		if (!r.mailbox || envelope_add(e, &r) < 0) {
 			e->nrecipients = nbefore;
 			return REPLY_NO_MEMORY;
@@ -58,19 +58,19 @@ add_mailboxes(struct session *s, const struct session_answer *a,
 	}
 	if (a->nmailboxes == 0 && envelope_add(e, &r) < 0)
 		return REPLY_NO_MEMORY;
-	return REPLY_RECIPIENT_OK;
+	return REPLY_NONE;
 }
 
 static enum reply
-add_recipient(struct session *s, const struct session_answer *a)
+add_recipient(struct session *s, const struct answer *a)
 {
 	struct envelope *e = &s->envelope;
-	const struct span *notify = &s->query_params.notify;
-	const struct span *orcpt = &s->query_params.orcpt;
+	const struct span *notify = &s->params.notify;
+	const struct span *orcpt = &s->params.orcpt;
 	struct recipient r = { .forward_path = NULL };
 	enum reply id;
 
-	r.forward_path = envelope_text(e, s->query.address);
+	r.forward_path = envelope_text(e, s->question.address);
 	if (!r.forward_path)
 		return REPLY_NO_MEMORY;
 	if (notify->p && !(r.notify = envelope_text(e, *notify)))
@@ -78,56 +78,73 @@ add_recipient(struct session *s, const struct session_answer *a)
 	if (orcpt->p && !(r.original_recipient = envelope_text(e, *orcpt)))
 		return REPLY_NO_MEMORY;
 	id = add_mailboxes(s, a, &r);
-	if (id != REPLY_RECIPIENT_OK)
+	if (id != REPLY_NONE)
 		return id;
 	s->nrcpts++;
 	s->state = ST_RCPT;
-	return id;
+	return REPLY_NONE;
 }
 
-/* Carries out what was asked about; the reply that is usual then. */
+/* Carries out what was asked about; REPLY_NONE, or trouble. */
 static enum reply
-carry_out(struct session *s, const struct session_answer *a)
+carry_out(struct session *s, const struct answer *a)
 {
-	switch (s->query.kind) {
-	case SESSION_MAIL:
+	switch (s->question.kind) {
+	case QUESTION_MAIL:
 		return begin_mail(s);
-	case SESSION_RCPT:
+	case QUESTION_RCPT:
 		return add_recipient(s, a);
-	case SESSION_VRFY:
-		return REPLY_CANNOT_VRFY;
-	case SESSION_EXPN:
-		return REPLY_NOT_IMPLEMENTED;
+	case QUESTION_VRFY:
+	case QUESTION_EXPN:
+		break;
 	}
-	return REPLY_FAILED;
+	return REPLY_NONE;
 }
 
 void
-session_answer(struct session *s, const struct session_answer *a)
+session_say_member(struct session *s)
 {
-	enum reply id = reply_for(a->verdict);
-	bool refused = id != REPLY_NONE || a->code >= 400;
+	const char *member = answer_next_mailbox(s->list, s->member);
+	const char *next = answer_next_mailbox(s->list, member);
+	struct reply_values values = { .detail = member,
+		.utf8 = s->utf8_reply };
+
+	session_say(s, &replies[REPLY_MEMBER], values, next != NULL);
+	s->member = member;
+	if (!next)
+		s->list = NULL;
+}
+
+void
+session_answer(struct session *s, const struct answer *a)
+{
+	/* What is said where the answer says nothing. */
+	static const enum reply usual[] = {
+		[QUESTION_MAIL] = REPLY_SENDER_OK,
+		[QUESTION_RCPT] = REPLY_RECIPIENT_OK,
+		[QUESTION_VRFY] = REPLY_CANNOT_VRFY,
+		[QUESTION_EXPN] = REPLY_NOT_IMPLEMENTED,
+	};
+	enum question_kind kind = s->question.kind;
+	struct reply_text said = answer_reply(a);
+	struct reply_values values = { .detail = a->detail,
+		.utf8 = s->utf8_reply };
+	enum reply trouble = reply_for(a->verdict);
 
 	s->pending = SESSION_READ;
-	if (!refused && (s->query.kind == SESSION_MAIL ||
-			    s->query.kind == SESSION_RCPT || a->code == 0)) {
-		id = carry_out(s, a);
-		refused = replies[id].code >= 400;
-	}
-	if (refused && s->query.kind == SESSION_RCPT)
-		session_note_recipient(
-		    s, id != REPLY_NONE ? replies[id].code : a->code);
-
-	/* Trouble of ours has the word. */
-	if (a->code == 0 || (refused && id != REPLY_NONE)) {
-		session_conclude(s, id);
+	if (trouble == REPLY_NONE && said.code < 400)
+		trouble = carry_out(s, a);
+	if (trouble != REPLY_NONE)
+		said = replies[trouble];
+	else if (said.code == 0 && kind == QUESTION_EXPN && a->nmailboxes > 0) {
+		s->list = a;
+		s->member = NULL;
 		return;
+	} else if (said.code == 0) {
+		said = replies[usual[kind]];
 	}
-	session_say(s, &(struct reply_text){ a->code, a->enhanced, "@" },
-	    (struct reply_values){ .detail = a->text }, a->more);
-	session_check_errors(s, a->code);
-	if (a->more) {
-		s->query.line++;
-		s->pending = SESSION_ASK;
-	}
+	if (kind == QUESTION_RCPT)
+		session_note_recipient(s, (unsigned)said.code);
+	session_say(s, &said, values, false);
+	session_check_errors(s, said.code);
 }

@@ -231,15 +231,17 @@ path_mode(const struct session *s)
 
 /* The command waits for the caller's answer (answer.c). */
 static enum reply
-ask(struct session *s, enum session_query_kind kind, struct span address)
+ask(struct session *s, enum question_kind kind, struct span address,
+    struct span sender)
 {
-	s->query = (struct session_query){
+	s->question = (struct question){
 		.kind = kind,
 		.address = address,
+		.sender = sender,
 		.size = s->announced_size,
 		.nrecipients = s->envelope.nrecipients,
-		.utf8 = s->envelope.smtputf8,
 	};
+	s->utf8_reply = s->envelope.smtputf8;
 	s->pending = SESSION_ASK;
 	return REPLY_NONE;
 }
@@ -252,7 +254,7 @@ ask(struct session *s, enum session_query_kind kind, struct span address)
 static enum reply
 cmd_mail(struct session *s, struct span arg)
 {
-	struct params *params = &s->query_params;
+	struct params *params = &s->params;
 	struct address_path path;
 	enum reply id;
 
@@ -276,8 +278,8 @@ cmd_mail(struct session *s, struct span arg)
 		return REPLY_TOO_BIG;
 	s->mail_verb = s->command->verb;
 	s->announced_size = params->size;
-	ask(s, SESSION_MAIL, path.mailbox);
-	s->query.utf8 = params->smtputf8;
+	ask(s, QUESTION_MAIL, path.mailbox, path.mailbox);
+	s->utf8_reply = params->smtputf8;
 	return REPLY_NONE;
 }
 
@@ -319,18 +321,19 @@ static enum reply
 cmd_rcpt(struct session *s, struct span arg)
 {
 	struct span mailbox;
-	enum reply id = check_rcpt(s, arg, &mailbox, &s->query_params);
+	enum reply id = check_rcpt(s, arg, &mailbox, &s->params);
 
 	if (id != REPLY_NONE) {
 		session_note_recipient(s, replies[id].code);
 		return id;
 	}
-	return ask(s, SESSION_RCPT, mailbox);
+	return ask(
+	    s, QUESTION_RCPT, mailbox, span_of(s->envelope.reverse_path));
 }
 
 /* VRFY and EXPN may end in SMTPUTF8 (RFC 6531 s. 3.7.4.2). */
 static enum reply
-ask_name(struct session *s, enum session_query_kind kind, struct span arg)
+ask_name(struct session *s, enum question_kind kind, struct span arg)
 {
 	static const char utf8[] = " SMTPUTF8";
 	size_t len = sizeof utf8 - 1;
@@ -341,22 +344,22 @@ ask_name(struct session *s, enum session_query_kind kind, struct span arg)
 		arg.len -= len;
 		may_be_utf8 = true;
 	}
-	ask(s, kind, span_trim(arg));
-	s->query.utf8 = may_be_utf8;
+	ask(s, kind, span_trim(arg), span_of(""));
+	s->utf8_reply = may_be_utf8;
 	return REPLY_NONE;
 }
 
 static enum reply
 cmd_vrfy(struct session *s, struct span arg)
 {
-	return s->conf->vrfy ? ask_name(s, SESSION_VRFY, arg)
+	return s->conf->vrfy ? ask_name(s, QUESTION_VRFY, arg)
 			     : REPLY_CANNOT_VRFY;
 }
 
 static enum reply
 cmd_expn(struct session *s, struct span arg)
 {
-	return s->conf->vrfy ? ask_name(s, SESSION_EXPN, arg)
+	return s->conf->vrfy ? ask_name(s, QUESTION_EXPN, arg)
 			     : REPLY_NOT_IMPLEMENTED;
 }
 

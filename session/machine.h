@@ -73,9 +73,15 @@ struct session {
 	/* Of this mail: some RCPT got 4yz; some got 5yz. */
 	bool deferred_recipient, refused_recipient;
 	const struct command *command; /* the one being run */
-	struct session_query query;
-	struct params query_params;
+
+	/* What MAIL, RCPT, VRFY or EXPN asks; it stands in the line. */
+	struct question question;
+	struct params params;
 	const char *mail_verb; /* of the MAIL asked about */
+	bool utf8_reply;       /* the answer may hold UTF-8 (RFC 6531) */
+	/* A list whose members are being told; NULL: none. */
+	const struct answer *list;
+	const char *member; /* the last one told */
 
 	/* Its text. */
 	struct span data;
@@ -115,6 +121,9 @@ void session_abandon_mail(struct session *s);
 
 /* May the text of the mail begun hold anything (RFC 3030 s. 3)? */
 bool session_is_binary(const struct session *s);
+
+/* Tells the next member of the list. */
+void session_say_member(struct session *s);
 
 /* Runs the command in `s->line`; the reply to give, or REPLY_NONE. */
 enum reply command_run(struct session *s);

@@ -63,7 +63,8 @@ END { exit bad }' $product $(git ls-files '*.h' | grep -v -e ^bench/ -e ^tests/)
 echo "purity"
 # What the machine may ask of the world: memory, strings, and nothing else.
 ld -r -o build/lint.o build/session.o build/session/*.o build/mail/address.o \
-    build/mail/envelope.o build/mail/reply.o build/mail/span.o
+    build/mail/envelope.o build/mail/question.o \
+    build/mail/reply.o build/mail/span.o
 foreign=$(nm -u build/lint.o | awk '{ print $2 }' | grep -Ev \
     '^(mem[a-z]+|str[a-z]+|malloc|calloc|realloc|free|snprintf|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_)$' || true)
 if [ -n "$foreign" ]; then

@@ -3,6 +3,7 @@
  * line ends, which must all come to the same; octet by octet beside a second
  * opinion (watch.h); and held to what play.h looks at in every case.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,6 @@
 
 enum {
 	QUEUE_SIZE = 256,
-	MAILBOXES_MAX = 256,
 	/* What one command can be answered with, EHLO and HELP included. */
 	OUTPUT_PER_COMMAND = 4096,
 	LONG_TEXT = 420, /* the longest answer that session.h allows */
@@ -28,7 +28,6 @@ struct queue {
 struct run {
 	struct tape tape;
 	struct queue answers, commits;
-	int code; /* of the list being answered */
 	unsigned nevents, ncommands;
 	struct player *player;
 	size_t seen; /* of the output */
@@ -61,40 +60,38 @@ pop(struct queue *q)
  */
 
 static void
-answer_reply(struct run *r, const struct session_query *q, unsigned char value,
-    struct session_answer *ret)
+word_answer(unsigned char value, struct answer *ret)
 {
 	static const int codes[16] = { 250, 251, 252, 450, 451, 452, 550, 551,
 		552, 553, 554, 421, 250, 550, 450, 250 };
 	static const char *const enhanced[6] = {
 		[2] = "2.1.5", [4] = "4.2.1", [5] = "5.1.1"
 	};
-	static char long_text[LONG_TEXT + 1];
+	char text[LONG_TEXT + 1] = "text";
+	int code = codes[value & 15];
 
-	memset(long_text, 'x', LONG_TEXT);
-	ret->code = q->line > 0 ? r->code : codes[value & 15];
-	ret->enhanced = enhanced[ret->code / 100];
-	ret->text = value & 64 ? long_text : "text";
-	/* Only lists have several lines. */
-	ret->more = q->kind == SESSION_EXPN && ret->code == 250 && value & 128;
-	r->code = ret->code;
+	if (value & 64)
+		memset(text, 'x', LONG_TEXT);
+	text[LONG_TEXT] = '\0';
+	answer_say_own(ret, code, enhanced[code / 100], text);
 }
 
 static void
-answer(void *context, const struct session_query *q, struct session_answer *ret)
+answer(void *context, const struct question *q, struct answer *ret)
 {
-	static const char *mailboxes[MAILBOXES_MAX];
 	struct run *r = context;
 	struct tape_step step = pop(&r->answers);
+	char mailbox[32];
 
+	(void)q;
 	r->nevents++;
-	if (q->line > 0 || step.octet == 'R') {
-		answer_reply(r, q, step.value, ret);
+	if (step.octet == 'R') {
+		word_answer(step.value, ret);
 	} else if (step.octet == 'M') {
-		for (unsigned i = 0; i < step.value; i++)
-			mailboxes[i] = "box@mx.example";
-		ret->mailboxes = mailboxes;
-		ret->nmailboxes = step.value;
+		for (unsigned i = 0; i < step.value; i++) {
+			snprintf(mailbox, sizeof mailbox, "%u@mx.example", i);
+			answer_add_mailbox(ret, mailbox);
+		}
 	} else {
 		ret->verdict = tape_verdict(step.value);
 	}

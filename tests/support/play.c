@@ -5,8 +5,6 @@
 #include <string.h>
 
 enum {
-	/* RFC 5321 s. 4.5.3.1.5, with CRLF. */
-	REPLY_LINE_MAX = 512,
 	/* More events than this for one octet, and it will never end. */
 	EVENTS_PER_OCTET = 16,
 	EVENTS_FIRST = 256,
@@ -26,6 +24,7 @@ struct player {
 
 	struct play_world world;
 
+	struct answer *answer; /* lent to the session; NULL: none is */
 	struct mails mails;
 	struct buffer body; /* appended, not yet stored */
 	uint64_t octets;    /* of the stored mails */
@@ -155,18 +154,30 @@ do_report(struct player *p)
  * What the server asks for
  */
 
+/* It is lent no longer. */
+static void
+free_answer(struct player *p)
+{
+	free(p->answer);
+	p->answer = NULL;
+}
+
 static void
 do_ask(struct player *p)
 {
-	const struct session_query *q = session_query(p->session);
-	struct session_answer answer = { .verdict = VERDICT_OK };
+	const struct question *q = session_question(p->session);
 
+	free_answer(p);
+	p->answer = malloc(sizeof *p->answer);
+	if (!p->answer)
+		abort();
+	answer_clear(p->answer);
 	expect(p, !p->ended, "no question after the end");
-	expect(p, q->kind == SESSION_MAIL || q->address.len > 0,
+	expect(p, q->kind == QUESTION_MAIL || q->address.len > 0,
 	    "what is asked about has a name");
 	if (p->world.answer)
-		p->world.answer(p->world.context, q, &answer);
-	session_answer(p->session, &answer);
+		p->world.answer(p->world.context, q, p->answer);
+	session_answer(p->session, p->answer);
 }
 
 static void
@@ -231,6 +242,7 @@ do_close(struct player *p)
 	struct session_counts n = session_counts(p->session);
 
 	p->closed = true;
+	free_answer(p);
 	expect(p, session_next(p->session) == SESSION_CLOSE,
 	    "nothing comes after SESSION_CLOSE");
 	expect(p, p->reply.len == 0 && p->reply_code == 0,
@@ -257,6 +269,7 @@ run(struct player *p, size_t input_len)
 			broken(p, "the machine comes to rest");
 		switch (event) {
 		case SESSION_READ:
+			free_answer(p);
 			expect(p, !p->ended, "nothing is read after the end");
 			expect(p,
 			    p->body.len == 0 || session_has_mail(p->session),
@@ -293,6 +306,7 @@ player_free(struct player *p)
 	if (!p)
 		return;
 	session_free(p->session);
+	free_answer(p);
 	mails_free(&p->mails);
 	buffer_free(&p->body);
 	buffer_free(&p->output);
@@ -418,8 +432,7 @@ struct scene {
 };
 
 static void
-answer_by_script(
-    void *context, const struct session_query *q, struct session_answer *ret)
+answer_by_script(void *context, const struct question *q, struct answer *ret)
 {
 	struct scene *sc = context;
 	const struct script_step *step = sc->ask;
@@ -427,9 +440,9 @@ answer_by_script(
 	if (!step || step->answer.kind != q->kind)
 		return;
 	ret->verdict = step->verdict;
-	ret->code = step->answer.code;
-	ret->enhanced = step->answer.enhanced;
-	ret->text = step->text.p;
+	if (step->answer.code != 0)
+		answer_say_own(ret, step->answer.code, step->answer.enhanced,
+		    step->text.p);
 	sc->ask = NULL;
 }
 

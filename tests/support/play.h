@@ -33,9 +33,9 @@ struct player;
 /* What questions and commits come to.  A function that is NULL says yes. */
 struct play_world {
 	void *context;
-	/* Fills in what differs from { 0 }; lent until the next question. */
-	void (*answer)(void *context, const struct session_query *q,
-	    struct session_answer *ret);
+	/* Fills in what is more than answer_clear(). */
+	void (*answer)(
+	    void *context, const struct question *q, struct answer *ret);
 	enum verdict (*store)(void *context);
 };
 

@@ -304,18 +304,18 @@ find_end(struct span name, enum session_end *ret)
 }
 
 static bool
-find_question(struct span name, enum session_query_kind *ret)
+find_question(struct span name, enum question_kind *ret)
 {
 	static const char *const names[] = {
-		[SESSION_RCPT] = "ask",
-		[SESSION_MAIL] = "ask-mail",
-		[SESSION_VRFY] = "ask-vrfy",
-		[SESSION_EXPN] = "ask-expn",
+		[QUESTION_RCPT] = "ask",
+		[QUESTION_MAIL] = "ask-mail",
+		[QUESTION_VRFY] = "ask-vrfy",
+		[QUESTION_EXPN] = "ask-expn",
 	};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		if (span_is(name, names[i])) {
-			*ret = (enum session_query_kind)i;
+			*ret = (enum question_kind)i;
 			return true;
 		}
 	}
@@ -337,7 +337,7 @@ is_printable(struct span text)
  * caller would else break the contract first.
  */
 static bool
-read_ask(struct parser *p, enum session_query_kind kind, struct span value)
+read_ask(struct parser *p, enum question_kind kind, struct span value)
 {
 	struct script_step *step = add_step(p, SCRIPT_ASK);
 	struct span enhanced;
@@ -373,7 +373,7 @@ read_event(struct parser *p, struct span name, struct span value)
 {
 	enum verdict verdict = VERDICT_OK;
 	enum session_end end = SESSION_EOF;
-	enum session_query_kind question;
+	enum question_kind question;
 	enum script_kind kind;
 
 	if (find_question(name, &question))

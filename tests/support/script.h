@@ -44,9 +44,9 @@ struct script_step {
 	enum session_end end;
 	enum verdict verdict;
 	struct script_answer {
-		enum session_query_kind kind; /* of question that gets it */
-		int code;                     /* 0: a verdict */
-		char enhanced[12];
+		enum question_kind kind; /* of question that gets it */
+		int code;                /* 0: a verdict */
+		char enhanced[ANSWER_ENHANCED_SIZE];
 	} answer;
 	enum script_word word;
 };

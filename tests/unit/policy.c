@@ -19,7 +19,7 @@
 static struct folder box;
 static struct store_conf conf;
 static struct store *st;
-static struct policy_answer answer;
+static struct answer answer;
 
 static void
 begin(void)
@@ -71,36 +71,50 @@ number(const char *sql)
 	return n;
 }
 
-static struct policy_query query = {
+static struct policy_asker asker = {
 	.hostname = "mx.example",
 	.client_address = "192.0.2.7",
 	.now = 1000000,
 };
 
-/* What `ask` says of the address, as "550 5.1.1 text"; "0" for nothing. */
-static const char *
-said(enum verdict (*ask)(
-	 struct store *, const struct policy_query *, struct policy_answer *),
-    const char *address)
-{
-	static char text[512];
+static struct question question;
 
-	query.address = span_of(address);
+static enum verdict
+ask(enum question_kind kind, const char *address)
+{
+	question.kind = kind;
+	question.address = span_of(address);
+	if (kind == QUESTION_MAIL)
+		question.sender = question.address;
+	policy_ask(st, &asker, &question, &answer);
+	return answer.verdict;
+}
+
+/* What is said of the address, as "550 5.1.1 text"; "0" for nothing. */
+static const char *
+said(enum question_kind kind, const char *address)
+{
+	static char text[REPLY_LINE_MAX];
+	struct reply_values values = { .hostname = asker.hostname };
+	struct reply_text reply;
+	size_t len;
+
 	policy_refresh(st);
-	cr_assert(
-	    ask(st, &query, &answer) == VERDICT_OK, "%s", store_error(st));
-	if (answer.code == 0)
+	cr_assert(ask(kind, address) == VERDICT_OK, "%s", store_error(st));
+	reply = answer_reply(&answer);
+	values.detail = answer.detail;
+	if (reply.code == 0)
 		return "0";
-	snprintf(text, sizeof text, "%d %s %s", answer.code, answer.enhanced,
-	    answer.text);
+	len = reply_write(text, sizeof text, &reply, &values, false);
+	text[len - strlen("\r\n")] = '\0';
 	return text;
 }
 
-#define EXPECT_SAID(ask, address, want)                                        \
+#define EXPECT_SAID(kind, address, want)                                       \
 	do {                                                                   \
-		const char *got_ = said(ask, address);                         \
+		const char *got_ = said(kind, address);                        \
 		cr_expect(strcmp(got_, want) == 0,                             \
-		    "%s(%s): want \"%s\", got \"%s\"", #ask, address, want,    \
+		    "%s(%s): want \"%s\", got \"%s\"", #kind, address, want,   \
 		    got_);                                                     \
 	} while (0)
 
@@ -122,7 +136,7 @@ put_to(const char *mailbox, unsigned n, uint64_t size, int64_t now)
 	struct store_mail mail = {
 		.envelope = &e,
 		.received_at = now * 1000000,
-		.client_address = query.client_address,
+		.client_address = asker.client_address,
 		.trace_before_id = "",
 		.trace_after_id = "",
 	};
@@ -240,9 +254,9 @@ Test(policy, says_nothing_that_breaks_a_line)
 		      " ('a@mx.example', 'b' || char(13, 10) || '@c', 1);"
 		      "INSERT INTO mailbox (address, state, moved_to) VALUES"
 		      " ('c@mx.example', 'moved', 'd' || char(10) || '@e')"));
-	EXPECT_SAID(policy_rcpt, "a@mx.example",
+	EXPECT_SAID(QUESTION_RCPT, "a@mx.example",
 	    "251 2.1.5 User not local; will forward");
-	EXPECT_SAID(policy_rcpt, "c@mx.example", "551 5.1.6 User not local");
+	EXPECT_SAID(QUESTION_RCPT, "c@mx.example", "551 5.1.6 User not local");
 }
 
 /*
@@ -261,7 +275,7 @@ Test(policy, counts_what_is_in_a_mailbox)
 	put("bob@mx.example", 10, 1);
 	put("Bob@MX.example", 20, 1);
 	cr_expect(number(octets) == 30);
-	EXPECT_SAID(policy_rcpt, "bob@mx.example",
+	EXPECT_SAID(QUESTION_RCPT, "bob@mx.example",
 	    "452 4.2.2 Mailbox full, try again later");
 	/* What came before is not counted, neither when it goes. */
 	cr_assert(run("DELETE FROM message WHERE size = 7"));
@@ -269,7 +283,7 @@ Test(policy, counts_what_is_in_a_mailbox)
 	cr_assert(run("DELETE FROM message WHERE size = 20"));
 	cr_expect(number(octets) == 10);
 	cr_expect(number("SELECT messages FROM mailbox") == 1);
-	EXPECT_SAID(policy_rcpt, "bob@mx.example", "0");
+	EXPECT_SAID(QUESTION_RCPT, "bob@mx.example", "0");
 	cr_assert(run("DELETE FROM message"));
 	cr_expect(number(octets) == 0);
 }
@@ -328,11 +342,11 @@ Test(policy, counts_what_is_in_the_database)
 	cr_expect(number("SELECT messages FROM quota") == 2);
 	cr_expect(number("SELECT octets FROM quota") == 30);
 	put("x", 30, 1);
-	EXPECT_SAID(
-	    policy_mail, "a@b.example", "452 4.3.1 Mail store full, try later");
+	EXPECT_SAID(QUESTION_MAIL, "a@b.example",
+	    "452 4.3.1 Mail store full, try later");
 	cr_assert(run("DELETE FROM message WHERE size < 30"));
 	cr_expect(number("SELECT octets FROM quota") == 30);
-	EXPECT_SAID(policy_mail, "a@b.example", "0");
+	EXPECT_SAID(QUESTION_MAIL, "a@b.example", "0");
 }
 
 /*
@@ -343,19 +357,19 @@ Test(policy, counts_rates_in_windows)
 {
 	cr_assert(run("INSERT INTO rate_limit (scope, window_sec, max_messages)"
 		      " VALUES ('client', 100, 2)"));
-	query.now = 1000;
-	EXPECT_SAID(policy_mail, "a@client.example", "0");
+	asker.now = 1000;
+	EXPECT_SAID(QUESTION_MAIL, "a@client.example", "0");
 	put("x", 1, 1000);
-	EXPECT_SAID(policy_mail, "a@client.example", "0");
+	EXPECT_SAID(QUESTION_MAIL, "a@client.example", "0");
 	put("x", 1, 1010);
-	query.now = 1040;
-	EXPECT_SAID(policy_mail, "z@client.example",
+	asker.now = 1040;
+	EXPECT_SAID(QUESTION_MAIL, "z@client.example",
 	    "450 4.7.1 Too much mail, try again in 60 seconds");
-	query.client_address = "192.0.2.8";
-	EXPECT_SAID(policy_mail, "a@client.example", "0");
-	query.client_address = "192.0.2.7";
-	query.now = 1100;
-	EXPECT_SAID(policy_mail, "a@client.example", "0");
+	asker.client_address = "192.0.2.8";
+	EXPECT_SAID(QUESTION_MAIL, "a@client.example", "0");
+	asker.client_address = "192.0.2.7";
+	asker.now = 1100;
+	EXPECT_SAID(QUESTION_MAIL, "a@client.example", "0");
 	put("x", 1, 1100);
 	cr_expect(number("SELECT messages FROM rate_count") == 1);
 	cr_expect(number("SELECT ends_at FROM rate_count") == 1200);
@@ -365,15 +379,15 @@ Test(policy, counts_the_network_of_an_ipv6_client)
 {
 	cr_assert(run("INSERT INTO rate_limit (scope, max_messages)"
 		      " VALUES ('client', 1)"));
-	query.client_address = "2001:db8:1:2:3:4:5:6";
-	EXPECT_SAID(policy_mail, "a@client.example", "0");
-	put("x", 1, query.now);
+	asker.client_address = "2001:db8:1:2:3:4:5:6";
+	EXPECT_SAID(QUESTION_MAIL, "a@client.example", "0");
+	put("x", 1, asker.now);
 	cr_expect(number("SELECT key = '2001:db8:1:2::/64' FROM rate_count"));
-	query.client_address = "2001:db8:1:2::1";
-	EXPECT_SAID(policy_mail, "a@client.example",
+	asker.client_address = "2001:db8:1:2::1";
+	EXPECT_SAID(QUESTION_MAIL, "a@client.example",
 	    "450 4.7.1 Too much mail, try again in 3600 seconds");
-	query.client_address = "2001:db8:1:3::1";
-	EXPECT_SAID(policy_mail, "a@client.example", "0");
+	asker.client_address = "2001:db8:1:3::1";
+	EXPECT_SAID(QUESTION_MAIL, "a@client.example", "0");
 }
 
 /* Senders are made up by the million. */
@@ -385,9 +399,9 @@ Test(policy, forgets_windows_that_are_over)
 		      " SELECT i + 1 FROM n WHERE i < 500)"
 		      " INSERT INTO rate_count SELECT 'sender',"
 		      " 'x' || i || '@client.example', 10, 1, 1, 1 FROM n"));
-	EXPECT_SAID(policy_mail, "a@client.example", "0");
+	EXPECT_SAID(QUESTION_MAIL, "a@client.example", "0");
 	for (int i = 0; i < 320; i++)
-		put("x", 1, query.now);
+		put("x", 1, asker.now);
 	cr_expect(number("SELECT count(*) FROM rate_count") == 2);
 	cr_expect(number("SELECT min(messages) FROM rate_count") == 320);
 }
@@ -402,10 +416,10 @@ Test(policy, holds_without_the_sequence)
 	cr_assert(run("INSERT INTO domain (name) VALUES ('mx.example')"));
 	put("x", 1, 1);
 	cr_assert(run("DELETE FROM sqlite_sequence"));
-	EXPECT_SAID(policy_rcpt, "bob@else.example",
+	EXPECT_SAID(QUESTION_RCPT, "bob@else.example",
 	    "550 5.7.1 Not a domain of this host");
 	put("x", 1, 1);
-	EXPECT_SAID(policy_rcpt, "bob@else.example",
+	EXPECT_SAID(QUESTION_RCPT, "bob@else.example",
 	    "550 5.7.1 Not a domain of this host");
 	cr_expect(number("SELECT count(*) FROM sqlite_sequence") == 2);
 }
@@ -418,14 +432,14 @@ Test(policy, says_which_row_decides)
 		"INSERT INTO alias (address, target)"
 		" VALUES ('*@mx.example', 'bob@mx.example');"
 		"INSERT INTO client_rule (network) VALUES ('192.0.2.0/24')"));
-	EXPECT_SAID(policy_rcpt, "bob+x@mx.example", "0");
+	EXPECT_SAID(QUESTION_RCPT, "bob+x@mx.example", "0");
 	cr_expect_str_eq(answer.table, "mailbox");
 	cr_expect_str_eq(answer.key, "bob@mx.example");
-	EXPECT_SAID(policy_rcpt, "ann@mx.example", "0");
+	EXPECT_SAID(QUESTION_RCPT, "ann@mx.example", "0");
 	cr_expect_str_eq(answer.table, "alias");
 	cr_expect_str_eq(answer.key, "*@mx.example");
-	cr_expect_str_eq(answer.mailbox[0], "bob@mx.example");
-	EXPECT_SAID(policy_mail, "a@b.example", "554 5.7.1 Client refused");
+	cr_expect_str_eq(answer_next_mailbox(&answer, NULL), "bob@mx.example");
+	EXPECT_SAID(QUESTION_MAIL, "a@b.example", "554 5.7.1 Client refused");
 	cr_expect_str_eq(answer.table, "client_rule");
 	cr_expect_str_eq(answer.key, "192.0.2.0/24");
 }
@@ -453,8 +467,8 @@ check_networks(void)
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		query.client_address = rows[i].client;
-		said(policy_mail, "a@b.example");
+		asker.client_address = rows[i].client;
+		said(QUESTION_MAIL, "a@b.example");
 		cr_expect(strcmp(answer.key, rows[i].network) == 0,
 		    "%s: want \"%s\", got \"%s\"", rows[i].client,
 		    rows[i].network, answer.key);
@@ -481,13 +495,12 @@ Test(policy, finds_the_network_of_a_client)
 /* No mail is begun that the disk cannot hold (RFC 1870 s. 6.1). */
 Test(policy, looks_at_the_disk)
 {
-	query.size = UINT64_C(1) << 62;
-	query.address = span_of("a@b.example");
-	cr_expect(policy_mail(st, &query, &answer) == VERDICT_FULL);
+	question.size = UINT64_C(1) << 62;
+	cr_expect(ask(QUESTION_MAIL, "a@b.example") == VERDICT_FULL);
 	cr_expect(
 	    strstr(store_error(st), "octets are free"), "%s", store_error(st));
-	query.size = 1000;
-	cr_expect(policy_mail(st, &query, &answer) == VERDICT_OK);
+	question.size = 1000;
+	cr_expect(ask(QUESTION_MAIL, "a@b.example") == VERDICT_OK);
 }
 
 /* As another program that keeps the database to itself. */
@@ -509,16 +522,16 @@ lock_out(void)
 Test(policy, looks_for_rows_at_mail)
 {
 	put("x", 1, 1); /* before it nothing is known of the sequence */
-	EXPECT_SAID(policy_mail, "ann@client.example", "0");
+	EXPECT_SAID(QUESTION_MAIL, "ann@client.example", "0");
 	cr_assert(run("INSERT INTO domain (name) VALUES ('mx.example')"));
-	EXPECT_SAID(policy_rcpt, "bob@other.example", "0");
-	EXPECT_SAID(policy_mail, "ann@client.example", "0");
-	EXPECT_SAID(policy_rcpt, "bob@other.example",
+	EXPECT_SAID(QUESTION_RCPT, "bob@other.example", "0");
+	EXPECT_SAID(QUESTION_MAIL, "ann@client.example", "0");
+	EXPECT_SAID(QUESTION_RCPT, "bob@other.example",
 	    "550 5.7.1 Not a domain of this host");
 	cr_assert(run("INSERT INTO domain (name) VALUES ('other.example')"));
-	EXPECT_SAID(policy_rcpt, "bob@other.example", "0");
+	EXPECT_SAID(QUESTION_RCPT, "bob@other.example", "0");
 	cr_assert(run("DELETE FROM domain WHERE name = 'other.example'"));
-	EXPECT_SAID(policy_rcpt, "bob@other.example",
+	EXPECT_SAID(QUESTION_RCPT, "bob@other.example",
 	    "550 5.7.1 Not a domain of this host");
 }
 
@@ -536,13 +549,13 @@ Test(policy, waits_once_for_a_burst)
 	policy_refresh(st);
 	ms = scratch_now_ms();
 	for (int i = 0; i < nquestions; i++)
-		cr_expect(policy_rcpt(st, &query, &answer) == VERDICT_BUSY);
+		cr_expect(ask(QUESTION_RCPT, "a@b.example") == VERDICT_BUSY);
 	ms = scratch_now_ms() - ms;
 	cr_expect(ms >= conf.wait_ms && ms < nquestions * conf.wait_ms / 2,
 	    "%d ms", (int)ms);
 	sqlite3_close(db);
 	policy_refresh(st);
-	cr_expect(policy_rcpt(st, &query, &answer) == VERDICT_OK);
+	cr_expect(ask(QUESTION_RCPT, "a@b.example") == VERDICT_OK);
 }
 
 /* Addresses that no row can mean do no harm. */
@@ -575,10 +588,10 @@ Test(policy, answers_whatever_is_asked)
 	for (size_t i = 0; i <= COUNT(odd); i++) {
 		const char *text = i < COUNT(odd) ? odd[i] : long_one;
 
-		said(policy_mail, text);
-		said(policy_rcpt, text);
-		said(policy_vrfy, text);
-		said(policy_expn, text);
+		said(QUESTION_MAIL, text);
+		said(QUESTION_RCPT, text);
+		said(QUESTION_VRFY, text);
+		said(QUESTION_EXPN, text);
 	}
 }
 

@@ -1,0 +1,93 @@
+#include "question.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* What does not fit is cut. */
+static void
+copy(char *ret, size_t size, const char *text)
+{
+	size_t len = strnlen(text, size - 1);
+
+	memcpy(ret, text, len);
+	ret[len] = '\0';
+}
+
+void
+answer_clear(struct answer *a)
+{
+	a->verdict = VERDICT_OK;
+	a->reply = REPLY_NONE;
+	a->code = 0;
+	a->enhanced[0] = a->detail[0] = a->table[0] = a->key[0] = '\0';
+	answer_drop_mailboxes(a);
+}
+
+void
+answer_say(struct answer *a, enum reply reply, const char *detail)
+{
+	a->reply = reply;
+	a->code = 0;
+	copy(a->detail, sizeof a->detail, detail);
+}
+
+void
+answer_say_own(
+    struct answer *a, int code, const char *enhanced, const char *text)
+{
+	a->code = code;
+	copy(a->enhanced, sizeof a->enhanced, enhanced);
+	copy(a->detail, sizeof a->detail, text);
+}
+
+void
+answer_note_row(struct answer *a, const char *table, const char *key)
+{
+	copy(a->table, sizeof a->table, table);
+	copy(a->key, sizeof a->key, key ? key : "");
+}
+
+bool
+answer_add_mailbox(struct answer *a, const char *mailbox)
+{
+	size_t size = strlen(mailbox) + 1;
+
+	for (const char *m = NULL; (m = answer_next_mailbox(a, m));) {
+		if (strcasecmp(m, mailbox) == 0)
+			return true;
+	}
+	if (a->nmailboxes == ANSWER_MAILBOXES_MAX || size > ANSWER_ADDRESS_SIZE)
+		return false;
+	memcpy(a->packed + a->packed_len, mailbox, size);
+	a->packed_len += (unsigned)size;
+	a->nmailboxes++;
+	return true;
+}
+
+void
+answer_drop_mailboxes(struct answer *a)
+{
+	a->nmailboxes = a->packed_len = 0;
+}
+
+const char *
+answer_next_mailbox(const struct answer *a, const char *last)
+{
+	const char *next = last ? last + strlen(last) + 1 : a->packed;
+
+	return next < a->packed + a->packed_len ? next : NULL;
+}
+
+struct reply_text
+answer_reply(const struct answer *a)
+{
+	if (a->code != 0)
+		return (struct reply_text){ a->code, a->enhanced, "@" };
+	return replies[a->reply];
+}
+
+bool
+answer_refuses(const struct answer *a)
+{
+	return answer_reply(a).code >= 400;
+}

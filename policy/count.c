@@ -1,0 +1,100 @@
+/*
+ * Counts what was stored, in the transaction that stores it: for mailboxes, the
+ * database's quota, and the windows of rate_limit.
+ */
+#include "private.h"
+
+enum {
+	/* Windows that are over are deleted with one mail in so many. */
+	PURGE_EVERY = 16,
+};
+
+static void
+count_mailboxes(struct lookup *l, const struct envelope *e, int64_t id)
+{
+	sqlite3_stmt *s = lookup_begin(
+	    l, e->nrecipients == 1 ? SQL_COUNT_MAILBOX : SQL_COUNT_MAILBOXES);
+
+	lookup_bind_integer(l, s, ":id", id);
+	lookup_bind_integer(l, s, ":octets", (int64_t)e->size);
+	lookup_run(l, s);
+}
+
+static void
+count_quota(struct lookup *l, const struct envelope *e)
+{
+	sqlite3_stmt *s = lookup_begin(l, SQL_COUNT_QUOTA);
+
+	lookup_bind_integer(l, s, ":octets", (int64_t)e->size);
+	lookup_run(l, s);
+}
+
+/* Deletes up to 64 windows that are over, from this key on. */
+static void
+purge(struct lookup *l, const char *scope, const char *key, int64_t now)
+{
+	sqlite3_stmt *s = lookup_begin(l, SQL_PURGE_RATES);
+
+	lookup_bind_integer(l, s, ":now", now);
+	lookup_bind(l, s, ":scope", span_of(scope));
+	lookup_bind(l, s, ":key", span_of(key));
+	lookup_run(l, s);
+}
+
+/* Adds the mail to the window of the key, or begins one. */
+static void
+count_rate(struct lookup *l, const struct envelope *e, const char *scope,
+    const char *key, int64_t now)
+{
+	static const enum sql tries[] = { SQL_COUNT_RATE, SQL_BEGIN_RATE };
+
+	for (size_t i = 0; i < 2; i++) {
+		sqlite3_stmt *s = lookup_begin(l, tries[i]);
+
+		lookup_bind(l, s, ":scope", span_of(scope));
+		lookup_bind(l, s, ":key", span_of(key));
+		lookup_bind_integer(l, s, ":now", now);
+		lookup_bind_integer(l, s, ":recipients", e->nrecipients);
+		lookup_bind_integer(l, s, ":octets", (int64_t)e->size);
+		lookup_run(l, s);
+		if (l->rc != SQLITE_OK || sqlite3_changes(l->st->db) > 0)
+			return;
+	}
+}
+
+static void
+count_rates(struct lookup *l, const struct store_mail *m, int64_t id)
+{
+	const char *sender = m->envelope->reverse_path;
+	int64_t now = m->received_at / 1000000;
+	char client[IP_TEXT_SIZE];
+	const char *const keys[POLICY_NSCOPES] = { client, sender, "" };
+
+	policy_write_client(m->client_address, client);
+	for (int i = 0; i < POLICY_NSCOPES; i++) {
+		if (l->st->policy_limited & 1 << i)
+			count_rate(
+			    l, m->envelope, policy_scopes[i], keys[i], now);
+	}
+	/* Moves on through the table with whoever comes. */
+	if (id % PURGE_EVERY == 0) {
+		if (id / PURGE_EVERY % 2)
+			purge(l, "client", m->client_address, now);
+		else
+			purge(l, "sender", sender, now);
+	}
+}
+
+int
+policy_count(struct store *st, const struct store_mail *m, int64_t id, int used)
+{
+	struct lookup l = { st, SQLITE_OK };
+
+	if (used & POLICY_MAILBOXES)
+		count_mailboxes(&l, m->envelope, id);
+	if (used & POLICY_QUOTA)
+		count_quota(&l, m->envelope);
+	if (used & POLICY_RATES && st->policy_asked)
+		count_rates(&l, m, id);
+	return l.rc;
+}

@@ -1,0 +1,54 @@
+/*
+ * How much there may be: in the database by its row of quota, and on the disk.
+ * A mailbox's own limits are judged where it is found (recipient.c).
+ */
+#include <sys/statvfs.h>
+
+#include "private.h"
+
+enum {
+	/* A mail is on the disk twice, spooled and in the log; and some air. */
+	COPIES = 2,
+	AIR = 1024 * 1024,
+};
+
+bool
+policy_exceeds(sqlite3_stmt *row, int column, uint64_t more)
+{
+	int64_t limit = sqlite3_column_int64(row, column);
+	int64_t used = sqlite3_column_int64(row, column + 1);
+
+	if (sqlite3_column_type(row, column) == SQLITE_NULL)
+		return false;
+	return used >= limit || more > (uint64_t)(limit - used);
+}
+
+void
+policy_decide_quota(struct decision *d)
+{
+	sqlite3_stmt *quota = lookup_begin(&d->lookup, SQL_QUOTA);
+
+	if (lookup_step(&d->lookup, quota) &&
+	    (policy_exceeds(quota, 0, 1) ||
+		policy_exceeds(quota, 2, d->q->size))) {
+		answer_note_row(d->answer, "quota", "");
+		answer_say(d->answer, REPLY_FULL, "");
+	}
+	lookup_end(&d->lookup, quota);
+}
+
+enum verdict
+policy_check_disk(struct store *st, uint64_t size)
+{
+	struct statvfs fs;
+	uint64_t room;
+
+	if (size == 0 || statvfs(st->folder, &fs) < 0)
+		return VERDICT_OK;
+	room = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (room > AIR && (room - AIR) / COPIES >= size)
+		return VERDICT_OK;
+	return database_fail(st, VERDICT_FULL,
+	    "%llu octets are free on the disk, too few for a mail of %llu",
+	    (unsigned long long)room, (unsigned long long)size);
+}
