@@ -19,12 +19,41 @@ static const char *const names[HEADER__COUNT] = {
 	[HEADER_MESSAGE_ID] = "Message-ID",
 };
 
+static const char byte_order_mark[] = "\xEF\xBB\xBF";
+
+/* Fields that are no text of a person, even behind a line of blanks. */
+static const char *const usual_names[] = {
+	"From",
+	"To",
+	"Cc",
+	"Bcc",
+	"Subject",
+	"Date",
+	"Message-ID",
+	"Reply-To",
+	"Sender",
+	"Received",
+	"Return-Path",
+	"References",
+	"In-Reply-To",
+	"MIME-Version",
+	NULL,
+};
+static const char *const usual_prefixes[] = {
+	"Content-",
+	"Resent-",
+	"List-",
+	"X-",
+	NULL,
+};
+
 void
 header_start(struct header *h)
 {
 	h->at = LINE_START;
 	h->field = HEADER__COUNT;
 	h->size = h->line_len = 0;
+	h->has_end = h->is_blank = h->was_blank = false;
 	memset(h->has, 0, sizeof h->has);
 }
 
@@ -70,28 +99,91 @@ is_blank(char octet)
 	return octet == ' ' || octet == '\t';
 }
 
-/* A name that is too long to be one of ours becomes none of them. */
+static bool
+is_name_octet(char octet)
+{
+	return octet > ' ' && octet < 0x7F && octet != ':';
+}
+
+static bool
+is_usual(struct span name)
+{
+	for (int i = 0; usual_names[i]; i++) {
+		if (span_is(name, usual_names[i]))
+			return true;
+	}
+	for (int i = 0; usual_prefixes[i]; i++) {
+		struct span rest = name;
+
+		if (span_skip(&rest, usual_prefixes[i]))
+			return true;
+	}
+	return false;
+}
+
+/* The size tells: no line of the mail is over yet. */
+static bool
+is_first_line(const struct header *h)
+{
+	return h->size == 0;
+}
+
+/* The name begun, as much as is kept of it. */
+static struct span
+name_of(const struct header *h)
+{
+	struct span name = { h->name,
+		h->name_end < sizeof h->name ? h->name_end : sizeof h->name };
+
+	if (is_first_line(h))
+		span_skip(&name, byte_order_mark);
+	return name;
+}
+
+/* There may be blanks before the colon (RFC 5322 s. 4.5). */
 static void
 keep_name(struct header *h, char octet)
 {
+	bool is_mark = is_first_line(h) && h->name_len < 3 &&
+		       octet == byte_order_mark[h->name_len];
+
+	if (!is_blank(octet)) {
+		h->is_name = h->is_name && h->name_end == h->name_len &&
+			     (is_name_octet(octet) || is_mark);
+		h->name_end = h->name_len + 1;
+	}
 	if (h->name_len < sizeof h->name)
-		h->name[h->name_len++] = octet;
-	else if (!is_blank(octet))
-		h->name[0] = ':';
+		h->name[h->name_len] = octet;
+	h->name_len++;
+}
+
+/*
+ * "From ann@a.example Tue ...", which is an mbox's, not the mail's: the octets
+ * up to the blank; 0: it is none.  "From : x" is a field.
+ */
+static size_t
+from_line_len(struct span line)
+{
+	size_t quote = line.len > 0 && *line.p == '>';
+
+	return line.len > quote + 5 &&
+		       memcmp(line.p + quote, "From ", 5) == 0 &&
+		       !is_blank(line.p[quote + 5]) && line.p[quote + 5] != ':'
+		   ? quote + 5
+		   : 0;
 }
 
 /* Only the first of each is kept. */
 static void
 begin_field(struct header *h)
 {
-	struct span name = { h->name, h->name_len };
+	struct span name = name_of(h);
 
 	h->at = VALUE;
-	/* There may be blanks before the colon (RFC 5322 s. 4.5). */
-	while (name.len > 0 && is_blank(name.p[name.len - 1]))
-		name.len--;
+	h->is_blank = h->was_blank = false;
 	for (int i = 0; i < HEADER__COUNT; i++) {
-		if (!h->has[i] && span_is(name, names[i])) {
+		if (h->name_end <= sizeof h->name && !h->has[i] &&
+		    span_is(name, names[i])) {
 			h->field = i;
 			h->len = 0;
 		}
@@ -117,30 +209,57 @@ end_section(struct header *h)
 	h->at = BODY;
 }
 
+static void
+begin_line(struct header *h)
+{
+	end_field(h);
+	h->at = NAME;
+	h->name_len = h->name_end = 0;
+	h->is_name = true;
+}
+
+/* The line's colon: a field, or text in which there is one. */
+static void
+take_colon(struct header *h)
+{
+	struct span name = name_of(h);
+
+	if (h->is_name && name.len > 0 && (!h->was_blank || is_usual(name)))
+		begin_field(h);
+	else
+		end_section(h);
+}
+
 /* One octet where a line begins, or in a field name. */
 static void
 take_name(struct header *h, char octet)
 {
 	if (h->at == LINE_START && is_blank(octet)) {
+		if (is_first_line(h))
+			return;
 		h->at = VALUE; /* the field goes on (RFC 5322 s. 2.2.3) */
+		h->is_blank = true;
 		if (h->field != HEADER__COUNT)
 			keep(h, &octet, 1);
 		return;
 	}
-	if (h->at == LINE_START) {
-		end_field(h);
-		h->at = NAME;
-		h->name_len = 0;
-	}
-	if (octet == ':') {
-		begin_field(h);
-	} else if (octet == '\n') {
+	if (h->at == LINE_START)
+		begin_line(h);
+	if (octet == '\n') {
 		/* The empty line belongs to the section; other text does not. */
-		if (h->name_len == 0)
+		h->has_end = h->name_len == 0;
+		if (h->has_end)
 			h->size += h->line_len;
 		end_section(h);
-	} else if (octet != '\r') {
+	} else if (octet == ':') {
+		take_colon(h);
+	} else if (octet == '\r') {
+		h->is_name = false; /* unless the line ends */
+	} else {
 		keep_name(h, octet);
+		if (is_first_line(h) && h->name_len < sizeof h->name &&
+		    from_line_len((struct span){ h->name, h->name_len }) > 0)
+			h->at = VALUE;
 	}
 }
 
@@ -153,10 +272,14 @@ take_value(struct header *h, struct span data)
 
 	if (h->field != HEADER__COUNT)
 		keep(h, data.p, len);
+	for (size_t i = 0; i < len && h->is_blank; i++)
+		h->is_blank = is_blank(data.p[i]) || data.p[i] == '\r' ||
+			      data.p[i] == '\n';
 	h->line_len += len;
 	if (lf) {
 		h->size += h->line_len;
 		h->line_len = 0;
+		h->was_blank = h->is_blank;
 		h->at = LINE_START;
 	}
 	return len;
@@ -192,4 +315,83 @@ header_end(struct header *h)
 		h->size += h->line_len;
 	if (h->at != BODY)
 		end_section(h);
+}
+
+/*
+ * Fields
+ */
+
+/* Cuts the next line off, with the lines that continue it. */
+static struct span
+take_field(struct span *rest)
+{
+	struct span field = { rest->p, 0 };
+
+	do {
+		const char *from = rest->p + field.len;
+		const char *lf = memchr(from, '\n', rest->len - field.len);
+
+		field.len = lf ? (size_t)(lf + 1 - rest->p) : rest->len;
+	} while (field.len < rest->len && is_blank(rest->p[field.len]));
+	rest->p += field.len;
+	rest->len -= field.len;
+	return field;
+}
+
+static bool
+is_name(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if (!is_name_octet(text.p[i]))
+			return false;
+	}
+	return text.len > 0;
+}
+
+/* What may stand before the first field; true: it counts as one. */
+static bool
+take_first(struct span *rest, struct span *ret_name, struct span *ret_value)
+{
+	size_t len = from_line_len(*rest);
+
+	if (len > 0) {
+		*ret_name = span_of("From_");
+		*ret_value = take_field(rest);
+		ret_value->p += len;
+		ret_value->len -= len;
+		return true;
+	}
+	span_skip(rest, byte_order_mark);
+	while (rest->len > 0 && is_blank(*rest->p)) {
+		rest->p++;
+		rest->len--;
+	}
+	return false;
+}
+
+bool
+header_next(
+    struct header_fields *f, struct span *ret_name, struct span *ret_value)
+{
+	if (!f->begun) {
+		f->begun = true;
+		if (take_first(&f->rest, ret_name, ret_value))
+			return true;
+	}
+	while (f->rest.len > 0) {
+		struct span field = take_field(&f->rest);
+		const char *colon = memchr(field.p, ':', field.len);
+		struct span name = { field.p,
+			colon ? (size_t)(colon - field.p) : 0 };
+
+		while (name.len > 0 && is_blank(name.p[name.len - 1]))
+			name.len--;
+		if (!is_name(name))
+			continue; /* the empty line */
+		*ret_name = name;
+		*ret_value = (struct span){ colon + 1,
+			field.len - (size_t)(colon + 1 - field.p) };
+		return true;
+	}
+	return false;
 }

@@ -1,6 +1,10 @@
 /*
  * The header section of a mail (RFC 5322 s. 2.2), seen as it streams by: how
  * long it is, and the first of each field that people look for.
+ *
+ * It ends with the empty line, or before the first line that is no field.  A
+ * line of blanks ends it as well, unless a field that is usual in mail follows.
+ * A byte order mark, blanks and an mbox's "From " line may stand before it.
  */
 #ifndef HEADER_H
 #define HEADER_H
@@ -33,13 +37,18 @@ struct header {
 	bool has[HEADER__COUNT];
 	/* Octets of the header section and the empty line that ends it. */
 	uint64_t size;
+	bool has_end; /* it ended with an empty line */
 
 	/* Private to header.c. */
 	int at;
-	int field;     /* being kept; HEADER__COUNT: none */
-	size_t len;    /* of what is kept */
-	char name[16]; /* of the field begun; long enough to tell */
-	size_t name_len;
+	int field;         /* being kept; HEADER__COUNT: none */
+	size_t len;        /* of what is kept */
+	char name[16];     /* of the field begun; long enough to tell */
+	size_t name_len;   /* with the blanks behind it */
+	size_t name_end;   /* without them */
+	bool is_name;      /* so far */
+	bool is_blank;     /* the line, so far */
+	bool was_blank;    /* the line before */
 	uint64_t line_len; /* octets since the last line end */
 };
 
@@ -51,5 +60,18 @@ void header_feed(struct header *h, struct span data);
 bool header_is_over(const struct header *h);
 /* There are no more; completes a section that no empty line ended. */
 void header_end(struct header *h);
+
+/* Starts as { section }: the first `size` octets of a mail. */
+struct header_fields {
+	struct span rest;
+	bool begun;
+};
+
+/*
+ * Reads the next field; the value is as sent, with its line ends.  An mbox's
+ * "From " line has the name "From_".  False: there are no more.
+ */
+bool header_next(
+    struct header_fields *f, struct span *ret_name, struct span *ret_value);
 
 #endif

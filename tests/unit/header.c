@@ -2,6 +2,7 @@
  * Which fields a mail is found to have, whole and octet by octet, from heap
  * blocks of just their size.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,6 +85,22 @@ static const struct {
 	/* So is what follows a line that is no field. */
 	{ T("Dear Sir,\r\nDate: x\r\n"),                          0 },
 	{ T("From: x\r\nno field\r\nDate: x\r\n"),                FROM },
+	{ T("From: x\r\nPump 4: off\r\nDate: x\r\n"),             FROM },
+	{ T("From: x\r\nGr\xC3\xB6\xC3\x9F" "e: 5\r\nDate: x\r\n"), FROM },
+	{ T("From: x\r\nNo\rte: 5\r\nDate: x\r\n"),              FROM },
+	/* What may stand before the first one. */
+	{ T("\xEF\xBB\xBF" "From: x\r\nDate: x\r\n\r\n"),         DATE | FROM },
+	{ T(" \tFrom: x\r\nDate: x\r\n\r\n"),                    DATE | FROM },
+	{ T("From a@b Tue Nov 24 10:54:24 2026\r\nDate: x\r\n"),  DATE },
+	{ T(">From a@b Tue Nov 24 10:54:24 2026\r\nDate: x\r\n"), DATE },
+	{ T("To: x\r\n\xEF\xBB\xBF" "From: x\r\nDate: x\r\n"),    0 },
+	{ T("To: x\r\nFrom a@b Tue\r\nDate: x\r\n"),              0 },
+	/* A line of blanks is the empty one, unless the header goes on. */
+	{ T("From: x\r\n \r\nDear Sir: hello\r\nDate: x\r\n"),    FROM },
+	{ T("From: x\r\n \r\nPump: off\r\nDate: x\r\n"),          FROM },
+	{ T("From: x\r\n \t\r\nMESSAGE-ID: x\r\nDate: x\r\n"),    ALL },
+	{ T("From: x\r\n \r\nContent-Type: x\r\nDate: x\r\n"),    DATE | FROM },
+	{ T("From: x\r\n \r\n y\r\nPump: off\r\nDate: x\r\n"),    DATE | FROM },
 };
 /* clang-format on */
 
@@ -211,6 +228,12 @@ static const struct {
 	{ T("To: x"),                         5 },
 	{ T("Dear Sir,\r\n\r\nbody\r\n"),     0 },
 	{ T("To: x\r\nDear Sir,\r\n\r\n"),    7 },
+	{ T("To: x\r\nDear Sir: hi\r\n"),     7 },
+	/* A line of blanks is of it, and those behind it are not. */
+	{ T("To: x\r\n \r\nPump: off\r\n"),   10 },
+	{ T("To: x\r\n \r\nCc: y\r\n\r\nz"),  19 },
+	{ T(" \r\nTo: x\r\n"),                3 },
+	{ T("\xEF\xBB\xBF" "To: x\r\n\r\nbody"), 12 },
 };
 /* clang-format on */
 
@@ -225,6 +248,58 @@ Test(header, measures_the_section)
 			    "row %zu by %zu: want %d, got %d", i, step,
 			    (int)sizes[i].size, (int)h.size);
 		}
+	}
+}
+
+/* clang-format off */
+static const struct {
+	struct span section;
+	const char *want;
+} sections[] = {
+	{ T(""),                                    "" },
+	{ T("\r\n"),                                "" },
+	{ T("A: b\r\nC : d\r\n e\r\n\r\n"),           "A[ b\r\n]C[ d\r\n e\r\n]" },
+	{ T("A:\nB:c"),                             "A[\n]B[c]" },
+	{ T("\xEF\xBB\xBF" " A: b\r\n \r\n"),        "A[ b\r\n \r\n]" },
+	{ T("From a@b Tue 10:54\r\nA: b\r\n"),      "From_[a@b Tue 10:54\r\n]A[ b\r\n]" },
+	{ T("From : b\r\n"),                        "From[ b\r\n]" },
+};
+/* clang-format on */
+
+Test(header, reads_field_by_field)
+{
+	for (size_t i = 0; i < COUNT(sections); i++) {
+		struct header_fields f = { .rest = sections[i].section };
+		struct span name, value;
+		char got[256] = "";
+		size_t len = 0;
+
+		while (header_next(&f, &name, &value))
+			len += (size_t)snprintf(got + len, sizeof got - len,
+			    "%.*s[%.*s]", (int)name.len, name.p, (int)value.len,
+			    value.p);
+		cr_expect_str_eq(got, sections[i].want, "row %zu", i);
+	}
+}
+
+Test(header, tells_whether_an_empty_line_ends_it)
+{
+	static const struct {
+		struct span mail;
+		bool want;
+	} ends[] = {
+		{ T("A: b\r\n\r\n"), true },
+		{ T("A: b\n\nc"), true },
+		{ T("A: b\r\n"), false },
+		{ T("A: b\r\nc\r\n\r\n"), false },
+		{ T("A: b\r\n \r\nc\r\n"), false },
+	};
+
+	for (size_t i = 0; i < COUNT(ends); i++) {
+		struct header h;
+
+		read_mail(&h, ends[i].mail, 1);
+		cr_expect(h.has_end == ends[i].want, "row %zu", i);
 	}
 }
 
