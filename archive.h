@@ -51,9 +51,11 @@ struct archive_filter {
 	const char *from;    /* held by reverse-path or From */
 	const char *to;      /* by a recipient, its mailbox, or To */
 	const char *subject; /* by Subject */
-	int64_t since;       /* received then or later, microseconds */
-	int64_t until;       /* earlier than that */
-	int64_t larger;      /* of more octets */
+	/* That went to this mailbox, by the one or two names of its domain. */
+	const char *mailbox[2];
+	int64_t since;  /* received then or later, microseconds */
+	int64_t until;  /* earlier than that */
+	int64_t larger; /* of more octets */
 	/* That this consumer has not had yet, and that nobody leases to it. */
 	const char *new_to;
 	int64_t now; /* seconds since 1970; for the leases */
@@ -65,7 +67,7 @@ struct archive_row {
 	int64_t size;        /* octets */
 	char *client_address;
 	char *reverse_path;
-	char *recipients; /* joined by ", " */
+	char *recipients; /* a line each, without line end behind the last */
 	/* As stored, not decoded; NULL where the mail has none. */
 	char *header_from;
 	char *header_to;

@@ -234,6 +234,10 @@ static const struct condition {
 	  " AND (holds(header_to, :to) OR EXISTS (SELECT 1 FROM recipient"
 	  "  WHERE message_id = id AND (holds(forward_path, :to)"
 	  "   OR holds(mailbox, :to))))" },
+	{ FIELD(mailbox[0]), true, ":mailbox0",
+	  " AND EXISTS (SELECT 1 FROM recipient WHERE message_id = id"
+	  "  AND mailbox COLLATE NOCASE IN (:mailbox0, :mailbox1))" },
+	{ FIELD(mailbox[1]), true, ":mailbox1", "" },
 	{ FIELD(subject), true, ":subject",
 	  " AND holds(header_subject, :subject)" },
 	{ FIELD(new_to), true, ":new_to",
@@ -333,13 +337,13 @@ archive_page_reset(struct archive_page *page)
 }
 
 /*
- * Several rows of one recipient are the mailboxes that an alias names.  So few
- * recipients are told apart that a list in order costs less than a set.
+ * Several rows of one recipient that follow each other are the mailboxes that an
+ * alias names.
  */
 static const char list_head[] =
     "SELECT id, received_at, size, client_address, reverse_path, header_from,"
     " header_to, header_subject, header_date, header_message_id,"
-    " (SELECT group_concat(forward_path, ', ') FROM recipient"
+    " (SELECT group_concat(forward_path, char(10)) FROM recipient"
     "  WHERE message_id = id AND NOT EXISTS (SELECT 1 FROM recipient AS earlier"
     "   WHERE earlier.message_id = recipient.message_id"
     "    AND earlier.position = recipient.position - 1"

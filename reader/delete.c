@@ -21,41 +21,38 @@ delete_range(struct archive *a, int64_t first, int64_t last)
 	return result < 0 ? -1 : (int64_t)p.mails;
 }
 
-/* The arguments are read first: a slip in the last one deletes nothing. */
+/* One that is not there does not keep the others. */
 static int
-check_ranges(const struct smtpdb *t)
+rm_ids(struct smtpdb *t, const char *arg, bool *ret_missing)
 {
-	int status = EX_OK;
+	struct ids ids;
+	int status = smtpdb_find_ids(t, arg, &ids);
+	int64_t deleted;
 
-	for (int i = 0; i < t->nargs && status == EX_OK; i++) {
-		int64_t first, last;
-
-		status = options_id_range(t->args[i], &first, &last);
+	if (status != EX_OK)
+		return status;
+	deleted = delete_range(t->archive, ids.first, ids.last);
+	if (deleted < 0)
+		return smtpdb_fail_archive(t);
+	if (deleted == 0) {
+		*ret_missing = true;
+		smtpdb_fail(0, "there is no mail %s", arg);
 	}
-	return status;
+	return EX_OK;
 }
 
 int
 rm_run(struct smtpdb *t)
 {
-	int status = check_ranges(t);
+	/* A slip in the last one deletes nothing. */
+	int status = smtpdb_check_ids(t);
+	bool missing = false;
 
 	if (status == EX_OK)
 		status = smtpdb_open(t, false);
-	if (status != EX_OK)
-		return status;
-	for (int i = 0; i < t->nargs; i++) {
-		int64_t first, last, deleted;
-
-		options_id_range(t->args[i], &first, &last);
-		deleted = delete_range(t->archive, first, last);
-		if (deleted < 0)
-			return smtpdb_fail_archive(t);
-		if (deleted == 0)
-			status = smtpdb_fail(
-			    EX_NOINPUT, "there is no mail %s", t->args[i]);
-	}
-	return status;
+	for (int i = 0; i < t->nargs && status == EX_OK; i++)
+		status = rm_ids(t, t->args[i], &missing);
+	return status == EX_OK && missing ? EX_NOINPUT : status;
 }
 
 /*

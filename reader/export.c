@@ -375,12 +375,14 @@ export_run(struct smtpdb *t)
 			    EX_USAGE, "which mails?  Say IDs or a filter");
 	}
 	if (status == EX_OK)
+		status = smtpdb_check_ids(t);
+	if (status == EX_OK)
 		status = smtpdb_open(t, false);
 	if (status == EX_OK)
 		status = open_target(t, &to);
 	if (status != EX_OK)
 		return status;
-	status = t->nargs > 0 ? smtpdb_each(t, export_id, &to)
+	status = t->nargs > 0 ? smtpdb_each_arg(t, export_id, &to)
 			      : export_filtered(t, &to, &filter);
 	return close_target(&to, status);
 }

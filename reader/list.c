@@ -9,6 +9,9 @@
 #include <sysexits.h>
 #include <time.h>
 
+#include <glib.h>
+
+#include "distinct.h"
 #include "json.h"
 #include "mime.h"
 #include "options.h"
@@ -19,8 +22,25 @@ enum {
 	TIME_COLUMNS = 16,
 	SIZE_COLUMNS = 5,
 	NAME_COLUMNS_MIN = 8,
+	GAP = 2,
 	WATCH_EVERY_MS = 500,
 };
+
+/*
+ * Calls `one` with each recipient, in order and once.  The list is a line each,
+ * and is cut.
+ */
+static void
+each_recipient(char *list, void (*one)(const char *path, void *arg), void *arg)
+{
+	struct distinct seen = { 0 };
+
+	for (char *rest = list, *path; (path = strsep(&rest, "\n"));) {
+		if (distinct_add(&seen, path))
+			one(path, arg);
+	}
+	distinct_reset(&seen);
+}
 
 /* Decoded and safe; "" for NULL. */
 static char *
@@ -31,6 +51,12 @@ readable(const char *value)
 
 	free(decoded);
 	return safe;
+}
+
+static void
+json_recipient(const char *path, void *arg)
+{
+	json_text(arg, NULL, path);
 }
 
 static void
@@ -50,7 +76,9 @@ print_json(const struct archive_row *row)
 	json_integer(&j, "size", row->size);
 	json_text(&j, "client", row->client_address);
 	json_text(&j, "sender", row->reverse_path);
-	json_text(&j, "recipients", row->recipients);
+	json_open(&j, "recipients", '[');
+	each_recipient(row->recipients, json_recipient, &j);
+	json_close(&j, ']');
 	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
 		char *decoded = values[i] ? mime_decode(values[i]) : NULL;
 
@@ -60,6 +88,27 @@ print_json(const struct archive_row *row)
 	json_text(&j, "date", row->header_date);
 	json_text(&j, "message_id", row->header_message_id);
 	json_close(&j, '}');
+}
+
+static void
+add_recipient(const char *path, void *arg)
+{
+	GString *joined = arg;
+	char *safe = terminal_safe(span_of(path), TERMINAL_LINE);
+
+	if (joined->len > 0)
+		g_string_append(joined, ", ");
+	g_string_append(joined, safe);
+	free(safe);
+}
+
+static char *
+join_recipients(char *list)
+{
+	GString *joined = g_string_new(NULL);
+
+	each_recipient(list, add_recipient, joined);
+	return g_string_free(joined, FALSE);
 }
 
 struct texts {
@@ -78,32 +127,50 @@ print_fields(const struct archive_row *row, const struct texts *texts)
 	    (long long)row->size, texts->from, texts->to, texts->subject);
 }
 
+struct line {
+	int room; /* columns that are left */
+	bool is_begun;
+};
+
+/* As much of a column as there is room for. */
+static void
+print_cell(struct line *line, const char *text, int width, bool right)
+{
+	if (line->is_begun && line->room > GAP) {
+		printf("%*s", GAP, "");
+		line->room -= GAP;
+	} else if (line->is_begun) {
+		line->room = 0;
+	}
+	line->is_begun = true;
+	if (width > line->room)
+		width = line->room;
+	if (width > 0)
+		terminal_cell(text, width, right);
+	line->room -= width;
+}
+
 static void
 print_columns(const struct terminal *terminal, const struct archive_row *row,
     const struct texts *texts)
 {
-	int id = snprintf(NULL, 0, "%*lld", ID_COLUMNS, (long long)row->id);
+	struct line line = { .room = terminal->columns };
+	char id[24];
+	int id_width =
+	    snprintf(id, sizeof id, "%*lld", ID_COLUMNS, (long long)row->id);
 	int rest =
-	    terminal->columns - (id + TIME_COLUMNS + SIZE_COLUMNS + 5 * 2);
+	    line.room - (id_width + TIME_COLUMNS + SIZE_COLUMNS + 5 * GAP);
 	int name = rest / 4 > NAME_COLUMNS_MIN ? rest / 4 : NAME_COLUMNS_MIN;
-	int subject = rest - 2 * name;
 
-	if (terminal->colour)
-		printf("\033[1m%*lld\033[0m", ID_COLUMNS, (long long)row->id);
-	else
-		printf("%*lld", ID_COLUMNS, (long long)row->id);
-	printf("  %s  ", texts->time);
-	terminal_cell(texts->size, SIZE_COLUMNS, true);
-	fputs("  ", stdout);
-	terminal_cell(texts->from, name, false);
-	fputs("  ", stdout);
-	terminal_cell(texts->to, name, false);
-	fputs("  ", stdout);
-	if (subject > NAME_COLUMNS_MIN &&
-	    terminal_width(texts->subject) > subject)
-		terminal_cell(texts->subject, subject, false);
-	else
-		fputs(texts->subject, stdout);
+	fputs(terminal->colour ? "\033[1m" : "", stdout);
+	print_cell(&line, id, id_width, true);
+	fputs(terminal->colour ? "\033[0m" : "", stdout);
+	print_cell(&line, texts->time, TIME_COLUMNS, false);
+	print_cell(&line, texts->size, SIZE_COLUMNS, true);
+	print_cell(&line, texts->from, name, false);
+	print_cell(&line, texts->to, name, false);
+	print_cell(
+	    &line, texts->subject, terminal_width(texts->subject), false);
 	putchar('\n');
 }
 
@@ -120,7 +187,7 @@ list_print(const struct lister *l, const struct archive_row *row)
 	terminal_size(row->size, texts.size);
 	texts.from =
 	    readable(row->header_from ? row->header_from : row->reverse_path);
-	texts.to = readable(row->recipients);
+	texts.to = join_recipients(row->recipients);
 	texts.subject = readable(row->header_subject);
 	if (l->terminal.is_one)
 		print_columns(&l->terminal, row, &texts);

@@ -22,6 +22,7 @@ static const struct cli_option rows[OPT__COUNT] = {
 	[OPT_FROM] = { 'f', "from", "TEXT", "sender, or From, holds TEXT" },
 	[OPT_TO] = { 't', "to", "TEXT", "a recipient, or To, holds TEXT" },
 	[OPT_SUBJECT] = { 's', "subject", "TEXT", "Subject holds TEXT" },
+	[OPT_MAILBOX] = { 0, "mailbox", "ADDRESS", "went to this mailbox" },
 	[OPT_SINCE] = { 0, "since", "TIME", "received then or later: 2026-11-21, or 7d ago" },
 	[OPT_UNTIL] = { 0, "until", "TIME", "received earlier" },
 	[OPT_LARGER] = { 0, "larger", "SIZE", "of more octets than SIZE: 10K, 5M" },
@@ -149,34 +150,46 @@ options_duration(const char *what, const char *text, int64_t *ret)
 	    what, text, ret, cli_read_duration, "time, such as 30m, 12h or 7d");
 }
 
-int
-options_id(const char *text, int64_t *ret)
+/* A number of 1 or more, or "last", in the first `len` octets. */
+static bool
+read_id(const char *text, size_t len, int64_t *ret)
 {
+	char word[24];
 	uint64_t n;
 
-	if (!cli_read_number(text, &n) || n == 0)
-		return smtpdb_fail(
-		    EX_USAGE, "'%s' is not the number of a mail", text);
+	if (len >= sizeof word)
+		return false;
+	memcpy(word, text, len);
+	word[len] = '\0';
+	if (strcmp(word, "last") == 0) {
+		*ret = OPTIONS_LAST;
+		return true;
+	}
+	if (!cli_read_number(word, &n) || n == 0)
+		return false;
 	*ret = (int64_t)n;
-	return EX_OK;
+	return true;
 }
 
 int
-options_id_range(const char *text, int64_t *ret_first, int64_t *ret_last)
+options_ids(const char *text, struct ids *ret)
 {
-	char first[24];
 	const char *dash = strchr(text, '-');
-	uint64_t from, to;
+	size_t len = dash ? (size_t)(dash - text) : strlen(text);
+	struct ids ids;
 
-	snprintf(first, sizeof first, "%.*s",
-	    dash ? (int)(dash - text) : (int)sizeof first, text);
-	if (!cli_read_number(first, &from) || from == 0 ||
-	    !cli_read_number(dash ? dash + 1 : text, &to) || to < from)
+	if (!read_id(text, len, &ids.first) ||
+	    (dash && !read_id(dash + 1, strlen(dash + 1), &ids.last)))
 		return smtpdb_fail(EX_USAGE,
-		    "'%s' is neither the number of a mail nor a range of them",
+		    "'%s' is no number of a mail, such as 5, 5-9 or last",
 		    text);
-	*ret_first = (int64_t)from;
-	*ret_last = (int64_t)to;
+	if (!dash)
+		ids.last = ids.first;
+	if (ids.last != OPTIONS_LAST && ids.first > ids.last)
+		return smtpdb_fail(
+		    EX_USAGE, "'%s' ends before it begins", text);
+	ids.is_range = dash != NULL;
+	*ret = ids;
 	return EX_OK;
 }
 
@@ -252,13 +265,22 @@ options_network(const char *given, char ret[IP_TEXT_SIZE])
 }
 
 int
-options_filter(const struct smtpdb *t, struct archive_filter *ret)
+options_filter(struct smtpdb *t, struct archive_filter *ret)
 {
 	int status = EX_OK;
 
 	ret->from = t->options[OPT_FROM];
 	ret->to = t->options[OPT_TO];
 	ret->subject = t->options[OPT_SUBJECT];
+	if (t->options[OPT_MAILBOX]) {
+		names_find(t->options[OPT_MAILBOX], &t->mailbox);
+		for (unsigned i = 0; i < t->mailbox.n; i++)
+			ret->mailbox[i] = t->mailbox.name[i];
+		if (t->mailbox.n == 0)
+			return smtpdb_fail(EX_USAGE,
+			    "--mailbox: '%s' is too long for an address",
+			    t->options[OPT_MAILBOX]);
+	}
 	if (t->options[OPT_SINCE])
 		status =
 		    read_time("--since", t->options[OPT_SINCE], &ret->since);

@@ -24,10 +24,17 @@ void options_print_names(uint64_t set);
  * or says what is wrong with `what`, and returns EX_USAGE.
  */
 
-/* The number of a mail: 1 or more. */
-int options_id(const char *text, int64_t *ret);
-/* "5" or "5-9". */
-int options_id_range(const char *text, int64_t *ret_first, int64_t *ret_last);
+/*
+ * Mails: "5", "5-9", "last" for the newest that there is, or "5-last".
+ */
+enum {
+	OPTIONS_LAST = 0, /* which is the number of none */
+};
+struct ids {
+	int64_t first, last;
+	bool is_range;
+};
+int options_ids(const char *text, struct ids *ret);
 int options_number(const char *what, const char *text, int64_t *ret);
 /* Octets: "10", "10K", "5M", "1G", in powers of 1024. */
 int options_size(const char *what, const char *text, int64_t *ret);
@@ -41,9 +48,9 @@ int options_duration(const char *what, const char *text, int64_t *ret);
 int options_network(const char *given, char ret[IP_TEXT_SIZE]);
 
 /* Fills the filter from --from and its like. */
-int options_filter(const struct smtpdb *t, struct archive_filter *ret);
+int options_filter(struct smtpdb *t, struct archive_filter *ret);
 #define OPTIONS_FILTER                                                         \
-	(OPTION(FROM) | OPTION(TO) | OPTION(SUBJECT) | OPTION(SINCE) |         \
-	    OPTION(UNTIL) | OPTION(LARGER))
+	(OPTION(FROM) | OPTION(TO) | OPTION(SUBJECT) | OPTION(MAILBOX) |       \
+	    OPTION(SINCE) | OPTION(UNTIL) | OPTION(LARGER))
 
 #endif

@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "distinct.h"
 #include "json.h"
 #include "mime.h"
 #include "options.h"
@@ -66,12 +68,57 @@ print_all_fields(const struct view *v)
 	}
 }
 
+/* Rows from `i` on that are of one RCPT: the mailboxes of an alias. */
+static unsigned
+count_ways(const struct envelope *e, unsigned i)
+{
+	unsigned n = 1;
+
+	while (i + n < e->nrecipients &&
+	       strcmp(e->recipients[i].forward_path,
+		   e->recipients[i + n].forward_path) == 0)
+		n++;
+	return n;
+}
+
+/* "<all@x> went to bob@x, carl@x", where tables have led it elsewhere. */
+static void
+print_way(const struct recipient *r, unsigned n)
+{
+	if (n == 1 && strcasecmp(r->forward_path, recipient_mailbox(r)) == 0)
+		return;
+	putchar('<');
+	terminal_print(span_of(r->forward_path), TERMINAL_LINE);
+	fputs("> went to", stdout);
+	for (unsigned i = 0; i < n; i++) {
+		fputs(i > 0 ? ", " : " ", stdout);
+		terminal_print(
+		    span_of(recipient_mailbox(&r[i])), TERMINAL_LINE);
+	}
+	putchar('\n');
+}
+
+static void
+print_ways(const struct envelope *e)
+{
+	struct distinct seen = { 0 };
+	unsigned n;
+
+	for (unsigned i = 0; i < e->nrecipients; i += n) {
+		n = count_ways(e, i);
+		if (distinct_add(&seen, e->recipients[i].forward_path))
+			print_way(&e->recipients[i], n);
+	}
+	distinct_reset(&seen);
+}
+
 /* "from <a@x> to <b@y>, <c@z>": what MAIL and RCPT said. */
 static void
 print_envelope(const struct view *v)
 {
 	const struct archive_mail *m = v->mail;
 	const struct envelope *e = &m->envelope;
+	struct distinct seen = { 0 };
 	char time[TERMINAL_TIME_MAX];
 
 	terminal_time(m->received_at, time);
@@ -81,12 +128,17 @@ print_envelope(const struct view *v)
 	terminal_print(span_of(e->reverse_path), TERMINAL_LINE);
 	fputs("> to", stdout);
 	for (unsigned i = 0; i < e->nrecipients; i++) {
+		const char *path = e->recipients[i].forward_path;
+
+		if (!distinct_add(&seen, path))
+			continue;
 		fputs(i > 0 ? ", <" : " <", stdout);
-		terminal_print(
-		    span_of(e->recipients[i].forward_path), TERMINAL_LINE);
+		terminal_print(span_of(path), TERMINAL_LINE);
 		putchar('>');
 	}
+	distinct_reset(&seen);
 	putchar('\n');
+	print_ways(e);
 }
 
 static void
@@ -170,6 +222,31 @@ print_mail(const struct view *v)
  * JSON
  */
 
+/* To whom it was sent, each once; and where that led. */
+static void
+json_recipients(struct json *j, const struct envelope *e)
+{
+	struct distinct seen = { 0 };
+
+	json_open(j, "recipients", '[');
+	for (unsigned i = 0; i < e->nrecipients; i++) {
+		if (distinct_add(&seen, e->recipients[i].forward_path))
+			json_text(j, NULL, e->recipients[i].forward_path);
+	}
+	json_close(j, ']');
+	distinct_reset(&seen);
+	json_open(j, "went_to", '[');
+	for (unsigned i = 0; i < e->nrecipients; i++) {
+		const struct recipient *r = &e->recipients[i];
+
+		json_open(j, NULL, '{');
+		json_text(j, "recipient", r->forward_path);
+		json_text(j, "mailbox", recipient_mailbox(r));
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
 static void
 json_envelope(struct json *j, const struct archive_mail *m)
 {
@@ -181,10 +258,7 @@ json_envelope(struct json *j, const struct archive_mail *m)
 	json_text(j, "protocol", e->protocol);
 	json_text(j, "verb", e->verb);
 	json_text(j, "sender", e->reverse_path);
-	json_open(j, "recipients", '[');
-	for (unsigned i = 0; i < e->nrecipients; i++)
-		json_text(j, NULL, e->recipients[i].forward_path);
-	json_close(j, ']');
+	json_recipients(j, e);
 	json_text(j, "body_type", e->body_type);
 	json_bool(j, "smtputf8", e->smtputf8);
 	json_integer(j, "size", (int64_t)m->len);
@@ -267,7 +341,7 @@ show_run(struct smtpdb *t)
 	bool begun = false;
 	int status = smtpdb_open(t, false);
 
-	return status == EX_OK ? smtpdb_each(t, show, &begun) : status;
+	return status == EX_OK ? smtpdb_each_arg(t, show, &begun) : status;
 }
 
 /* A terminal gets what is harmless of it. */
@@ -295,5 +369,5 @@ raw_run(struct smtpdb *t)
 {
 	int status = smtpdb_open(t, false);
 
-	return status == EX_OK ? smtpdb_each(t, write_mail, NULL) : status;
+	return status == EX_OK ? smtpdb_each_arg(t, write_mail, NULL) : status;
 }

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "../archive.h"
+#include "names.h"
 
 /* All options of all commands; options.c describes them. */
 enum smtpdb_option {
@@ -29,6 +30,7 @@ enum smtpdb_option {
 	OPT_FROM,
 	OPT_TO,
 	OPT_SUBJECT,
+	OPT_MAILBOX,
 	OPT_SINCE,
 	OPT_UNTIL,
 	OPT_LARGER,
@@ -77,12 +79,15 @@ enum smtpdb_option {
 
 _Static_assert(OPT__COUNT <= 64, "a set of options is 64 bits");
 
+struct ids;
+
 struct smtpdb {
 	/* Value of each option; an empty text where it takes none; or NULL. */
 	const char *options[OPT__COUNT];
 	char **args; /* what stands behind the command, NULL at the end */
 	int nargs;
-	const char *path; /* of the database */
+	const char *path;     /* of the database */
+	struct names mailbox; /* of --mailbox */
 	struct archive_conf conf;
 	struct archive *archive;
 };
@@ -114,13 +119,21 @@ int smtpdb_flush(void);
 
 /* It must exist, unless `make`. */
 int smtpdb_open(struct smtpdb *t, bool make);
-/* Reads the mail of that number. */
+/* Are all arguments numbers of mails, as options_ids() reads them? */
+int smtpdb_check_ids(const struct smtpdb *t);
+/* What they are in the database that is open. */
+int smtpdb_find_ids(struct smtpdb *t, const char *arg, struct ids *ret);
+/* Reads the one mail of that number. */
 int smtpdb_read(struct smtpdb *t, const char *id, struct archive_mail *ret);
 /*
- * Reads the mails whose numbers are the arguments, one after the other, and
- * calls `one` with each, until that is not EX_OK.
+ * Reads the mail of that number, or one after the other those of a range, and
+ * calls `one` with each, until that is not EX_OK.  EX_NOINPUT: there is none.
  */
-int smtpdb_each(struct smtpdb *t,
+int smtpdb_each(struct smtpdb *t, const char *ids,
+    int (*one)(struct smtpdb *t, const struct archive_mail *m, void *arg),
+    void *arg);
+/* The same for each of the arguments, which are all looked at first. */
+int smtpdb_each_arg(struct smtpdb *t,
     int (*one)(struct smtpdb *t, const struct archive_mail *m, void *arg),
     void *arg);
 /* Tells what the archive's last call failed of, and returns the status. */

@@ -91,36 +91,116 @@ smtpdb_open(struct smtpdb *t, bool make)
 }
 
 int
+smtpdb_check_ids(const struct smtpdb *t)
+{
+	struct ids ids;
+	int status = EX_OK;
+
+	for (int i = 0; i < t->nargs && status == EX_OK; i++)
+		status = options_ids(t->args[i], &ids);
+	return status;
+}
+
+int
+smtpdb_find_ids(struct smtpdb *t, const char *arg, struct ids *ret)
+{
+	int status = options_ids(arg, ret);
+	int64_t last;
+
+	if (status != EX_OK ||
+	    (ret->first != OPTIONS_LAST && ret->last != OPTIONS_LAST))
+		return status;
+	if (archive_last_id(t->archive, &last) < 0)
+		return smtpdb_fail_archive(t);
+	if (last == 0)
+		return smtpdb_fail(EX_NOINPUT, "there is no mail yet");
+	if (ret->first == OPTIONS_LAST)
+		ret->first = last;
+	if (ret->last == OPTIONS_LAST)
+		ret->last = last;
+	return EX_OK;
+}
+
+static int
+fail_missing(const char *arg)
+{
+	return smtpdb_fail(EX_NOINPUT, "there is no mail %s", arg);
+}
+
+int
 smtpdb_read(struct smtpdb *t, const char *arg, struct archive_mail *ret)
 {
-	int64_t id;
-	int status = options_id(arg, &id);
+	struct ids ids;
+	int status = smtpdb_find_ids(t, arg, &ids);
 	int found;
 
 	if (status != EX_OK)
 		return status;
-	found = archive_read(t->archive, id, ret);
+	if (ids.first != ids.last)
+		return smtpdb_fail(EX_USAGE, "'%s' is more than one mail", arg);
+	found = archive_read(t->archive, ids.first, ret);
 	if (found < 0)
 		return smtpdb_fail_archive(t);
-	if (found == 0)
-		return smtpdb_fail(
-		    EX_NOINPUT, "there is no mail %lld", (long long)id);
-	return EX_OK;
+	return found > 0 ? EX_OK : fail_missing(arg);
+}
+
+/* One that is deleted meanwhile is passed over. */
+static int
+each_of_range(struct smtpdb *t, const struct ids *ids,
+    int (*one)(struct smtpdb *t, const struct archive_mail *m, void *arg),
+    void *arg, int *ret_status)
+{
+	struct archive_filter filter = {
+		.after_id = ids->first - 1,
+		.up_to_id = ids->last,
+	};
+	struct archive_page page = { .nrows = 0 };
+	struct archive_mail mail = { 0 };
+	int found = 0, result = 1;
+
+	while (*ret_status == EX_OK && result >= 0 &&
+	       (result = archive_list(t->archive, &filter, &page)) > 0) {
+		for (size_t i = 0; i < page.nrows && *ret_status == EX_OK;
+		     i++) {
+			result =
+			    archive_read(t->archive, page.rows[i].id, &mail);
+			if (result < 0)
+				break;
+			found += result;
+			if (result > 0)
+				*ret_status = one(t, &mail, arg);
+		}
+	}
+	archive_mail_reset(&mail);
+	archive_page_reset(&page);
+	return result < 0 ? -1 : found;
 }
 
 int
-smtpdb_each(struct smtpdb *t,
+smtpdb_each(struct smtpdb *t, const char *ids_text,
     int (*one)(struct smtpdb *t, const struct archive_mail *m, void *arg),
     void *arg)
 {
-	struct archive_mail mail = { 0 };
-	int status = EX_OK;
+	struct ids ids;
+	int status = smtpdb_find_ids(t, ids_text, &ids);
+	int found;
 
-	for (int i = 0; i < t->nargs && status == EX_OK; i++) {
-		status = smtpdb_read(t, t->args[i], &mail);
-		if (status == EX_OK)
-			status = one(t, &mail, arg);
-	}
-	archive_mail_reset(&mail);
+	if (status != EX_OK)
+		return status;
+	found = each_of_range(t, &ids, one, arg, &status);
+	if (found < 0)
+		return smtpdb_fail_archive(t);
+	return found > 0 ? status : fail_missing(ids_text);
+}
+
+int
+smtpdb_each_arg(struct smtpdb *t,
+    int (*one)(struct smtpdb *t, const struct archive_mail *m, void *arg),
+    void *arg)
+{
+	int status = smtpdb_check_ids(t);
+
+	for (int i = 0; i < t->nargs && status == EX_OK; i++)
+		status = smtpdb_each(t, t->args[i], one, arg);
 	return status;
 }

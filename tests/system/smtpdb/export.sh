@@ -30,6 +30,11 @@ status 0 "$tool" export --bare --eml=bare 1 2
 lacks "X-Smtpd" bare/1.eml
 status 0 "$tool" export --mbox=some.mbox --from=jörg
 is "filtered" 1 "$(grep -c '^From ' some.mbox)"
+status 0 "$tool" export --mbox=range.mbox 2-3 last
+is "a range" 3 "$(grep -c '^From .* 20' range.mbox)"
+status 64 "$tool" export --mbox=none.mbox 1 x
+[ ! -e none.mbox ]
+ok "nothing is made for what is no number" $?
 python3 - <<'PY'
 import mailbox, sys
 m = mailbox.mbox('exported.mbox')

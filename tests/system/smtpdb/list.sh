@@ -30,7 +30,7 @@ is "--number=0" 0 "$(wc -l <out)"
 status 64 "$tool" list --since=yesterday
 status 64 "$tool" list --larger=big
 status 0 "$tool" list --json
-json_lines out
+json_lines out 'o[0]["recipients"] == ["bob@b.example", "carl@c.example"]'
 if have script "lists on a terminal"; then
 	on_terminal 80 "'$tool' list -n 3"
 	holds "$(printf '\033[1m')" out
@@ -39,8 +39,48 @@ if have script "lists on a terminal"; then
 	    UPDATE recipient SET message_id = 100000000 WHERE message_id = $total"
 	on_terminal 80 "'$tool' list"
 	is "lines of over 80 columns in a list" "" "$(wider_than 80)"
+	for columns in 60 40 20 5; do
+		on_terminal $columns "'$tool' list"
+		is "lines of over $columns columns in a list" "" \
+		    "$(wider_than $columns)"
+	done
 	on_terminal 80 "NO_COLOR=1 '$tool' list"
 	lacks "$(printf '\033')" out
 fi
+
+# What was sent to one address twice, or by an alias to several mailboxes, is
+# listed once.
+SMTPD_DATABASE=$dir/alias.db
+"$tool" domain add b.example
+"$tool" domain add xn--mnchen-3ya.example
+"$tool" alias add all@b.example bob@b.example
+"$tool" alias add all@b.example ann@b.example
+"$tool" mailbox add bob@b.example
+"$tool" mailbox add ann@b.example
+printf 'Subject: x\n\nx\n' |
+    send a@a.example all@b.example bob@b.example BOB@b.example all@b.example
+printf 'Subject: x\n\nx\n' | send a@a.example carl@xn--mnchen-3ya.example
+status 0 "$tool" list
+is "recipients are listed once" "all@b.example, bob@b.example" \
+    "$(head -n 1 out | cut -f5)"
+status 0 "$tool" list --json
+json_lines out 'o[0]["recipients"] == ["all@b.example", "bob@b.example"]'
+for box in bob@b.example ANN@B.example; do
+	status 0 "$tool" list --mailbox=$box
+	is "what went to $box" 1 "$(cut -f1 out)"
+done
+for box in carl@xn--mnchen-3ya.example carl@MÜNCHEN.example; do
+	status 0 "$tool" list --mailbox=$box
+	is "what went to $box" 2 "$(cut -f1 out)"
+done
+status 0 "$tool" list --mailbox=all@b.example
+is "to no mailbox of that name" 0 "$(wc -l <out)"
+status 0 "$tool" show 1
+holds "to <all@b.example>, <bob@b.example>" out
+holds "<all@b.example> went to ann@b.example, bob@b.example" out
+is "where there is no more to say" 1 "$(grep -c 'went to' out)"
+status 0 "$tool" show --json 1
+json_lines out 'o[0]["recipients"] == ["all@b.example", "bob@b.example"]'
+json_lines out '{"recipient": "all@b.example", "mailbox": "ann@b.example"} in o[0]["went_to"]'
 
 finish

@@ -34,6 +34,27 @@ while [ $i -le "$total" ]; do
 done
 status 66 "$tool" show 999
 status 64 "$tool" show one
+status 0 "$tool" show last
+holds "Subject: spoof" out
+cp out want
+status 0 "$tool" show $total
+cmp -s want out
+ok "the last one" $?
+status 0 "$tool" show --json 2-4 last
+json_lines out "[m['id'] for m in o] == [2, 3, 4, $total]"
+status 0 "$tool" show --json $((total - 1))-last
+json_lines out "len(o) == 2"
+status 64 "$tool" show 4-2
+holds "ends before it begins" err
+status 64 "$tool" show 1 2-x
+is "nothing is shown" 0 "$(wc -c <out)"
+status 66 "$tool" show 1000-2000
+"$tool" rm 3
+status 0 "$tool" show --json 2-4
+json_lines out "[m['id'] for m in o] == [2, 4]"
+"$tool" -d empty.db domain add x.example
+status 66 "$tool" -d empty.db show last
+holds "there is no mail yet" err
 status 64 "$tool" show
 
 finish
