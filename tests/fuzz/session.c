@@ -180,7 +180,7 @@ play(struct run *r)
 static struct player *
 run(struct span input, enum play_cut cut, bool watched)
 {
-	struct run r = { .code = 0 };
+	struct run r = { .nevents = 0 };
 	const struct play_world world = { &r, answer, store };
 	struct watch watch;
 	size_t bound;
