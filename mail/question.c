@@ -91,3 +91,58 @@ answer_refuses(const struct answer *a)
 {
 	return answer_reply(a).code >= 400;
 }
+
+/*
+ * The mail that is asked about
+ */
+
+/* Copies a text that may be none; false: no memory. */
+static bool
+keep(struct envelope *e, struct span text, const char **ret)
+{
+	*ret = text.p ? envelope_text(e, text) : NULL;
+	return !text.p || *ret;
+}
+
+bool
+question_begin_mail(const struct question *q, struct envelope *e)
+{
+	e->verb = q->mail.verb;
+	e->protocol = q->mail.protocol;
+	e->smtputf8 = q->mail.smtputf8;
+	e->body_type = q->mail.body_type;
+	e->dsn_return = q->mail.dsn_return;
+	return keep(e, q->mail.helo, &e->helo) &&
+	       keep(e, q->address, &e->reverse_path) &&
+	       keep(e, q->mail.envelope_id, &e->envelope_id);
+}
+
+/* One recipient for each mailbox; all of them or none. */
+static bool
+add_mailboxes(
+    const struct answer *a, const struct recipient *to, struct envelope *e)
+{
+	unsigned nbefore = e->nrecipients;
+	struct recipient r = *to;
+
+	for (const char *m = NULL; (m = answer_next_mailbox(a, m));) {
+		r.mailbox = envelope_text(e, span_of(m));
+		if (!r.mailbox || envelope_add(e, &r) < 0) {
+			e->nrecipients = nbefore;
+			return false;
+		}
+	}
+	return a->nmailboxes > 0 || envelope_add(e, &r) == 0;
+}
+
+bool
+question_add_recipient(
+    const struct question *q, const struct answer *a, struct envelope *e)
+{
+	struct recipient r = { .mailbox = NULL };
+
+	return keep(e, q->address, &r.forward_path) &&
+	       keep(e, q->notify, &r.notify) &&
+	       keep(e, q->original_recipient, &r.original_recipient) &&
+	       add_mailboxes(a, &r, e);
+}

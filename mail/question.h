@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "envelope.h"
 #include "reply.h"
 #include "span.h"
 #include "verdict.h"
@@ -30,6 +31,14 @@ struct question {
 	struct span sender;   /* the reverse-path of the mail; "" if none */
 	uint64_t size;        /* SIZE= of the mail, in octets; 0: not given */
 	unsigned nrecipients; /* the mail has already */
+	/* What else MAIL said, as in struct envelope. */
+	struct question_mail {
+		const char *verb, *protocol, *body_type, *dsn_return;
+		struct span helo, envelope_id;
+		bool smtputf8;
+	} mail;
+	/* What else RCPT said: NOTIFY= and ORCPT=; p is NULL where it did not. */
+	struct span notify, original_recipient;
 };
 
 enum {
@@ -67,6 +76,15 @@ struct answer {
 	unsigned packed_len;
 	char packed[ANSWER_PACKED_SIZE];
 };
+
+/*
+ * Begin a mail with what QUESTION_MAIL said; add a recipient for each mailbox
+ * of the answer to QUESTION_RCPT, or as it was asked for.  False: no memory;
+ * the recipients are then as they were.
+ */
+bool question_begin_mail(const struct question *q, struct envelope *e);
+bool question_add_recipient(
+    const struct question *q, const struct answer *a, struct envelope *e);
 
 /* Nothing against it, and nothing to say but the usual. */
 void answer_clear(struct answer *a);

@@ -7,32 +7,10 @@
 
 #include "machine.h"
 
-/* RFC 3848; RFC 6531 s. 4.3. */
-static const char *
-protocol_name(const struct session *s, bool smtputf8)
-{
-	if (smtputf8)
-		return "UTF8SMTP";
-	return s->esmtp ? "ESMTP" : "SMTP";
-}
-
-/* Copies what MAIL said into the envelope. */
 static enum reply
 begin_mail(struct session *s)
 {
-	const struct params *p = &s->params;
-	struct envelope *e = &s->envelope;
-
-	e->verb = s->mail_verb;
-	e->protocol = protocol_name(s, p->smtputf8);
-	e->helo = s->helo;
-	e->smtputf8 = p->smtputf8;
-	e->body_type = p->body_type;
-	e->dsn_return = p->dsn_return;
-	e->reverse_path = envelope_text(e, s->question.address);
-	if (p->envelope_id.p)
-		e->envelope_id = envelope_text(e, p->envelope_id);
-	if (!e->reverse_path || (p->envelope_id.p && !e->envelope_id)) {
+	if (!question_begin_mail(&s->question, &s->envelope)) {
 		session_abandon_mail(s);
 		return REPLY_NO_MEMORY;
 	}
@@ -40,46 +18,11 @@ begin_mail(struct session *s)
 	return REPLY_NONE;
 }
 
-/* One recipient for each mailbox; all of them or none. */
-static enum reply
-add_mailboxes(
-    struct session *s, const struct answer *a, const struct recipient *to)
-{
-	struct envelope *e = &s->envelope;
-	unsigned nbefore = e->nrecipients;
-	struct recipient r = *to;
-
-	for (const char *m = NULL; (m = answer_next_mailbox(a, m));) {
-		r.mailbox = envelope_text(e, span_of(m));
-		if (!r.mailbox || envelope_add(e, &r) < 0) {
-			e->nrecipients = nbefore;
-			return REPLY_NO_MEMORY;
-		}
-	}
-	if (a->nmailboxes == 0 && envelope_add(e, &r) < 0)
-		return REPLY_NO_MEMORY;
-	return REPLY_NONE;
-}
-
 static enum reply
 add_recipient(struct session *s, const struct answer *a)
 {
-	struct envelope *e = &s->envelope;
-	const struct span *notify = &s->params.notify;
-	const struct span *orcpt = &s->params.orcpt;
-	struct recipient r = { .forward_path = NULL };
-	enum reply id;
-
-	r.forward_path = envelope_text(e, s->question.address);
-	if (!r.forward_path)
+	if (!question_add_recipient(&s->question, a, &s->envelope))
 		return REPLY_NO_MEMORY;
-	if (notify->p && !(r.notify = envelope_text(e, *notify)))
-		return REPLY_NO_MEMORY;
-	if (orcpt->p && !(r.original_recipient = envelope_text(e, *orcpt)))
-		return REPLY_NO_MEMORY;
-	id = add_mailboxes(s, a, &r);
-	if (id != REPLY_NONE)
-		return id;
 	s->nrcpts++;
 	s->state = ST_RCPT;
 	return REPLY_NONE;

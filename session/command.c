@@ -246,6 +246,15 @@ ask(struct session *s, enum question_kind kind, struct span address,
 	return REPLY_NONE;
 }
 
+/* RFC 3848; RFC 6531 s. 4.3. */
+static const char *
+protocol_name(const struct session *s, bool smtputf8)
+{
+	if (smtputf8)
+		return "UTF8SMTP";
+	return s->esmtp ? "ESMTP" : "SMTP";
+}
+
 /*
  * A new MAIL resets what an earlier one began, and does so even when it is
  * refused: what follows it must not go to the earlier recipients.  RFC 5321
@@ -254,7 +263,7 @@ ask(struct session *s, enum question_kind kind, struct span address,
 static enum reply
 cmd_mail(struct session *s, struct span arg)
 {
-	struct params *params = &s->params;
+	struct params params;
 	struct address_path path;
 	enum reply id;
 
@@ -265,21 +274,29 @@ cmd_mail(struct session *s, struct span arg)
 		return REPLY_MAIL_SYNTAX;
 	id = mail_path[address_read_path(&arg, path_mode(s), &path)];
 	if (id == REPLY_NONE)
-		id = param_read(PARAM_MAIL, arg, params);
+		id = param_read(PARAM_MAIL, arg, &params);
 	if (id != REPLY_NONE)
 		return id;
 
 	/* Only as a forward-path may postmaster go without a domain. */
 	if (s->conf->strict && path.mailbox.len > 0 && path.domain.len == 0)
 		return REPLY_MAIL_SYNTAX;
-	if (path.non_ascii && !params->smtputf8)
+	if (path.non_ascii && !params.smtputf8)
 		return REPLY_NEEDS_SMTPUTF8;
-	if (params->size > s->conf->max_size)
+	if (params.size > s->conf->max_size)
 		return REPLY_TOO_BIG;
-	s->mail_verb = s->command->verb;
-	s->announced_size = params->size;
+	s->announced_size = params.size;
 	ask(s, QUESTION_MAIL, path.mailbox, path.mailbox);
-	s->utf8_reply = params->smtputf8;
+	s->question.mail = (struct question_mail){
+		.verb = s->command->verb,
+		.protocol = protocol_name(s, params.smtputf8),
+		.helo = span_of(s->helo),
+		.body_type = params.body_type,
+		.dsn_return = params.dsn_return,
+		.envelope_id = params.envelope_id,
+		.smtputf8 = params.smtputf8,
+	};
+	s->utf8_reply = params.smtputf8;
 	return REPLY_NONE;
 }
 
@@ -320,15 +337,18 @@ check_rcpt(const struct session *s, struct span arg, struct span *ret_mailbox,
 static enum reply
 cmd_rcpt(struct session *s, struct span arg)
 {
+	struct params params;
 	struct span mailbox;
-	enum reply id = check_rcpt(s, arg, &mailbox, &s->params);
+	enum reply id = check_rcpt(s, arg, &mailbox, &params);
 
 	if (id != REPLY_NONE) {
 		session_note_recipient(s, replies[id].code);
 		return id;
 	}
-	return ask(
-	    s, QUESTION_RCPT, mailbox, span_of(s->envelope.reverse_path));
+	ask(s, QUESTION_RCPT, mailbox, span_of(s->envelope.reverse_path));
+	s->question.notify = params.notify;
+	s->question.original_recipient = params.orcpt;
+	return REPLY_NONE;
 }
 
 /* VRFY and EXPN may end in SMTPUTF8 (RFC 6531 s. 3.7.4.2). */

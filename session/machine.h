@@ -76,9 +76,7 @@ struct session {
 
 	/* What MAIL, RCPT, VRFY or EXPN asks; it stands in the line. */
 	struct question question;
-	struct params params;
-	const char *mail_verb; /* of the MAIL asked about */
-	bool utf8_reply;       /* the answer may hold UTF-8 (RFC 6531) */
+	bool utf8_reply; /* the answer may hold UTF-8 (RFC 6531) */
 	/* A list whose members are being told; NULL: none. */
 	const struct answer *list;
 	const char *member; /* the last one told */
