@@ -238,56 +238,75 @@ ends_line(const struct session *s, struct span taken)
 	return before == '\r' || s->conf->any_line_end;
 }
 
-/* Keeps what fits; the first octet too many is answered, once. */
+/* Answers once, and reads on up to the end of the line. */
+static void
+refuse_line(struct session *s, enum reply why)
+{
+	bool is_first = !s->line_refused;
+
+	s->line_refused = true;
+	if (!s->closing)
+		session_conclude(
+		    s, command_refuse(s, is_first ? why : REPLY_NONE));
+}
+
+/* Keeps what fits. */
 static void
 append_to_line(struct session *s, struct span text)
 {
 	size_t room = sizeof s->line - s->line_len;
+	size_t len = text.len < room ? text.len : room;
 
-	if (text.len > room) {
-		text.len = room;
-		if (!s->line_over)
-			session_conclude(s, REPLY_LINE_TOO_LONG);
+	memcpy(s->line + s->line_len, text.p, len);
+	s->line_len += len;
+	if (len < text.len && !s->line_over) {
 		s->line_over = true;
+		refuse_line(s, REPLY_LINE_TOO_LONG);
 	}
-	memcpy(s->line + s->line_len, text.p, text.len);
-	s->line_len += text.len;
 }
 
 static void
 begin_line(struct session *s)
 {
+	if (!s->in_line)
+		s->line_refused = false;
 	s->in_line = true;
-	s->line_len = 0;
 	s->line_over = false;
+	s->line_len = 0;
 }
 
 /*
  * Puts the next line together; true when it is whole, its end removed.  It
- * stays until the next one begins.
+ * stays until the next one begins.  A bare LF is answered at once and begins
+ * no command: what follows it is only looked at for a BDAT.
  */
 static bool
 read_line(struct session *s)
 {
 	struct span taken = s->in;
 	const char *lf = memchr(taken.p, '\n', taken.len);
+	bool is_end;
 
-	if (!s->in_line)
+	if (!s->in_line || s->last == '\n')
 		begin_line(s);
 	if (lf)
 		taken.len = (size_t)(lf + 1 - taken.p);
-	s->in_line = !lf || !ends_line(s, taken);
+	is_end = lf && ends_line(s, taken);
+	s->in_line = !is_end;
 	s->last = taken.p[taken.len - 1];
 	s->in.p += taken.len;
 	s->in.len -= taken.len;
 	append_to_line(s, taken);
-	if (s->in_line || s->line_over)
+	if (!lf)
 		return false;
 
-	s->line_len--;
-	if (s->line_len > 0 && s->line[s->line_len - 1] == '\r')
+	if (s->line[s->line_len - 1] == '\n')
 		s->line_len--;
-	return true;
+	if (is_end && s->line_len > 0 && s->line[s->line_len - 1] == '\r')
+		s->line_len--;
+	if (!is_end || s->line_refused)
+		refuse_line(s, REPLY_LF_ALONE);
+	return is_end && !s->line_refused;
 }
 
 static void

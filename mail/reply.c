@@ -40,6 +40,7 @@ const struct reply_text replies[REPLY__COUNT] = {
 
 	/* Trouble of theirs. */
 	[REPLY_LINE_TOO_LONG]  = { 500, "5.5.2", "Line too long" },
+	[REPLY_LF_ALONE]       = { 500, "5.5.2", "Lines end in CRLF, not in LF alone" },
 	[REPLY_BAD_OCTET]      = { 500, "5.5.2", "Control character in command" },
 	[REPLY_UNKNOWN]        = { 500, "5.5.1", "Command unrecognized" },
 	[REPLY_NO_ARGUMENT]    = { 501, "5.5.4", "No argument allowed" },

@@ -28,14 +28,20 @@ span_skip(struct span *text, const char *prefix)
 	return true;
 }
 
+static bool
+is_blank(char octet)
+{
+	return octet == ' ' || octet == '\t';
+}
+
 struct span
 span_trim(struct span text)
 {
-	while (text.len > 0 && text.p[0] == ' ') {
+	while (text.len > 0 && is_blank(text.p[0])) {
 		text.p++;
 		text.len--;
 	}
-	while (text.len > 0 && text.p[text.len - 1] == ' ')
+	while (text.len > 0 && is_blank(text.p[text.len - 1]))
 		text.len--;
 	return text;
 }
@@ -43,11 +49,10 @@ span_trim(struct span text)
 struct span
 span_word(struct span *text)
 {
-	const char *blank = memchr(text->p, ' ', text->len);
-	struct span word = *text;
+	struct span word = { text->p, 0 };
 
-	if (blank)
-		word.len = (size_t)(blank - text->p);
+	while (word.len < text->len && !is_blank(text->p[word.len]))
+		word.len++;
 	text->p += word.len;
 	text->len -= word.len;
 	*text = span_trim(*text);

@@ -24,7 +24,7 @@ bool span_is(struct span text, const char *word);
 /* Moves `*text` behind `prefix`, whatever its case; false: not there. */
 bool span_skip(struct span *text, const char *prefix);
 
-/* Without the blanks (SP) at both ends. */
+/* Without the blanks (SP, TAB) at both ends. */
 struct span span_trim(struct span text);
 
 /* Cuts the first word off `*text`, which is trimmed before and after. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "line.h"
 #include "machine.h"
 #include "param.h"
 
@@ -434,7 +435,12 @@ cmd_bdat(struct session *s, struct span arg)
 {
 	struct span octets = span_word(&arg);
 
+	while (octets.len > 1 && *octets.p == '0') { /* 1*DIGIT */
+		octets.p++;
+		octets.len--;
+	}
 	if (!span_number(octets, &s->chunk_size) ||
+	    s->chunk_size == UINT64_MAX ||
 	    (arg.len > 0 && !span_is(arg, "LAST"))) {
 		session_reply(s, REPLY_BDAT_SYNTAX);
 		return REPLY_LOST_TRACK;
@@ -534,16 +540,29 @@ cmd_help(struct session *s, struct span arg)
 	return REPLY_NONE;
 }
 
+/* Whatever its method is, and whether SMTP has a verb of that name. */
 static bool
-has_control_character(struct span line)
+is_http(struct span line)
 {
-	for (size_t i = 0; i < line.len; i++) {
-		unsigned char octet = (unsigned char)line.p[i];
+	struct span rest = span_trim(line);
+	const struct command *c = find_command(span_word(&rest));
 
-		if (octet < 0x20 || octet == 0x7f)
-			return true;
-	}
-	return false;
+	return line_ends_in_http(line) || (!c && line_has_target(line)) ||
+	       (c && c->otherwise == REPLY_NOT_SMTP);
+}
+
+enum reply
+command_refuse(struct session *s, enum reply why)
+{
+	struct span line = { s->line, s->line_len };
+
+	if (is_http(line))
+		return REPLY_NOT_SMTP;
+	if (!line_may_be_bdat(line, s->line_over))
+		return why;
+	if (why != REPLY_NONE)
+		session_reply(s, why);
+	return REPLY_LOST_TRACK;
 }
 
 enum reply
@@ -553,12 +572,14 @@ command_run(struct session *s)
 	const struct command *c;
 	int legal;
 
-	if (has_control_character(arg))
-		return REPLY_BAD_OCTET;
+	if (line_has_control(arg))
+		return command_refuse(s, REPLY_BAD_OCTET);
+	if (line_ends_in_http(arg))
+		return REPLY_NOT_SMTP;
 	arg = span_trim(arg);
 	c = find_command(span_word(&arg));
 	if (!c)
-		return REPLY_UNKNOWN;
+		return command_refuse(s, REPLY_UNKNOWN);
 	if (!is_offered(s, c->flags))
 		return REPLY_NOT_IMPLEMENTED;
 	legal = s->conf->strict ? c->in_strict : c->in;

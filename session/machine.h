@@ -49,9 +49,10 @@ struct session {
 	struct span in;
 	char line[LINE_MAX_COMMAND];
 	size_t line_len;
-	bool in_line;   /* its end is still to come */
-	bool line_over; /* it is too long, which was answered */
-	char last;      /* the octet before `in` */
+	bool in_line;      /* its end is still to come */
+	bool line_over;    /* it is too long, and only its beginning kept */
+	bool line_refused; /* which was answered; its end is awaited */
+	char last;         /* the octet before `in` */
 
 	char out[OUTPUT_SIZE];
 	size_t out_len;
@@ -125,5 +126,10 @@ void session_say_member(struct session *s);
 
 /* Runs the command in `s->line`; the reply to give, or REPLY_NONE. */
 enum reply command_run(struct session *s);
+/*
+ * `s->line` cannot be run, for `why` (REPLY_NONE: which was said already).  The
+ * reply to give: one that closes the session, if it is nothing to go on after.
+ */
+enum reply command_refuse(struct session *s, enum reply why);
 
 #endif

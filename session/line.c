@@ -1,0 +1,69 @@
+#include "line.h"
+
+#include <string.h>
+#include <strings.h>
+
+static bool
+is_letter(char c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+static bool
+begins(struct span text, const char *prefix)
+{
+	return span_skip(&text, prefix);
+}
+
+bool
+line_has_control(struct span line)
+{
+	for (size_t i = 0; i < line.len; i++) {
+		unsigned char octet = (unsigned char)line.p[i];
+
+		if ((octet < 0x20 && octet != '\t') || octet == 0x7f)
+			return true;
+	}
+	return false;
+}
+
+bool
+line_may_be_bdat(struct span line, bool is_cut)
+{
+	static const char verb[] = "BDAT";
+	size_t len = sizeof verb - 1;
+
+	while (line.len > 0 && !is_letter(*line.p)) {
+		line.p++;
+		line.len--;
+	}
+	if (line.len <= len)
+		return (is_cut || line.len == len) &&
+		       strncasecmp(line.p, verb, line.len) == 0;
+	return begins(line, verb) && !is_letter(line.p[len]);
+}
+
+bool
+line_ends_in_http(struct span line)
+{
+	struct span last = span_trim(line);
+	size_t at = last.len;
+
+	while (at > 0 && last.p[at - 1] != ' ' && last.p[at - 1] != '\t')
+		at--;
+	last.p += at;
+	last.len -= at;
+	return at > 0 && span_skip(&last, "HTTP/") && last.len > 0 &&
+	       *last.p >= '0' && *last.p <= '9';
+}
+
+bool
+line_has_target(struct span line)
+{
+	struct span rest = span_trim(line), target;
+
+	span_word(&rest);
+	target = span_word(&rest);
+	return begins(target, "/") || begins(target, "http://") ||
+	       begins(target, "https://");
+}
