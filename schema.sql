@@ -9,7 +9,7 @@
 CREATE TABLE message (
   id             INTEGER PRIMARY KEY AUTOINCREMENT, -- only grows, in commit order; never used again
   received_at    INTEGER NOT NULL, -- final dot: microseconds since 1970-01-01 00:00 UTC
-  client_address TEXT NOT NULL,    -- IPv4 or IPv6 address, or 'local'
+  client_address TEXT NOT NULL,    -- IPv4 or IPv6 address, 'local' or 'unknown'
   client_port    INTEGER,          -- NULL when local or not known
   helo           TEXT NOT NULL,    -- what the client called itself; '' if it did not
   protocol       TEXT NOT NULL,    -- 'SMTP', 'ESMTP' or 'UTF8SMTP' (RFC 3848, 6531)
@@ -188,7 +188,8 @@ CREATE TABLE sender_rule (
 
 -- The same by the client's address: 'ADDRESS' or 'ADDRESS/BITS', written as
 -- smtpd writes addresses (message.client_address), the bits behind the prefix
--- zero; the longest prefix counts.  'local' is who has no address.
+-- zero; the longest prefix counts.  'local' is who has no address; whose address
+-- is unknown is refused where '0.0.0.0/0' or '::/0' is.
 CREATE TABLE client_rule (
   network TEXT NOT NULL UNIQUE COLLATE NOCASE
     CHECK (typeof(network) = 'text'

@@ -33,7 +33,7 @@ struct store_mail {
 	const struct envelope *envelope;
 	const struct header *header; /* completed; NULL: nothing is known */
 	int64_t received_at;         /* microseconds since 1970, UTC */
-	const char *client_address;  /* IP address, or "local" */
+	const char *client_address;  /* as struct peer has it */
 	int client_port;             /* 0 when local */
 	/* The trace lines; the row's id goes between the two. */
 	const char *trace_before_id;

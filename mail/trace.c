@@ -58,7 +58,7 @@ write_before_id(const struct trace_mail *m, char *text, size_t size)
 
 	append(text, size, "Return-Path: <%s>\r\n", e->reverse_path);
 	append(text, size, "Received: from %s", from_domain(e->helo));
-	if (!peer_is_local(m->peer))
+	if (peer_has_address(m->peer))
 		append(text, size, " ([%s%s])",
 		    strchr(m->peer->address, ':') ? "IPv6:" : "",
 		    m->peer->address);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "../mail/peer.h"
 #include "private.h"
 
 enum {
@@ -89,6 +90,15 @@ try_all_networks(struct decision *d, const struct ip *client)
 	}
 }
 
+/* Whose address is unknown is in no network but those of all. */
+static void
+try_unknown(struct decision *d)
+{
+	try_network(d, "0.0.0.0/0");
+	if (d->answer->code == 0)
+		try_network(d, "::/0");
+}
+
 void
 policy_decide_client(struct decision *d)
 {
@@ -96,7 +106,11 @@ policy_decide_client(struct decision *d)
 	char network[IP_TEXT_SIZE];
 	struct ip client;
 
-	if (try_network(d, address) || !ip_read(address, &client))
+	if (try_network(d, address))
+		return;
+	if (strcmp(address, PEER_UNKNOWN) == 0)
+		try_unknown(d);
+	if (!ip_read(address, &client))
 		return;
 	if (!find_among_few(d, &client, network))
 		try_all_networks(d, &client);

@@ -7,6 +7,7 @@
 
 #include "../mail/address.h"
 #include "../mail/ip.h"
+#include "../mail/peer.h"
 
 static const char field_name[] = "X-Smtpd-Envelope:";
 
@@ -221,7 +222,7 @@ is_client(const char *value)
 {
 	struct ip ip;
 
-	return strcmp(value, "local") == 0 || ip_read(value, &ip);
+	return peer_is_name(value) || ip_read(value, &ip);
 }
 
 struct reader {

@@ -1,8 +1,12 @@
 #include "peer.h"
 
+#include <net/if.h>
 #include <netinet/in.h>
+
 #include <stdlib.h>
 #include <string.h>
+
+#include "../mail/span.h"
 
 bool
 peer_read_name(
@@ -25,44 +29,139 @@ peer_read_name(
 	}
 }
 
-static bool
+/* What is found in one place. */
+enum finding {
+	FOUND_NOTHING,
+	FOUND_UNIX,     /* a socket whose other end has no address */
+	FOUND_STRANGER, /* somebody, but not who */
+	FOUND_ADDRESS,
+};
+
+static enum finding
 from_socket(int fd, struct peer *ret)
 {
 	struct sockaddr_storage name = { .ss_family = AF_UNSPEC };
 	socklen_t len = sizeof name;
+	int family = AF_UNSPEC;
 	struct ip ip;
 
-	if (getpeername(fd, (struct sockaddr *)&name, &len) < 0 ||
-	    !peer_read_name(&name, &ip, &ret->port))
+	if (getpeername(fd, (struct sockaddr *)&name, &len) == 0 &&
+	    peer_read_name(&name, &ip, &ret->port)) {
+		ip_write(&ip, ret->address);
+		return FOUND_ADDRESS;
+	}
+	len = sizeof family;
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) < 0)
+		return FOUND_NOTHING;
+	/* Of a network, the other end may be gone by now. */
+	return family == AF_UNIX ? FOUND_UNIX : FOUND_STRANGER;
+}
+
+static int
+read_port(struct span text)
+{
+	uint64_t port;
+
+	return span_number(span_trim(text), &port) && port <= 65535 ? (int)port
+								    : 0;
+}
+
+/*
+ * Cuts "[address]" or "[address]:port" (RFC 3986 s. 3.2.2) open, with a tag
+ * (RFC 5321 s. 4.1.3) or without.  False: it is neither.
+ */
+static bool
+open_brackets(struct span *text, struct span *ret_port)
+{
+	const char *end = memchr(text->p, ']', text->len);
+	const char *stop = text->p + text->len;
+
+	if (!end || (end + 1 < stop && end[1] != ':'))
 		return false;
-	ip_write(&ip, ret->address);
+	if (end + 1 < stop)
+		*ret_port = (struct span){ end + 2, (size_t)(stop - end - 2) };
+	text->len = (size_t)(end - text->p);
+	span_skip(text, "[");
+	span_skip(text, "IPv6:");
 	return true;
 }
 
-/* The variables are checked: they end up in rows and in mail headers. */
+/* Cuts "192.0.2.1:25"; but "::ffff:192.0.2.1" has its dots at the end. */
+static void
+cut_port(struct span *text, struct span *ret_port)
+{
+	const char *colon = memrchr(text->p, ':', text->len);
+	const char *stop = text->p + text->len;
+
+	if (!colon || memchr(colon, '.', (size_t)(stop - colon)) ||
+	    !memchr(text->p, '.', text->len))
+		return;
+	*ret_port = (struct span){ colon + 1, (size_t)(stop - colon - 1) };
+	text->len = (size_t)(colon - text->p);
+}
+
+/* Takes what programs write around an address. */
 static bool
+read_address(const char *given, struct ip *ret, struct span *ret_port)
+{
+	struct span text = span_trim(span_of(given));
+	char address[IP_TEXT_SIZE + IF_NAMESIZE];
+
+	if (text.len > 0 && text.p[0] == '[') {
+		if (!open_brackets(&text, ret_port))
+			return false;
+	} else {
+		cut_port(&text, ret_port);
+	}
+	if (text.len >= sizeof address)
+		return false;
+	memcpy(address, text.p, text.len);
+	address[text.len] = '\0';
+	address[strcspn(address, "%")] = '\0'; /* a zone (RFC 4007 s. 11) */
+	return ip_read(address, ret);
+}
+
+/* The variables are checked: they end up in rows and in mail headers. */
+static enum finding
 from_variables(
     const char *address_name, const char *port_name, struct peer *ret)
 {
 	const char *address = getenv(address_name);
-	const char *port = getenv(port_name);
-	long n = port ? strtol(port, NULL, 10) : 0;
+	const char *given_port = getenv(port_name);
+	struct span port = span_of("");
 	struct ip ip;
 
-	if (!address || !ip_read(address, &ip))
-		return false;
-	ret->port = n > 0 && n <= 65535 ? (int)n : 0;
+	if (!address)
+		return FOUND_NOTHING;
+	if (!read_address(address, &ip, &port))
+		return *address == '/' || *address == '@' ? FOUND_UNIX
+							  : FOUND_STRANGER;
+	ret->port = read_port(given_port ? span_of(given_port) : port);
 	ip_write(&ip, ret->address);
-	return true;
+	return FOUND_ADDRESS;
 }
 
 void
 peer_find(int fd, struct peer *ret)
 {
-	if (from_socket(fd, ret) ||
-	    from_variables("TCPREMOTEIP", "TCPREMOTEPORT", ret) ||
-	    from_variables("REMOTE_ADDR", "REMOTE_PORT", ret))
+	static const char *const names[][2] = {
+		{ "TCPREMOTEIP", "TCPREMOTEPORT" },
+		{ "REMOTE_ADDR", "REMOTE_PORT" },
+	};
+	enum finding found = from_socket(fd, ret);
+	bool is_unix = found == FOUND_UNIX;
+	bool is_stranger = found == FOUND_STRANGER;
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (found == FOUND_ADDRESS)
+			return;
+		found = from_variables(names[i][0], names[i][1], ret);
+		is_stranger |= found == FOUND_STRANGER;
+		/* A path is how PID 1 names AF_UNIX (systemd.exec(5)). */
+		is_stranger |= found == FOUND_UNIX && !is_unix;
+	}
+	if (found == FOUND_ADDRESS)
 		return;
-	strcpy(ret->address, PEER_LOCAL);
+	strcpy(ret->address, is_stranger ? PEER_UNKNOWN : PEER_LOCAL);
 	ret->port = 0;
 }

@@ -113,6 +113,14 @@ Test(trace, writes_the_peer_as_a_literal)
 	}
 }
 
+Test(trace, has_no_literal_for_an_unknown_peer)
+{
+	struct peer peer = { .address = "unknown" };
+
+	cr_expect(strstr(trace_of(&simple, &peer, NULL),
+	    "Received: from client.example\r\n"));
+}
+
 Test(trace, has_no_literal_for_a_local_peer)
 {
 	struct peer peer = { .address = "local" };
