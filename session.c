@@ -193,11 +193,24 @@ read_text(struct session *s)
 		drop_text(s);
 }
 
+/*
+ * Out of place, a chunk leaves the mail begun as it was.  The last one ends it:
+ * the next command of a client that did not wait may be another mail's.
+ */
+static void
+refuse_chunk(struct session *s)
+{
+	s->state = s->chunk_from;
+	if (s->chunk_last)
+		session_abandon_mail(s);
+	session_conclude(s, s->chunk_reply);
+}
+
 static void
 end_chunk(struct session *s)
 {
 	if (s->chunk_reply != REPLY_NONE)
-		refuse_mail(s, s->chunk_reply);
+		refuse_chunk(s);
 	else if (s->dropped)
 		refuse_mail(s, REPLY_TOO_BIG);
 	else if (s->chunk_last)

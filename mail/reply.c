@@ -45,6 +45,7 @@ const struct reply_text replies[REPLY__COUNT] = {
 	[REPLY_UNKNOWN]        = { 500, "5.5.1", "Command unrecognized" },
 	[REPLY_NO_ARGUMENT]    = { 501, "5.5.4", "No argument allowed" },
 	[REPLY_NEEDS_ARGUMENT] = { 501, "5.5.4", "Argument missing" },
+	[REPLY_OPEN_QUOTE]     = { 501, "5.5.4", "Quoted string without its end" },
 	[REPLY_HELO_SYNTAX]    = { 501, "5.5.4", "Not a domain or address literal" },
 	[REPLY_MAIL_SYNTAX]    = { 501, "5.1.7", "Syntax: FROM:<reverse-path> [parameters]" },
 	[REPLY_RCPT_SYNTAX]    = { 501, "5.1.3", "Syntax: TO:<forward-path> [parameters]" },

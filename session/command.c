@@ -16,6 +16,7 @@ enum {
 	ANY_STATE = ~0,
 	NO_CHUNKS =
 	    ~(int)IN(ST_CHUNKS), /* RFC 3030 s. 2: not both in one mail */
+	NO_MAIL = IN(ST_START) | IN(ST_IDLE), /* 5321 s. 4.1.4 */
 	MAIL_BEGUN = IN(ST_MAIL) | IN(ST_RCPT),
 	/* 100 RCPTs are always taken (5321 s. 4.5.3.1.8), of 100 mailboxes. */
 	MAILBOXES_MAX = 100 * 100,
@@ -23,6 +24,7 @@ enum {
 
 enum argument {
 	ARG_NONE,
+	ARG_IGNORED, /* with --strict as ARG_NONE */
 	ARG_NEEDED,
 	ARG_ANY,
 };
@@ -30,7 +32,8 @@ enum argument {
 enum {
 	FLAG_RFC821 = 1 << 0, /* 502 unless asked for (RFC 5321 s. F.6) */
 	FLAG_HIDDEN = 1 << 1, /* not in HELP */
-	FLAG_VRFY = 1 << 2,   /* a keyword that VRFY and EXPN bring */
+	FLAG_STRING = 1 << 2, /* its argument is a String (RFC 5321 s. 4.1.2) */
+	FLAG_VRFY = 1 << 3,   /* a keyword that VRFY and EXPN bring */
 };
 
 struct command {
@@ -60,20 +63,20 @@ static enum reply cmd_help(struct session *, struct span);
 /* clang-format off */
 static const struct command commands[] = {
 	{ "HELO", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           cmd_helo, 0,                      REPLY_HELP_HELO },
-	{ "EHLO", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           cmd_ehlo, 0,                      REPLY_HELP_EHLO },
-	{ "MAIL", ANY_STATE,  IN(ST_IDLE), ARG_NEEDED, 0,           cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_MAIL },
+	{ "EHLO", ANY_STATE,  ANY_STATE,   ARG_NEEDED, 0,           cmd_ehlo, 0,                      REPLY_HELP_EHLO },
+	{ "MAIL", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED, 0,           cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_MAIL },
 	{ "RCPT", MAIL_BEGUN, MAIL_BEGUN,  ARG_NEEDED, 0,           cmd_rcpt, REPLY_NEEDS_MAIL,       REPLY_HELP_RCPT },
 	{ "DATA", NO_CHUNKS,  NO_CHUNKS,   ARG_NONE,   0,           cmd_data, REPLY_BAD_SEQUENCE,     REPLY_HELP_DATA },
 	{ "BDAT", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           cmd_bdat, 0,                      REPLY_HELP_BDAT },
 	{ "RSET", ANY_STATE,  ANY_STATE,   ARG_NONE,   0,           cmd_rset, 0,                      REPLY_HELP_RSET },
-	{ "NOOP", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           NULL,     REPLY_OK,               REPLY_HELP_NOOP },
-	{ "QUIT", ANY_STATE,  ANY_STATE,   ARG_NONE,   0,           cmd_quit, 0,                      REPLY_HELP_QUIT },
-	{ "VRFY", ANY_STATE,  ANY_STATE,   ARG_NEEDED, 0,           cmd_vrfy, 0,                      REPLY_HELP_VRFY },
-	{ "EXPN", ANY_STATE,  ANY_STATE,   ARG_NEEDED, 0,           cmd_expn, 0,                      REPLY_HELP_EXPN },
-	{ "HELP", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           cmd_help, 0,                      REPLY_HELP_HELP },
-	{ "SEND", ANY_STATE,  IN(ST_IDLE), ARG_NEEDED, FLAG_RFC821, cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_SEND },
-	{ "SOML", ANY_STATE,  IN(ST_IDLE), ARG_NEEDED, FLAG_RFC821, cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_SOML },
-	{ "SAML", ANY_STATE,  IN(ST_IDLE), ARG_NEEDED, FLAG_RFC821, cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_SAML },
+	{ "NOOP", ANY_STATE,  ANY_STATE,   ARG_ANY,    FLAG_STRING, NULL,     REPLY_OK,               REPLY_HELP_NOOP },
+	{ "QUIT", ANY_STATE,  ANY_STATE,   ARG_IGNORED,0,           cmd_quit, 0,                      REPLY_HELP_QUIT },
+	{ "VRFY", ANY_STATE,  ANY_STATE,   ARG_NEEDED, FLAG_STRING, cmd_vrfy, 0,                      REPLY_HELP_VRFY },
+	{ "EXPN", ANY_STATE,  ANY_STATE,   ARG_NEEDED, FLAG_STRING, cmd_expn, 0,                      REPLY_HELP_EXPN },
+	{ "HELP", ANY_STATE,  ANY_STATE,   ARG_ANY,    FLAG_STRING, cmd_help, 0,                      REPLY_HELP_HELP },
+	{ "SEND", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED, FLAG_RFC821, cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_SEND },
+	{ "SOML", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED, FLAG_RFC821, cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_SOML },
+	{ "SAML", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED, FLAG_RFC821, cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_SAML },
 	/* RFC 5321 s. F.1: not without strong authentication. */
 	{ "TURN", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           NULL,     REPLY_NOT_IMPLEMENTED,  REPLY_HELP_TURN },
 	/* A browser that was tricked into posting a mail starts so. */
@@ -256,11 +259,6 @@ protocol_name(const struct session *s, bool smtputf8)
 	return s->esmtp ? "ESMTP" : "SMTP";
 }
 
-/*
- * A new MAIL resets what an earlier one began, and does so even when it is
- * refused: what follows it must not go to the earlier recipients.  RFC 5321
- * s. 4.1.4 has 503 for it, which --strict gives.
- */
 static enum reply
 cmd_mail(struct session *s, struct span arg)
 {
@@ -270,7 +268,6 @@ cmd_mail(struct session *s, struct span arg)
 
 	if (s->counts.mails >= MAILS_MAX)
 		return REPLY_TOO_MANY_MAILS;
-	session_abandon_mail(s);
 	if (!span_skip(&arg, "FROM:"))
 		return REPLY_MAIL_SYNTAX;
 	id = mail_path[address_read_path(&arg, path_mode(s), &path)];
@@ -450,6 +447,7 @@ cmd_bdat(struct session *s, struct span arg)
 		body_start(&s->body, BODY_CRLF);
 	s->chunk_left = s->chunk_size;
 	s->chunk_last = arg.len > 0;
+	s->chunk_from = s->state;
 	s->state = ST_CHUNK;
 	return REPLY_NONE;
 }
@@ -584,11 +582,16 @@ command_run(struct session *s)
 		return REPLY_NOT_IMPLEMENTED;
 	legal = s->conf->strict ? c->in_strict : c->in;
 	if (!(legal & IN(s->state)))
-		return c->otherwise;
-	if (c->argument == ARG_NONE && arg.len > 0)
+		return s->state == ST_CHUNKS ? REPLY_BAD_SEQUENCE
+					     : c->otherwise;
+	if (arg.len > 0 && (c->argument == ARG_NONE ||
+			       (c->argument == ARG_IGNORED && s->conf->strict)))
 		return REPLY_NO_ARGUMENT;
 	if (c->argument == ARG_NEEDED && arg.len == 0)
 		return REPLY_NEEDS_ARGUMENT;
+	if (s->conf->strict && c->flags & FLAG_STRING &&
+	    line_has_open_quote(arg))
+		return REPLY_OPEN_QUOTE;
 	s->command = c;
 	return c->run ? c->run(s, arg) : c->otherwise;
 }

@@ -44,6 +44,20 @@ line_may_be_bdat(struct span line, bool is_cut)
 }
 
 bool
+line_has_open_quote(struct span line)
+{
+	bool is_open = false;
+
+	for (size_t i = 0; i < line.len; i++) {
+		if (line.p[i] == '"')
+			is_open = !is_open;
+		else if (line.p[i] == '\\' && is_open)
+			i++;
+	}
+	return is_open;
+}
+
+bool
 line_ends_in_http(struct span line)
 {
 	struct span last = span_trim(line);

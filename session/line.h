@@ -20,6 +20,9 @@ bool line_has_control(struct span line);
  */
 bool line_may_be_bdat(struct span line, bool is_cut);
 
+/* Is a quotation mark without its pair in it (RFC 5321 s. 4.1.2)? */
+bool line_has_open_quote(struct span line);
+
 /* Does it end as a request of HTTP does (RFC 9112 s. 3)? */
 bool line_ends_in_http(struct span line);
 

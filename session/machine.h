@@ -89,6 +89,7 @@ struct session {
 	uint64_t chunk_left; /* octets of this BDAT still to come */
 	uint64_t chunk_size;
 	bool chunk_last;
+	enum session_state chunk_from; /* before it */
 	enum reply chunk_reply; /* the octets are read, then refused so */
 
 	struct session_counts counts;

@@ -51,14 +51,13 @@ read_envid(struct span value, struct params *p)
 	return REPLY_NONE;
 }
 
-/* NEVER alone, or a list of the others, each once (RFC 3461 s. 4.1). */
+/* NEVER alone, or a list of the others (RFC 3461 s. 4.1), even twice. */
 static enum reply
 read_notify(struct span value, struct params *p)
 {
 	static const char *const words[] = { "SUCCESS", "FAILURE", "DELAY" };
 	const size_t nwords = sizeof words / sizeof *words;
 	struct span rest = value;
-	unsigned seen = 0;
 	size_t i;
 
 	p->notify = value;
@@ -67,9 +66,8 @@ read_notify(struct span value, struct params *p)
 	do {
 		for (i = 0; i < nwords && !span_skip(&rest, words[i]); i++)
 			;
-		if (i == nwords || seen & 1u << i)
+		if (i == nwords)
 			return REPLY_PARAM_VALUE;
-		seen |= 1u << i;
 	} while (span_skip(&rest, ","));
 	return rest.len == 0 ? REPLY_NONE : REPLY_PARAM_VALUE;
 }
