@@ -26,7 +26,6 @@ session_new(const struct session_conf *conf)
 	if (!s)
 		return NULL;
 	s->conf = conf;
-	s->state = ST_START;
 	s->pending = SESSION_READ;
 	session_reply(s, REPLY_READY);
 	return s;
@@ -37,132 +36,36 @@ session_free(struct session *s)
 {
 	if (!s)
 		return;
-	envelope_free(&s->envelope);
+	transaction_free(&s->mail);
 	free(s);
-}
-
-/*
- * Output
- */
-
-/* Keeps the first refusal of a step: a 421 after it is only its consequence. */
-static void
-note_refusal(struct session *s, int code, size_t at)
-{
-	if (code >= 500)
-		s->counts.errors++;
-	if (s->refused)
-		return;
-	s->refused = true;
-	s->refused_code = code;
-	s->refused_at = at;
-	s->refused_len = s->out_len - at - 2; /* without CRLF */
-}
-
-void
-session_say(struct session *s, const struct reply_text *r,
-    struct reply_values values, bool more)
-{
-	size_t at = s->out_len;
-
-	values.hostname = s->conf->hostname;
-	s->out_len +=
-	    reply_write(s->out + at, sizeof s->out - at, r, &values, more);
-	if (r->code >= 400)
-		note_refusal(s, r->code, at);
-}
-
-void
-session_reply(struct session *s, enum reply id)
-{
-	session_say(s, &replies[id], (struct reply_values){ 0 }, false);
-}
-
-void
-session_reply_number(struct session *s, enum reply id, uint64_t number)
-{
-	session_say(s, &replies[id],
-	    (struct reply_values){ .numbers = { number } }, false);
-}
-
-void
-session_check_errors(struct session *s, int code)
-{
-	if (code == 421)
-		s->closing = true;
-	if (code < 500 || s->counts.errors < s->conf->max_errors)
-		return;
-	session_reply(s, REPLY_TOO_MANY_ERRORS);
-	s->closing = true;
-}
-
-void
-session_conclude(struct session *s, enum reply id)
-{
-	if (id == REPLY_NONE)
-		return;
-	session_reply(s, id);
-	session_check_errors(s, replies[id].code);
 }
 
 /*
  * The mail
  */
 
-static void
-drop_text(struct session *s)
-{
-	if (s->envelope.size > 0 && !s->dropped)
-		s->must_drop = true;
-	if (s->pending == SESSION_BODY)
-		s->pending = SESSION_READ;
-	s->dropped = true;
-}
-
-void
-session_abandon_mail(struct session *s)
-{
-	drop_text(s);
-	envelope_reset(&s->envelope);
-	s->announced_size = 0;
-	s->nrcpts = 0;
-	s->deferred_recipient = s->refused_recipient = false;
-	s->dropped = false;
-	s->state = s->greeted ? ST_IDLE : ST_START;
-}
-
 /* Lends `data` to the caller, unless the mail is beyond saving. */
 static void
 take_text(struct session *s, struct span data)
 {
-	if (s->dropped)
+	if (!transaction_take(&s->mail, data.len, s->conf->max_size))
 		return;
 	s->data = data;
-	s->envelope.size += data.len;
-	if (s->envelope.size > s->conf->max_size)
-		drop_text(s);
-	else
-		s->pending = SESSION_BODY;
+	s->pending = SESSION_BODY;
 }
 
 static void
 refuse_mail(struct session *s, enum reply id)
 {
-	session_abandon_mail(s);
+	transaction_reset(&s->mail);
 	session_conclude(s, id);
-}
-
-bool
-session_is_binary(const struct session *s)
-{
-	return strcmp(s->envelope.body_type, "BINARYMIME") == 0;
 }
 
 /* The text is whole. */
 static void
 complete_mail(struct session *s)
 {
-	s->envelope.bare_line_ends = body_is_bare(&s->body);
+	s->mail.envelope.bare_line_ends = body_is_bare(&s->body);
 	s->pending = SESSION_STORE;
 }
 
@@ -182,15 +85,16 @@ read_text(struct session *s)
 			refuse_mail(s, REPLY_BARE_LF);
 		else if (s->conf->strict && s->body.bare_cr)
 			refuse_mail(s, REPLY_BARE_CR);
-		else if (s->dropped)
+		else if (s->mail.dropped)
 			refuse_mail(s, REPLY_TOO_BIG);
 		else
 			complete_mail(s);
 		return;
 	}
-	if (s->conf->strict && !s->dropped &&
-	    (s->body.bare_lf || s->body.bare_cr))
-		drop_text(s);
+	if (s->conf->strict && (s->body.bare_lf || s->body.bare_cr)) {
+		transaction_drop(&s->mail);
+		s->pending = SESSION_READ;
+	}
 }
 
 /*
@@ -200,9 +104,9 @@ read_text(struct session *s)
 static void
 refuse_chunk(struct session *s)
 {
-	s->state = s->chunk_from;
+	s->mail.state = s->chunk_from;
 	if (s->chunk_last)
-		session_abandon_mail(s);
+		transaction_reset(&s->mail);
 	session_conclude(s, s->chunk_reply);
 }
 
@@ -211,12 +115,12 @@ end_chunk(struct session *s)
 {
 	if (s->chunk_reply != REPLY_NONE)
 		refuse_chunk(s);
-	else if (s->dropped)
+	else if (s->mail.dropped)
 		refuse_mail(s, REPLY_TOO_BIG);
 	else if (s->chunk_last)
 		complete_mail(s);
 	else {
-		s->state = ST_CHUNKS;
+		s->mail.state = ST_CHUNKS;
 		session_reply_number(s, REPLY_CHUNK_OK, s->chunk_size);
 	}
 }
@@ -233,9 +137,78 @@ read_chunk(struct session *s)
 	s->chunk_left -= data.len;
 	if (s->chunk_reply != REPLY_NONE)
 		return;
-	if (!session_is_binary(s))
+	if (!transaction_is_binary(&s->mail))
 		body_look(&s->body, data);
 	take_text(s, data);
+}
+
+/*
+ * Answers of the caller.  What a command named is copied only now, so that
+ * refused ones cost no memory; until then it stands in the line.
+ */
+
+/* Carries out what was asked about; REPLY_NONE, or trouble. */
+static enum reply
+carry_out(struct session *s, const struct answer *a)
+{
+	switch (s->question.kind) {
+	case QUESTION_MAIL:
+		return transaction_begin(&s->mail, &s->question);
+	case QUESTION_RCPT:
+		return transaction_add(&s->mail, &s->question, a);
+	case QUESTION_VRFY:
+	case QUESTION_EXPN:
+		break;
+	}
+	return REPLY_NONE;
+}
+
+static void
+say_member(struct session *s)
+{
+	const char *member = answer_next_mailbox(s->list, s->member);
+	const char *next = answer_next_mailbox(s->list, member);
+	struct reply_values values = { .detail = member,
+		.utf8 = s->utf8_reply };
+
+	session_say(s, &replies[REPLY_MEMBER], values, next != NULL);
+	s->member = member;
+	if (!next)
+		s->list = NULL;
+}
+
+void
+session_answer(struct session *s, const struct answer *a)
+{
+	/* What is said where the answer says nothing. */
+	static const enum reply usual[] = {
+		[QUESTION_MAIL] = REPLY_SENDER_OK,
+		[QUESTION_RCPT] = REPLY_RECIPIENT_OK,
+		[QUESTION_VRFY] = REPLY_CANNOT_VRFY,
+		[QUESTION_EXPN] = REPLY_NOT_IMPLEMENTED,
+	};
+	enum question_kind kind = s->question.kind;
+	struct reply_text said = answer_reply(a);
+	struct reply_values values = { .detail = a->detail,
+		.utf8 = s->utf8_reply };
+	enum reply trouble = reply_for(a->verdict);
+
+	s->pending = SESSION_READ;
+	if (trouble == REPLY_NONE && said.code < 400)
+		trouble = carry_out(s, a);
+	if (trouble != REPLY_NONE)
+		said = replies[trouble];
+	else if (said.code == 0 && kind == QUESTION_EXPN && a->nmailboxes > 0) {
+		s->list = a;
+		s->member = NULL;
+		return;
+	} else if (said.code == 0) {
+		said = replies[usual[kind]];
+	}
+	if (kind == QUESTION_RCPT)
+		transaction_note_rcpt(&s->mail, said.code);
+	session_say(s, &said, values, false);
+	session_check_errors(s, said.code);
 }
 
 /*
@@ -345,8 +318,8 @@ session_next(struct session *s)
 			s->refused = false;
 			return SESSION_REPORT;
 		}
-		if (s->must_drop) {
-			s->must_drop = false;
+		if (s->mail.must_drop) {
+			s->mail.must_drop = false;
 			return SESSION_DROP;
 		}
 		event = s->pending;
@@ -358,20 +331,20 @@ session_next(struct session *s)
 		if (s->out_len > sizeof s->out - OUTPUT_RESERVE)
 			return SESSION_WRITE;
 		if (s->list) {
-			session_say_member(s);
+			say_member(s);
 			continue;
 		}
 		if (s->closing)
 			return s->out_len > 0 ? SESSION_WRITE : SESSION_CLOSE;
 
 		/* A chunk of no octets ends without input. */
-		if (s->state == ST_CHUNK && s->chunk_left == 0)
+		if (s->mail.state == ST_CHUNK && s->chunk_left == 0)
 			end_chunk(s);
 		else if (s->in.len == 0)
 			return s->out_len > 0 ? SESSION_WRITE : SESSION_READ;
-		else if (s->state == ST_DATA)
+		else if (s->mail.state == ST_DATA)
 			read_text(s);
-		else if (s->state == ST_CHUNK)
+		else if (s->mail.state == ST_CHUNK)
 			read_chunk(s);
 		else
 			read_command(s);
@@ -398,7 +371,7 @@ session_end(struct session *s, enum session_end why)
 	s->in.len = 0;
 	s->line_len = 0;
 	s->pending = SESSION_READ;
-	session_abandon_mail(s);
+	transaction_reset(&s->mail);
 	if (reply_of[why] != REPLY_NONE && !s->closing)
 		session_reply(s, reply_of[why]);
 	s->closing = true;
@@ -423,15 +396,6 @@ session_question(const struct session *s)
 	return &s->question;
 }
 
-void
-session_note_recipient(struct session *s, unsigned code)
-{
-	if (code >= 500)
-		s->refused_recipient = true;
-	else if (code >= 400)
-		s->deferred_recipient = true;
-}
-
 struct span
 session_body(const struct session *s)
 {
@@ -441,7 +405,7 @@ session_body(const struct session *s)
 const struct envelope *
 session_envelope(const struct session *s)
 {
-	return &s->envelope;
+	return &s->mail.envelope;
 }
 
 void
@@ -449,21 +413,21 @@ session_stored(struct session *s, enum verdict verdict, int64_t id)
 {
 	if (verdict == VERDICT_OK) {
 		s->counts.mails++;
-		s->counts.recipients += s->envelope.nrecipients;
-		s->counts.octets += s->envelope.size;
+		s->counts.recipients += s->mail.envelope.nrecipients;
+		s->counts.octets += s->mail.envelope.size;
 		session_reply_number(s, REPLY_STORED, (uint64_t)id);
 	} else {
 		session_conclude(s, reply_for(verdict));
 	}
-	s->envelope.size = 0; /* the caller has nothing left to drop */
-	session_abandon_mail(s);
+	s->mail.envelope.size = 0; /* the caller has nothing left to drop */
+	transaction_reset(&s->mail);
 	s->pending = SESSION_READ;
 }
 
 bool
 session_has_mail(const struct session *s)
 {
-	return s->state != ST_START && s->state != ST_IDLE;
+	return s->mail.state != ST_START && s->mail.state != ST_IDLE;
 }
 
 struct session_refusal

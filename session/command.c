@@ -18,8 +18,6 @@ enum {
 	    ~(int)IN(ST_CHUNKS), /* RFC 3030 s. 2: not both in one mail */
 	NO_MAIL = IN(ST_START) | IN(ST_IDLE), /* 5321 s. 4.1.4 */
 	MAIL_BEGUN = IN(ST_MAIL) | IN(ST_RCPT),
-	/* 100 RCPTs are always taken (5321 s. 4.5.3.1.8), of 100 mailboxes. */
-	MAILBOXES_MAX = 100 * 100,
 };
 
 enum argument {
@@ -134,14 +132,11 @@ take_helo(struct session *s, struct span name, bool esmtp)
 	} else {
 		name = span_word(&name);
 	}
-	if (name.len > HELO_MAX || (name.len > 0 && !address_is_utf8(name)))
+	if (name.len > ADDRESS_DOMAIN_MAX ||
+	    (name.len > 0 && !address_is_utf8(name)))
 		return REPLY_HELO_SYNTAX;
 
-	memcpy(s->helo, name.p, name.len);
-	s->helo[name.len] = '\0';
-	s->esmtp = esmtp;
-	s->greeted = true;
-	session_abandon_mail(s);
+	transaction_greet(&s->mail, name, esmtp);
 	return REPLY_HELO;
 }
 
@@ -233,7 +228,7 @@ path_mode(const struct session *s)
 	return s->conf->strict ? ADDRESS_STRICT : ADDRESS_LENIENT;
 }
 
-/* The command waits for the caller's answer (answer.c). */
+/* The command waits for the caller's answer (session_answer()). */
 static enum reply
 ask(struct session *s, enum question_kind kind, struct span address,
     struct span sender)
@@ -242,10 +237,10 @@ ask(struct session *s, enum question_kind kind, struct span address,
 		.kind = kind,
 		.address = address,
 		.sender = sender,
-		.size = s->announced_size,
-		.nrecipients = s->envelope.nrecipients,
+		.size = s->mail.announced_size,
+		.nrecipients = s->mail.envelope.nrecipients,
 	};
-	s->utf8_reply = s->envelope.smtputf8;
+	s->utf8_reply = s->mail.envelope.smtputf8;
 	s->pending = SESSION_ASK;
 	return REPLY_NONE;
 }
@@ -256,7 +251,7 @@ protocol_name(const struct session *s, bool smtputf8)
 {
 	if (smtputf8)
 		return "UTF8SMTP";
-	return s->esmtp ? "ESMTP" : "SMTP";
+	return s->mail.esmtp ? "ESMTP" : "SMTP";
 }
 
 static enum reply
@@ -283,12 +278,12 @@ cmd_mail(struct session *s, struct span arg)
 		return REPLY_NEEDS_SMTPUTF8;
 	if (params.size > s->conf->max_size)
 		return REPLY_TOO_BIG;
-	s->announced_size = params.size;
+	s->mail.announced_size = params.size;
 	ask(s, QUESTION_MAIL, path.mailbox, path.mailbox);
 	s->question.mail = (struct question_mail){
 		.verb = s->command->verb,
 		.protocol = protocol_name(s, params.smtputf8),
-		.helo = span_of(s->helo),
+		.helo = span_of(s->mail.helo),
 		.body_type = params.body_type,
 		.dsn_return = params.dsn_return,
 		.envelope_id = params.envelope_id,
@@ -296,15 +291,6 @@ cmd_mail(struct session *s, struct span arg)
 	};
 	s->utf8_reply = params.smtputf8;
 	return REPLY_NONE;
-}
-
-/* Has the mail all the recipients that it may have, or all the mailboxes? */
-static bool
-is_full(const struct session *s)
-{
-	unsigned max = s->conf->max_recipients, n = s->envelope.nrecipients;
-
-	return s->nrcpts >= max || (n >= max && n >= MAILBOXES_MAX);
 }
 
 static enum reply
@@ -324,9 +310,9 @@ check_rcpt(const struct session *s, struct span arg, struct span *ret_mailbox,
 
 	if (path.mailbox.len == 0)
 		return REPLY_RCPT_NULL;
-	if (path.non_ascii && !s->envelope.smtputf8)
+	if (path.non_ascii && !s->mail.envelope.smtputf8)
 		return REPLY_NEEDS_SMTPUTF8;
-	if (is_full(s))
+	if (transaction_is_full(&s->mail, s->conf->max_recipients))
 		return REPLY_TOO_MANY_RECIPIENTS;
 	*ret_mailbox = path.mailbox;
 	return REPLY_NONE;
@@ -340,10 +326,10 @@ cmd_rcpt(struct session *s, struct span arg)
 	enum reply id = check_rcpt(s, arg, &mailbox, &params);
 
 	if (id != REPLY_NONE) {
-		session_note_recipient(s, replies[id].code);
+		transaction_note_rcpt(&s->mail, replies[id].code);
 		return id;
 	}
-	ask(s, QUESTION_RCPT, mailbox, span_of(s->envelope.reverse_path));
+	ask(s, QUESTION_RCPT, mailbox, span_of(s->mail.envelope.reverse_path));
 	s->question.notify = params.notify;
 	s->question.original_recipient = params.orcpt;
 	return REPLY_NONE;
@@ -385,40 +371,18 @@ cmd_expn(struct session *s, struct span arg)
  * DATA, BDAT
  */
 
-/* Why no text can be taken now; REPLY_NONE: it can. */
-static enum reply
-check_text(const struct session *s)
-{
-	switch (s->state) {
-	case ST_RCPT:
-	case ST_CHUNKS:
-		return REPLY_NONE;
-	case ST_MAIL:
-		if (s->refused_recipient)
-			return REPLY_NO_RECIPIENTS;
-		return s->deferred_recipient ? REPLY_NO_RECIPIENTS_YET
-					     : REPLY_NEEDS_RCPT;
-	case ST_START:
-	case ST_IDLE:
-	case ST_DATA:
-	case ST_CHUNK:
-		break;
-	}
-	return REPLY_NEEDS_MAIL;
-}
-
 static enum reply
 cmd_data(struct session *s, struct span arg)
 {
-	enum reply id = check_text(s);
+	enum reply id = transaction_check_text(&s->mail);
 
 	(void)arg;
 	if (id != REPLY_NONE)
 		return id;
-	if (session_is_binary(s))
+	if (transaction_is_binary(&s->mail))
 		return REPLY_NEEDS_BDAT; /* RFC 3030 s. 3 */
 	body_start(&s->body, s->conf->any_line_end ? BODY_ANY : BODY_CRLF);
-	s->state = ST_DATA;
+	s->mail.state = ST_DATA;
 	return REPLY_START_MAIL;
 }
 
@@ -442,13 +406,13 @@ cmd_bdat(struct session *s, struct span arg)
 		session_reply(s, REPLY_BDAT_SYNTAX);
 		return REPLY_LOST_TRACK;
 	}
-	s->chunk_reply = check_text(s);
-	if (s->state != ST_CHUNKS)
+	s->chunk_reply = transaction_check_text(&s->mail);
+	if (s->mail.state != ST_CHUNKS)
 		body_start(&s->body, BODY_CRLF);
 	s->chunk_left = s->chunk_size;
 	s->chunk_last = arg.len > 0;
-	s->chunk_from = s->state;
-	s->state = ST_CHUNK;
+	s->chunk_from = s->mail.state;
+	s->mail.state = ST_CHUNK;
 	return REPLY_NONE;
 }
 
@@ -460,7 +424,7 @@ static enum reply
 cmd_rset(struct session *s, struct span arg)
 {
 	(void)arg;
-	session_abandon_mail(s);
+	transaction_reset(&s->mail);
 	return REPLY_FLUSHED;
 }
 
@@ -581,9 +545,9 @@ command_run(struct session *s)
 	if (!is_offered(s, c->flags))
 		return REPLY_NOT_IMPLEMENTED;
 	legal = s->conf->strict ? c->in_strict : c->in;
-	if (!(legal & IN(s->state)))
-		return s->state == ST_CHUNKS ? REPLY_BAD_SEQUENCE
-					     : c->otherwise;
+	if (!(legal & IN(s->mail.state)))
+		return s->mail.state == ST_CHUNKS ? REPLY_BAD_SEQUENCE
+						  : c->otherwise;
 	if (arg.len > 0 && (c->argument == ARG_NONE ||
 			       (c->argument == ARG_IGNORED && s->conf->strict)))
 		return REPLY_NO_ARGUMENT;

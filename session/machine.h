@@ -1,16 +1,14 @@
 /*
- * What session.c (the machine) and command.c (what each verb does) share.
- * Nobody else includes this.
+ * What session.c (the machine), command.c (what each verb does) and output.c
+ * (what the client is told) share.  Nobody else includes this.
  */
 #ifndef SESSION_MACHINE_H
 #define SESSION_MACHINE_H
 
-#include "../mail/address.h"
-#include "../mail/envelope.h"
-#include "../mail/reply.h"
 #include "../session.h"
 #include "body.h"
 #include "param.h"
+#include "transaction.h"
 
 enum {
 	/*
@@ -21,28 +19,15 @@ enum {
 	/* Room in the output below which no command is begun. */
 	OUTPUT_RESERVE = 2048,
 	OUTPUT_SIZE = 2 * OUTPUT_RESERVE,
-	HELO_MAX = ADDRESS_DOMAIN_MAX,
 	/* Mails in one session (MAILMAX, RFC 9422). */
 	MAILS_MAX = 10000,
-};
-
-enum session_state {
-	ST_START,  /* greeted, no HELO or EHLO yet */
-	ST_IDLE,   /* no mail begun */
-	ST_MAIL,   /* MAIL accepted, no recipient yet */
-	ST_RCPT,   /* at least one recipient */
-	ST_CHUNKS, /* BDAT begun, LAST not seen */
-	ST_DATA,   /* in the text after DATA */
-	ST_CHUNK,  /* in the octets after BDAT */
 };
 
 struct command;
 
 struct session {
 	const struct session_conf *conf;
-	enum session_state state;
 	enum session_event pending; /* SESSION_READ: none */
-	bool must_drop;             /* SESSION_DROP, before `pending` */
 	bool closing;               /* close when the output is sent */
 
 	/* Input lent by the caller, and the line being put together. */
@@ -62,17 +47,15 @@ struct session {
 	int refused_code;
 	size_t refused_at, refused_len;
 
-	/* From HELO or EHLO. */
-	bool greeted;
-	char helo[HELO_MAX + 1];
-	bool esmtp;
+	struct transaction mail;
+	struct body body;    /* where its text after DATA is */
+	struct span data;    /* of its text, lent to the caller */
+	uint64_t chunk_left; /* octets of this BDAT still to come */
+	uint64_t chunk_size;
+	bool chunk_last;
+	enum transaction_state chunk_from; /* before it */
+	enum reply chunk_reply; /* the octets are read, then refused so */
 
-	/* The mail. */
-	struct envelope envelope;
-	uint64_t announced_size; /* SIZE= of MAIL; 0: none */
-	unsigned nrcpts;         /* RCPTs accepted; each has recipients */
-	/* Of this mail: some RCPT got 4yz; some got 5yz. */
-	bool deferred_recipient, refused_recipient;
 	const struct command *command; /* the one being run */
 
 	/* What MAIL, RCPT, VRFY or EXPN asks; it stands in the line. */
@@ -81,16 +64,6 @@ struct session {
 	/* A list whose members are being told; NULL: none. */
 	const struct answer *list;
 	const char *member; /* the last one told */
-
-	/* Its text. */
-	struct span data;
-	struct body body;
-	bool dropped;        /* it cannot be stored; its end is awaited */
-	uint64_t chunk_left; /* octets of this BDAT still to come */
-	uint64_t chunk_size;
-	bool chunk_last;
-	enum session_state chunk_from; /* before it */
-	enum reply chunk_reply; /* the octets are read, then refused so */
 
 	struct session_counts counts;
 };
@@ -112,18 +85,6 @@ void session_reply_number(struct session *s, enum reply id, uint64_t number);
 void session_check_errors(struct session *s, int code);
 /* Both of that; REPLY_NONE is fine. */
 void session_conclude(struct session *s, enum reply id);
-
-/* Remembers how a RCPT was answered, for a DATA that comes without any. */
-void session_note_recipient(struct session *s, unsigned code);
-
-/* Forgets the mail begun, if any, and goes to ST_IDLE or ST_START. */
-void session_abandon_mail(struct session *s);
-
-/* May the text of the mail begun hold anything (RFC 3030 s. 3)? */
-bool session_is_binary(const struct session *s);
-
-/* Tells the next member of the list. */
-void session_say_member(struct session *s);
 
 /* Runs the command in `s->line`; the reply to give, or REPLY_NONE. */
 enum reply command_run(struct session *s);

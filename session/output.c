@@ -1,0 +1,65 @@
+/*
+ * What the client is told, and what is noted of it: the refusal to report, and
+ * how many errors there were.
+ */
+#include "machine.h"
+
+/* Keeps the first refusal of a step: a 421 after it is only its consequence. */
+static void
+note_refusal(struct session *s, int code, size_t at)
+{
+	if (code >= 500)
+		s->counts.errors++;
+	if (s->refused)
+		return;
+	s->refused = true;
+	s->refused_code = code;
+	s->refused_at = at;
+	s->refused_len = s->out_len - at - 2; /* without CRLF */
+}
+
+void
+session_say(struct session *s, const struct reply_text *r,
+    struct reply_values values, bool more)
+{
+	size_t at = s->out_len;
+
+	values.hostname = s->conf->hostname;
+	s->out_len +=
+	    reply_write(s->out + at, sizeof s->out - at, r, &values, more);
+	if (r->code >= 400)
+		note_refusal(s, r->code, at);
+}
+
+void
+session_reply(struct session *s, enum reply id)
+{
+	session_say(s, &replies[id], (struct reply_values){ 0 }, false);
+}
+
+void
+session_reply_number(struct session *s, enum reply id, uint64_t number)
+{
+	session_say(s, &replies[id],
+	    (struct reply_values){ .numbers = { number } }, false);
+}
+
+void
+session_check_errors(struct session *s, int code)
+{
+	if (code == 421)
+		s->closing = true;
+	if (code < 500 || s->counts.errors < s->conf->max_errors)
+		return;
+	session_reply(s, REPLY_TOO_MANY_ERRORS);
+	s->closing = true;
+}
+
+void
+session_conclude(struct session *s, enum reply id)
+{
+	if (id == REPLY_NONE)
+		return;
+	session_reply(s, id);
+	session_check_errors(s, replies[id].code);
+}
