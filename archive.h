@@ -204,6 +204,8 @@ enum archive_rules {
 	RULES_ALIAS,
 	RULES_SENDER,
 	RULES_CLIENT,
+	RULES_QUOTA, /* one row, whose key is "1" */
+	RULES_RATE,
 	RULES__COUNT
 };
 
@@ -216,16 +218,38 @@ enum {
 const char *const *archive_rules_columns(enum archive_rules which);
 int archive_rules_nkeys(enum archive_rules which);
 
+/* A value that was said before, taken back: it is as in a new row. */
+extern const char archive_rules_default[];
+
+enum {
+	RULES_NAMES_MAX = 3,
+};
+
 /*
- * Makes the row, or changes it.  `values` has one for each column; NULL where
- * nothing is said of it.  Returns 1; 0: the row cannot be as it was to be,
- * archive_error() says why; or -1.
+ * The keys of a row, each by its names: first that of new rows, then one that
+ * means the same, then one that does not count but may stand there.
  */
-int archive_rules_add(
-    struct archive *a, enum archive_rules which, const char *const *values);
-/* Deletes what has these keys (NULL: any).  Returns how many, or -1. */
-int archive_rules_remove(
-    struct archive *a, enum archive_rules which, const char *const *keys);
+struct archive_keys {
+	const char *name[RULES_KEYS_MAX][RULES_NAMES_MAX]; /* NULL: none */
+};
+
+/*
+ * Makes the row, or changes it; one that stands there by the second name of a
+ * key keeps it.  `values` has one for each column behind the keys, at its place;
+ * NULL where nothing is said of it.  Returns 1; 0: the table does not take it;
+ * or -1.
+ */
+int archive_rules_add(struct archive *a, enum archive_rules which,
+    const struct archive_keys *keys, const char *const *values);
+/*
+ * Deletes what has these keys, by any of their names; a key without one stands
+ * for all.  How many, or -1.
+ */
+int archive_rules_remove(struct archive *a, enum archive_rules which,
+    const struct archive_keys *keys);
+/* Is there a row with this first key?  1, 0 or -1. */
+int archive_rules_has(struct archive *a, enum archive_rules which,
+    const struct archive_keys *keys);
 
 struct archive_table {
 	char **cells; /* nrows times the columns; NULL for NULL */

@@ -19,7 +19,14 @@ static const struct kind {
 	    { "pattern", "allow", "code", "enhanced", "text" } },
 	[RULES_CLIENT] = { "client_rule", 1,
 	    { "network", "allow", "code", "enhanced", "text" } },
+	[RULES_QUOTA] = { "quota", 1,
+	    { "id", "max_messages", "max_octets", "messages", "octets" } },
+	[RULES_RATE] = { "rate_limit", 1,
+	    { "scope", "window_sec", "max_messages", "max_recipients",
+		"max_octets" } },
 };
+
+const char archive_rules_default[] = "default";
 
 const char *const *
 archive_rules_columns(enum archive_rules which)
@@ -42,7 +49,11 @@ add(char *sql, size_t size, const char *text)
 	snprintf(sql + len, size - len, "%s", text);
 }
 
-/* "INSERT INTO t (a, b) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET b = ?2". */
+/*
+ * "INSERT INTO t (k, b) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET b =
+ * excluded.b".  What is left out of the new row has its default value there,
+ * and so has "excluded".
+ */
 static void
 write_insert(
     const struct kind *k, const char *const *values, char *sql, size_t size)
@@ -53,17 +64,19 @@ write_insert(
 	for (int i = 0; k->columns[i]; i++) {
 		if (!values[i])
 			continue;
+		if (i >= k->nkeys) {
+			add(set, sizeof set, *set ? ", " : "");
+			add(set, sizeof set, k->columns[i]);
+			add(set, sizeof set, " = excluded.");
+			add(set, sizeof set, k->columns[i]);
+		}
+		if (values[i] == archive_rules_default)
+			continue;
 		snprintf(mark, sizeof mark, "?%d", i + 1);
 		add(list, sizeof list, *list ? ", " : "");
 		add(list, sizeof list, k->columns[i]);
 		add(marks, sizeof marks, *marks ? ", " : "");
 		add(marks, sizeof marks, mark);
-		if (i < k->nkeys)
-			continue;
-		add(set, sizeof set, *set ? ", " : "");
-		add(set, sizeof set, k->columns[i]);
-		add(set, sizeof set, " = ");
-		add(set, sizeof set, mark);
 	}
 	snprintf(sql, size,
 	    "INSERT INTO %s (%s) VALUES (%s) ON CONFLICT DO %s%s", k->table,
@@ -74,17 +87,44 @@ static void
 bind(sqlite3_stmt *q, const char *const *values, int n)
 {
 	for (int i = 0; q && i < n; i++) {
-		if (values[i])
+		if (values[i] && values[i] != archive_rules_default)
 			sqlite3_bind_text(
 			    q, i + 1, values[i], -1, SQLITE_STATIC);
 	}
 }
 
-int
-archive_rules_add(
-    struct archive *a, enum archive_rules which, const char *const *values)
+/* Is there a row with this text in a column of the key?  1, 0 or -1. */
+static int
+has(struct archive *a, const struct kind *k, int key, const char *name)
 {
-	const struct kind *k = &kinds[which];
+	char sql[256];
+	sqlite3_stmt *q;
+	int64_t found = 0;
+
+	snprintf(sql, sizeof sql, "SELECT 1 FROM %s WHERE %s = ?1 LIMIT 1",
+	    k->table, k->columns[key]);
+	q = archive_prepare(a, sql);
+	bind(q, &name, 1);
+	if (archive_run_integer(a, q, k->table, &found) < 0)
+		return -1;
+	return found != 0;
+}
+
+/* By which of its names a key stands in the table, or is to. */
+static int
+choose_name(struct archive *a, const struct kind *k, int key,
+    const char *const *names, const char **ret)
+{
+	int first = has(a, k, key, names[0]);
+	int second = first == 0 && names[1] ? has(a, k, key, names[1]) : 0;
+
+	*ret = names[second > 0];
+	return first < 0 || second < 0 ? -1 : 0;
+}
+
+static int
+insert(struct archive *a, const struct kind *k, const char *const *values)
+{
 	char sql[2048];
 	sqlite3_stmt *q;
 	int n = 0, rc;
@@ -92,40 +132,71 @@ archive_rules_add(
 	while (k->columns[n])
 		n++;
 	write_insert(k, values, sql, sizeof sql);
-	if (archive_begin(a) < 0)
-		return -1;
 	q = archive_prepare(a, sql);
 	if (!q)
-		return archive_end(a, -1);
+		return -1;
 	bind(q, values, n);
 	sqlite3_step(q);
 	rc = archive_finish(a, q);
 	if (rc == SQLITE_OK)
-		return archive_end(a, 1);
+		return 1;
 	archive_fail(a, k->table, rc);
-	archive_end(a, -1);
 	return (rc & 0xff) == SQLITE_CONSTRAINT ? 0 : -1;
 }
 
 int
-archive_rules_remove(
-    struct archive *a, enum archive_rules which, const char *const *keys)
+archive_rules_add(struct archive *a, enum archive_rules which,
+    const struct archive_keys *keys, const char *const *values)
+{
+	const struct kind *k = &kinds[which];
+	const char *row[RULES_COLUMNS_MAX];
+	int result = 0;
+
+	memcpy(row, values, sizeof row);
+	if (archive_begin(a) < 0)
+		return -1;
+	for (int i = 0; i < k->nkeys && result == 0; i++)
+		result = choose_name(a, k, i, keys->name[i], &row[i]);
+	if (result == 0)
+		result = insert(a, k, row);
+	if (archive_end(a, result > 0 ? result : -1) < 0 && result > 0)
+		return -1;
+	return result;
+}
+
+int
+archive_rules_remove(struct archive *a, enum archive_rules which,
+    const struct archive_keys *keys)
 {
 	const struct kind *k = &kinds[which];
 	char sql[512];
 	sqlite3_stmt *q;
 	int n = -1;
 
-	snprintf(sql, sizeof sql, "DELETE FROM %s WHERE %s = ?1%s%s%s",
-	    k->table, k->columns[0], k->nkeys > 1 ? " AND (?2 IS NULL OR " : "",
-	    k->nkeys > 1 ? k->columns[1] : "", k->nkeys > 1 ? " = ?2)" : "");
+	snprintf(sql, sizeof sql,
+	    "DELETE FROM %s WHERE %s IN (?1, ?2, ?3)%s%s%s", k->table,
+	    k->columns[0], k->nkeys > 1 ? " AND (?4 IS NULL OR " : "",
+	    k->nkeys > 1 ? k->columns[1] : "",
+	    k->nkeys > 1 ? " IN (?4, ?5, ?6))" : "");
 	if (archive_begin(a) < 0)
 		return -1;
 	q = archive_prepare(a, sql);
-	bind(q, keys, k->nkeys);
+	bind(q, &keys->name[0][0], RULES_NAMES_MAX * k->nkeys);
 	if (archive_run(a, q, k->table) == 0)
 		n = sqlite3_changes(a->store->db);
 	return archive_end(a, n);
+}
+
+int
+archive_rules_has(struct archive *a, enum archive_rules which,
+    const struct archive_keys *keys)
+{
+	const struct kind *k = &kinds[which];
+	int found = has(a, k, 0, keys->name[0][0]);
+
+	if (found == 0 && keys->name[0][1])
+		found = has(a, k, 0, keys->name[0][1]);
+	return found;
 }
 
 static void

@@ -11,6 +11,7 @@
 
 #include <glib.h>
 
+#include "columns.h"
 #include "distinct.h"
 #include "json.h"
 #include "mime.h"
@@ -22,7 +23,6 @@ enum {
 	TIME_COLUMNS = 16,
 	SIZE_COLUMNS = 5,
 	NAME_COLUMNS_MIN = 8,
-	GAP = 2,
 	WATCH_EVERY_MS = 500,
 };
 
@@ -127,49 +127,26 @@ print_fields(const struct archive_row *row, const struct texts *texts)
 	    (long long)row->size, texts->from, texts->to, texts->subject);
 }
 
-struct line {
-	int room; /* columns that are left */
-	bool is_begun;
-};
-
-/* As much of a column as there is room for. */
-static void
-print_cell(struct line *line, const char *text, int width, bool right)
-{
-	if (line->is_begun && line->room > GAP) {
-		printf("%*s", GAP, "");
-		line->room -= GAP;
-	} else if (line->is_begun) {
-		line->room = 0;
-	}
-	line->is_begun = true;
-	if (width > line->room)
-		width = line->room;
-	if (width > 0)
-		terminal_cell(text, width, right);
-	line->room -= width;
-}
-
 static void
 print_columns(const struct terminal *terminal, const struct archive_row *row,
     const struct texts *texts)
 {
-	struct line line = { .room = terminal->columns };
+	struct columns_line line = { .room = terminal->columns };
 	char id[24];
 	int id_width =
 	    snprintf(id, sizeof id, "%*lld", ID_COLUMNS, (long long)row->id);
-	int rest =
-	    line.room - (id_width + TIME_COLUMNS + SIZE_COLUMNS + 5 * GAP);
+	int rest = line.room -
+		   (id_width + TIME_COLUMNS + SIZE_COLUMNS + 5 * COLUMNS_GAP);
 	int name = rest / 4 > NAME_COLUMNS_MIN ? rest / 4 : NAME_COLUMNS_MIN;
 
 	fputs(terminal->colour ? "\033[1m" : "", stdout);
-	print_cell(&line, id, id_width, true);
+	columns_cell(&line, id, id_width, true);
 	fputs(terminal->colour ? "\033[0m" : "", stdout);
-	print_cell(&line, texts->time, TIME_COLUMNS, false);
-	print_cell(&line, texts->size, SIZE_COLUMNS, true);
-	print_cell(&line, texts->from, name, false);
-	print_cell(&line, texts->to, name, false);
-	print_cell(
+	columns_cell(&line, texts->time, TIME_COLUMNS, false);
+	columns_cell(&line, texts->size, SIZE_COLUMNS, true);
+	columns_cell(&line, texts->from, name, false);
+	columns_cell(&line, texts->to, name, false);
+	columns_cell(
 	    &line, texts->subject, terminal_width(texts->subject), false);
 	putchar('\n');
 }

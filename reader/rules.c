@@ -1,152 +1,193 @@
 /*
- * domain, mailbox, alias and rule: add, rm and list of the rows that say what
- * is accepted.  One way for all: options and arguments become columns.
+ * domain, mailbox, alias, rule, quota and rate: add, rm and list of the rows that
+ * say what is accepted.  One way for all: arguments become keys, and options
+ * the columns behind them.
  */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
-#include "../archive.h"
-#include "../mail/address.h"
+#include "../cli.h"
+#include "columns.h"
 #include "json.h"
 #include "options.h"
+#include "rule_values.h"
 #include "smtpdb.h"
 #include "terminal.h"
 
-/* clang-format off */
 /*
- * Which option fills which column.  SQLite compares a text with a number
- * without a word, so what is to be a number is read here.
+ * Keys
  */
-static const struct fill {
-	const char *column;
-	enum smtpdb_option option;
-	bool is_flag; /* is 1 */
-	int (*read)(const char *what, const char *text, int64_t *ret);
-} fills[] = {
-	{ "state",           OPT_STATE,           false, NULL },
-	{ "moved_to",        OPT_MOVED_TO,        false, NULL },
-	{ "quota_messages",  OPT_QUOTA_MESSAGES,  false, options_number },
-	{ "quota_octets",    OPT_QUOTA_OCTETS,    false, options_size },
-	{ "quota_permanent", OPT_QUOTA_PERMANENT, true,  NULL },
-	{ "forward",         OPT_FORWARD,         true,  NULL },
-	{ "allow",           OPT_ALLOW,           true,  NULL },
-	{ "code",            OPT_CODE,            false, options_number },
-	{ "enhanced",        OPT_ENHANCED,        false, NULL },
-	{ "text",            OPT_TEXT,            false, NULL },
-};
-/* clang-format on */
 
-enum {
-	NUMBER_SIZE = 24,
+/* Their names, which `ret` points to. */
+struct key_names {
+	struct names names[RULES_KEYS_MAX];
 };
 
-static const struct fill *
-find_fill(const char *column)
+static int
+check_scope(const char *text)
 {
-	for (size_t i = 0; i < sizeof fills / sizeof *fills; i++) {
-		if (strcmp(fills[i].column, column) == 0)
-			return &fills[i];
+	static const char *const scopes[] = { "client", "sender", "total" };
+
+	for (size_t i = 0; i < sizeof scopes / sizeof *scopes; i++) {
+		if (strcmp(text, scopes[i]) == 0)
+			return EX_OK;
 	}
-	return NULL;
+	return smtpdb_fail(EX_USAGE,
+	    "a rate of what?  Say client, sender or total, not '%s'", text);
 }
 
-/* What the options say of a column; `number` is room for it.  NULL: nothing. */
+/* What no client could name would never count. */
 static int
-column_value(
-    const struct smtpdb *t, const char *column, char *number, const char **ret)
+check_key(enum archive_rules which, const char *text)
 {
-	const struct fill *fill = find_fill(column);
-	const char *given = fill ? t->options[fill->option] : NULL;
-	int64_t n;
-	int status;
+	switch (which) {
+	case RULES_DOMAIN:
+		if (strchr(text, '@'))
+			return smtpdb_fail(EX_DATAERR,
+			    "'%s' is an address, not a domain", text);
+		return rule_check_address(text, true);
+	case RULES_MAILBOX:
+	case RULES_ALIAS:
+		return rule_check_address(text, false);
+	case RULES_SENDER:
+		return *text == '\0' || strcmp(text, "*") == 0
+			   ? EX_OK
+			   : rule_check_address(text, true);
+	case RULES_RATE:
+		return check_scope(text);
+	case RULES_CLIENT: /* is read elsewhere */
+	case RULES_QUOTA:
+	case RULES__COUNT:
+		break;
+	}
+	return EX_OK;
+}
 
-	*ret = given && fill->is_flag ? "1" : given;
-	if (!given || !fill->read)
-		return EX_OK;
-	status = fill->read(column, given, &n);
-	if (status == EX_OK) {
-		snprintf(number, NUMBER_SIZE, "%lld", (long long)n);
-		*ret = number;
+static bool
+is_address(enum archive_rules which)
+{
+	return which <= RULES_SENDER;
+}
+
+/* Does the domain have its A-label form? */
+static bool
+is_for_dns(const char *name)
+{
+	const char *at = strrchr(name, '@');
+
+	for (const char *p = at ? at : name; *p; p++) {
+		if ((unsigned char)*p >= 0x80)
+			return false;
+	}
+	return true;
+}
+
+/* By which names it may stand in a row, and which it is to have there. */
+static int
+find_names(const char *text, bool is_new, struct names *names, const char **ret)
+{
+	names_find(text, names);
+	if (names->n == 0)
+		return smtpdb_fail(EX_DATAERR, "'%s' is too long", text);
+	if (is_new && !is_for_dns(names->name[0]))
+		return smtpdb_fail(EX_DATAERR,
+		    "'%s': the domain has no form for the DNS (xn--), or "
+		    "libidn2, which makes it, is not installed",
+		    text);
+	ret[0] = names->name[0];
+	ret[1] = names->n > 1 ? names->name[1] : NULL;
+	ret[2] = text;
+	return EX_OK;
+}
+
+static int
+read_keys(enum archive_rules which, char **given, int ngiven, bool is_new,
+    struct key_names *room, struct archive_keys *ret)
+{
+	int status = EX_OK;
+
+	*ret = (struct archive_keys){ 0 };
+	for (int i = 0; i < ngiven && status == EX_OK; i++) {
+		ret->name[i][0] = given[i];
+		if (is_new)
+			status = check_key(which, given[i]);
+		if (status == EX_OK && is_address(which))
+			status = find_names(
+			    given[i], is_new, &room->names[i], ret->name[i]);
 	}
 	return status;
 }
 
-/* SQLite quotes the condition as it is in schema.sql: as one line. */
+/*
+ * add
+ */
+
+/* A mailbox or an alias of a domain that is not served is never looked at. */
 static int
-fail_refused(const char *why)
+warn_unserved(struct smtpdb *t, const char *address)
 {
-	char text[512] = "";
-	size_t len = 0;
+	const char *domain = strrchr(address, '@');
+	struct archive_keys keys = { .name = { { NULL } } };
+	struct names names;
+	int found;
 
-	while (*why && len + 2 < sizeof text) {
-		if (strncmp(why, "--", 2) == 0)
-			why += strcspn(why, "\n");
-		else if (!isspace((unsigned char)*why))
-			text[len++] = *why++;
-		else if (len > 0 && text[len - 1] != ' ' &&
-			 text[len - 1] != '(' && *why++)
-			text[len++] = ' ';
-		else
-			why++;
-	}
-	text[len] = '\0';
-	return smtpdb_fail(EX_DATAERR, "refused: %s", text);
-}
-
-/* No client could name it: such a row would never count. */
-static int
-check_key(enum archive_rules which, const char *key)
-{
-	const char *at;
-
-	if (!key || which == RULES_CLIENT) /* a network is read elsewhere */
+	names_find(domain ? domain + 1 : address, &names);
+	if (names.n == 0)
 		return EX_OK;
-	if (which == RULES_SENDER && (*key == '\0' || strcmp(key, "*") == 0))
-		return EX_OK;
-	at = strrchr(key, '@');
-	if (at == key ||
-	    !address_is_domain(span_of(at ? at + 1 : key), ADDRESS_LENIENT))
-		return smtpdb_fail(EX_DATAERR,
-		    "'%s' is no %s that a client can name", key,
-		    at ? "address" : "domain");
+	keys.name[0][0] = names.name[0];
+	keys.name[0][1] = names.n > 1 ? names.name[1] : NULL;
+	found = archive_rules_has(t->archive, RULES_DOMAIN, &keys);
+	if (found < 0)
+		return smtpdb_fail_archive(t);
+	if (found == 0)
+		smtpdb_fail(0,
+		    "warning: %s is no domain that is served, so this counts "
+		    "only after: smtpdb domain add %s",
+		    names.name[0], names.name[0]);
 	return EX_OK;
 }
 
+/* Values are checked one by one before; this is what they are together. */
 static int
-add(struct smtpdb *t, enum archive_rules which, const char *const *keys)
+fail_refused(enum archive_rules which)
 {
-	const char *const *columns = archive_rules_columns(which);
-	const char *values[RULES_COLUMNS_MAX] = { NULL };
-	char numbers[RULES_COLUMNS_MAX][NUMBER_SIZE];
-	int nkeys = archive_rules_nkeys(which);
-	int status = EX_OK, result;
+	return smtpdb_fail(EX_DATAERR, "%s",
+	    which == RULES_MAILBOX
+		? "a mailbox that has moved needs --moved-to=ADDRESS"
+		: "the table does not take this row; smtpd-db(5) says what it "
+		  "may hold");
+}
 
-	for (int i = 0; columns[i] && status == EX_OK; i++) {
-		if (i < nkeys && i < RULES_KEYS_MAX) {
-			values[i] = keys[i];
-			status = check_key(which, keys[i]);
-		} else {
-			status =
-			    column_value(t, columns[i], numbers[i], &values[i]);
-		}
-	}
+static int
+add(struct smtpdb *t, enum archive_rules which, const struct archive_keys *keys)
+{
+	struct rule_values values;
+	int status = rule_values_read(t, which, &values);
+	int result;
+
+	if (status == EX_OK && values.nsaid == 0 &&
+	    (which == RULES_QUOTA || which == RULES_RATE))
+		status =
+		    smtpdb_fail(EX_USAGE, "how much?  See smtpdb %s --help",
+			which == RULES_QUOTA ? "quota" : "rate");
 	if (status == EX_OK)
 		status = smtpdb_open(t, true);
 	if (status != EX_OK)
 		return status;
-	result = archive_rules_add(t->archive, which, values);
+	result = archive_rules_add(t->archive, which, keys, values.value);
 	if (result < 0)
 		return smtpdb_fail_archive(t);
 	if (result == 0)
-		return fail_refused(archive_error(t->archive));
+		return fail_refused(which);
+	if (which == RULES_MAILBOX || which == RULES_ALIAS)
+		return warn_unserved(t, keys->name[0][0]);
 	return EX_OK;
 }
 
 static int
-rm(struct smtpdb *t, enum archive_rules which, const char *const *keys)
+rm(struct smtpdb *t, enum archive_rules which, const struct archive_keys *keys)
 {
 	int status = smtpdb_open(t, false);
 	int n;
@@ -157,106 +198,251 @@ rm(struct smtpdb *t, enum archive_rules which, const char *const *keys)
 	if (n < 0)
 		return smtpdb_fail_archive(t);
 	if (n == 0)
-		return smtpdb_fail(EX_NOINPUT, "there is no '%s'", keys[0]);
+		return which == RULES_QUOTA
+			   ? smtpdb_fail(EX_NOINPUT, "there is no quota")
+			   : smtpdb_fail(EX_NOINPUT, "there is no '%s'",
+				 keys->name[0][0]);
 	return EX_OK;
 }
 
-/* What the columns beyond the key hold of numbers are numbers. */
-static void
-print_json_cell(
-    struct json *j, const char *column, const char *cell, bool is_key)
-{
-	uint64_t n;
+/*
+ * list
+ */
 
-	if (!is_key && strcmp(column, "text") != 0 && cell &&
-	    span_number(span_of(cell), &n))
-		json_integer(j, column, (int64_t)n);
-	else
-		json_text(j, column, cell);
+enum kind {
+	KIND_TEXT,
+	KIND_NUMBER,
+	KIND_OCTETS,
+	KIND_FLAG,
+	KIND_HIDDEN,
+};
+
+/* clang-format off */
+/* How each column of these tables is shown. */
+static const struct shown {
+	const char *name, *title;
+	enum kind kind;
+	const char *no, *yes; /* of flags */
+} shown[] = {
+	{ "name",            "DOMAIN",     KIND_TEXT,   NULL, NULL },
+	{ "address",         "ADDRESS",    KIND_TEXT,   NULL, NULL },
+	{ "target",          "TARGET",     KIND_TEXT,   NULL, NULL },
+	{ "forward",         "TOLD",       KIND_FLAG,   "no", "yes" },
+	{ "state",           "STATE",      KIND_TEXT,   NULL, NULL },
+	{ "moved_to",        "MOVED TO",   KIND_TEXT,   NULL, NULL },
+	{ "quota_messages",  "MAX MAILS",  KIND_NUMBER, NULL, NULL },
+	{ "quota_octets",    "MAX SIZE",   KIND_OCTETS, NULL, NULL },
+	{ "quota_permanent", "PERMANENT",  KIND_FLAG,   "no", "yes" },
+	{ "messages",        "MAILS",      KIND_NUMBER, NULL, NULL },
+	{ "octets",          "SIZE",       KIND_OCTETS, NULL, NULL },
+	{ "pattern",         "SENDER",     KIND_TEXT,   NULL, NULL },
+	{ "network",         "CLIENT",     KIND_TEXT,   NULL, NULL },
+	{ "allow",           "RULE",       KIND_FLAG,   "deny", "allow" },
+	{ "code",            "CODE",       KIND_NUMBER, NULL, NULL },
+	{ "enhanced",        "STATUS",     KIND_TEXT,   NULL, NULL },
+	{ "text",            "TEXT",       KIND_TEXT,   NULL, NULL },
+	{ "id",              "",           KIND_HIDDEN, NULL, NULL },
+	{ "scope",           "OF EACH",    KIND_TEXT,   NULL, NULL },
+	{ "window_sec",      "SECONDS",    KIND_NUMBER, NULL, NULL },
+	{ "max_messages",    "MAX MAILS",  KIND_NUMBER, NULL, NULL },
+	{ "max_recipients",  "MAX RCPTS",  KIND_NUMBER, NULL, NULL },
+	{ "max_octets",      "MAX SIZE",   KIND_OCTETS, NULL, NULL },
+};
+/* clang-format on */
+
+static const struct shown *
+find_shown(const char *column)
+{
+	size_t i = 0;
+
+	while (strcmp(shown[i].name, column) != 0)
+		i++;
+	return &shown[i];
 }
 
 static void
-print_rows(const struct smtpdb *t, enum archive_rules which,
-    const struct archive_table *rows)
+print_json_cell(struct json *j, const struct shown *how, const char *cell)
 {
-	const char *const *columns = archive_rules_columns(which);
+	if (how->kind == KIND_HIDDEN)
+		return;
+	if (!cell || how->kind == KIND_TEXT)
+		json_text(j, how->name, cell);
+	else if (how->kind == KIND_FLAG)
+		json_bool(j, how->name, strcmp(cell, "0") != 0);
+	else
+		json_integer(j, how->name, strtoll(cell, NULL, 10));
+}
 
+static void
+print_json(const struct archive_table *rows, const struct shown *const *how)
+{
 	for (size_t i = 0; i < rows->nrows; i++) {
-		char **cells = rows->cells + i * rows->ncolumns;
 		struct json j = { 0 };
 
-		if (t->options[OPT_JSON])
-			json_open(&j, NULL, '{');
-		for (size_t n = 0; n < rows->ncolumns; n++) {
-			const char *cell = cells[n] ? cells[n] : "-";
-
-			if (t->options[OPT_JSON]) {
-				print_json_cell(&j, columns[n], cells[n],
-				    (int)n < archive_rules_nkeys(which));
-				continue;
-			}
-			fputs(n > 0 ? "\t" : "", stdout);
-			terminal_print(span_of(cell), TERMINAL_LINE);
-		}
-		if (t->options[OPT_JSON])
-			json_close(&j, '}');
-		else
-			putchar('\n');
+		json_open(&j, NULL, '{');
+		for (size_t n = 0; n < rows->ncolumns; n++)
+			print_json_cell(
+			    &j, how[n], rows->cells[i * rows->ncolumns + n]);
+		json_close(&j, '}');
 	}
+}
+
+/* A rule that allows says nothing to a client. */
+static bool
+is_void(const struct shown *const *how, char *const *row, size_t n)
+{
+	return n > 1 && strcmp(how[1]->name, "allow") == 0 && row[1] &&
+	       strcmp(row[1], "0") != 0;
+}
+
+/* On a terminal sizes are short, elsewhere exact. */
+static char *
+show_cell(const struct shown *how, const char *cell, bool is_terminal)
+{
+	char size[TERMINAL_SIZE_MAX];
+
+	if (!cell)
+		return strdup("-");
+	if (how->kind == KIND_FLAG)
+		return strdup(strcmp(cell, "0") != 0 ? how->yes : how->no);
+	if (how->kind != KIND_OCTETS || !is_terminal)
+		return strdup(cell);
+	terminal_size(strtoll(cell, NULL, 10), size);
+	return strdup(size);
+}
+
+static void
+print_columns(const struct archive_table *rows, const struct shown *const *how)
+{
+	struct column columns[RULES_COLUMNS_MAX];
+	char **cells = calloc(rows->nrows * rows->ncolumns + 1, sizeof *cells);
+	struct terminal terminal;
+	size_t n = 0, ncells = 0;
+
+	terminal_find(&terminal);
+	for (size_t i = 0; i < rows->ncolumns; i++) {
+		if (how[i]->kind == KIND_HIDDEN)
+			continue;
+		columns[n].title = how[i]->title;
+		columns[n++].right =
+		    how[i]->kind == KIND_NUMBER || how[i]->kind == KIND_OCTETS;
+	}
+	for (size_t i = 0; cells && i < rows->nrows * rows->ncolumns; i++) {
+		size_t at = i % rows->ncolumns;
+		const char *cell = rows->cells[i];
+
+		if (how[at]->kind == KIND_HIDDEN)
+			continue;
+		if (is_void(how, &rows->cells[i - at], at))
+			cell = NULL;
+		cells[ncells++] = show_cell(how[at], cell, terminal.is_one);
+	}
+	if (cells)
+		columns_print(columns, n, cells, rows->nrows);
+	while (ncells > 0)
+		free(cells[--ncells]);
+	free(cells);
 }
 
 static int
 list(struct smtpdb *t, enum archive_rules which)
 {
+	const char *const *names = archive_rules_columns(which);
+	const struct shown *how[RULES_COLUMNS_MAX];
 	struct archive_table rows;
 	int status = smtpdb_open(t, false);
 
 	if (status != EX_OK)
 		return status;
+	for (int i = 0; names[i]; i++)
+		how[i] = find_shown(names[i]);
 	if (archive_rules_list(t->archive, which, &rows) < 0)
 		status = smtpdb_fail_archive(t);
+	else if (t->options[OPT_JSON])
+		print_json(&rows, how);
 	else
-		print_rows(t, which, &rows);
+		print_columns(&rows, how);
 	archive_table_reset(&rows);
 	return status;
 }
 
-/* "add KEY..." and so on, where the first word is read. */
-static int
-run(struct smtpdb *t, enum archive_rules which)
-{
-	int nkeys = archive_rules_nkeys(which);
-	int given = t->nargs - 1;
-	const char *keys[RULES_KEYS_MAX] = { NULL };
+/*
+ * Commands
+ */
 
-	for (int i = 0; i < RULES_KEYS_MAX && i < given; i++)
-		keys[i] = t->args[i + 1];
-	if (strcmp(t->args[0], "list") == 0 && given == 0)
+static const char *const verbs[] = { "add", "rm", "list", NULL };
+
+/* The word that was meant is said as well. */
+static int
+fail_verb(const char *command, const char *given)
+{
+	const char *meant = cli_nearest(given, verbs);
+
+	return smtpdb_fail(EX_USAGE, "%s %s?  Say %s %s%s", command, given,
+	    command, meant ? meant : "add, rm or list",
+	    meant ? ", if you meant that" : "");
+}
+
+/* "add KEY..." and so on; the keys are those behind the first word. */
+static int
+run(struct smtpdb *t, const char *command, enum archive_rules which,
+    char **given, int ngiven)
+{
+	const char *verb = t->args[0];
+	int nkeys = archive_rules_nkeys(which);
+	bool is_add = strcmp(verb, "add") == 0, is_rm = strcmp(verb, "rm") == 0;
+	struct archive_keys keys;
+	struct key_names room;
+	int status;
+
+	if (strcmp(verb, "list") == 0 && (ngiven == 0 || which == RULES_QUOTA))
 		return list(t, which);
-	if (strcmp(t->args[0], "add") == 0 && given == nkeys)
-		return add(t, which, keys);
-	if (strcmp(t->args[0], "rm") == 0 && given >= 1 && given <= nkeys)
-		return rm(t, which, keys);
-	return smtpdb_fail(EX_USAGE,
-	    "say add or rm with what it is about, or list; see smtpdb(1)");
+	if (!is_add && !is_rm && strcmp(verb, "list") != 0)
+		return fail_verb(command, verb);
+	if (ngiven > nkeys || ngiven < (is_add ? nkeys : 1) ||
+	    strcmp(verb, "list") == 0)
+		return smtpdb_fail(EX_USAGE,
+		    "%s %s takes %s; see smtpdb %s --help", command, verb,
+		    strcmp(verb, "list") == 0 ? "no more words"
+		    : nkeys > 1 && is_add     ? "an address and a target"
+					      : "one more word",
+		    command);
+	status = read_keys(which, given, ngiven, is_add, &room, &keys);
+	if (status != EX_OK)
+		return status;
+	return is_add ? add(t, which, &keys) : rm(t, which, &keys);
 }
 
 int
 domain_run(struct smtpdb *t)
 {
-	return run(t, RULES_DOMAIN);
+	return run(t, "domain", RULES_DOMAIN, t->args + 1, t->nargs - 1);
 }
 
 int
 mailbox_run(struct smtpdb *t)
 {
-	return run(t, RULES_MAILBOX);
+	return run(t, "mailbox", RULES_MAILBOX, t->args + 1, t->nargs - 1);
 }
 
 int
 alias_run(struct smtpdb *t)
 {
-	return run(t, RULES_ALIAS);
+	return run(t, "alias", RULES_ALIAS, t->args + 1, t->nargs - 1);
+}
+
+int
+quota_run(struct smtpdb *t)
+{
+	char *row[] = { (char[]){ "1" } };
+
+	return run(t, "quota", RULES_QUOTA, row, 1);
+}
+
+int
+rate_run(struct smtpdb *t)
+{
+	return run(t, "rate", RULES_RATE, t->args + 1, t->nargs - 1);
 }
 
 /* "rule add sender PATTERN", "rule add client NETWORK". */
@@ -264,7 +450,7 @@ int
 rule_run(struct smtpdb *t)
 {
 	char network[IP_TEXT_SIZE];
-	char *args[3] = { t->args[0], t->nargs > 2 ? t->args[2] : NULL, NULL };
+	char *keys[] = { t->nargs > 2 ? t->args[2] : NULL };
 	bool of_client = t->nargs > 1 && strcmp(t->args[1], "client") == 0;
 	int status;
 
@@ -272,11 +458,10 @@ rule_run(struct smtpdb *t)
 		return smtpdb_fail(EX_USAGE,
 		    "a rule of what?  Say rule %s sender, or client",
 		    t->args[0]);
-	t->args = args;
-	t->nargs--;
-	if (!of_client || !args[1])
-		return run(t, of_client ? RULES_CLIENT : RULES_SENDER);
-	status = options_network(args[1], network);
-	args[1] = network;
-	return status == EX_OK ? run(t, RULES_CLIENT) : status;
+	if (!of_client || !keys[0])
+		return run(t, "rule", of_client ? RULES_CLIENT : RULES_SENDER,
+		    keys, t->nargs - 2);
+	status = options_network(keys[0], network);
+	keys[0] = network;
+	return status == EX_OK ? run(t, "rule", RULES_CLIENT, keys, 1) : status;
 }

@@ -62,12 +62,19 @@ enum smtpdb_option {
 	OPT_QUOTA_MESSAGES,
 	OPT_QUOTA_OCTETS,
 	OPT_QUOTA_PERMANENT,
+	OPT_NO_QUOTA_PERMANENT,
 	OPT_FORWARD,
+	OPT_NO_FORWARD,
 	OPT_CLIENT,
 	OPT_ALLOW,
+	OPT_DENY,
 	OPT_CODE,
 	OPT_ENHANCED,
 	OPT_TEXT,
+	OPT_WINDOW,
+	OPT_MAX_MESSAGES,
+	OPT_MAX_RECIPIENTS,
+	OPT_MAX_OCTETS,
 	OPT_OPENMETRICS,
 	OPT_PLOT,
 	OPT_HELP,
@@ -156,6 +163,8 @@ int domain_run(struct smtpdb *t);
 int mailbox_run(struct smtpdb *t);
 int alias_run(struct smtpdb *t);
 int rule_run(struct smtpdb *t);
+int quota_run(struct smtpdb *t);
+int rate_run(struct smtpdb *t);
 int explain_run(struct smtpdb *t);
 int stats_run(struct smtpdb *t);
 int doctor_run(struct smtpdb *t);

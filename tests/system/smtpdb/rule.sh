@@ -7,22 +7,70 @@ for pattern in '<x@y.example>' '@y.example' 'y.example.' ''; do
 	status $want "$tool" rule add sender "$pattern" --text=No
 done
 status 0 "$tool" rule rm sender ''
-status 64 "$tool" rule add sender odd.example --code=x
-status 65 "$tool" rule add sender odd.example --text=
 status 0 "$tool" rule add sender evil.example --code=450 --enhanced=4.7.1 --text='go away'
-status 65 "$tool" rule add sender evil.example --code=450 --enhanced=5.7.1
 status 0 "$tool" explain --from=x@evil.example
 holds "450 4.7.1 go away" out
 printf 'EHLO x\nMAIL FROM:<x@evil.example>\nQUIT\n' | "$smtpd" 2>/dev/null >got
 holds "450 4.7.1 go away" got
+
+# What no client could be told is refused, in words.
+for code in x 200 421 399 460 560 600 45 4500 ' 50' ''; do
+	status 65 "$tool" rule add sender odd.example --code="$code"
+	holds "is no reply code that refuses" err
+done
+for code in 5.7 5.7.1.1 2.0.0 5.07.1 5.7.1000 x.y.z 5.7.1x '' 5..1; do
+	status 65 "$tool" rule add sender odd.example --enhanced="$code"
+	holds "is no enhanced status code" err
+done
+status 65 "$tool" rule add sender odd.example --text=
+holds "is empty" err
+status 65 "$tool" rule add sender odd.example --text=größer
+holds "printable US-ASCII" err
+status 65 "$tool" rule add sender odd.example --text="$(printf '%0401d' 1)"
+holds "longer than 400" err
+status 65 "$tool" rule add sender evil.example --code=450 --enhanced=5.7.1
+holds "begin with different digits" err
+status 64 "$tool" rule add sender odd.example --allow --deny
+status 64 "$tool" rule add sender odd.example --allow --text=no
+status 0 "$tool" rule list sender
+is "none of them is there" 1 "$(wc -l <out)"
+
+# What was said is changed by other words.
+row() {
+	"$tool" rule list sender | cut -f2- | tr '\t' ' '
+}
+status 0 "$tool" rule add sender evil.example --allow
+is "it may now" "allow - - -" "$(row)"
+status 0 "$tool" explain --from=x@evil.example
+holds "250 taken" out
+status 0 "$tool" rule add sender evil.example --deny
+is "and no longer" "deny 450 4.7.1 go away" "$(row)"
+status 0 "$tool" rule add sender evil.example --code=554
+is "a code brings its status along" "deny 554 5.7.1 go away" "$(row)"
+status 0 "$tool" rule add sender evil.example --enhanced=4.2.1
+is "and a status its code" "deny 450 4.2.1 go away" "$(row)"
+status 0 "$tool" rule add sender evil.example --code=none --text=none
+is "as a new one" "deny 550 5.7.1 Sender refused" "$(row)"
+status 0 "$tool" rule add sender evil.example --allow
+status 0 "$tool" rule add sender evil.example
+is "a rule refuses if it says no more" "deny 550 5.7.1 Sender refused" "$(row)"
+status 0 "$tool" rule list sender --json
+json_lines out 'o[0]["allow"] is False and o[0]["code"] == 550'
+
 status 0 "$tool" rule add client 192.0.2.77/24
+status 0 "$tool" rule add client 192.0.2.0/24 --allow
 status 0 "$tool" rule list client
-holds "192.0.2.0/24" out
+is "one network, one rule" "$(printf '192.0.2.0/24\tallow\t-\t-\t-')" "$(cat out)"
+status 0 "$tool" rule add client ::ffff:192.0.2.0/120
+status 0 "$tool" rule list client
+is "IPv4 in IPv6 is IPv4" 1 "$(wc -l <out)"
 status 64 "$tool" rule add client 192.0.2.0/33
 status 64 "$tool" rule add client example
 status 0 "$tool" rule add client 2001:DB8::/32
 status 0 "$tool" rule rm client 192.0.2.0/24
-status 0 "$tool" rule rm sender evil.example
+status 0 "$tool" rule rm sender EVIL.example
 status 66 "$tool" rule rm sender evil.example
+status 64 "$tool" rule add
+status 64 "$tool" rule add recipient x.example
 
 finish
