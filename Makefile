@@ -14,9 +14,21 @@ CATALOGDIR = $(PREFIX)/lib/systemd/catalog
 EXAMPLEDIR = $(PREFIX)/share/doc/smtpd/examples
 PKG_CONFIG = pkg-config
 CFLAGS = -O2 -g
-LDFLAGS = -Wl,-z,relro,-z,now
+LDFLAGS =
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wswitch -Wformat=2
+
+# What a mistake of ours would be worth to a stranger; for builds that look for
+# mistakes: make HARDENING=.  It costs 8 % of the instructions of a mail of 4 KiB
+# (callgrind: 114,800 without, 124,100 with), three quarters of that for zeros in
+# variables that are not set.
+try = $(shell $(CC) $(1) -Werror -S -x c -o /dev/null /dev/null 2>/dev/null && \
+	echo '$(1)')
+HARDENING := -fstack-protector-strong $(call try,-fstack-clash-protection) \
+	$(call try,-fcf-protection) $(call try,-ftrivial-auto-var-init=zero)
+ifneq ($(filter -O%,$(filter-out -O0,$(CFLAGS))),)
+HARDENING += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+endif
 
 # SQLite is linked into the program where there is an archive of it: to load
 # its shared library and resolve the 400 names in it is a sixth of the time to
@@ -30,8 +42,9 @@ PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags sqlite3 libsystemd)
 TOOL := $(shell $(PKG_CONFIG) --exists gmime-3.0 && echo smtpdb)
 TOOL_CFLAGS = $(shell $(PKG_CONFIG) --cflags gmime-3.0)
 TOOL_LIBS = $(shell $(PKG_CONFIG) --libs gmime-3.0)
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -fstack-protector-strong $(WARN) \
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -fPIE $(HARDENING) $(WARN) \
 	$(PKG_CFLAGS) $(CFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS)
 
 Q = $(if $(V),,@)
 SAY = $(if $(V),,@echo "  $(1) $@";)
@@ -53,16 +66,16 @@ SMTPDB = $(call files,smtpdb cli) $(call folders,archive reader) $(STORE) \
 all: $(OUT)/smtpd $(TOOL:%=$(OUT)/%)
 
 $(OUT)/smtpd: $(SMTPD)
-	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(SQLITE_LIBS)
+	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(SQLITE_LIBS)
 
 $(OUT)/smtpdb: $(SMTPDB)
-	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(SQLITE_LIBS) \
+	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(SQLITE_LIBS) \
 	    $(TOOL_LIBS)
 
 $(call folders,reader): ALL_CFLAGS += $(TOOL_CFLAGS)
 $(B)/database/database.o: ALL_CFLAGS += -I$(B)
 $(B)/database/database.o: $(B)/schema.inc
-$(B)/%.o: %.c
+$(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 

@@ -2,7 +2,7 @@
 # python3-aiosmtpd sqlite3 systemd ucspi-tcp-ipv6 util-linux valgrind).
 
 bench-programs: all
-	CC='$(CC)' ALL_CFLAGS='$(ALL_CFLAGS) -I$(B)' LDFLAGS='$(LDFLAGS)' \
+	CC='$(CC)' ALL_CFLAGS='$(ALL_CFLAGS) -I$(B)' LDFLAGS='$(ALL_LDFLAGS)' \
 	    OBJ='$(SMTPD)' STORE='$(STORE)' MAIL='$(MAIL)' \
 	    PKG_LIBS='$(SQLITE_LIBS)' sh bench/build.sh build/bench
 

@@ -109,7 +109,7 @@ static void
 send_line(int priority, const char *text, size_t len)
 {
 	const char digit = (char)('0' + priority);
-	struct line line;
+	struct line line __attribute__((uninitialized));
 
 	line.len = 0;
 	if (target == TO_SYSLOG) {
@@ -263,7 +263,7 @@ send_journal(const struct log_entry *e, const struct line *line)
 void
 log_end(const struct log_entry *e)
 {
-	struct line line;
+	struct line line __attribute__((uninitialized));
 
 	line.len = 0;
 	format_line(e, &line);

@@ -12,17 +12,18 @@ $(B)/poor/%.o: $(B)/%.o tests/support/poor.syms
 	$(Q)objcopy --redefine-syms=tests/support/poor.syms $< $@
 
 $(B)/tests/units: $(UNIT) $(SUPPORT) $(UNITS_USE)
-	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(SQLITE_LIBS) \
+	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(SQLITE_LIBS) \
 	    $(shell $(PKG_CONFIG) --libs criterion)
 
 $(B)/tests/powercut/powercut: $(POWERCUT) $(STORE) $(MAIL)
-	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--wrap=synced_write \
+	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=synced_write \
 	    -Wl,--wrap=sync_begin -o $@ $^ $(SQLITE_LIBS)
 
 FAULTS = tests/durability/faults.c tests/durability/rules.c
 $(B)/faults.so: $(FAULTS) tests/durability/rules.h
 	@mkdir -p $(@D)
-	$(call SAY,LD)$(CC) $(ALL_CFLAGS) -shared -fPIC -o $@ $(FAULTS) -ldl
+	$(call SAY,LD)$(CC) $(ALL_CFLAGS) -U_FORTIFY_SOURCE -shared -fPIC \
+	    -o $@ $(FAULTS) -ldl
 
 demo: all ## a canned session becomes a row
 	$(Q)sh tests/system/demo.sh
@@ -41,6 +42,7 @@ test: all test-durability-short test-system ## all: real clients, superservers
 	$(Q)$(MAKE) --no-print-directory check-units
 
 test-system: all check-smtpdb
+	sh tests/system/hardening.sh smtpd $(TOOL)
 	$(Q)if [ -n "$(TOOL)" ]; then python3 tests/system/recipes.py; fi
 	/usr/bin/python3 -B tests/system/listener.py
 	sh tests/system/superservers.sh
@@ -68,7 +70,7 @@ test-durability: $(DURABILITY_USES) ## kills, power cuts, faults: an hour
 
 asan: ## units, transcripts and smtpdb with sanitizers
 	LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp $(MAKE) \
-	    B=build/asan check CFLAGS='-O1 -g -fno-omit-frame-pointer \
+	    B=build/asan check HARDENING= CFLAGS='-O1 -g -fno-omit-frame-pointer \
 	    -fsanitize=address,undefined -fno-sanitize-recover=undefined'
 
 lint: $(SMTPD) ## format, static analysis, manuals, layers, purity

@@ -21,17 +21,17 @@ FUZZ_script = $(PLAYER) $(SESSION) $(MAIL)
 # fuzz-TARGET has libFuzzer's main(), run-TARGET our own that runs files.
 define fuzz_target
 $(B)/fuzz-$(1): $(call files,$(FUZZ)/$(1) $(FUZZ)/fuzz) $(FUZZ_$(1))
-	$$(call SAY,LD)$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -fsanitize=fuzzer \
+	$$(call SAY,LD)$$(CC) $$(ALL_CFLAGS) $$(ALL_LDFLAGS) -fsanitize=fuzzer \
 	    -o $$@ $$^ $(FUZZ_LIBS_$(1))
 $(B)/run-$(1): $(call files,$(FUZZ)/$(1) $(FUZZ)/fuzz $(FUZZ)/main) \
     $(sort $(FUZZ_$(1)) $(call files,tests/support/buffer))
-	$$(call SAY,LD)$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -o $$@ $$^ \
+	$$(call SAY,LD)$$(CC) $$(ALL_CFLAGS) $$(ALL_LDFLAGS) -o $$@ $$^ \
 	    $(FUZZ_LIBS_$(1))
 endef
 $(foreach target,$(FUZZ_TARGETS),$(eval $(call fuzz_target,$(target))))
 
 $(B)/seeds: $(call files,$(FUZZ)/seeds) $(PLAYER) $(MAIL) $(SESSION)
-	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^
+	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
 
 FUZZ_SEEDS = $(FUZZ_FOLDER)/seeds/made
 $(FUZZ_SEEDS): build/seeds $(wildcard tests/transcripts/*.smtp)
@@ -41,7 +41,8 @@ $(FUZZ_SEEDS): build/seeds $(wildcard tests/transcripts/*.smtp)
 
 fuzz-targets: $(FUZZ_SEEDS)
 	$(Q)$(MAKE) --no-print-directory B=$(FUZZ_FOLDER) CC=$(FUZZ_CC) \
-	    CFLAGS='$(FUZZ_CFLAGS)' $(FUZZ_TARGETS:%=$(FUZZ_FOLDER)/fuzz-%)
+	    HARDENING= CFLAGS='$(FUZZ_CFLAGS)' \
+	    $(FUZZ_TARGETS:%=$(FUZZ_FOLDER)/fuzz-%)
 
 fuzz: fuzz-targets ## FUZZ_SECONDS of each target; corpora are kept
 	$(Q)sh $(FUZZ)/run.sh $(FUZZ_FOLDER) $(FUZZ_SECONDS) $(FUZZ_TARGETS)
@@ -53,7 +54,7 @@ fuzz-short: fuzz-targets ## a minute of all targets
 # What the seeds and the corpora reach (llvm-profdata, llvm-cov).
 fuzz-coverage: $(FUZZ_SEEDS) ## what the corpora reach, line by line
 	$(Q)$(MAKE) --no-print-directory B=build/coverage CC=$(FUZZ_CC) \
-	    CFLAGS='-O0 -g -fprofile-instr-generate -fcoverage-mapping' \
+	    HARDENING= CFLAGS='-O0 -g -fprofile-instr-generate -fcoverage-mapping' \
 	    $(FUZZ_TARGETS:%=build/coverage/run-%)
 	$(Q)sh $(FUZZ)/coverage.sh $(FUZZ_FOLDER) build/coverage $(FUZZ_TARGETS)
 

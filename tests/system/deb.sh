@@ -41,6 +41,14 @@ fi
 echo "lintian"
 lintian --allow-root --fail-on=error,warning build/smtpd_*.changes
 
+echo "hardening"
+rm -rf "$folder/files"
+for package in build/smtpd_*.deb build/smtpdb_*.deb; do
+	dpkg-deb -x "$package" "$folder/files"
+done
+sh tests/system/hardening.sh "$folder/files/usr/sbin/smtpd" \
+    "$folder/files/usr/bin/smtpdb"
+
 if [ ! -d "$fresh" ]; then
 	echo "a fresh Debian"
 	sources=
