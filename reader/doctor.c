@@ -18,7 +18,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "../archive.h"
+#include "doctor.h"
 #include "file.h"
 #include "json.h"
 #include "options.h"
@@ -33,28 +33,6 @@ enum {
 	APPLICATION_ID = 0x736d7464,
 	VERSION = 2,
 };
-
-enum state {
-	STATE_OK,
-	STATE_NOTE, /* to know, not to mend at once */
-	STATE_BAD,
-};
-
-struct finding {
-	enum state state;
-	char text[PATH_MAX + 256];
-	char remedy[4 * PATH_MAX + 256]; /* a command; empty: none */
-};
-
-struct patient {
-	struct archive *archive;
-	const char *path;
-	const char *folder;
-	struct archive_stats stats; /* all 0 where they cannot be read */
-};
-
-#define SAY(f, ...) snprintf((f)->text, sizeof(f)->text, __VA_ARGS__)
-#define MEND(f, ...) snprintf((f)->remedy, sizeof(f)->remedy, __VA_ARGS__)
 
 static void
 check_library(const struct patient *p, struct finding *f)
@@ -273,6 +251,8 @@ static const struct check {
 	{ "permissions", check_permissions },
 	{ "disk", check_disk },
 	{ "quota", check_quota },
+	{ "domains", doctor_check_domains },
+	{ "aliases", doctor_check_aliases },
 	{ "units", check_units },
 };
 
@@ -287,9 +267,13 @@ print(const struct smtpdb *t, const char *name, const struct finding *f)
 	struct json j = { 0 };
 
 	if (!t->options[OPT_JSON]) {
-		printf("%-4s  %-11s  %s\n", words[f->state], name, f->text);
-		if (*f->remedy)
-			printf("%20s$ %s\n", "", f->remedy);
+		printf("%-4s  %-11s  ", words[f->state], name);
+		terminal_print(span_of(f->text), TERMINAL_LINE);
+		if (*f->remedy) {
+			printf("\n%20s$ ", "");
+			terminal_print(span_of(f->remedy), TERMINAL_LINE);
+		}
+		putchar('\n');
 		return;
 	}
 	json_open(&j, NULL, '{');

@@ -109,7 +109,7 @@ read_keys(enum archive_rules which, char **given, int ngiven, bool is_new,
 	int status = EX_OK;
 
 	*ret = (struct archive_keys){ 0 };
-	for (int i = 0; i < ngiven && status == EX_OK; i++) {
+	for (int i = 0; i < ngiven && given[i] && status == EX_OK; i++) {
 		ret->name[i][0] = given[i];
 		if (is_new)
 			status = check_key(which, given[i]);
@@ -274,24 +274,24 @@ print_json_cell(struct json *j, const struct shown *how, const char *cell)
 }
 
 static void
-print_json(const struct archive_table *rows, const struct shown *const *how)
+print_json(const struct archive_table *rows, const char *const *names)
 {
 	for (size_t i = 0; i < rows->nrows; i++) {
 		struct json j = { 0 };
 
 		json_open(&j, NULL, '{');
 		for (size_t n = 0; n < rows->ncolumns; n++)
-			print_json_cell(
-			    &j, how[n], rows->cells[i * rows->ncolumns + n]);
+			print_json_cell(&j, find_shown(names[n]),
+			    rows->cells[i * rows->ncolumns + n]);
 		json_close(&j, '}');
 	}
 }
 
 /* A rule that allows says nothing to a client. */
 static bool
-is_void(const struct shown *const *how, char *const *row, size_t n)
+is_void(const char *const *names, char *const *row, size_t n)
 {
-	return n > 1 && strcmp(how[1]->name, "allow") == 0 && row[1] &&
+	return n > 1 && strcmp(names[1], "allow") == 0 && row[1] &&
 	       strcmp(row[1], "0") != 0;
 }
 
@@ -312,7 +312,7 @@ show_cell(const struct shown *how, const char *cell, bool is_terminal)
 }
 
 static void
-print_columns(const struct archive_table *rows, const struct shown *const *how)
+print_columns(const struct archive_table *rows, const char *const *names)
 {
 	struct column columns[RULES_COLUMNS_MAX];
 	char **cells = calloc(rows->nrows * rows->ncolumns + 1, sizeof *cells);
@@ -321,21 +321,24 @@ print_columns(const struct archive_table *rows, const struct shown *const *how)
 
 	terminal_find(&terminal);
 	for (size_t i = 0; i < rows->ncolumns; i++) {
-		if (how[i]->kind == KIND_HIDDEN)
+		const struct shown *how = find_shown(names[i]);
+
+		if (how->kind == KIND_HIDDEN)
 			continue;
-		columns[n].title = how[i]->title;
+		columns[n].title = how->title;
 		columns[n++].right =
-		    how[i]->kind == KIND_NUMBER || how[i]->kind == KIND_OCTETS;
+		    how->kind == KIND_NUMBER || how->kind == KIND_OCTETS;
 	}
 	for (size_t i = 0; cells && i < rows->nrows * rows->ncolumns; i++) {
 		size_t at = i % rows->ncolumns;
+		const struct shown *how = find_shown(names[at]);
 		const char *cell = rows->cells[i];
 
-		if (how[at]->kind == KIND_HIDDEN)
+		if (how->kind == KIND_HIDDEN)
 			continue;
-		if (is_void(how, &rows->cells[i - at], at))
+		if (is_void(names, &rows->cells[i - at], at))
 			cell = NULL;
-		cells[ncells++] = show_cell(how[at], cell, terminal.is_one);
+		cells[ncells++] = show_cell(how, cell, terminal.is_one);
 	}
 	if (cells)
 		columns_print(columns, n, cells, rows->nrows);
@@ -348,20 +351,17 @@ static int
 list(struct smtpdb *t, enum archive_rules which)
 {
 	const char *const *names = archive_rules_columns(which);
-	const struct shown *how[RULES_COLUMNS_MAX];
 	struct archive_table rows;
 	int status = smtpdb_open(t, false);
 
 	if (status != EX_OK)
 		return status;
-	for (int i = 0; names[i]; i++)
-		how[i] = find_shown(names[i]);
 	if (archive_rules_list(t->archive, which, &rows) < 0)
 		status = smtpdb_fail_archive(t);
 	else if (t->options[OPT_JSON])
-		print_json(&rows, how);
+		print_json(&rows, names);
 	else
-		print_columns(&rows, how);
+		print_columns(&rows, names);
 	archive_table_reset(&rows);
 	return status;
 }
@@ -434,7 +434,8 @@ alias_run(struct smtpdb *t)
 int
 quota_run(struct smtpdb *t)
 {
-	char *row[] = { (char[]){ "1" } };
+	char one[] = "1";
+	char *row[RULES_KEYS_MAX] = { one };
 
 	return run(t, "quota", RULES_QUOTA, row, 1);
 }
@@ -450,7 +451,7 @@ int
 rule_run(struct smtpdb *t)
 {
 	char network[IP_TEXT_SIZE];
-	char *keys[] = { t->nargs > 2 ? t->args[2] : NULL };
+	char *keys[RULES_KEYS_MAX] = { t->nargs > 2 ? t->args[2] : NULL };
 	bool of_client = t->nargs > 1 && strcmp(t->args[1], "client") == 0;
 	int status;
 

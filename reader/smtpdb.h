@@ -3,14 +3,16 @@
  * function, which gets its arguments parsed and returns an exit status of
  * sysexits.h; ../smtpdb.c has the table of them.  In this folder are
  *
- *	list, show, extract, search, stats, doctor	what reads
+ *	list, show, extract, search, stats		what reads
+ *	doctor, doctor_rules				what is wrong
  *	export, import, deliver, delete			what takes mails out and in
- *	rules, explain					what is accepted
+ *	rules, rule_values, names, explain		what is accepted
  *	archive, archive_*				the database; only these know
  *							SQLite and the store below
  *	mime, html, envelope_field, lmtp		formats of mail
  *	tool						what commands do first
- *	options, terminal, json, file, message		words in, words out
+ *	options, terminal, columns, json, file,
+ *	distinct, message				words in, words out
  *
  * Arrows point down.
  */

@@ -28,6 +28,48 @@ sqlite3 mail.db 'UPDATE quota SET max_messages = (SELECT count(*) FROM message) 
 status 0 "$tool" doctor
 holds "of the quota are taken; beyond it" out
 sqlite3 mail.db 'DELETE FROM quota'
+# Rows that do not count, or lead nowhere.
+"$tool" domain add b.example
+"$tool" mailbox add bob@b.example
+"$tool" alias add all@b.example bob@b.example
+"$tool" alias add away@b.example x@elsewhere.example
+"$tool" alias add '*@b.example' bob@b.example
+"$tool" alias add bob@b.example bob@b.example
+status 0 "$tool" doctor
+holds "every alias leads somewhere" out
+holds "is of a domain that is served" out
+"$tool" mailbox add x@unserved.example 2>err
+"$tool" alias add y@unserved.example bob@b.example 2>err
+status 0 "$tool" doctor
+holds "2 rows of mailbox and alias are of domains that are not served" out
+holds "domain add 'unserved.example'" out
+"$tool" mailbox rm x@unserved.example
+"$tool" alias rm y@unserved.example
+"$tool" alias rm '*@b.example'
+"$tool" alias add lost@b.example gone@b.example
+status 78 "$tool" doctor
+holds "the alias lost@b.example, to gone@b.example, leads to no mailbox" out
+remedy() {
+	sed -n 's/^ *\$ smtpdb \(.*\)/\1/p' out | grep -v prune
+}
+remedy >fix
+status 0 sh -c "'$tool' $(cat fix)"
+status 0 "$tool" doctor
+"$tool" alias add one@b.example two@b.example
+"$tool" alias add two@b.example one@b.example
+status 78 "$tool" doctor
+holds "leads to itself or too far; and 1 more" out
+"$tool" alias rm one@b.example
+"$tool" alias rm two@b.example
+"$tool" alias add "o'x@b.example" 'gone@b.example'
+status 78 "$tool" doctor
+status 0 sh -c "'$tool' $(remedy)"
+status 0 "$tool" doctor
+sqlite3 mail.db "INSERT INTO domain (name) VALUES ('GRÜN.example')"
+status 78 "$tool" doctor
+holds "GRÜN.example is written so that it never counts" out
+status 0 sh -c "'$tool' $(remedy)"
+status 0 "$tool" doctor
 # What doctor prints for a damaged database saves the mails beside the damage.
 for i in 1 2 3 4 5 6 7 8 9; do
 	printf 'HELO me\nMAIL FROM:<a@b.example>\nRCPT TO:<c@d.example>\nDATA\n'
