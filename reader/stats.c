@@ -3,12 +3,15 @@
  */
 #include <sys/wait.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "../archive.h"
 #include "json.h"
@@ -127,35 +130,11 @@ print_openmetrics(const struct archive_stats *s)
 	    (long long)(s->last_at / 1000000));
 }
 
-/* Within quotes of gnuplot's. */
 static void
-write_quoted(FILE *f, const char *text)
+write_script(FILE *f, const struct archive_hour *hours, int n)
 {
-	fputc('\'', f);
-	for (; *text; text++) {
-		if (*text == '\'')
-			fputc('\'', f);
-		fputc(*text, f);
-	}
-	fputc('\'', f);
-}
-
-static int
-plot(const char *path, const struct archive_hour *hours, int n)
-{
-	/* Where it cannot be opened, gnuplot would print the PNG. */
-	FILE *f = fopen(path, "ae");
-	int status;
-
-	if (!f || fclose(f) != 0)
-		return smtpdb_fail_errno(EX_CANTCREAT, path);
-	signal(SIGPIPE, SIG_IGN);
-	f = popen("gnuplot", "we"); /* NOLINT(cert-env33-c): a fixed word */
-	if (!f)
-		return smtpdb_fail_errno(EX_OSERR, "gnuplot");
-	fputs("set terminal png size 1000,400\nset output ", f);
-	write_quoted(f, path);
-	fputs("\nset title 'mails per hour (UTC)'\nset xdata time\n"
+	fputs("set terminal png size 1000,400\n"
+	      "set title 'mails per hour (UTC)'\nset xdata time\n"
 	      "set timefmt '%s'\nset format x \"%m-%d\\n%H:%M\"\n"
 	      "set yrange [0:*]\nset style fill solid\nset boxwidth 3600\n"
 	      "plot '-' using 1:2 with boxes notitle\n",
@@ -164,11 +143,32 @@ plot(const char *path, const struct archive_hour *hours, int n)
 		fprintf(f, "%lld %lld\n", (long long)hours[i].hour * 3600,
 		    (long long)hours[i].messages);
 	fputs("e\n", f);
-	status = pclose(f);
-	if (status != 0)
+}
+
+/*
+ * gnuplot draws on its standard output, which is the file: a path in its
+ * script could end a line of that and begin a command.
+ */
+static int
+plot(const char *path, const struct archive_hour *hours, int n)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	FILE *f;
+
+	if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0)
+		return smtpdb_fail_errno(EX_CANTCREAT, path);
+	signal(SIGPIPE, SIG_IGN);
+	f = popen("gnuplot", "we"); /* NOLINT(cert-env33-c): a fixed word */
+	if (!f)
+		return smtpdb_fail_errno(EX_OSERR, "gnuplot");
+	write_script(f, hours, n);
+	if (pclose(f) != 0)
 		return smtpdb_fail(EX_UNAVAILABLE,
 		    "gnuplot failed; is it installed?  (apt-get install "
 		    "gnuplot-nox)");
+	/* What was longer before; but /dev/stdout may be a pipe. */
+	if (ftruncate(fd, lseek(fd, 0, SEEK_CUR)) < 0 && errno != EINVAL)
+		return smtpdb_fail_errno(EX_IOERR, path);
 	return EX_OK;
 }
 

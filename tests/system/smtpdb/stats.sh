@@ -14,6 +14,14 @@ if have gnuplot "stats --plot"; then
 	status 73 "$tool" stats --plot=nonesuch/plot.png
 	is "no PNG on standard output" 0 "$(wc -c <out)"
 	is "a PNG" 89504E47 "$(od -An -tx1 -N4 plot.png | tr -d ' \n' | tr a-f A-F)"
+	# A path is no part of gnuplot's script.
+	line="$(printf "x'\\n!touch pwned\\n#.png")"
+	status 0 "$tool" stats --plot="$line"
+	is "a PNG under a name of three lines" PNG "$(tail -c +2 "$line" | head -c 3)"
+	is "no command in that name is run" "" "$(ls pwned 2>/dev/null)"
+	head -c 100000 /dev/zero >plot.png
+	status 0 "$tool" stats --plot=plot.png
+	is "what was there before goes" "$(wc -c <"$line")" "$(wc -c <plot.png)"
 fi
 
 finish
