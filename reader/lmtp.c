@@ -9,7 +9,9 @@
 #include <sys/un.h>
 
 #include <ctype.h>
+#include <errno.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,16 +19,23 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "../clock.h"
 #include "smtpdb.h"
 
 enum {
 	TIMEOUT_SEC = 300, /* RFC 5321 s. 4.5.3.2; DATA's end wants 600 */
 	REPLY_MAX = 1024,
+	/* Lines of one reply, of which LHLO has the most. */
+	REPLY_LINES_MAX = 200,
 };
 
 struct lmtp {
 	const char *where;
-	FILE *in, *out;
+	int fd;
+	FILE *out;
+	/* Read, and not yet looked at: from `at` on. */
+	char input[REPLY_MAX];
+	size_t at, len;
 	char reply[REPLY_MAX]; /* the last line of it */
 	bool has_8bitmime, has_smtputf8;
 	bool lost; /* the server, not the mail, is the trouble */
@@ -89,11 +98,10 @@ start(struct lmtp *l)
 
 	if (fd < 0 || copy < 0)
 		return smtpdb_fail_errno(EX_TEMPFAIL, l->where);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
-	l->in = fdopen(fd, "r");
+	l->fd = fd;
 	l->out = fdopen(copy, "w");
-	if (!l->in || !l->out)
+	if (!l->out)
 		return smtpdb_fail_errno(EX_OSERR, l->where);
 	return EX_OK;
 }
@@ -122,24 +130,61 @@ make_harmless(char *reply)
 	}
 }
 
-/* Reads a reply to its end.  Its code, or 0: there is none. */
+/* The next octet, or -1: none before the deadline, or before a signal. */
+static int
+read_octet(struct lmtp *l, int64_t until)
+{
+	struct pollfd p = { .fd = l->fd, .events = POLLIN };
+
+	while (l->at == l->len) {
+		int64_t left = until - clock_ms();
+		ssize_t n;
+
+		if (left <= 0 || poll(&p, 1, (int)left) <= 0)
+			return -1;
+		n = recv(l->fd, l->input, sizeof l->input, MSG_DONTWAIT);
+		if (n == 0 || (n < 0 && errno != EAGAIN))
+			return -1;
+		l->at = 0;
+		l->len = n > 0 ? (size_t)n : 0;
+	}
+	return (unsigned char)l->input[l->at++];
+}
+
+/* The next line, its end removed; what is too long is cut.  False: none. */
+static bool
+read_line(struct lmtp *l, int64_t until)
+{
+	size_t len = 0;
+	int c;
+
+	while ((c = read_octet(l, until)) >= 0 && c != '\n') {
+		if (len + 1 < sizeof l->reply && c != '\r')
+			l->reply[len++] = (char)c;
+	}
+	l->reply[len] = '\0';
+	make_harmless(l->reply);
+	return c >= 0 && len >= 3 && isdigit((unsigned char)l->reply[0]);
+}
+
+/*
+ * Reads a reply to its end.  Its code, or 0: there is none.  The deadline is
+ * for all of it, however slowly it comes.
+ */
 static int
 read_reply(struct lmtp *l)
 {
-	do {
-		size_t len;
+	int64_t until = clock_ms() + (int64_t)TIMEOUT_SEC * 1000;
 
-		if (!fgets(l->reply, sizeof l->reply, l->in))
+	for (int nlines = 0; nlines < REPLY_LINES_MAX; nlines++) {
+		if (!read_line(l, until))
 			return 0;
-		len = strcspn(l->reply, "\r\n");
-		l->reply[len] = '\0';
-		make_harmless(l->reply);
-		if (len < 3 || !isdigit((unsigned char)l->reply[0]))
-			return 0;
-		if (len > 4)
+		if (strlen(l->reply) > 4)
 			note_keyword(l, l->reply + 4);
-	} while (l->reply[3] == '-');
-	return atoi(l->reply);
+		if (l->reply[3] != '-')
+			return atoi(l->reply);
+	}
+	return 0;
 }
 
 /* EX_OK where the reply's first digit is as wanted. */
@@ -303,7 +348,7 @@ int
 lmtp_deliver(
     const char *where, const struct archive_mail *m, bool *had, bool *ret_lost)
 {
-	struct lmtp l = { .where = where };
+	struct lmtp l = { .where = where, .fd = -1 };
 	bool *taken = calloc(m->envelope.nrecipients + 1, sizeof *taken);
 	int status;
 
@@ -317,8 +362,8 @@ lmtp_deliver(
 		say(&l, "QUIT");
 		fflush(l.out);
 	}
-	if (l.in)
-		fclose(l.in);
+	if (l.fd >= 0)
+		close(l.fd);
 	if (l.out)
 		fclose(l.out);
 	free(taken);

@@ -88,4 +88,26 @@ is "SIGTERM while a server is mute" 75 $?
 is "gives the lease back" 0 "$(sqlite3 mail.db "SELECT count(*) FROM delivery WHERE consumer = 'mute'")"
 wait $server
 
+# A server that never ends its greeting is no server.
+cat >endless.py <<'PY'
+import socket
+with socket.socket(socket.AF_UNIX) as listening:
+    listening.bind('sock')
+    listening.listen()
+    print('up', flush=True)
+    client, _ = listening.accept()
+    try:
+        while True:
+            client.sendall(b'220-still greeting\r\n')
+    except OSError:
+        pass
+PY
+rm -f sock up
+timeout 30 python3 endless.py >up 2>&1 </dev/null &
+server=$!
+until [ -s up ]; do sleep 0.05; done
+status 75 timeout 20 "$tool" deliver --consumer=lmtp --lmtp=./sock 1
+wait "$server"
+is "the server was left" 0 $?
+
 finish
