@@ -16,8 +16,6 @@ enum {
 	ADDRESS_LOCAL_MAX = 64,   /* 5321 s. 4.5.3.1.1, octets */
 	ADDRESS_DOMAIN_MAX = 255, /* 5321 s. 4.5.3.1.2 */
 	ADDRESS_PATH_MAX = 256,   /* 5321 s. 4.5.3.1.3, with the brackets */
-	ADDRESS_ORCPT_MAX = 500,  /* 3461 s. 4.2 */
-	ADDRESS_ENVID_MAX = 100,  /* 3461 s. 4.4 */
 };
 
 /* How much of what is on the wire, but in no RFC, is let through. */
@@ -82,23 +80,5 @@ struct address_param {
  * (RFC 6531 s. 3.3, 6533 s. 3), which is checked.
  */
 int address_read_param(struct span *text, struct address_param *ret);
-
-/* xtext, non-empty, as ENVID carries (RFC 3461 s. 4). */
-bool address_is_xtext(struct span text);
-/*
- * addr-type ";" xtext, as ORCPT carries (RFC 3461 s. 4.2); with the type
- * "utf-8", RFC 6533's utf-8-addr-xtext or utf-8-addr-unitext.
- */
-bool address_is_orcpt(struct span text);
-
-/*
- * Octets of the printable character that `text` begins with: a blank, a
- * visible one of US-ASCII, or one of UTF-8 (RFC 3629) that is no control; 0
- * if there is none.
- */
-size_t address_printable_len(struct span text);
-
-/* Is it non-empty, valid UTF-8 (RFC 3629) without control characters? */
-bool address_is_utf8(struct span text);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "address.h"
+#include "utf8.h"
 
 enum {
 	LINE_START,
@@ -64,7 +64,7 @@ clean(char *text, size_t len)
 	struct span rest = { text, len };
 
 	while (rest.len > 0) {
-		size_t n = address_printable_len(rest);
+		size_t n = utf8_printable_len(rest);
 
 		if (n == 0) {
 			text[rest.p - text] = *rest.p == '\t' ? ' ' : '?';

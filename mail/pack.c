@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "address.h"
+#include "utf8.h"
 
 enum {
 	LENGTH_OF_NULL = UINT32_MAX,
@@ -124,8 +124,9 @@ unpack_text(struct unpack *m, size_t max, bool nullable)
 {
 	struct span text = unpack_span(m);
 
-	if (text.p ? text.len > max || (text.len > 0 && !address_is_utf8(text))
-		   : !nullable)
+	if (text.p
+		? text.len > max || (text.len > 0 && !utf8_is_printable(text))
+		: !nullable)
 		m->failed = true;
 	return m->failed ? (struct span){ NULL, 0 } : text;
 }

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "address.h"
+#include "utf8.h"
 
 /* clang-format off */
 const struct reply_text replies[REPLY__COUNT] = {
@@ -195,7 +195,7 @@ may_be_said(const char *detail, bool utf8)
 		if ((unsigned char)detail[i] >= 0x80)
 			return false;
 	}
-	return address_is_utf8(text);
+	return utf8_is_printable(text);
 }
 
 static void

@@ -8,6 +8,7 @@
 #include "../mail/address.h"
 #include "../mail/ip.h"
 #include "../mail/peer.h"
+#include "../mail/utf8.h"
 
 static const char field_name[] = "X-Smtpd-Envelope:";
 
@@ -308,7 +309,7 @@ static const char *const returns[] = { "FULL", "HDRS", NULL };
 static bool
 is_text(const char *value)
 {
-	return *value == '\0' || address_is_utf8(span_of(value));
+	return *value == '\0' || utf8_is_printable(span_of(value));
 }
 
 /* The rest, which the envelope keeps. */

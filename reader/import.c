@@ -21,6 +21,7 @@
 
 #include "../clock.h"
 #include "../mail/address.h"
+#include "../mail/utf8.h"
 #include "envelope_field.h"
 #include "file.h"
 #include "mime.h"
@@ -85,7 +86,7 @@ is_trace(struct span text)
 	while (text.len > 0) {
 		size_t len = strchr("\r\n\t", *text.p) && *text.p
 				 ? 1
-				 : address_printable_len(text);
+				 : utf8_printable_len(text);
 
 		if (len == 0)
 			return false;

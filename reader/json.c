@@ -4,20 +4,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "../mail/address.h"
+#include "../mail/utf8.h"
 #include "terminal.h"
-
-/* UTF-8 beyond ASCII; of that, mail/address.c knows all that is no control. */
-static size_t
-utf8_len(struct span text)
-{
-	const unsigned char *p = (const unsigned char *)text.p;
-
-	/* U+0080 to U+009F: controls, but JSON takes them. */
-	if (text.len >= 2 && p[0] == 0xC2 && p[1] >= 0x80 && p[1] <= 0x9F)
-		return 2;
-	return p[0] >= 0x80 ? address_printable_len(text) : 0;
-}
 
 /* What stands for an octet below 0x80; NULL: itself. */
 static const char *

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../mail/address.h"
+#include "../mail/utf8.h"
 #include "systemd.h"
 
 enum {
@@ -162,7 +162,7 @@ put(struct log_entry *e, char octet)
 void
 log_text(struct log_entry *e, const char *name, struct span value)
 {
-	bool utf8 = address_is_utf8(value);
+	bool utf8 = utf8_is_printable(value);
 	size_t start = e->len;
 
 	if (e->nfields == LOG_FIELDS_MAX)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../mail/utf8.h"
 #include "line.h"
 #include "machine.h"
 #include "param.h"
@@ -133,7 +134,7 @@ take_helo(struct session *s, struct span name, bool esmtp)
 		name = span_word(&name);
 	}
 	if (name.len > ADDRESS_DOMAIN_MAX ||
-	    (name.len > 0 && !address_is_utf8(name)))
+	    (name.len > 0 && !utf8_is_printable(name)))
 		return REPLY_HELO_SYNTAX;
 
 	transaction_greet(&s->mail, name, esmtp);

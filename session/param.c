@@ -1,6 +1,7 @@
 #include "param.h"
 
 #include "../mail/address.h"
+#include "../mail/dsn.h"
 
 static enum reply
 read_size(struct span value, struct params *p)
@@ -46,7 +47,7 @@ static enum reply
 read_envid(struct span value, struct params *p)
 {
 	p->envelope_id = value;
-	if (value.len > ADDRESS_ENVID_MAX || !address_is_xtext(value))
+	if (value.len > DSN_ENVID_MAX || !dsn_is_xtext(value))
 		return REPLY_PARAM_VALUE;
 	return REPLY_NONE;
 }
@@ -76,7 +77,7 @@ static enum reply
 read_orcpt(struct span value, struct params *p)
 {
 	p->orcpt = value;
-	if (value.len > ADDRESS_ORCPT_MAX || !address_is_orcpt(value))
+	if (value.len > DSN_ORCPT_MAX || !dsn_is_orcpt(value))
 		return REPLY_PARAM_VALUE;
 	return REPLY_NONE;
 }

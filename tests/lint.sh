@@ -62,9 +62,12 @@ END { exit bad }' $product $(git ls-files '*.h' | grep -v -e ^bench/ -e ^tests/)
 
 echo "purity"
 # What the machine may ask of the world: memory, strings, and nothing else.
-ld -r -o build/lint.o build/session.o build/session/*.o build/mail/address.o \
-    build/mail/envelope.o build/mail/question.o \
-    build/mail/reply.o build/mail/span.o
+pure=
+for object in address dsn envelope question reply span utf8; do
+	pure="$pure build/mail/$object.o"
+done
+# shellcheck disable=SC2086
+ld -r -o build/lint.o build/session.o build/session/*.o $pure
 foreign=$(nm -u build/lint.o | awk '{ print $2 }' | grep -Ev \
     '^(mem[a-z]+|str[a-z]+|malloc|calloc|realloc|free|snprintf|__stack_chk_fail|__[a-z]+_chk|_GLOBAL_OFFSET_TABLE_)$' || true)
 if [ -n "$foreign" ]; then

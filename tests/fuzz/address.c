@@ -4,6 +4,8 @@
  * other, and the header whole to the header cut.
  */
 #include "../../mail/address.h"
+#include "../../mail/dsn.h"
+#include "../../mail/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +41,7 @@ check_path(struct span input, struct span rest, const struct address_path *path)
 			    ? m.len == l.len + 1 + d.len && m.p[l.len] == '@'
 			    : m.len == l.len,
 	    "a mailbox is its two parts: ", m);
-	fuzz_promise_of(m.len == 0 || address_is_utf8(m),
+	fuzz_promise_of(m.len == 0 || utf8_is_printable(m),
 	    "a mailbox is printable UTF-8: ", m);
 	for (size_t i = 0; i < m.len; i++)
 		fuzz_promise_of(path->non_ascii || !(m.p[i] & 0x80),
@@ -105,18 +107,18 @@ fuzz_paths(struct span input)
 static void
 fuzz_words(struct span input)
 {
-	size_t len = address_printable_len(input);
+	size_t len = utf8_printable_len(input);
 	bool all = true;
 
 	fuzz_promise(len <= 4 && len <= input.len, "a character has 4 octets");
 	for (struct span rest = input; rest.len > 0 && all;) {
-		size_t n = address_printable_len(rest);
+		size_t n = utf8_printable_len(rest);
 
 		all = n > 0;
 		rest.p += n;
 		rest.len -= n;
 	}
-	fuzz_promise_of(address_is_utf8(input) == (all && input.len > 0),
+	fuzz_promise_of(utf8_is_printable(input) == (all && input.len > 0),
 	    "text is printable as its characters are: ", input);
 	if (address_is_domain(input, ADDRESS_STRICT))
 		fuzz_promise_of(address_is_domain(input, ADDRESS_LENIENT),
@@ -126,12 +128,12 @@ fuzz_words(struct span input)
 				    input.p[input.len - 1] == ']' &&
 				    address_is_domain(input, ADDRESS_STRICT),
 		    "a literal stands in brackets: ", input);
-	if (address_is_xtext(input))
+	if (dsn_is_xtext(input))
 		fuzz_promise_of(
-		    address_is_utf8(input), "xtext is printable: ", input);
-	if (address_is_orcpt(input))
+		    utf8_is_printable(input), "xtext is printable: ", input);
+	if (dsn_is_orcpt(input))
 		fuzz_promise_of(
-		    address_is_utf8(input), "ORCPT is printable: ", input);
+		    utf8_is_printable(input), "ORCPT is printable: ", input);
 }
 
 static void
@@ -150,7 +152,7 @@ fuzz_params(struct span input)
 				 param.keyword.len > 0,
 		    "a parameter points into the input");
 		fuzz_promise_of(!param.value.p || param.value.len == 0 ||
-				    address_is_utf8(param.value),
+				    utf8_is_printable(param.value),
 		    "a value is printable UTF-8: ", param.value);
 	}
 	if (result < 0)
@@ -208,7 +210,7 @@ fuzz_header(struct span input)
 
 		fuzz_promise(
 		    value.len <= HEADER_VALUE_MAX, "a value has its limit");
-		fuzz_promise_of(value.len == 0 || address_is_utf8(value),
+		fuzz_promise_of(value.len == 0 || utf8_is_printable(value),
 		    "a value is printable UTF-8: ", value);
 	}
 }

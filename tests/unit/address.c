@@ -12,6 +12,8 @@
 #include <criterion/new/assert.h>
 
 #include "../../mail/address.h"
+#include "../../mail/dsn.h"
+#include "../../mail/utf8.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 /* A string literal as a span; it may hold NUL. */
@@ -113,7 +115,7 @@ expect_sound_path(struct span in, struct span text, enum address_result result,
 		    is_within(in, path->mailbox) &&
 		    is_within(path->mailbox, path->local) &&
 		    is_within(path->mailbox, path->domain) &&
-		    address_is_utf8(path->mailbox) == (path->mailbox.len > 0);
+		    utf8_is_printable(path->mailbox) == (path->mailbox.len > 0);
 	cr_expect(sound, "\"%s\": %s and *text or *ret is not as it must be",
 	    show(in), result_names[result]);
 }
@@ -837,20 +839,20 @@ static const struct span bad_utf8_texts[] = {
 
 Test(address, checks_xtext)
 {
-	EXPECT_ALL(xtexts, address_is_xtext);
-	EXPECT_NONE(bad_xtexts, address_is_xtext);
+	EXPECT_ALL(xtexts, dsn_is_xtext);
+	EXPECT_NONE(bad_xtexts, dsn_is_xtext);
 }
 
 Test(address, checks_orcpt_by_its_type)
 {
-	EXPECT_ALL(orcpts, address_is_orcpt);
-	EXPECT_NONE(bad_orcpts, address_is_orcpt);
+	EXPECT_ALL(orcpts, dsn_is_orcpt);
+	EXPECT_NONE(bad_orcpts, dsn_is_orcpt);
 }
 
 Test(address, checks_utf8_and_finds_controls)
 {
-	EXPECT_ALL(utf8_texts, address_is_utf8);
-	EXPECT_NONE(bad_utf8_texts, address_is_utf8);
+	EXPECT_ALL(utf8_texts, utf8_is_printable);
+	EXPECT_NONE(bad_utf8_texts, utf8_is_printable);
 }
 
 static void
@@ -865,9 +867,9 @@ read_as_anything(struct span in)
 	is_strict_domain(lent);
 	is_lenient_domain(lent);
 	address_is_literal(lent);
-	address_is_xtext(lent);
-	address_is_orcpt(lent);
-	address_is_utf8(lent);
+	dsn_is_xtext(lent);
+	dsn_is_orcpt(lent);
+	utf8_is_printable(lent);
 	while (address_read_param(&text, &param) == 1)
 		;
 	cr_expect(is_within(lent, text), "\"%s\"", show(in));
@@ -929,9 +931,9 @@ Test(address, takes_no_input_at_all)
 	    ADDRESS_BAD_SYNTAX));
 	cr_expect(not(is_strict_domain(text)));
 	cr_expect(not(address_is_literal(text)));
-	cr_expect(not(address_is_xtext(text)));
-	cr_expect(not(address_is_orcpt(text)));
-	cr_expect(not(address_is_utf8(text)));
+	cr_expect(not(dsn_is_xtext(text)));
+	cr_expect(not(dsn_is_orcpt(text)));
+	cr_expect(not(utf8_is_printable(text)));
 }
 
 /* With time in the square of the length, one row would take hours. */
