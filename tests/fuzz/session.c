@@ -189,7 +189,7 @@ run(struct span input, enum play_cut cut, bool watched)
 		return NULL;
 	r.player = player_new(&r.tape.conf, cut, &world);
 	if (watched) {
-		watch_begin(&watch, r.tape.conf.any_line_end);
+		watch_begin(&watch, &r.tape.conf);
 		r.watch = &watch;
 		r.seen = player_output(r.player)->len;
 	}

@@ -1,5 +1,6 @@
 #include "watch.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,9 +12,12 @@ enum {
 };
 
 void
-watch_begin(struct watch *w, bool any_line_end)
+watch_begin(struct watch *w, const struct session_conf *conf)
 {
-	*w = (struct watch){ .any_line_end = any_line_end };
+	*w = (struct watch){
+		.any_line_end = conf->any_line_end,
+		.strict = conf->strict,
+	};
 }
 
 void
@@ -60,33 +64,48 @@ only_code(struct span said)
  * Where a mail may be stored
  */
 
+/* The end of the line from `p` on, CRLF or what else ends one. */
+static const char *
+find_end(const struct watch *w, const char *p, const char *end)
+{
+	const char *lf = p;
+
+	while ((lf = memchr(lf, '\n', (size_t)(end - lf)))) {
+		if (lf > p && lf[-1] == '\r')
+			return lf - 1;
+		if (w->any_line_end)
+			return lf;
+		lf++;
+	}
+	return end;
+}
+
 /*
- * The text of a mail by the letter of RFC 5321 s. 4.5.2, a line at a time.
- * False: there is a line end that is none.
+ * The text of a mail by the letter of RFC 5321 s. 4.5.2, a line at a time; the
+ * last line is the dot.  `ret_bare`: there is a CR or LF that ends no line.
  */
-static bool
-unstuff(const struct watch *w, struct buffer *ret)
+static void
+unstuff(const struct watch *w, struct buffer *ret, bool *ret_bare)
 {
 	const char *p = w->text.p, *end = p + w->text.len;
 
+	*ret_bare = false;
 	while (p < end) {
-		const char *lf = memchr(p, '\n', (size_t)(end - p));
-		const char *stop = lf && lf > p && lf[-1] == '\r' ? lf - 1 : lf;
+		const char *stop = find_end(w, p, end);
+		struct span line = { p, (size_t)(stop - p) };
 
-		if (!lf || memchr(p, '\r', (size_t)(stop - p)) ||
-		    (stop == lf && !w->any_line_end))
-			return false;
-		if (p < stop && *p == '.')
-			p++;
-		else if (lf + 1 == end)
-			return false; /* the last one is the dot's */
-		if (lf + 1 < end) {
-			buffer_add(ret, (struct span){ p, (size_t)(stop - p) });
+		*ret_bare |= memchr(p, '\r', line.len) != NULL ||
+			     memchr(p, '\n', line.len) != NULL;
+		p = stop < end && *stop == '\r' ? stop + 2 : stop + 1;
+		if (line.len > 0 && *line.p == '.') {
+			line.p++;
+			line.len--;
+		}
+		if (p < end) {
+			buffer_add(ret, line);
 			buffer_add(ret, (struct span){ "\r\n", 2 });
 		}
-		p = lf + 1;
 	}
-	return true;
 }
 
 /* The text after DATA has ended. */
@@ -94,9 +113,10 @@ static void
 check_text(const struct watch *w, const struct mail *stored)
 {
 	struct buffer want = { .p = NULL };
-	bool clean = unstuff(w, &want);
+	bool is_bare;
 
-	fuzz_promise_of(clean,
+	unstuff(w, &want, &is_bare);
+	fuzz_promise_of(!w->strict || !is_bare,
 	    "no mail with a bare CR or LF is stored: ", buffer_span(&w->text));
 	fuzz_promise_of(want.len == stored->body.len &&
 			    (want.len == 0 ||
@@ -151,14 +171,14 @@ end_place(struct watch *w)
 	w->place = WATCH_LINE;
 }
 
-/* BDAT's number and LAST; false: it cannot be understood. */
+/* BDAT's number, below 2^64 - 1, and LAST; false: it cannot be understood. */
 static bool
 read_bdat(struct watch *w, struct span arg)
 {
 	struct span octets = span_word(&arg);
 
 	w->chunk_left = 0;
-	if (octets.len == 0 || octets.len > 20)
+	if (octets.len == 0)
 		return false;
 	for (; octets.len > 0; octets.p++, octets.len--) {
 		unsigned digit = (unsigned char)*octets.p - '0';
@@ -171,17 +191,38 @@ read_bdat(struct watch *w, struct span arg)
 			w->chunk_left = w->chunk_left * 10 + digit;
 	}
 	w->chunk_last = arg.len > 0;
-	return arg.len == 0 || span_is(arg, "LAST");
+	return w->chunk_left != UINT64_MAX &&
+	       (arg.len == 0 || span_is(arg, "LAST"));
 }
 
+/*
+ * Could the client mean to send octets behind this line?  Whatever stands
+ * before the first letter was not meant to be there.
+ */
 static bool
-has_control_character(struct span line)
+may_be_bdat(struct span line)
 {
-	for (size_t i = 0; i < line.len; i++) {
-		if ((unsigned char)line.p[i] < 0x20 || line.p[i] == 0x7f)
-			return true;
+	while (line.len > 0 && !isalpha((unsigned char)*line.p)) {
+		line.p++;
+		line.len--;
 	}
-	return false;
+	return span_skip(&line, "BDAT") &&
+	       (line.len == 0 || !isalpha((unsigned char)*line.p));
+}
+
+/* Is it one that the server can understand? */
+static bool
+is_bdat(struct watch *w, struct span line)
+{
+	struct span verb;
+
+	for (size_t i = 0; i < line.len; i++) {
+		if (iscntrl((unsigned char)line.p[i]) && line.p[i] != '\t')
+			return false;
+	}
+	line = span_trim(line);
+	verb = span_word(&line);
+	return span_is(verb, "BDAT") && read_bdat(w, line);
 }
 
 static void
@@ -202,47 +243,59 @@ chunk_octet(struct watch *w, const struct watch_reaction *r)
 static void
 end_line(struct watch *w, const struct watch_reaction *r)
 {
-	struct span line = buffer_span(&w->line), arg, verb;
-	bool is_bdat;
+	struct span line = buffer_span(&w->line);
 
 	line.len -= line.len > 1 && line.p[line.len - 2] == '\r' ? 2 : 1;
-	arg = span_trim(line);
-	verb = span_word(&arg);
-	is_bdat = span_is(verb, "BDAT") && !has_control_character(line);
-	if (is_bdat && read_bdat(w, arg)) {
+	if (is_bdat(w, line)) {
 		w->place = WATCH_CHUNK;
 		chunk_octet(w, r);
 		return;
 	}
 	fuzz_promise_of(r->said.len > 0, "a command is answered: ", line);
 	check_stored(w, r, false);
-	if (is_bdat)
+	if (may_be_bdat(line))
 		fuzz_promise_of(r->closed, "a BDAT lost is the end: ", line);
 	else if (only_code(r->said) == 354)
 		w->place = WATCH_TEXT;
 	buffer_clear(&w->line);
 }
 
+/* What stands behind the last LF, but for one at the very end. */
+static struct span
+last_piece(const struct watch *w)
+{
+	struct span line = buffer_span(&w->line);
+	size_t at = line.len > 0 ? line.len - 1 : 0;
+
+	while (at > 0 && line.p[at - 1] != '\n')
+		at--;
+	return (struct span){ line.p + at, line.len - at };
+}
+
+/* A line that is too long, or holds a bare LF, is told so before its end. */
 static void
 line_octet(struct watch *w, char octet, const struct watch_reaction *r)
 {
-	bool is_told = w->line.len > LINE_MIN && r->said.len > 0 &&
-		       only_code(r->said) == 500;
+	bool may_be_told = w->line.len > LINE_MIN || octet == '\n';
+	bool is_told =
+	    may_be_told && r->said.len > 0 && only_code(r->said) == 500;
 
 	buffer_add(&w->line, (struct span){ &octet, 1 });
-	if (ends_in(&w->line, w->any_line_end ? "\n" : "\r\n")) {
-		fuzz_promise_of(!w->is_told || r->said.len == 0,
-		    "a command is answered once: ", r->said);
-		if (!w->is_told && !is_told)
-			end_line(w, r);
-		else
-			end_place(w);
+	if (ends_in(&w->line, w->any_line_end ? "\n" : "\r\n") && !w->is_told &&
+	    !(is_told && w->line.len > LINE_MIN)) {
+		end_line(w, r);
 		return;
 	}
-	fuzz_promise_of(r->said.len == 0 || (is_told && !w->is_told),
+	fuzz_promise_of(r->said.len == 0 || (is_told && !w->is_told) ||
+			    (may_be_told && r->closed),
 	    "half a command is not answered: ", buffer_span(&w->line));
 	w->is_told |= is_told;
+	if (octet == '\n' || is_told)
+		fuzz_promise_of(r->closed || !may_be_bdat(last_piece(w)),
+		    "a BDAT lost is the end: ", buffer_span(&w->line));
 	check_stored(w, r, false);
+	if (ends_in(&w->line, w->any_line_end ? "\n" : "\r\n"))
+		end_place(w);
 }
 
 static void

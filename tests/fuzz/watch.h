@@ -16,6 +16,7 @@ enum watch_place {
 
 struct watch {
 	bool any_line_end;
+	bool strict;
 	enum watch_place place;
 	struct buffer line;   /* the command so far */
 	bool is_told;         /* that it is too long */
@@ -33,7 +34,7 @@ struct watch_reaction {
 	const struct mails *mails;
 };
 
-void watch_begin(struct watch *w, bool any_line_end);
+void watch_begin(struct watch *w, const struct session_conf *conf);
 void watch_octet(struct watch *w, char octet, const struct watch_reaction *r);
 void watch_end(struct watch *w);
 
