@@ -1,12 +1,11 @@
 /*
- * What each verb does.  Two tables say most of it: the commands, from which
- * HELP is printed, and the keywords of EHLO's reply.  A handler returns the
- * reply to give.
+ * What each verb does.  One table says most of it, and HELP is printed from it.
+ * A handler returns the reply to give.
  */
 #include <stdio.h>
 #include <string.h>
 
-#include "../mail/utf8.h"
+#include "hello.h"
 #include "line.h"
 #include "machine.h"
 #include "param.h"
@@ -28,11 +27,9 @@ enum argument {
 	ARG_ANY,
 };
 
-enum {
-	FLAG_RFC821 = 1 << 0, /* 502 unless asked for (RFC 5321 s. F.6) */
-	FLAG_HIDDEN = 1 << 1, /* not in HELP */
-	FLAG_STRING = 1 << 2, /* its argument is a String (RFC 5321 s. 4.1.2) */
-	FLAG_VRFY = 1 << 3,   /* a keyword that VRFY and EXPN bring */
+enum {                        /* besides those of hello.h */
+	FLAG_HIDDEN = 1 << 8, /* not in HELP */
+	FLAG_STRING = 1 << 9, /* its argument is a String (RFC 5321 s. 4.1.2) */
 };
 
 struct command {
@@ -47,8 +44,6 @@ struct command {
 	enum reply help;
 };
 
-static enum reply cmd_helo(struct session *, struct span);
-static enum reply cmd_ehlo(struct session *, struct span);
 static enum reply cmd_mail(struct session *, struct span);
 static enum reply cmd_rcpt(struct session *, struct span);
 static enum reply cmd_vrfy(struct session *, struct span);
@@ -61,8 +56,8 @@ static enum reply cmd_help(struct session *, struct span);
 
 /* clang-format off */
 static const struct command commands[] = {
-	{ "HELO", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           cmd_helo, 0,                      REPLY_HELP_HELO },
-	{ "EHLO", ANY_STATE,  ANY_STATE,   ARG_NEEDED, 0,           cmd_ehlo, 0,                      REPLY_HELP_EHLO },
+	{ "HELO", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           hello_helo, 0,                    REPLY_HELP_HELO },
+	{ "EHLO", ANY_STATE,  ANY_STATE,   ARG_NEEDED, 0,           hello_ehlo, 0,                    REPLY_HELP_EHLO },
 	{ "MAIL", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED, 0,           cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_MAIL },
 	{ "RCPT", MAIL_BEGUN, MAIL_BEGUN,  ARG_NEEDED, 0,           cmd_rcpt, REPLY_NEEDS_MAIL,       REPLY_HELP_RCPT },
 	{ "DATA", NO_CHUNKS,  NO_CHUNKS,   ARG_NONE,   0,           cmd_data, REPLY_BAD_SEQUENCE,     REPLY_HELP_DATA },
@@ -86,119 +81,6 @@ static const struct command commands[] = {
 /* clang-format on */
 
 static const size_t ncommands = sizeof commands / sizeof *commands;
-
-/*
- * HELO, EHLO
- */
-
-enum numbers {
-	NUMBERS_NONE,
-	NUMBERS_SIZE,
-	NUMBERS_LIMITS,
-};
-
-/* clang-format off */
-static const struct {
-	const char *text; /* as in struct reply_text */
-	enum numbers numbers;
-	int flags;
-} keywords[] = {
-	{ "PIPELINING",          NUMBERS_NONE,   0 },           /* RFC 2920 */
-	{ "SIZE #",              NUMBERS_SIZE,   0 },           /* RFC 1870 */
-	{ "8BITMIME",            NUMBERS_NONE,   0 },           /* RFC 6152 */
-	{ "SMTPUTF8",            NUMBERS_NONE,   0 },           /* RFC 6531 */
-	{ "ENHANCEDSTATUSCODES", NUMBERS_NONE,   0 },           /* RFC 2034 */
-	{ "CHUNKING",            NUMBERS_NONE,   0 },           /* RFC 3030 */
-	{ "BINARYMIME",          NUMBERS_NONE,   0 },           /* RFC 3030 */
-	{ "DSN",                 NUMBERS_NONE,   0 },           /* RFC 3461 */
-	{ "LIMITS RCPTMAX=# MAILMAX=#",
-	                         NUMBERS_LIMITS, 0 },           /* RFC 9422 */
-	{ "SEND",                NUMBERS_NONE,   FLAG_RFC821 }, /* RFC 5321 s. F.6 */
-	{ "SOML",                NUMBERS_NONE,   FLAG_RFC821 },
-	{ "SAML",                NUMBERS_NONE,   FLAG_RFC821 },
-	{ "EXPN",                NUMBERS_NONE,   FLAG_VRFY },   /* RFC 5321 s. 4.1.1.7 */
-	{ "HELP",                NUMBERS_NONE,   0 },           /* RFC 5321 s. 4.1.1.8 */
-};
-/* clang-format on */
-
-static const size_t nkeywords = sizeof keywords / sizeof *keywords;
-
-/* A session may begin anew at any time (RFC 5321 s. 4.1.4). */
-static enum reply
-take_helo(struct session *s, struct span name, bool esmtp)
-{
-	if (s->conf->strict) {
-		if (!address_is_domain(name, ADDRESS_STRICT))
-			return REPLY_HELO_SYNTAX;
-	} else {
-		name = span_word(&name);
-	}
-	if (name.len > ADDRESS_DOMAIN_MAX ||
-	    (name.len > 0 && !utf8_is_printable(name)))
-		return REPLY_HELO_SYNTAX;
-
-	transaction_greet(&s->mail, name, esmtp);
-	return REPLY_HELO;
-}
-
-static enum reply
-cmd_helo(struct session *s, struct span arg)
-{
-	return take_helo(s, arg, false);
-}
-
-static struct reply_values
-numbers_of(const struct session *s, enum numbers numbers)
-{
-	switch (numbers) {
-	case NUMBERS_NONE:
-		break;
-	case NUMBERS_SIZE:
-		return (
-		    struct reply_values){ .numbers = { s->conf->max_size } };
-	case NUMBERS_LIMITS:
-		return (struct reply_values){
-			.numbers = { s->conf->max_recipients, MAILS_MAX }
-		};
-	}
-	return (struct reply_values){ .numbers = { 0 } };
-}
-
-static bool
-is_offered(const struct session *s, int flags)
-{
-	return (!(flags & FLAG_RFC821) || s->conf->rfc821) &&
-	       (!(flags & FLAG_VRFY) || s->conf->vrfy);
-}
-
-/* The first keyword offered from `i` on; `nkeywords`: there is none. */
-static size_t
-next_keyword(const struct session *s, size_t i)
-{
-	while (i < nkeywords && !is_offered(s, keywords[i].flags))
-		i++;
-	return i;
-}
-
-static enum reply
-cmd_ehlo(struct session *s, struct span arg)
-{
-	enum reply id = take_helo(s, arg, true);
-	struct reply_text line = { .code = 250, .text = "%" };
-	struct reply_values values = { .numbers = { 0 } };
-	size_t next;
-
-	if (id != REPLY_HELO)
-		return id;
-	for (size_t i = next_keyword(s, 0); i < nkeywords; i = next) {
-		session_say(s, &line, values, true);
-		line.text = keywords[i].text;
-		values = numbers_of(s, keywords[i].numbers);
-		next = next_keyword(s, i + 1);
-	}
-	session_say(s, &line, values, false);
-	return REPLY_NONE;
-}
 
 /*
  * MAIL, RCPT
@@ -456,7 +338,7 @@ help_all(struct session *s)
 	for (size_t i = 0; i < ncommands; i++) {
 		const struct command *c = &commands[i];
 
-		if (c->flags & FLAG_HIDDEN || !is_offered(s, c->flags))
+		if (c->flags & FLAG_HIDDEN || !hello_offers(s, c->flags))
 			continue;
 		len += (size_t)snprintf(verbs + len, sizeof verbs - len, "%s%s",
 		    len > 0 ? " " : "", c->verb);
@@ -496,7 +378,7 @@ cmd_help(struct session *s, struct span arg)
 		help_all(s);
 	else if (span_is(arg, "STATUS"))
 		help_status(s);
-	else if (c && c->help != REPLY_NONE && is_offered(s, c->flags))
+	else if (c && c->help != REPLY_NONE && hello_offers(s, c->flags))
 		session_reply(s, c->help);
 	else
 		return REPLY_HELP_UNKNOWN;
@@ -543,7 +425,7 @@ command_run(struct session *s)
 	c = find_command(span_word(&arg));
 	if (!c)
 		return command_refuse(s, REPLY_UNKNOWN);
-	if (!is_offered(s, c->flags))
+	if (!hello_offers(s, c->flags))
 		return REPLY_NOT_IMPLEMENTED;
 	legal = s->conf->strict ? c->in_strict : c->in;
 	if (!(legal & IN(s->mail.state)))

@@ -1,0 +1,116 @@
+/*
+ * HELO and EHLO.  The keywords of EHLO's reply are a table.
+ */
+#include "hello.h"
+
+#include "../mail/utf8.h"
+#include "machine.h"
+
+enum numbers {
+	NUMBERS_NONE,
+	NUMBERS_SIZE,
+	NUMBERS_LIMITS,
+};
+
+/* clang-format off */
+static const struct {
+	const char *text; /* as in struct reply_text */
+	enum numbers numbers;
+	int flags;
+} keywords[] = {
+	{ "PIPELINING",          NUMBERS_NONE,   0 },           /* RFC 2920 */
+	{ "SIZE #",              NUMBERS_SIZE,   0 },           /* RFC 1870 */
+	{ "8BITMIME",            NUMBERS_NONE,   0 },           /* RFC 6152 */
+	{ "SMTPUTF8",            NUMBERS_NONE,   0 },           /* RFC 6531 */
+	{ "ENHANCEDSTATUSCODES", NUMBERS_NONE,   0 },           /* RFC 2034 */
+	{ "CHUNKING",            NUMBERS_NONE,   0 },           /* RFC 3030 */
+	{ "BINARYMIME",          NUMBERS_NONE,   0 },           /* RFC 3030 */
+	{ "DSN",                 NUMBERS_NONE,   0 },           /* RFC 3461 */
+	{ "LIMITS RCPTMAX=# MAILMAX=#",
+	                         NUMBERS_LIMITS, 0 },           /* RFC 9422 */
+	{ "SEND",                NUMBERS_NONE,   FLAG_RFC821 }, /* RFC 5321 s. F.6 */
+	{ "SOML",                NUMBERS_NONE,   FLAG_RFC821 },
+	{ "SAML",                NUMBERS_NONE,   FLAG_RFC821 },
+	{ "EXPN",                NUMBERS_NONE,   FLAG_VRFY },   /* RFC 5321 s. 4.1.1.7 */
+	{ "HELP",                NUMBERS_NONE,   0 },           /* RFC 5321 s. 4.1.1.8 */
+};
+/* clang-format on */
+
+static const size_t nkeywords = sizeof keywords / sizeof *keywords;
+
+/* A session may begin anew at any time (RFC 5321 s. 4.1.4). */
+static enum reply
+take_helo(struct session *s, struct span name, bool esmtp)
+{
+	if (s->conf->strict) {
+		if (!address_is_domain(name, ADDRESS_STRICT))
+			return REPLY_HELO_SYNTAX;
+	} else {
+		name = span_word(&name);
+	}
+	if (name.len > ADDRESS_DOMAIN_MAX ||
+	    (name.len > 0 && !utf8_is_printable(name)))
+		return REPLY_HELO_SYNTAX;
+
+	transaction_greet(&s->mail, name, esmtp);
+	return REPLY_HELO;
+}
+
+enum reply
+hello_helo(struct session *s, struct span arg)
+{
+	return take_helo(s, arg, false);
+}
+
+static struct reply_values
+numbers_of(const struct session *s, enum numbers numbers)
+{
+	switch (numbers) {
+	case NUMBERS_NONE:
+		break;
+	case NUMBERS_SIZE:
+		return (
+		    struct reply_values){ .numbers = { s->conf->max_size } };
+	case NUMBERS_LIMITS:
+		return (struct reply_values){
+			.numbers = { s->conf->max_recipients, MAILS_MAX }
+		};
+	}
+	return (struct reply_values){ .numbers = { 0 } };
+}
+
+bool
+hello_offers(const struct session *s, int flags)
+{
+	return (!(flags & FLAG_RFC821) || s->conf->rfc821) &&
+	       (!(flags & FLAG_VRFY) || s->conf->vrfy);
+}
+
+/* The first keyword offered from `i` on; `nkeywords`: there is none. */
+static size_t
+next_keyword(const struct session *s, size_t i)
+{
+	while (i < nkeywords && !hello_offers(s, keywords[i].flags))
+		i++;
+	return i;
+}
+
+enum reply
+hello_ehlo(struct session *s, struct span arg)
+{
+	enum reply id = take_helo(s, arg, true);
+	struct reply_text line = { .code = 250, .text = "%" };
+	struct reply_values values = { .numbers = { 0 } };
+	size_t next;
+
+	if (id != REPLY_HELO)
+		return id;
+	for (size_t i = next_keyword(s, 0); i < nkeywords; i = next) {
+		session_say(s, &line, values, true);
+		line.text = keywords[i].text;
+		values = numbers_of(s, keywords[i].numbers);
+		next = next_keyword(s, i + 1);
+	}
+	session_say(s, &line, values, false);
+	return REPLY_NONE;
+}

@@ -1,0 +1,23 @@
+/*
+ * HELO and EHLO, and what a session offers.
+ */
+#ifndef HELLO_H
+#define HELLO_H
+
+#include "../mail/reply.h"
+#include "../session.h"
+
+/* What is offered only where the settings say so. */
+enum {
+	FLAG_RFC821 = 1 << 0, /* SEND, SOML, SAML (RFC 5321 s. F.6) */
+	FLAG_VRFY = 1 << 1,   /* VRFY and EXPN that look */
+};
+
+/* Is all of `flags` offered? */
+bool hello_offers(const struct session *s, int flags);
+
+/* The commands; see command.c. */
+enum reply hello_helo(struct session *s, struct span arg);
+enum reply hello_ehlo(struct session *s, struct span arg);
+
+#endif
