@@ -8,6 +8,7 @@ enum {
 	LINE_START,
 	NAME,  /* in a field name, or in what stands in place of one */
 	VALUE, /* behind the colon */
+	TEXT,  /* in a line that is no field */
 	BODY,  /* the section is over */
 };
 
@@ -21,7 +22,7 @@ static const char *const names[HEADER__COUNT] = {
 
 static const char byte_order_mark[] = "\xEF\xBB\xBF";
 
-/* Fields that are no text of a person, even behind a line of blanks. */
+/* Fields that are no text of a person, even behind text. */
 static const char *const usual_names[] = {
 	"From",
 	"To",
@@ -52,8 +53,9 @@ header_start(struct header *h)
 {
 	h->at = LINE_START;
 	h->field = HEADER__COUNT;
-	h->size = h->line_len = 0;
-	h->has_end = h->is_blank = h->was_blank = false;
+	h->size = h->line_len = h->text_len = 0;
+	h->is_plain = true;
+	h->is_blank = h->was_blank = false;
 	memset(h->has, 0, sizeof h->has);
 }
 
@@ -125,7 +127,7 @@ is_usual(struct span name)
 static bool
 is_first_line(const struct header *h)
 {
-	return h->size == 0;
+	return h->size == 0 && h->text_len == 0;
 }
 
 /* The name begun, as much as is kept of it. */
@@ -218,16 +220,65 @@ begin_line(struct header *h)
 	h->is_name = true;
 }
 
+/* One line of text may stand between fields, more are the body. */
+static void
+begin_text(struct header *h)
+{
+	h->is_plain = false;
+	if (h->was_blank || h->text_len > 0)
+		end_section(h);
+	else
+		h->at = TEXT;
+}
+
 /* The line's colon: a field, or text in which there is one. */
 static void
 take_colon(struct header *h)
 {
 	struct span name = name_of(h);
 
-	if (h->is_name && name.len > 0 && (!h->was_blank || is_usual(name)))
-		begin_field(h);
-	else
+	if (!h->is_name || name.len == 0) {
+		begin_text(h);
+	} else if ((h->was_blank || h->text_len > 0) && !is_usual(name)) {
 		end_section(h);
+	} else {
+		h->size += h->text_len;
+		h->text_len = 0;
+		begin_field(h);
+	}
+}
+
+/* The empty line belongs to the section, but not behind text. */
+static void
+end_empty_line(struct header *h)
+{
+	if (h->text_len == 0)
+		h->size += h->line_len;
+	end_section(h);
+}
+
+static void
+end_text(struct header *h)
+{
+	h->text_len = h->line_len;
+	h->line_len = 0;
+	h->at = LINE_START;
+}
+
+/* A line that begins with a blank. */
+static void
+continue_line(struct header *h, char octet)
+{
+	if (is_first_line(h))
+		return; /* it stands before the first field */
+	if (h->text_len > 0) {
+		end_section(h);
+		return;
+	}
+	h->at = VALUE; /* the field goes on (RFC 5322 s. 2.2.3) */
+	h->is_blank = true;
+	if (h->field != HEADER__COUNT)
+		keep(h, &octet, 1);
 }
 
 /* One octet where a line begins, or in a field name. */
@@ -235,22 +286,17 @@ static void
 take_name(struct header *h, char octet)
 {
 	if (h->at == LINE_START && is_blank(octet)) {
-		if (is_first_line(h))
-			return;
-		h->at = VALUE; /* the field goes on (RFC 5322 s. 2.2.3) */
-		h->is_blank = true;
-		if (h->field != HEADER__COUNT)
-			keep(h, &octet, 1);
+		continue_line(h, octet);
 		return;
 	}
 	if (h->at == LINE_START)
 		begin_line(h);
-	if (octet == '\n') {
-		/* The empty line belongs to the section; other text does not. */
-		h->has_end = h->name_len == 0;
-		if (h->has_end)
-			h->size += h->line_len;
-		end_section(h);
+	if (octet == '\n' && h->name_len == 0) {
+		end_empty_line(h);
+	} else if (octet == '\n') {
+		begin_text(h);
+		if (h->at == TEXT)
+			end_text(h);
 	} else if (octet == ':') {
 		take_colon(h);
 	} else if (octet == '\r') {
@@ -258,8 +304,10 @@ take_name(struct header *h, char octet)
 	} else {
 		keep_name(h, octet);
 		if (is_first_line(h) && h->name_len < sizeof h->name &&
-		    from_line_len((struct span){ h->name, h->name_len }) > 0)
+		    from_line_len((struct span){ h->name, h->name_len }) > 0) {
 			h->at = VALUE;
+			h->is_plain = false;
+		}
 	}
 }
 
@@ -280,8 +328,22 @@ take_value(struct header *h, struct span data)
 		h->size += h->line_len;
 		h->line_len = 0;
 		h->was_blank = h->is_blank;
+		h->is_plain = h->is_plain && !h->is_blank;
 		h->at = LINE_START;
 	}
+	return len;
+}
+
+/* The same for a line that is no field. */
+static size_t
+take_text(struct header *h, struct span data)
+{
+	const char *lf = memchr(data.p, '\n', data.len);
+	size_t len = lf ? (size_t)(lf + 1 - data.p) : data.len;
+
+	h->line_len += len;
+	if (lf)
+		end_text(h);
 	return len;
 }
 
@@ -293,6 +355,8 @@ header_feed(struct header *h, struct span data)
 
 		if (h->at == VALUE) {
 			len = take_value(h, data);
+		} else if (h->at == TEXT) {
+			len = take_text(h, data);
 		} else {
 			h->line_len++;
 			take_name(h, *data.p);
@@ -311,10 +375,12 @@ header_is_over(const struct header *h)
 void
 header_end(struct header *h)
 {
+	if (h->at == BODY)
+		return;
+	h->is_plain = false; /* no empty line has come */
 	if (h->at == VALUE)
 		h->size += h->line_len;
-	if (h->at != BODY)
-		end_section(h);
+	end_section(h);
 }
 
 /*
@@ -346,6 +412,16 @@ is_name(struct span text)
 			return false;
 	}
 	return text.len > 0;
+}
+
+static bool
+is_empty(struct span line)
+{
+	for (size_t i = 0; i < line.len; i++) {
+		if (line.p[i] != '\r' && line.p[i] != '\n')
+			return false;
+	}
+	return true;
 }
 
 /* What may stand before the first field; true: it counts as one. */
@@ -386,8 +462,13 @@ header_next(
 
 		while (name.len > 0 && is_blank(name.p[name.len - 1]))
 			name.len--;
-		if (!is_name(name))
-			continue; /* the empty line */
+		if (!is_name(name)) {
+			if (is_empty(field))
+				continue;
+			*ret_name = span_of("");
+			*ret_value = field;
+			return true;
+		}
 		*ret_name = name;
 		*ret_value = (struct span){ colon + 1,
 			field.len - (size_t)(colon + 1 - field.p) };

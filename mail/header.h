@@ -2,9 +2,10 @@
  * The header section of a mail (RFC 5322 s. 2.2), seen as it streams by: how
  * long it is, and the first of each field that people look for.
  *
- * It ends with the empty line, or before the first line that is no field.  A
- * line of blanks ends it as well, unless a field that is usual in mail follows.
- * A byte order mark, blanks and an mbox's "From " line may stand before it.
+ * It ends with the empty line, or before the first line that is no field, and
+ * a line of blanks ends it as well; but it goes on where the next line is a
+ * field that is usual in mail.  A byte order mark, blanks and an mbox's "From "
+ * line may stand before it.
  */
 #ifndef HEADER_H
 #define HEADER_H
@@ -37,7 +38,7 @@ struct header {
 	bool has[HEADER__COUNT];
 	/* Octets of the header section and the empty line that ends it. */
 	uint64_t size;
-	bool has_end; /* it ended with an empty line */
+	bool is_plain; /* fields only, and an empty line ended it */
 
 	/* Private to header.c. */
 	int at;
@@ -50,6 +51,7 @@ struct header {
 	bool is_blank;     /* the line, so far */
 	bool was_blank;    /* the line before */
 	uint64_t line_len; /* octets since the last line end */
+	uint64_t text_len; /* of the line before, which is no field; or 0 */
 };
 
 /* Starts a mail. */
@@ -69,7 +71,8 @@ struct header_fields {
 
 /*
  * Reads the next field; the value is as sent, with its line ends.  An mbox's
- * "From " line has the name "From_".  False: there are no more.
+ * "From " line has the name "From_", a line that is no field has none.  False:
+ * there are no more.
  */
 bool header_next(
     struct header_fields *f, struct span *ret_name, struct span *ret_value);
