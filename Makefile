@@ -38,10 +38,6 @@ SQLITE_LIBS := $(if $(filter /%,$(shell $(CC) -print-file-name=libsqlite3.a)), \
 	$(shell $(PKG_CONFIG) --libs sqlite3))
 # libsystemd is loaded when it is needed (server/systemd.c), so not linked.
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags sqlite3 libsystemd)
-# The reader's tool is made where GMime is; nothing of that is in smtpd.
-TOOL := $(shell $(PKG_CONFIG) --exists gmime-3.0 && echo smtpdb)
-TOOL_CFLAGS = $(shell $(PKG_CONFIG) --cflags gmime-3.0)
-TOOL_LIBS = $(shell $(PKG_CONFIG) --libs gmime-3.0)
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -fPIE $(HARDENING) $(WARN) \
 	$(PKG_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS)
@@ -63,16 +59,14 @@ SMTPD = $(call files,smtpd cli) $(call folders,server) $(SESSION) $(STORE) \
 SMTPDB = $(call files,smtpdb cli) $(call folders,archive reader) $(STORE) \
 	$(MAIL)
 
-all: $(OUT)/smtpd $(TOOL:%=$(OUT)/%)
+all: $(OUT)/smtpd $(OUT)/smtpdb
 
 $(OUT)/smtpd: $(SMTPD)
 	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(SQLITE_LIBS)
 
 $(OUT)/smtpdb: $(SMTPDB)
-	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(SQLITE_LIBS) \
-	    $(TOOL_LIBS)
+	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(SQLITE_LIBS)
 
-$(call folders,reader): ALL_CFLAGS += $(TOOL_CFLAGS)
 $(B)/database/database.o: ALL_CFLAGS += -I$(B)
 $(B)/database/database.o: $(B)/schema.inc
 $(B)/%.o: %.c Makefile

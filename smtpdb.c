@@ -19,7 +19,7 @@ static const struct command commands[] = {
 	{ "watch", "", "the same, as they come",
 	  OPTIONS_FILTER | OPTION(NUMBER) | OPTION(JSON), 0, 0, watch_run },
 	{ "show", "ID...", "mails as a person reads them",
-	  OPTION(HEADERS) | OPTION(JSON), 1, -1, show_run },
+	  OPTION(HEADERS) | OPTION(HTML) | OPTION(JSON), 1, -1, show_run },
 	{ "raw", "ID...", "mails as they are",
 	  OPTION(DATA), 1, -1, raw_run },
 	{ "extract", "ID [PART]", "a part to standard output, or all attachments to files",

@@ -65,6 +65,8 @@ archive_open(struct archive *a)
 		return a->result;
 	rc = sqlite3_create_function(
 	    a->store->db, "holds", 2, SQLITE_UTF8, a, holds, NULL, NULL);
+	if (rc == SQLITE_OK)
+		rc = archive_define_field(a);
 	if (rc != SQLITE_OK)
 		archive_fail(a, "open", rc);
 	return a->result;
@@ -229,9 +231,11 @@ static const struct condition {
 	{ FIELD(until), false, ":until", " AND received_at < :until" },
 	{ FIELD(larger), false, ":larger", " AND size > :larger" },
 	{ FIELD(from), true, ":from",
-	  " AND (holds(reverse_path, :from) OR holds(header_from, :from))" },
+	  " AND (holds(reverse_path, :from)"
+	  "  OR holds(field(id, header_from, 'From'), :from))" },
 	{ FIELD(to), true, ":to",
-	  " AND (holds(header_to, :to) OR EXISTS (SELECT 1 FROM recipient"
+	  " AND (holds(field(id, header_to, 'To'), :to)"
+	  " OR EXISTS (SELECT 1 FROM recipient"
 	  "  WHERE message_id = id AND (holds(forward_path, :to)"
 	  "   OR holds(mailbox, :to))))" },
 	{ FIELD(mailbox[0]), true, ":mailbox0",
@@ -239,7 +243,7 @@ static const struct condition {
 	  "  AND mailbox COLLATE NOCASE IN (:mailbox0, :mailbox1))" },
 	{ FIELD(mailbox[1]), true, ":mailbox1", "" },
 	{ FIELD(subject), true, ":subject",
-	  " AND holds(header_subject, :subject)" },
+	  " AND holds(field(id, header_subject, 'Subject'), :subject)" },
 	{ FIELD(new_to), true, ":new_to",
 	  " AND NOT EXISTS (SELECT 1 FROM delivery"
 	  "  WHERE message_id = id AND consumer = :new_to"
@@ -341,8 +345,10 @@ archive_page_reset(struct archive_page *page)
  * alias names.
  */
 static const char list_head[] =
-    "SELECT id, received_at, size, client_address, reverse_path, header_from,"
-    " header_to, header_subject, header_date, header_message_id,"
+    "SELECT id, received_at, size, client_address, reverse_path,"
+    " field(id, header_from, 'From'), field(id, header_to, 'To'),"
+    " field(id, header_subject, 'Subject'), field(id, header_date, 'Date'),"
+    " field(id, header_message_id, 'Message-ID'),"
     " (SELECT group_concat(forward_path, char(10)) FROM recipient"
     "  WHERE message_id = id AND NOT EXISTS (SELECT 1 FROM recipient AS earlier"
     "   WHERE earlier.message_id = recipient.message_id"

@@ -50,6 +50,12 @@ void archive_bind_integer(sqlite3_stmt *q, const char *name, int64_t n);
 char *archive_column(sqlite3_stmt *q, int column);
 
 /*
+ * Makes SQL's field(id, column, name): the column, or the mail's field of that
+ * name where the column says less.  Returns a code of SQLite.
+ */
+int archive_define_field(struct archive *a);
+
+/*
  * A transaction that writes, within the turnstile.  Returns 0, or -1 when it
  * was not begun.  Nothing between the two may wait.
  */

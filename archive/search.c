@@ -9,6 +9,12 @@
 
 #include "private.h"
 
+#define TEXT_OF(number) #number
+#define NUMBER(number) TEXT_OF(number)
+
+/* Of what is in the index; user_version in its file. */
+#define WORDS_VERSION 2
+
 struct search {
 	struct archive *archive;
 	sqlite3 *db;
@@ -58,6 +64,43 @@ remove_files(const char *path)
 	unlink(journal);
 }
 
+/* Was it made as it is made today? */
+static bool
+is_ours(struct search *s)
+{
+	sqlite3_stmt *q;
+	int version = 0;
+
+	if (sqlite3_prepare_v2(s->db, "PRAGMA user_version", -1, &q, NULL) !=
+	    SQLITE_OK)
+		return false;
+	if (sqlite3_step(q) == SQLITE_ROW)
+		version = sqlite3_column_int(q, 0);
+	return sqlite3_finalize(q) == SQLITE_OK && version == WORDS_VERSION;
+}
+
+/*
+ * Only the words are kept, not the texts: those are in the database.  An index
+ * that was made in another way is forgotten.
+ */
+static int
+make_tables(struct search *s)
+{
+	static const char make[] =
+	    "CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5"
+	    " (\"from\", \"to\", subject, text, content = '',"
+	    "  tokenize = 'unicode61 remove_diacritics 2');"
+	    " CREATE TABLE IF NOT EXISTS last (id INTEGER NOT NULL);";
+
+	if (exec(s, "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE") < 0)
+		return -1;
+	if (!is_ours(s) &&
+	    exec(s, "DROP TABLE IF EXISTS words; DROP TABLE IF EXISTS last;"
+		    " PRAGMA user_version = " NUMBER(WORDS_VERSION)) < 0)
+		return -1;
+	return exec(s, make) < 0 ? -1 : exec(s, "COMMIT");
+}
+
 struct search *
 search_open(struct archive *a, bool make, bool anew)
 {
@@ -80,14 +123,7 @@ search_open(struct archive *a, bool make, bool anew)
 		return NULL;
 	}
 	sqlite3_busy_timeout(s->db, a->conf->wait_ms);
-	/* Only the words, not the texts: those are in the database. */
-	if (make &&
-	    exec(s,
-		"PRAGMA synchronous = NORMAL;"
-		" CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5"
-		" (\"from\", \"to\", subject, text, content = '',"
-		"  tokenize = 'unicode61 remove_diacritics 2');"
-		" CREATE TABLE IF NOT EXISTS last (id INTEGER NOT NULL)") < 0) {
+	if (make ? make_tables(s) < 0 : !is_ours(s)) {
 		search_close(s);
 		return NULL;
 	}

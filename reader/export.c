@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "envelope_field.h"
+#include "mbox.h"
 #include "options.h"
 #include "smtpdb.h"
 #include "terminal.h"
@@ -45,17 +46,6 @@ has_plain_lines(struct span text)
 	return true;
 }
 
-/* "From ", ">From ", ">>From " and so on: what mboxrd quotes. */
-static bool
-is_from_line(struct span line)
-{
-	while (line.len > 0 && *line.p == '>') {
-		line.p++;
-		line.len--;
-	}
-	return line.len >= 5 && memcmp(line.p, "From ", 5) == 0;
-}
-
 static void
 write_lines(FILE *f, struct span text, bool line_feeds, bool quoted)
 {
@@ -64,7 +54,7 @@ write_lines(FILE *f, struct span text, bool line_feeds, bool quoted)
 		size_t len = end ? (size_t)(end - text.p) + 1 : text.len;
 		bool cut = line_feeds && end && len >= 2;
 
-		if (quoted && is_from_line((struct span){ text.p, len }))
+		if (quoted && mbox_is_quoted((struct span){ text.p, len }))
 			fputc('>', f);
 		fwrite(text.p, 1, cut ? len - 2 : len, f);
 		if (cut)

@@ -23,6 +23,97 @@ enum {
 	NAMES_MAX = 1000,      /* tried before it is given up */
 };
 
+/* clang-format off */
+static const struct {
+	const char *type; /* a media type, or the beginning of some */
+	const char *extension;
+} extensions[] = {
+	{ "text/html",                     "html" },
+	{ "text/csv",                      "csv" },
+	{ "text/calendar",                 "ics" },
+	{ "text/vcard",                    "vcf" },
+	{ "text/x-vcard",                  "vcf" },
+	{ "text/directory",                "vcf" },
+	{ "text/xml",                      "xml" },
+	{ "text/css",                      "css" },
+	{ "text/markdown",                 "md" },
+	{ "text/rtf",                      "rtf" },
+	{ "text/x-patch",                  "patch" },
+	{ "text/x-diff",                   "diff" },
+	{ "text/",                         "txt" },
+	{ "message/rfc822",                "eml" },
+	{ "message/global",                "eml" },
+	{ "message/",                      "txt" },
+	{ "multipart/",                    "mime" },
+	{ "image/png",                     "png" },
+	{ "image/x-png",                   "png" },
+	{ "image/jpeg",                    "jpg" },
+	{ "image/jpg",                     "jpg" },
+	{ "image/pjpeg",                   "jpg" },
+	{ "image/gif",                     "gif" },
+	{ "image/webp",                    "webp" },
+	{ "image/svg+xml",                 "svg" },
+	{ "image/bmp",                     "bmp" },
+	{ "image/tiff",                    "tif" },
+	{ "image/heic",                    "heic" },
+	{ "image/avif",                    "avif" },
+	{ "image/x-icon",                  "ico" },
+	{ "image/vnd.microsoft.icon",      "ico" },
+	{ "audio/mpeg",                    "mp3" },
+	{ "audio/mp4",                     "m4a" },
+	{ "audio/ogg",                     "ogg" },
+	{ "audio/wav",                     "wav" },
+	{ "audio/x-wav",                   "wav" },
+	{ "video/mp4",                     "mp4" },
+	{ "video/mpeg",                    "mpg" },
+	{ "video/quicktime",               "mov" },
+	{ "video/webm",                    "webm" },
+	{ "application/pdf",               "pdf" },
+	{ "application/json",              "json" },
+	{ "application/xml",               "xml" },
+	{ "application/rtf",               "rtf" },
+	{ "application/zip",               "zip" },
+	{ "application/x-zip-compressed",  "zip" },
+	{ "application/gzip",              "gz" },
+	{ "application/x-gzip",            "gz" },
+	{ "application/x-tar",             "tar" },
+	{ "application/x-7z-compressed",   "7z" },
+	{ "application/postscript",        "ps" },
+	{ "application/ics",               "ics" },
+	{ "application/ms-tnef",           "dat" },
+	{ "application/msword",            "doc" },
+	{ "application/vnd.ms-excel",      "xls" },
+	{ "application/vnd.ms-powerpoint", "ppt" },
+	{ "application/vnd.openxmlformats-officedocument.wordprocessingml.document", "docx" },
+	{ "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx" },
+	{ "application/vnd.openxmlformats-officedocument.presentationml.presentation", "pptx" },
+	{ "application/vnd.oasis.opendocument.text", "odt" },
+	{ "application/vnd.oasis.opendocument.spreadsheet", "ods" },
+	{ "application/vnd.oasis.opendocument.presentation", "odp" },
+	{ "application/pgp-signature",     "asc" },
+	{ "application/pgp-keys",          "asc" },
+	{ "application/pgp-encrypted",     "asc" },
+	{ "application/pkcs7-mime",        "p7m" },
+	{ "application/x-pkcs7-mime",      "p7m" },
+	{ "application/pkcs7-signature",   "p7s" },
+	{ "application/x-pkcs7-signature", "p7s" },
+};
+/* clang-format on */
+
+static const char *
+extension_of(const struct mime_part *part)
+{
+	for (size_t i = 0; i < sizeof extensions / sizeof *extensions; i++) {
+		const char *type = extensions[i].type;
+		bool is_prefix = type[strlen(type) - 1] == '/';
+
+		if (is_prefix ? strncmp(part->type, type, strlen(type)) == 0
+			      : strcmp(part->type, type) == 0)
+			return extensions[i].extension;
+	}
+	return "bin";
+}
+
 /*
  * What is left of the name when it can neither leave the folder, nor be hidden
  * in it, nor look like an option, nor confuse a terminal.
@@ -47,7 +138,7 @@ safe_name(const struct mime_part *part, size_t number, char *ret, size_t size)
 	if (len > 0)
 		snprintf(ret, size, "%.*s", (int)len, from);
 	else
-		snprintf(ret, size, "part-%zu", number);
+		snprintf(ret, size, "part-%zu.%s", number, extension_of(part));
 	free(safe);
 }
 
@@ -74,27 +165,45 @@ make_file(int folder, const char *name, char *ret_name, size_t size)
 	return -1;
 }
 
+static bool
+put_file(void *fd, struct span piece)
+{
+	return file_write(*(const int *)fd, piece) == 0;
+}
+
+/* Writes all of it and closes the file.  Returns 0, or -1 with errno. */
+static int
+write_part(int fd, const struct mime_part *part)
+{
+	int failed =
+	    mime_content(part, (struct sink){ put_file, &fd }) ? 0 : errno;
+
+	if (close(fd) < 0 && failed == 0)
+		failed = errno;
+	errno = failed;
+	return failed ? -1 : 0;
+}
+
 static int
 extract_to(int folder, const struct mime_part *part, size_t number)
 {
-	struct span content = mime_content(part);
 	char name[NAME_MAX + 1], made[NAME_MAX + 1];
-	int fd, status = EX_OK;
+	int fd;
 
 	safe_name(part, number, name, sizeof name);
 	fd = make_file(folder, name, made, sizeof made);
 	if (fd < 0)
-		status = smtpdb_fail_errno(EX_CANTCREAT, name);
-	else if (file_write_new(fd, content) < 0) {
-		status = smtpdb_fail_errno(EX_IOERR, made);
-		unlinkat(folder, made, 0);
-	} else
+		return smtpdb_fail_errno(EX_CANTCREAT, name);
+	if (write_part(fd, part) == 0) {
 		printf("%s\n", made);
-	free((char *)content.p);
-	return status;
+		return EX_OK;
+	}
+	smtpdb_fail_errno(EX_IOERR, made);
+	unlinkat(folder, made, 0);
+	return EX_IOERR;
 }
 
-/* All that show does not print. */
+/* All that show lists. */
 static int
 extract_attachments(struct smtpdb *t, const struct mime *m)
 {
@@ -106,7 +215,7 @@ extract_attachments(struct smtpdb *t, const struct mime *m)
 	if (folder < 0)
 		return smtpdb_fail_errno(EX_CANTCREAT, path);
 	for (size_t i = 0; i < mime_nparts(m) && status == EX_OK; i++) {
-		if (!mime_part(m, i)->is_body)
+		if (mime_part(m, i)->is_listed)
 			status = extract_to(folder, mime_part(m, i), i + 1);
 	}
 	close(folder);
@@ -114,13 +223,13 @@ extract_attachments(struct smtpdb *t, const struct mime *m)
 }
 
 static int
-write_output(const char *path, struct span content)
+write_output(const char *path, const struct mime_part *part)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 
 	if (fd < 0)
 		return smtpdb_fail_errno(EX_CANTCREAT, path);
-	if (file_write_new(fd, content) == 0)
+	if (write_part(fd, part) == 0)
 		return EX_OK;
 	smtpdb_fail_errno(EX_IOERR, path);
 	unlink(path);
@@ -131,17 +240,18 @@ write_output(const char *path, struct span content)
 static int
 extract_one(struct smtpdb *t, const struct mime_part *part)
 {
-	struct span content = mime_content(part);
-	int status = EX_OK;
+	struct terminal_text text = { .form = TERMINAL_TEXT };
+	int output = STDOUT_FILENO;
 
 	if (t->options[OPT_OUTPUT])
-		status = write_output(t->options[OPT_OUTPUT], content);
-	else if (isatty(STDOUT_FILENO))
-		terminal_print(content, TERMINAL_TEXT);
-	else if (file_write(STDOUT_FILENO, content) < 0)
-		status = smtpdb_fail_errno(EX_IOERR, "standard output");
-	free((char *)content.p);
-	return status;
+		return write_output(t->options[OPT_OUTPUT], part);
+	if (isatty(output)) {
+		mime_content(part, terminal_sink(&text));
+		terminal_end(&text);
+	} else if (!mime_content(part, (struct sink){ put_file, &output })) {
+		return smtpdb_fail_errno(EX_IOERR, "standard output");
+	}
+	return EX_OK;
 }
 
 static int

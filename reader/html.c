@@ -1,205 +1,310 @@
+/*
+ * HTML comes octet by octet; what is kept of it is at most one tag.  Elements
+ * are not matched with each other, so nothing nests here.
+ *
+ *	TEXT	"<" TAG		"&" ENTITY
+ *	TAG	">" TEXT; HIDDEN behind <style> and its like
+ *		"!--" COMMENT
+ *	COMMENT	"-->" TEXT
+ *	HIDDEN	"</style" TAG
+ *	ENTITY	";" or what is none of a name: TEXT
+ */
 #include "html.h"
 
 #include <ctype.h>
-#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <glib.h>
+#include "html_layout.h"
+#include "html_names.h"
+#include "html_tag.h"
 
-/* What a tag does to the text. */
-enum effect {
-	EFFECT_NONE,
-	EFFECT_BREAK, /* a line ends */
-	EFFECT_BLOCK, /* and an empty one follows */
-	EFFECT_CELL,  /* a blank */
-	EFFECT_HIDE,  /* what is in it is not text */
+enum {
+	TAG_MAX = 16 * 1024, /* octets of a tag that are looked at */
 };
 
-/* clang-format off */
-static const struct tag {
-	const char *name;
-	enum effect effect;
-} tags[] = {
-	{ "br",         EFFECT_BREAK },
-	{ "div",        EFFECT_BREAK },
-	{ "tr",         EFFECT_BREAK },
-	{ "li",         EFFECT_BREAK },
-	{ "p",          EFFECT_BLOCK },
-	{ "h1",         EFFECT_BLOCK },
-	{ "h2",         EFFECT_BLOCK },
-	{ "h3",         EFFECT_BLOCK },
-	{ "h4",         EFFECT_BLOCK },
-	{ "ul",         EFFECT_BLOCK },
-	{ "ol",         EFFECT_BLOCK },
-	{ "table",      EFFECT_BLOCK },
-	{ "pre",        EFFECT_BLOCK },
-	{ "blockquote", EFFECT_BLOCK },
-	{ "hr",         EFFECT_BLOCK },
-	{ "td",         EFFECT_CELL },
-	{ "th",         EFFECT_CELL },
-	{ "head",       EFFECT_HIDE },
-	{ "script",     EFFECT_HIDE },
-	{ "style",      EFFECT_HIDE },
-	{ "title",      EFFECT_HIDE },
+enum state {
+	TEXT,
+	TAG_START,
+	TAG,
+	COMMENT,
+	HIDDEN,
+	ENTITY,
 };
 
-static const struct entity {
-	const char *name;
-	gunichar c;
-} entities[] = {
-	{ "amp",    '&' },    { "lt",     '<' },    { "gt",     '>' },
-	{ "quot",   '"' },    { "apos",   '\'' },   { "nbsp",   ' ' },
-	{ "copy",   0xA9 },   { "reg",    0xAE },   { "euro",   0x20AC },
-	{ "auml",   0xE4 },   { "ouml",   0xF6 },   { "uuml",   0xFC },
-	{ "Auml",   0xC4 },   { "Ouml",   0xD6 },   { "Uuml",   0xDC },
-	{ "szlig",  0xDF },   { "eacute", 0xE9 },   { "egrave", 0xE8 },
-	{ "agrave", 0xE0 },   { "ccedil", 0xE7 },   { "ntilde", 0xF1 },
-	{ "ndash",  0x2013 }, { "mdash",  0x2014 }, { "hellip", 0x2026 },
-	{ "lsquo",  0x2018 }, { "rsquo",  0x2019 }, { "ldquo",  0x201C },
-	{ "rdquo",  0x201D }, { "laquo",  0xAB },   { "raquo",  0xBB },
-	{ "bull",   0x2022 }, { "middot", 0xB7 },   { "trade",  0x2122 },
-};
-/* clang-format on */
-
-struct text {
-	GString *out;
-	int line_ends; /* at the end of `out` */
-	bool blank;    /* one is due before the next word */
+struct html {
+	struct layout layout;
+	enum state state;
+	struct text tag; /* behind "<" */
+	char quote;      /* TAG: in an attribute's value; or 0 */
+	char last;       /* TAG: the last octet that is no blank */
+	int dashes;      /* COMMENT: so many before here */
+	char hidden[HTML_NAME_MAX + 3]; /* HIDDEN: "</name", which ends it */
+	size_t nhidden;                 /* so much of it is here */
+	char entity[HTML_NAME_MAX + 1]; /* behind "&" */
+	size_t nentity;
 };
 
-static void
-break_line(struct text *t, int wanted)
+static bool
+is_space(char c)
 {
-	t->blank = false;
-	for (; t->out->len > 0 && t->line_ends < wanted; t->line_ends++)
-		g_string_append_c(t->out, '\n');
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
 }
 
-/* A run of blanks is one, and none at the start of a line. */
-static void
-add(struct text *t, const char *p, size_t len)
+/*
+ * Octets: each returns whether it has taken it, or only changed the state.
+ */
+
+static bool
+take_text(struct html *h, char c)
 {
-	if (len == 1 && g_ascii_isspace(*p)) {
-		t->blank = true;
+	h->nentity = 0;
+	h->state = c == '<' ? TAG_START : ENTITY;
+	return true;
+}
+
+/* "a < b" is text. */
+static bool
+take_tag_start(struct html *h, char c)
+{
+	h->tag.len = 0;
+	h->quote = h->last = '\0';
+	if (isalpha((unsigned char)c) || c == '/' || c == '!' || c == '?') {
+		h->state = TAG;
+		return false;
+	}
+	layout_text(&h->layout, span_of("<"));
+	h->state = TEXT;
+	return false;
+}
+
+static void
+end_tag(struct html *h)
+{
+	char name[HTML_NAME_MAX + 1];
+
+	h->state = TEXT;
+	if (html_tag(&h->layout, (struct span){ h->tag.p, h->tag.len }, name) ==
+	    HTML_TAG_DONE)
 		return;
-	}
-	if (t->blank && t->out->len > 0 && t->line_ends == 0)
-		g_string_append_c(t->out, ' ');
-	t->blank = false;
-	t->line_ends = 0;
-	g_string_append_len(t->out, p, (gssize)len);
+	snprintf(h->hidden, sizeof h->hidden, "</%s", name);
+	h->nhidden = 0;
+	h->state = HIDDEN;
 }
 
-static gunichar
-number_entity(const char *digits)
+static bool
+take_tag(struct html *h, char c)
 {
-	bool hex = *digits == 'x' || *digits == 'X';
-	unsigned long n = strtoul(digits + hex, NULL, hex ? 16 : 10);
-
-	return n > 0 && n < 0x110000 && g_unichar_validate((gunichar)n)
-		   ? (gunichar)n
-		   : 0xFFFD;
+	if (!h->quote && c == '>') {
+		end_tag(h);
+		return true;
+	}
+	if (h->quote == c)
+		h->quote = '\0';
+	else if (!h->quote && h->last == '=' && (c == '"' || c == '\''))
+		h->quote = c;
+	if (!is_space(c))
+		h->last = c;
+	if (h->tag.len < TAG_MAX)
+		text_add_char(&h->tag, c);
+	if (h->tag.len == 3 && memcmp(h->tag.p, "!--", 3) == 0) {
+		h->state = COMMENT;
+		h->dashes = 2; /* "<!-->" is a whole one */
+	}
+	return true;
 }
 
-/* Reads "&name;"; what is none stays as it is.  Returns behind it. */
-static const char *
-add_entity(struct text *t, const char *p)
+static bool
+take_comment(struct html *h, char c)
 {
-	size_t len = strcspn(p + 1, "; <&\r\n");
-	gunichar c = 0;
-	char utf8[8];
-
-	if (p[1 + len] == ';' && p[1] == '#')
-		c = number_entity(p + 2);
-	for (size_t i = 0; i < G_N_ELEMENTS(entities) && c == 0; i++) {
-		if (strncmp(entities[i].name, p + 1, len) == 0 &&
-		    entities[i].name[len] == '\0')
-			c = entities[i].c;
-	}
-	if (c == 0 || len == 0) {
-		add(t, p, 1);
-		return p + 1;
-	}
-	add(t, utf8, (size_t)g_unichar_to_utf8(c, utf8));
-	p += 1 + len;
-	return *p == ';' ? p + 1 : p;
+	if (c == '>' && h->dashes >= 2)
+		h->state = TEXT;
+	h->dashes = c == '-' ? h->dashes + (h->dashes < 2) : 0;
+	return true;
 }
 
-/* The octets of the tag's name, and what it does. */
-static size_t
-find_tag(const char *name, enum effect *ret)
+static bool
+take_hidden(struct html *h, char c)
 {
-	size_t len = 0;
-
-	while (isalnum((unsigned char)name[len]))
-		len++;
-	*ret = EFFECT_NONE;
-	for (size_t i = 0; i < G_N_ELEMENTS(tags); i++) {
-		if (strlen(tags[i].name) == len &&
-		    strncasecmp(tags[i].name, name, len) == 0)
-			*ret = tags[i].effect;
-	}
-	return len;
+	if (tolower((unsigned char)c) == h->hidden[h->nhidden])
+		h->nhidden++;
+	else
+		h->nhidden = c == '<';
+	if (h->hidden[h->nhidden] != '\0')
+		return true;
+	h->tag.len = 0;
+	text_add(&h->tag, span_of(h->hidden + 1));
+	h->quote = h->last = '\0';
+	h->state = TAG;
+	return true;
 }
 
-/* The end of "<name": the next "</name", or the end of all. */
-static const char *
-skip_hidden(const char *p, const char *name, size_t len)
+/* It is over; what is no character stays as it is. */
+static void
+end_entity(struct html *h, bool has_end)
 {
-	while ((p = strstr(p, "</"))) {
-		if (strncasecmp(p + 2, name, len) == 0)
-			return p;
-		p += 2;
+	struct text text = { 0 };
+	uint32_t c;
+
+	h->entity[h->nentity] = '\0';
+	c = html_character(h->entity);
+	h->state = TEXT;
+	if (c != 0) {
+		text_add_code(&text, c);
+	} else {
+		text_add_char(&text, '&');
+		text_add(&text, span_of(h->entity));
+		if (has_end)
+			text_add_char(&text, ';');
 	}
-	return "";
+	layout_text(&h->layout, (struct span){ text.p, text.len });
+	text_free(&text);
 }
 
-/* `p` is at "<".  Returns behind the tag, or the comment. */
-static const char *
-take_tag(struct text *t, const char *p)
+static bool
+take_entity(struct html *h, char c)
 {
-	bool closing = p[1] == '/';
-	const char *name = p + 1 + closing;
-	enum effect effect;
-	size_t len;
-
-	if (strncmp(p, "<!--", 4) == 0) {
-		const char *end = strstr(p + 4, "-->");
-
-		return end ? end + 3 : "";
+	if ((isalnum((unsigned char)c) || c == '#') &&
+	    h->nentity < HTML_NAME_MAX) {
+		h->entity[h->nentity++] = c;
+		return true;
 	}
-	len = find_tag(name, &effect);
-	if (len == 0 && *name != '!' && *name != '?') {
-		add(t, p, 1); /* a "<" that is meant */
-		return p + 1;
-	}
-	if (effect == EFFECT_BREAK)
-		break_line(t, 1);
-	else if (effect == EFFECT_BLOCK)
-		break_line(t, 2);
-	else if (effect == EFFECT_CELL)
-		t->blank = true;
-	p = strchr(name, '>');
-	if (!p)
-		return "";
-	return effect == EFFECT_HIDE && !closing ? skip_hidden(p, name, len)
-						 : p + 1;
+	end_entity(h, c == ';');
+	return c == ';';
 }
 
-char *
-html_to_text(const char *html)
+static bool
+take(struct html *h, char c)
 {
-	struct text t = { .out = g_string_new(NULL) };
+	switch (h->state) {
+	case TEXT:
+		return take_text(h, c);
+	case TAG_START:
+		return take_tag_start(h, c);
+	case TAG:
+		return take_tag(h, c);
+	case COMMENT:
+		return take_comment(h, c);
+	case HIDDEN:
+		return take_hidden(h, c);
+	case ENTITY:
+		return take_entity(h, c);
+	}
+	return true;
+}
 
-	while (*html) {
-		if (*html == '<')
-			html = take_tag(&t, html);
-		else if (*html == '&')
-			html = add_entity(&t, html);
+static bool
+put(void *arg, struct span piece)
+{
+	struct html *h = arg;
+
+	while (piece.len > 0 && h->layout.more) {
+		size_t len = 0;
+
+		while (h->state == TEXT && len < piece.len &&
+		       piece.p[len] != '<' && piece.p[len] != '&')
+			len++;
+		if (len > 0)
+			layout_text(&h->layout, (struct span){ piece.p, len });
 		else
-			add(&t, html++, 1);
+			len = take(h, *piece.p);
+		piece.p += len;
+		piece.len -= len;
 	}
-	break_line(&t, 1);
-	return g_string_free(t.out, FALSE);
+	return h->layout.more;
+}
+
+struct html *
+html_begin(struct sink to)
+{
+	struct html *h = text_resize(NULL, sizeof *h);
+
+	*h = (struct html){ .layout = { .to = to, .more = true } };
+	return h;
+}
+
+struct sink
+html_sink(struct html *h)
+{
+	return (struct sink){ put, h };
+}
+
+bool
+html_end(struct html *h)
+{
+	bool more;
+
+	if (h->state == ENTITY)
+		end_entity(h, false);
+	/* No tag, or a cut one: it is seen. */
+	if (h->state == TAG_START || h->state == TAG) {
+		layout_text(&h->layout, span_of("<"));
+		if (h->state == TAG)
+			layout_text(
+			    &h->layout, (struct span){ h->tag.p, h->tag.len });
+	}
+	layout_end(&h->layout);
+	more = h->layout.more;
+	text_free(&h->tag);
+	free(h);
+	return more;
+}
+
+/*
+ * The charset
+ */
+
+/* The value behind "charset" and "=", maybe in quotes. */
+static struct span
+value_behind(struct span rest)
+{
+	struct span value = { rest.p, 0 };
+	bool begun = false;
+
+	for (; rest.len > 0; rest.p++, rest.len--) {
+		bool is_mark = *rest.p == '"' || *rest.p == '\'';
+
+		if (!begun && *rest.p == '=') {
+			begun = true;
+			value.p = rest.p + 1;
+		} else if (is_space(*rest.p) || (begun && is_mark)) {
+			if (value.len > 0)
+				break;
+			value.p = rest.p + 1;
+		} else if (!begun || strchr(";>/?", *rest.p)) {
+			break;
+		} else {
+			value.len++;
+		}
+	}
+	return value;
+}
+
+/*
+ * "<meta charset=x>", "<meta http-equiv=... content='text/html; charset=x'>",
+ * and XML's "encoding='x'"; the first of them.
+ */
+struct span
+html_charset(struct span octets)
+{
+	bool in_tag = false;
+
+	for (size_t i = 0; i < octets.len; i++) {
+		struct span rest = { octets.p + i, octets.len - i };
+		struct span label;
+
+		if (*rest.p == '<')
+			in_tag = span_skip(&rest, "<meta") ||
+				 span_skip(&rest, "<?xml");
+		if (*rest.p == '>')
+			in_tag = false;
+		if (!in_tag || (!span_skip(&rest, "charset") &&
+				   !span_skip(&rest, "encoding")))
+			continue;
+		label = value_behind(rest);
+		if (label.len > 0)
+			return label;
+	}
+	return span_of("");
 }

@@ -1,11 +1,24 @@
-/* HTML as text that can be read, for mails that come in nothing else. */
+/*
+ * HTML as text that can be read: blocks, lists, quotes and preformatted text
+ * keep their lines, links keep their URLs ("Reset password <https://...>"),
+ * images are their alternative text.
+ */
 #ifndef READER_HTML_H
 #define READER_HTML_H
 
+#include "text.h"
+
+struct html;
+
 /*
- * Takes the tags out, and what is in <head>, <script> and <style>; breaks lines
- * where blocks end.  `html` is UTF-8 or nearly; to be freed.
+ * UTF-8 goes in, in pieces of whole characters, and text comes out into `to`.
+ * html_end() ends and frees it; false: the sink wanted no more.
  */
-char *html_to_text(const char *html);
+struct html *html_begin(struct sink to);
+struct sink html_sink(struct html *h);
+bool html_end(struct html *h);
+
+/* The charset that a document names near its start; empty: none. */
+struct span html_charset(struct span octets);
 
 #endif

@@ -24,6 +24,7 @@
 #include "../mail/utf8.h"
 #include "envelope_field.h"
 #include "file.h"
+#include "mbox.h"
 #include "mime.h"
 #include "options.h"
 #include "smtpdb.h"
@@ -238,62 +239,27 @@ import_mail(struct source *s, struct span mail)
  * mbox
  */
 
-struct text {
-	char *p;
-	size_t len, cap;
-};
-
-static bool
-text_add(struct text *t, struct span more)
-{
-	if (t->cap - t->len < more.len) {
-		size_t cap = 2 * t->cap + more.len;
-		char *p = realloc(t->p, cap);
-
-		if (!p)
-			return false;
-		t->p = p;
-		t->cap = cap;
-	}
-	if (more.len > 0)
-		memcpy(t->p + t->len, more.p, more.len);
-	t->len += more.len;
-	return true;
-}
-
 /* Takes one ">" off what mboxrd quoted. */
 static struct span
 unquoted(struct span line)
 {
-	size_t quotes = 0;
-
-	while (quotes < line.len && line.p[quotes] == '>')
-		quotes++;
-	if (quotes > 0 && line.len - quotes >= 5 &&
-	    memcmp(line.p + quotes, "From ", 5) == 0) {
+	if (line.len > 0 && *line.p == '>' && mbox_is_quoted(line)) {
 		line.p++;
 		line.len--;
 	}
 	return line;
 }
 
-/* "From SENDER DATE": what a mail without an envelope may have of one. */
+/* What a mail without an envelope may have of one. */
 static void
-read_from_line(struct source *s, const char *line)
+begin_mail(struct source *s, struct span sender, int64_t date)
 {
-	struct tm tm = { .tm_isdst = 0 };
-	const char *sender = line + strlen("From ");
-	size_t len = strcspn(sender, " \r\n");
-	const char *date = sender + len;
-
-	snprintf(s->sender, sizeof s->sender, "%.*s", (int)len, sender);
+	snprintf(
+	    s->sender, sizeof s->sender, "%.*s", (int)sender.len, sender.p);
 	if (strcmp(s->sender, "MAILER-DAEMON") == 0 ||
 	    !envelope_is_path(s->sender))
 		s->sender[0] = '\0';
-	date += strspn(date, " ");
-	s->date = strptime(date, "%a %b %e %H:%M:%S %Y", &tm)
-		      ? timegm(&tm) * INT64_C(1000000)
-		      : clock_us();
+	s->date = date * INT64_C(1000000);
 }
 
 /* A line without its end is as empty as one with it. */
@@ -304,14 +270,25 @@ is_empty(struct span line)
 	       (line.len >= 2 && memcmp(line.p, "\r\n", 2) == 0);
 }
 
+static bool
+ends_in(const struct text *text, const char *end)
+{
+	size_t len = strlen(end);
+
+	return text->len >= len &&
+	       memcmp(text->p + text->len - len, end, len) == 0;
+}
+
 /* The mail is over: without the empty line behind it. */
 static int
 end_mail(struct source *s, struct text *mail)
 {
 	int status;
 
-	if (mail->len >= 2 && memcmp(mail->p + mail->len - 2, "\n\n", 2) == 0)
+	if (ends_in(mail, "\n\n"))
 		mail->len--;
+	else if (ends_in(mail, "\n\r\n"))
+		mail->len -= 2;
 	status = import_mail(s, (struct span){ mail->p, mail->len });
 	mail->len = 0;
 	return status;
@@ -329,11 +306,13 @@ read_mbox(struct source *s, FILE *f)
 
 	while (status == EX_OK && (n = getline(&line, &size, f)) > 0) {
 		struct span text = { line, (size_t)n };
+		struct span sender;
+		int64_t date;
 
-		if (after_empty && strncmp(line, "From ", 5) == 0) {
+		if (after_empty && mbox_read_from(text, &sender, &date)) {
 			if (begun)
 				status = end_mail(s, &mail);
-			read_from_line(s, line);
+			begin_mail(s, sender, date);
 			begun = true;
 			after_empty = false;
 			continue;
@@ -341,8 +320,7 @@ read_mbox(struct source *s, FILE *f)
 		if (!begun)
 			status =
 			    smtpdb_fail(EX_DATAERR, "%s is no mbox", s->name);
-		else if (!text_add(&mail, unquoted(text)))
-			status = smtpdb_fail_errno(EX_OSERR, s->name);
+		text_add(&mail, unquoted(text));
 		after_empty = is_empty(text);
 	}
 	if (status == EX_OK && ferror(f))
@@ -350,7 +328,7 @@ read_mbox(struct source *s, FILE *f)
 	if (status == EX_OK && begun)
 		status = end_mail(s, &mail);
 	free(line);
-	free(mail.p);
+	text_free(&mail);
 	return status;
 }
 

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "../mail/utf8.h"
 #include "terminal.h"
 
 /* What stands for an octet below 0x80; NULL: itself. */
@@ -30,18 +29,14 @@ escape(unsigned char c, char *buffer, size_t size)
 }
 
 /*
- * UTF-8 of one character, which is beyond ASCII.  What could harm a terminal
- * is escaped (RFC 8259 s. 7), since JSON is looked at as well.
+ * A character beyond ASCII.  What could harm a terminal is escaped (RFC 8259
+ * s. 7), since JSON is looked at as well; C1 controls are escaped with it.
  */
 static void
-write_character(const char *p, size_t len)
+write_character(struct span utf8, uint32_t c)
 {
-	uint32_t c = (unsigned char)*p & (0xFF >> (len + 1));
-
-	for (size_t i = 1; i < len; i++)
-		c = c << 6 | ((unsigned char)p[i] & 0x3F);
 	if (terminal_is_harmless(c))
-		fwrite(p, 1, len, stdout);
+		fwrite(utf8.p, 1, utf8.len, stdout);
 	else if (c < 0x10000)
 		printf("\\u%04x", (unsigned)c);
 	else
@@ -51,26 +46,34 @@ write_character(const char *p, size_t len)
 }
 
 static void
-write_string(struct span text)
+write_octets(struct span text)
 {
-	putchar('"');
-	for (size_t i = 0; i < text.len;) {
-		struct span rest = { text.p + i, text.len - i };
-		unsigned char c = (unsigned char)*rest.p;
-		size_t len = utf8_len(rest);
+	while (text.len > 0) {
 		char buffer[8];
-		const char *escaped = escape(c, buffer, sizeof buffer);
+		uint32_t c;
+		size_t len = text_read(text, &c);
+		const char *escaped =
+		    c < 0x80 ? escape((unsigned char)c, buffer, sizeof buffer)
+			     : NULL;
 
-		if (len > 0)
-			write_character(rest.p, len);
+		if (c == TEXT_NONE)
+			fputs(TEXT_REPLACEMENT, stdout);
 		else if (c >= 0x80)
-			fputs("\xEF\xBF\xBD", stdout);
+			write_character((struct span){ text.p, len }, c);
 		else if (escaped)
 			fputs(escaped, stdout);
 		else
-			putchar(c);
-		i += len > 0 ? len : 1;
+			putchar((int)c);
+		text.p += len;
+		text.len -= len;
 	}
+}
+
+static void
+write_string(struct span text)
+{
+	putchar('"');
+	write_octets(text);
 	putchar('"');
 }
 
@@ -112,6 +115,33 @@ json_text(struct json *j, const char *name, const char *text)
 		write_string(span_of(text));
 	else
 		fputs("null", stdout);
+}
+
+static bool
+put(void *arg, struct span piece)
+{
+	(void)arg;
+	write_octets(piece);
+	return !ferror(stdout);
+}
+
+void
+json_text_begin(struct json *j, const char *name)
+{
+	begin(j, name);
+	putchar('"');
+}
+
+struct sink
+json_text_sink(void)
+{
+	return (struct sink){ put, NULL };
+}
+
+void
+json_text_end(void)
+{
+	putchar('"');
 }
 
 void

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "../mail/span.h"
+#include "text.h"
 
 /* Starts as { 0 }. */
 struct json {
@@ -22,6 +23,10 @@ void json_close(
     struct json *j, char bracket); /* '}' or ']'; the outmost ends the line */
 void json_text(
     struct json *j, const char *name, const char *text); /* NULL: null */
+/* The same for one that comes in pieces. */
+void json_text_begin(struct json *j, const char *name);
+struct sink json_text_sink(void);
+void json_text_end(void);
 void json_integer(struct json *j, const char *name, int64_t n);
 void json_bool(struct json *j, const char *name, bool value);
 /* Microseconds since 1970 as "2026-11-21T20:41:05.123456Z". */

@@ -9,8 +9,6 @@
 #include <sysexits.h>
 #include <time.h>
 
-#include <glib.h>
-
 #include "columns.h"
 #include "distinct.h"
 #include "json.h"
@@ -46,7 +44,7 @@ each_recipient(char *list, void (*one)(const char *path, void *arg), void *arg)
 static char *
 readable(const char *value)
 {
-	char *decoded = mime_decode(value ? value : "");
+	char *decoded = mime_decode(span_of(value ? value : ""));
 	char *safe = terminal_safe(span_of(decoded), TERMINAL_LINE);
 
 	free(decoded);
@@ -62,11 +60,19 @@ json_recipient(const char *path, void *arg)
 static void
 print_json(const struct archive_row *row)
 {
-	static const char *const names[] = { "from", "to", "subject" };
+	static const char *const names[] = {
+		"from",
+		"to",
+		"subject",
+		"date",
+		"message_id",
+	};
 	const char *const values[] = {
 		row->header_from,
 		row->header_to,
 		row->header_subject,
+		row->header_date,
+		row->header_message_id,
 	};
 	struct json j = { 0 };
 
@@ -80,35 +86,34 @@ print_json(const struct archive_row *row)
 	each_recipient(row->recipients, json_recipient, &j);
 	json_close(&j, ']');
 	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
-		char *decoded = values[i] ? mime_decode(values[i]) : NULL;
+		char *decoded =
+		    values[i] ? mime_decode(span_of(values[i])) : NULL;
 
 		json_text(&j, names[i], decoded);
 		free(decoded);
 	}
-	json_text(&j, "date", row->header_date);
-	json_text(&j, "message_id", row->header_message_id);
 	json_close(&j, '}');
 }
 
 static void
 add_recipient(const char *path, void *arg)
 {
-	GString *joined = arg;
+	struct text *joined = arg;
 	char *safe = terminal_safe(span_of(path), TERMINAL_LINE);
 
 	if (joined->len > 0)
-		g_string_append(joined, ", ");
-	g_string_append(joined, safe);
+		text_add(joined, span_of(", "));
+	text_add(joined, span_of(safe));
 	free(safe);
 }
 
 static char *
 join_recipients(char *list)
 {
-	GString *joined = g_string_new(NULL);
+	struct text joined = { 0 };
 
-	each_recipient(list, add_recipient, joined);
-	return g_string_free(joined, FALSE);
+	each_recipient(list, add_recipient, &joined);
+	return text_take(&joined);
 }
 
 struct texts {

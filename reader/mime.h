@@ -3,7 +3,10 @@
  * list of its leaves, and their content.  Nothing here is safe to print before
  * terminal_safe() has seen it.
  *
- * No type of GMime leaves this module.
+ * Whatever the mail, reading it takes time in proportion to its octets, and
+ * beside them a few megabytes: nothing recurs, content is decoded in pieces,
+ * and fields, parts and depth are bounded.  What is beyond a bound, or is no
+ * MIME, is text of the mail: nothing vanishes.
  */
 #ifndef READER_MIME_H
 #define READER_MIME_H
@@ -11,7 +14,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "../mail/header.h"
 #include "../mail/span.h"
+#include "text.h"
 
 struct mime;
 
@@ -21,37 +26,50 @@ void mime_free(struct mime *m);
 
 /*
  * The value of a field, decoded (RFC 2047) and unfolded, as UTF-8; to be freed.
+ * Of a very long one its beginning.
  */
-char *mime_decode(const char *value);
+char *mime_decode(struct span value);
 /* Does the field, decoded, hold the words, whatever the case? */
 bool mime_holds(const char *value, const char *words);
 
-/* The fields of the mail's header; the value is as mime_decode()'s. */
-int mime_nfields(const struct mime *m);
-const char *mime_field_name(const struct mime *m, int i);
-char *mime_field_value(const struct mime *m, int i);
-/* Of the first one that has the name; NULL: none has. */
+/* For header_next(): the fields of the mail, in their order. */
+struct header_fields mime_fields(const struct mime *m);
+/* Of the first one that has the name, decoded; NULL: none has. */
 char *mime_field(const struct mime *m, const char *name);
+/*
+ * May text of the mail stand among its fields?  So it is where no empty line
+ * ends them.
+ */
+bool mime_is_header_open(const struct mime *m);
+/* Were there more parts than are looked at?  The last one holds the rest. */
+bool mime_is_cut(const struct mime *m);
 
 struct mime_part {
 	char *type; /* "text/plain" */
 	char *name; /* of the file, decoded; or NULL */
 	bool is_text;
-	/* A part of what a person is to read; the rest are attachments. */
+	bool is_html;
+	/* A part of what a person is to read. */
 	bool is_body;
-	void *object; /* private */
+	/* To be named with its number, and extracted. */
+	bool is_listed;
+	/* Private to mime.c. */
+	struct span octets; /* of the mail */
+	char *charset;      /* its label; "" for none */
+	int transfer;
 };
 
 /* The leaves, in the order of the mail; the first one is part 1. */
 size_t mime_nparts(const struct mime *m);
 const struct mime_part *mime_part(const struct mime *m, size_t i);
 
-/* Its octets without the transfer encoding; `p` is to be freed. */
-struct span mime_content(const struct mime_part *part);
-/*
- * Those of a text as a person reads them: UTF-8, as far as can be, and HTML
- * without its tags; to be freed.
- */
-char *mime_text(const struct mime_part *part);
+/* Each false where the sink wanted no more. */
+/* Its octets without the transfer encoding, and how many they are. */
+bool mime_content(const struct mime_part *part, struct sink to);
+size_t mime_size(const struct mime_part *part);
+/* A text as UTF-8, in pieces of whole characters. */
+bool mime_source(const struct mime_part *part, struct sink to);
+/* The same, and HTML as text. */
+bool mime_text(const struct mime_part *part, struct sink to);
 
 #endif

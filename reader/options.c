@@ -28,6 +28,7 @@ static const struct cli_option rows[OPT__COUNT] = {
 	[OPT_LARGER] = { 0, "larger", "SIZE", "of more octets than SIZE: 10K, 5M" },
 	[OPT_NUMBER] = { 'n', "number", "N", "only the newest N" },
 	[OPT_HEADERS] = { 'H', "headers", NULL, "all header fields" },
+	[OPT_HTML] = { 0, "html", NULL, "its HTML, as UTF-8" },
 	[OPT_DATA] = { 0, "data", NULL, "without the lines that the server adds" },
 	[OPT_OUTPUT] = { 'o', "output", "FILE", "write to FILE, which must not exist" },
 	[OPT_DIRECTORY] = { 'C', "directory", "DIR", "put files into DIR" },

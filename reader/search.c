@@ -6,40 +6,87 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include <glib.h>
-
 #include "../archive.h"
 #include "list.h"
 #include "mime.h"
 #include "options.h"
+#include "query.h"
 #include "smtpdb.h"
 
 enum {
+	NOTHING_FOUND = 1, /* exit status, as grep(1) has it */
 	FOUND_MAX = 1000,
 	PAGES = 16,             /* of one transaction of the index */
 	TEXT_MAX = 1024 * 1024, /* octets of one mail that are indexed */
 };
 
-static char *
-read_text(const struct mime *m)
+/* As many octets of a mail as are indexed. */
+static bool
+put_words(void *arg, struct span piece)
 {
-	GString *all = g_string_new(NULL);
+	struct text *words = arg;
+	size_t room = TEXT_MAX - words->len;
 
-	for (size_t i = 0; i < mime_nparts(m) && all->len < TEXT_MAX; i++) {
+	if (words->len >= TEXT_MAX)
+		return false;
+	text_add(words,
+	    (struct span){ piece.p, piece.len < room ? piece.len : room });
+	return true;
+}
+
+static void
+add_words(struct text *words, const char *more)
+{
+	if (more)
+		put_words(words, span_of(more));
+	put_words(words, span_of("\n"));
+}
+
+static void
+add_field(struct text *words, const struct mime *m, const char *name)
+{
+	char *value = mime_field(m, name);
+
+	add_words(words, value);
+	free(value);
+}
+
+/* What show prints: also fields, where text can look like one. */
+static void
+add_text(struct text *words, const struct mime *m)
+{
+	struct header_fields f = mime_fields(m);
+	struct span name, raw;
+
+	while (mime_is_header_open(m) && header_next(&f, &name, &raw)) {
+		char *value = mime_decode(raw);
+
+		put_words(words, name);
+		add_words(words, value);
+		free(value);
+	}
+	for (size_t i = 0; i < mime_nparts(m); i++) {
 		const struct mime_part *part = mime_part(m, i);
-		char *text;
 
 		if (part->name)
-			g_string_append_printf(all, "%s\n", part->name);
-		if (!part->is_body)
-			continue;
-		text = mime_text(part);
-		g_string_append(all, text);
-		g_string_append_c(all, '\n');
-		free(text);
+			add_words(words, part->name);
+		if (part->is_body)
+			mime_text(part, (struct sink){ put_words, words });
+		put_words(words, span_of("\n"));
 	}
-	g_string_truncate(all, all->len < TEXT_MAX ? all->len : TEXT_MAX);
-	return g_string_free(all, FALSE);
+}
+
+/* Borrowed from the text, which it changes. */
+static const char *
+split(struct text *words)
+{
+	struct text apart = { 0 };
+
+	query_split((struct span){ words->p, words->len }, &apart);
+	text_add(&apart, span_of(""));
+	text_free(words);
+	*words = apart;
+	return words->p;
 }
 
 static int
@@ -47,21 +94,25 @@ index_mail(
     struct search *s, const struct archive_mail *m, const char *recipients)
 {
 	struct mime *mime = mime_open((struct span){ m->data, m->len });
-	char *from = mime_field(mime, "From");
-	char *subject = mime_field(mime, "Subject");
-	char *text = read_text(mime);
-	struct search_words words = {
-		.from = from ? from : m->envelope.reverse_path,
-		.to = recipients,
-		.subject = subject,
-		.text = text,
-	};
-	int result = search_add(s, m->id, &words);
+	struct text from = { 0 }, to = { 0 }, subject = { 0 }, text = { 0 };
+	struct search_words words;
+	int result;
 
-	free(from);
-	free(subject);
-	g_free(text);
+	add_words(&from, m->envelope.reverse_path);
+	add_field(&from, mime, "From");
+	add_words(&to, recipients);
+	add_field(&to, mime, "To");
+	add_field(&to, mime, "Cc");
+	add_field(&subject, mime, "Subject");
+	add_text(&text, mime);
 	mime_free(mime);
+	words = (struct search_words){ split(&from), split(&to),
+		split(&subject), split(&text) };
+	result = search_add(s, m->id, &words);
+	text_free(&from);
+	text_free(&to);
+	text_free(&subject);
+	text_free(&text);
 	return result;
 }
 
@@ -157,41 +208,34 @@ print_found(struct smtpdb *t, const struct lister *l, int64_t id)
 	return result;
 }
 
-/* Each word as it is, whatever it means to FTS5. */
-static char *
-quote(char **words)
-{
-	GString *query = g_string_new(NULL);
-
-	for (; *words; words++) {
-		g_string_append(query, " \"");
-		for (const char *p = *words; *p; p++)
-			g_string_append(
-			    query, *p == '"' ? "\"\"" : (char[]){ *p, 0 });
-		g_string_append_c(query, '"');
-	}
-	return g_string_free(query, FALSE);
-}
-
 static int
-search(struct smtpdb *t, struct search *s, const char *query)
+print_all(struct smtpdb *t, const int64_t *ids, int n)
 {
-	int64_t ids[FOUND_MAX];
 	struct lister lister;
-	int n = search_find(s, query, ids, FOUND_MAX);
 
-	if (n < 0) { /* "foo-bar" and "a@b" are no words of its language */
-		char *quoted = quote(t->args);
-
-		n = search_find(s, quoted, ids, FOUND_MAX);
-		g_free(quoted);
-	}
 	list_start(&lister, t);
 	for (int i = 0; i < n; i++) {
 		if (print_found(t, &lister, ids[i]) < 0)
-			n = -1;
+			return smtpdb_fail_archive(t);
 	}
-	return n < 0 ? smtpdb_fail_archive(t) : EX_OK;
+	return n > 0 ? EX_OK : NOTHING_FOUND;
+}
+
+/* What makes no sense with operators does so without. */
+static int
+search(struct smtpdb *t, struct search *s, const char *words)
+{
+	int64_t ids[FOUND_MAX];
+	char *query = query_read(words, true);
+	int n = search_find(s, query, ids, FOUND_MAX);
+
+	free(query);
+	if (n < 0) {
+		query = query_read(words, false);
+		n = search_find(s, query, ids, FOUND_MAX);
+		free(query);
+	}
+	return n < 0 ? smtpdb_fail_archive(t) : print_all(t, ids, n);
 }
 
 /* What has come since is not found; that is no reason to find nothing. */
@@ -214,7 +258,7 @@ int
 search_run(struct smtpdb *t)
 {
 	struct search *s;
-	char *query;
+	struct text words = { 0 };
 	int status = smtpdb_open(t, false);
 
 	if (status != EX_OK)
@@ -223,11 +267,14 @@ search_run(struct smtpdb *t)
 	if (!s)
 		return smtpdb_fail(
 		    EX_NOINPUT, "there is no index; smtpdb index makes it");
-	query = g_strjoinv(" ", t->args);
+	for (int i = 0; i < t->nargs; i++) {
+		text_add(&words, span_of(t->args[i]));
+		text_add_char(&words, ' ');
+	}
 	status = tell_missing(t, s);
 	if (status == EX_OK)
-		status = search(t, s, query);
-	g_free(query);
+		status = search(t, s, words.p);
+	text_free(&words);
 	search_close(s);
 	return status;
 }

@@ -23,20 +23,22 @@ struct view {
 };
 
 static void
-print_field(const struct view *v, const char *name, const char *value)
+print_field(const struct view *v, struct span name, const char *value)
 {
-	char *safe_name = terminal_safe(span_of(name), TERMINAL_LINE);
+	char *safe_name = terminal_safe(name, TERMINAL_LINE);
 	char *safe = terminal_safe(span_of(value), TERMINAL_LINE);
 	const char *bold = v->terminal.colour ? "\033[1m" : "";
 	const char *plain = v->terminal.colour ? "\033[0m" : "";
 
-	printf("%s%s:%s %s\n", bold, safe_name, plain, safe);
+	if (name.len > 0)
+		printf("%s%s:%s ", bold, safe_name, plain);
+	puts(safe);
 	free(safe_name);
 	free(safe);
 }
 
-/* The fields that people look at, in this order. */
-static void
+/* The fields that people look at, in this order.  False: there are none. */
+static bool
 print_some_fields(const struct view *v)
 {
 	static const char *const names[] = {
@@ -47,25 +49,40 @@ print_some_fields(const struct view *v)
 		"Date",
 		"Subject",
 	};
+	bool found = false;
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		char *value = mime_field(v->mime, names[i]);
 
 		if (value)
-			print_field(v, names[i], value);
+			print_field(v, span_of(names[i]), value);
+		found |= value != NULL;
 		free(value);
 	}
+	return found;
 }
 
 static void
 print_all_fields(const struct view *v)
 {
-	for (int i = 0; i < mime_nfields(v->mime); i++) {
-		char *value = mime_field_value(v->mime, i);
+	struct header_fields f = mime_fields(v->mime);
+	struct span name, raw;
 
-		print_field(v, mime_field_name(v->mime, i), value);
+	while (header_next(&f, &name, &raw)) {
+		char *value = mime_decode(raw);
+
+		print_field(v, name, value);
 		free(value);
 	}
+}
+
+/* Where text can look like a field, all of them are shown. */
+static void
+print_header(const struct view *v)
+{
+	if (v->all_fields || mime_is_header_open(v->mime) ||
+	    !print_some_fields(v))
+		print_all_fields(v);
 }
 
 /* Rows from `i` on that are of one RCPT: the mailboxes of an alias. */
@@ -144,31 +161,19 @@ print_envelope(const struct view *v)
 static void
 print_text(const struct mime_part *part)
 {
-	char *text = mime_text(part);
-	size_t len = strlen(text);
+	struct terminal_text text = { .form = TERMINAL_TEXT };
 
-	terminal_print((struct span){ text, len }, TERMINAL_TEXT);
-	if (len > 0 && text[len - 1] != '\n')
-		putchar('\n');
-	free(text);
-}
-
-static size_t
-octets_of(const struct mime_part *part)
-{
-	struct span content = mime_content(part);
-
-	free((char *)content.p);
-	return content.len;
+	mime_text(part, terminal_sink(&text));
+	terminal_end(&text);
 }
 
 static void
-print_attachment(const struct view *v, size_t i)
+print_part(const struct view *v, size_t i)
 {
 	const struct mime_part *part = mime_part(v->mime, i);
 	char size[TERMINAL_SIZE_MAX];
 
-	terminal_size((int64_t)octets_of(part), size);
+	terminal_size((int64_t)mime_size(part), size);
 	printf("[%zu] ", i + 1);
 	terminal_print(span_of(part->type), TERMINAL_LINE);
 	printf(", %s", size);
@@ -176,46 +181,43 @@ print_attachment(const struct view *v, size_t i)
 		fputs(", ", stdout);
 		terminal_print(span_of(part->name), TERMINAL_LINE);
 	}
+	if (part->is_html)
+		printf(" (smtpdb show --html %lld)", (long long)v->mail->id);
 	putchar('\n');
 }
 
-/* For a mail of which nothing is a part: its octets. */
 static void
-print_rest(const struct archive_mail *m)
+print_parts(const struct view *v)
 {
-	size_t skip = m->header_size < m->len ? m->header_size : m->len;
+	bool begun = false;
 
-	terminal_print(
-	    (struct span){ m->data + skip, m->len - skip }, TERMINAL_TEXT);
+	if (mime_is_cut(v->mime))
+		printf("\nOf so many parts only %zu are told apart; the last "
+		       "is all the rest.\n",
+		    mime_nparts(v->mime));
+	for (size_t i = 0; i < mime_nparts(v->mime); i++) {
+		if (!mime_part(v->mime, i)->is_listed)
+			continue;
+		if (!begun)
+			printf("\nParts, for smtpdb extract %lld PART:\n",
+			    (long long)v->mail->id);
+		begun = true;
+		print_part(v, i);
+	}
 }
 
 static void
 print_mail(const struct view *v)
 {
-	size_t nattachments = 0;
-
 	print_envelope(v);
 	putchar('\n');
-	if (v->all_fields)
-		print_all_fields(v);
-	else
-		print_some_fields(v);
+	print_header(v);
 	putchar('\n');
 	for (size_t i = 0; i < mime_nparts(v->mime); i++) {
 		if (mime_part(v->mime, i)->is_body)
 			print_text(mime_part(v->mime, i));
-		else
-			nattachments++;
 	}
-	if (mime_nparts(v->mime) == 0)
-		print_rest(v->mail);
-	if (nattachments > 0)
-		printf("\nParts, for smtpdb extract %lld PART:\n",
-		    (long long)v->mail->id);
-	for (size_t i = 0; i < mime_nparts(v->mime); i++) {
-		if (!mime_part(v->mime, i)->is_body)
-			print_attachment(v, i);
-	}
+	print_parts(v);
 }
 
 /*
@@ -265,6 +267,7 @@ json_envelope(struct json *j, const struct archive_mail *m)
 	json_text(j, "trace", m->trace);
 }
 
+/* A text as a person reads it, and HTML as it is. */
 static void
 json_part(struct json *j, const struct mime_part *part, size_t number)
 {
@@ -272,14 +275,39 @@ json_part(struct json *j, const struct mime_part *part, size_t number)
 	json_integer(j, "part", (int64_t)number);
 	json_text(j, "type", part->type);
 	json_text(j, "name", part->name);
-	json_integer(j, "size", (int64_t)octets_of(part));
+	json_integer(j, "size", (int64_t)mime_size(part));
 	if (part->is_body) {
-		char *text = mime_text(part);
-
-		json_text(j, "text", text);
-		free(text);
+		json_text_begin(j, "text");
+		mime_text(part, json_text_sink());
+		json_text_end();
+	}
+	if (part->is_html) {
+		json_text_begin(j, "html");
+		mime_source(part, json_text_sink());
+		json_text_end();
 	}
 	json_close(j, '}');
+}
+
+static void
+json_fields(struct json *j, const struct mime *mime)
+{
+	struct header_fields f = mime_fields(mime);
+	struct span name, raw;
+
+	json_open(j, "header", '[');
+	while (header_next(&f, &name, &raw)) {
+		char *value = mime_decode(raw);
+
+		json_open(j, NULL, '[');
+		json_text_begin(j, NULL);
+		sink_put(json_text_sink(), name);
+		json_text_end();
+		json_text(j, NULL, value);
+		json_close(j, ']');
+		free(value);
+	}
+	json_close(j, ']');
 }
 
 static void
@@ -290,17 +318,7 @@ print_json(const struct view *v)
 	json_open(&j, NULL, '{');
 	json_integer(&j, "id", v->mail->id);
 	json_envelope(&j, v->mail);
-	json_open(&j, "header", '[');
-	for (int i = 0; i < mime_nfields(v->mime); i++) {
-		char *value = mime_field_value(v->mime, i);
-
-		json_open(&j, NULL, '[');
-		json_text(&j, NULL, mime_field_name(v->mime, i));
-		json_text(&j, NULL, value);
-		json_close(&j, ']');
-		free(value);
-	}
-	json_close(&j, ']');
+	json_fields(&j, v->mime);
 	json_open(&j, "parts", '[');
 	for (size_t i = 0; i < mime_nparts(v->mime); i++)
 		json_part(&j, mime_part(v->mime, i), i + 1);
@@ -312,8 +330,49 @@ print_json(const struct view *v)
  * Commands
  */
 
+/* A terminal gets what is harmless of it. */
+static bool
+put_output(void *arg, struct span piece)
+{
+	(void)arg;
+	return fwrite(piece.p, 1, piece.len, stdout) == piece.len;
+}
+
+/* As UTF-8, whatever its charset was. */
 static int
-show(struct smtpdb *t, const struct archive_mail *m, void *arg)
+print_html(const struct view *v)
+{
+	struct terminal_text text = { .form = TERMINAL_TEXT };
+	struct sink to = v->terminal.is_one ? terminal_sink(&text)
+					    : (struct sink){ put_output, NULL };
+	bool found = false;
+
+	for (size_t i = 0; i < mime_nparts(v->mime); i++) {
+		if (!mime_part(v->mime, i)->is_html)
+			continue;
+		found = true;
+		mime_source(mime_part(v->mime, i), to);
+	}
+	terminal_end(&text);
+	return found ? EX_OK
+		     : smtpdb_fail(EX_NOINPUT, "mail %lld has no HTML",
+			   (long long)v->mail->id);
+}
+
+static void
+print(const struct view *v, const struct smtpdb *t, bool *begun)
+{
+	if (*begun && !t->options[OPT_JSON])
+		putchar('\n');
+	*begun = true;
+	if (t->options[OPT_JSON])
+		print_json(v);
+	else
+		print_mail(v);
+}
+
+static int
+show(struct smtpdb *t, const struct archive_mail *m, void *begun)
 {
 	struct mime *mime = mime_open((struct span){ m->data, m->len });
 	struct view view = {
@@ -321,18 +380,15 @@ show(struct smtpdb *t, const struct archive_mail *m, void *arg)
 		.mime = mime,
 		.all_fields = t->options[OPT_HEADERS],
 	};
-	bool *begun = arg;
+	int status = EX_OK;
 
 	terminal_find(&view.terminal);
-	if (*begun && !t->options[OPT_JSON])
-		putchar('\n');
-	*begun = true;
-	if (t->options[OPT_JSON])
-		print_json(&view);
+	if (t->options[OPT_HTML])
+		status = print_html(&view);
 	else
-		print_mail(&view);
+		print(&view, t, begun);
 	mime_free(mime);
-	return EX_OK;
+	return status;
 }
 
 int

@@ -9,10 +9,12 @@
  *	rules, rule_values, names, explain		what is accepted
  *	archive, archive_*				the database; only these know
  *							SQLite and the store below
- *	mime, html, envelope_field, lmtp		formats of mail
+ *	mime, html, query				what a mail says, and words
+ *	mime_split, words, param, transfer, charset	what MIME is made of
+ *	envelope_field, mbox, lmtp			formats of mail
  *	tool						what commands do first
  *	options, terminal, columns, json, file,
- *	distinct, message				words in, words out
+ *	distinct, message, text				words in, words out
  *
  * Arrows point down.
  */
@@ -38,6 +40,7 @@ enum smtpdb_option {
 	OPT_LARGER,
 	OPT_NUMBER,
 	OPT_HEADERS,
+	OPT_HTML,
 	OPT_DATA,
 	OPT_OUTPUT,
 	OPT_DIRECTORY,

@@ -2,23 +2,23 @@
 
 #include <sys/ioctl.h>
 
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <glib.h>
+#include <wchar.h>
+#include <wctype.h>
 
 #include "../clock.h"
 
 enum {
 	COLUMNS = 80,
+	PIECE_MAX = 16 * 1024, /* octets that are made safe at once */
 	PROGRESS_AFTER_MS = 1000,
 	PROGRESS_EVERY_MS = 200,
 };
-
-static const char replacement[] = "\xEF\xBF\xBD"; /* U+FFFD */
 
 void
 terminal_find(struct terminal *t)
@@ -35,129 +35,228 @@ terminal_find(struct terminal *t)
 		t->columns = size.ws_col;
 }
 
+/* What can be seen of Unicode, whatever the user's language. */
+static locale_t
+unicode(void)
+{
+	static locale_t locale; /* never given back */
+
+	if (!locale)
+		locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	return locale;
+}
+
+/*
+ * Format characters, which turn the direction of writing or cannot be seen;
+ * line ends of Unicode; private use; and what fills where nothing is.
+ */
+/* clang-format off */
+static const struct {
+	uint32_t from, to;
+} harmful[] = {
+	{ 0x00AD, 0x00AD }, { 0x0600, 0x0605 }, { 0x061C, 0x061C },
+	{ 0x06DD, 0x06DD }, { 0x070F, 0x070F }, { 0x0890, 0x0891 },
+	{ 0x08E2, 0x08E2 }, { 0x115F, 0x1160 }, { 0x17B4, 0x17B5 },
+	{ 0x180B, 0x180F }, { 0x200B, 0x200B }, { 0x200E, 0x200F },
+	{ 0x2028, 0x202E }, { 0x2060, 0x206F }, { 0x3164, 0x3164 },
+	{ 0xD800, 0xF8FF }, { 0xFEFF, 0xFEFF }, { 0xFFA0, 0xFFA0 },
+	{ 0xFFF0, 0xFFFB }, { 0x110BD, 0x110BD }, { 0x110CD, 0x110CD },
+	{ 0x13430, 0x1343F }, { 0x1BCA0, 0x1BCA3 }, { 0x1D173, 0x1D17A },
+	{ 0xE0000, 0xE00FF }, { 0xE01F0, 0x10FFFF },
+};
+/* clang-format on */
+
 bool
 terminal_is_harmless(uint32_t c)
 {
-	switch (g_unichar_type(c)) {
-	case G_UNICODE_CONTROL:
-	case G_UNICODE_FORMAT:
-	case G_UNICODE_LINE_SEPARATOR:
-	case G_UNICODE_PARAGRAPH_SEPARATOR:
-	case G_UNICODE_PRIVATE_USE:
-	case G_UNICODE_SURROGATE:
-	case G_UNICODE_UNASSIGNED:
-		/* Joins emoji and letters of some scripts. */
-		return c == 0x200D || c == 0x200C;
-	default:
-		return true;
+	if (c < 0x7F)
+		return c >= ' ';
+	if (c < 0xA0)
+		return false;
+	for (size_t i = 0; i < sizeof harmful / sizeof *harmful; i++) {
+		if (c >= harmful[i].from && c <= harmful[i].to)
+			return false;
 	}
-}
-
-static bool
-is_blank(gunichar c)
-{
-	return c == '\n' || c == '\t' || c == '\r';
+	return !unicode() || iswprint_l((wint_t)c, unicode());
 }
 
 static void
-add_safe(GString *s, const char *p, gunichar c, enum terminal_form form)
+add_safe(struct text *to, uint32_t c, enum terminal_form form)
 {
 	if (form == TERMINAL_TEXT && (c == '\n' || c == '\t'))
-		g_string_append_c(s, (char)c);
-	else if (form == TERMINAL_TEXT && c == '\r' && p[1] == '\n')
-		return;
-	else if (form == TERMINAL_LINE && is_blank(c))
-		g_string_append_c(s, ' ');
-	else if (terminal_is_harmless(c))
-		g_string_append_unichar(s, c);
+		text_add_char(to, (char)c);
+	else if (form == TERMINAL_LINE && (c == '\n' || c == '\t'))
+		text_add_char(to, ' ');
+	else if (c < TEXT_NONE && terminal_is_harmless(c))
+		text_add_code(to, c);
 	else
-		g_string_append(s, replacement);
+		text_add(to, span_of(TEXT_REPLACEMENT));
+}
+
+/* A CR is an end of a line together with the LF that comes next. */
+static void
+end_cr(struct terminal_text *t, uint32_t next, struct text *to)
+{
+	if (!t->has_cr)
+		return;
+	t->has_cr = false;
+	if (t->form == TERMINAL_LINE)
+		text_add_char(to, ' ');
+	else if (next != '\n')
+		text_add(to, span_of(TEXT_REPLACEMENT));
+}
+
+static void
+add_piece(struct terminal_text *t, struct span piece, struct text *to)
+{
+	while (piece.len > 0) {
+		size_t len = 0;
+		uint32_t c;
+
+		while (len < piece.len && piece.p[len] >= ' ' &&
+		       piece.p[len] <= '~')
+			len++;
+		if (len > 0) {
+			end_cr(t, ' ', to);
+			text_add(to, (struct span){ piece.p, len });
+		} else {
+			len = text_read(piece, &c);
+			end_cr(t, c, to);
+			t->has_cr = c == '\r';
+			if (!t->has_cr)
+				add_safe(to, c, t->form);
+		}
+		piece.p += len;
+		piece.len -= len;
+	}
 }
 
 char *
 terminal_safe(struct span text, enum terminal_form form)
 {
-	GString *s = g_string_sized_new(text.len + 1);
-	const char *end = text.p + text.len;
+	struct terminal_text t = { .form = form };
+	struct text safe = { 0 };
 
-	for (const char *p = text.p; p < end;) {
-		gunichar c;
+	add_piece(&t, text, &safe);
+	end_cr(&t, ' ', &safe);
+	return text_take(&safe);
+}
 
-		if (*p >= ' ' && *p <= '~') {
-			g_string_append_c(s, *p++);
-			continue;
-		}
-		c = g_utf8_get_char_validated(p, end - p);
+static bool
+put(void *arg, struct span piece)
+{
+	struct terminal_text *t = arg;
+	struct text safe = { 0 };
 
-		/* "\r\n" is looked at beyond p, but "\n" ends no span early. */
-		if (c == (gunichar)-1 || c == (gunichar)-2 || c == 0) {
-			g_string_append(s, replacement);
-			p++;
-			continue;
-		}
-		if (c == '\r' && p + 1 == end)
-			g_string_append(
-			    s, form == TERMINAL_TEXT ? replacement : " ");
-		else
-			add_safe(s, p, c, form);
-		p = g_utf8_next_char(p);
+	while (piece.len > 0) {
+		size_t len = piece.len < PIECE_MAX ? piece.len : PIECE_MAX;
+
+		/* Between two characters. */
+		while (len < piece.len && len > 1 &&
+		       ((unsigned char)piece.p[len] & 0xC0) == 0x80)
+			len--;
+		safe.len = 0;
+		add_piece(t, (struct span){ piece.p, len }, &safe);
+		fwrite(safe.p, 1, safe.len, stdout);
+		if (safe.len > 0)
+			t->is_open = safe.p[safe.len - 1] != '\n';
+		piece.p += len;
+		piece.len -= len;
 	}
-	return g_string_free(s, FALSE);
+	text_free(&safe);
+	return !ferror(stdout);
+}
+
+struct sink
+terminal_sink(struct terminal_text *t)
+{
+	return (struct sink){ put, t };
+}
+
+void
+terminal_end(struct terminal_text *t)
+{
+	struct text safe = { 0 };
+
+	end_cr(t, ' ', &safe);
+	fputs(safe.len > 0 ? safe.p : "", stdout);
+	if (t->is_open || safe.len > 0)
+		putchar('\n');
+	t->is_open = false;
+	text_free(&safe);
 }
 
 void
 terminal_print(struct span text, enum terminal_form form)
 {
-	char *safe = terminal_safe(text, form);
+	struct terminal_text t = { .form = form };
+	struct text safe = { 0 };
 
-	fputs(safe, stdout);
-	g_free(safe);
+	sink_put(terminal_sink(&t), text);
+	end_cr(&t, ' ', &safe);
+	fputs(safe.len > 0 ? safe.p : "", stdout);
+	text_free(&safe);
 }
 
 static int
-char_width(gunichar c)
+char_width(uint32_t c)
 {
-	if (g_unichar_iszerowidth(c))
-		return 0;
-	return g_unichar_iswide(c) ? 2 : 1;
+	locale_t before = unicode() ? uselocale(unicode()) : (locale_t)0;
+	int width = wcwidth((wchar_t)c);
+
+	if (before)
+		uselocale(before);
+	return width < 0 ? 1 : width;
 }
 
 int
 terminal_width(const char *safe)
 {
+	struct span rest = span_of(safe);
 	int width = 0;
 
-	for (; *safe; safe = g_utf8_next_char(safe))
-		width += char_width(g_utf8_get_char(safe));
+	while (rest.len > 0) {
+		uint32_t c;
+		size_t len = text_read(rest, &c);
+
+		width += char_width(c);
+		rest.p += len;
+		rest.len -= len;
+	}
 	return width;
 }
 
-/* The end of what fits into so many columns, which `*ret_width` are taken. */
-static const char *
+/* The octets that fit into so many columns, of which `*ret_width` are taken. */
+static size_t
 fit(const char *safe, int columns, int *ret_width)
 {
+	struct span rest = span_of(safe);
 	int width = 0;
 
-	for (; *safe; safe = g_utf8_next_char(safe)) {
-		int more = char_width(g_utf8_get_char(safe));
+	while (rest.len > 0) {
+		uint32_t c;
+		size_t len = text_read(rest, &c);
+		int more = char_width(c);
 
 		if (width + more > columns)
 			break;
 		width += more;
+		rest.p += len;
+		rest.len -= len;
 	}
 	*ret_width = width;
-	return safe;
+	return (size_t)(rest.p - safe);
 }
 
 void
 terminal_cell(const char *safe, int columns, bool right)
 {
 	int width;
-	const char *end = fit(safe, columns, &width);
+	size_t len = fit(safe, columns, &width);
 
-	if (*end != '\0') { /* cut; the mark needs a column */
-		end = fit(safe, columns - 1, &width);
-		printf("%.*s\xE2\x80\xA6%*s", (int)(end - safe), safe,
+	if (safe[len] != '\0') { /* cut; the mark needs a column */
+		len = fit(safe, columns - 1, &width);
+		printf("%.*s\xE2\x80\xA6%*s", (int)len, safe,
 		    columns - 1 - width, "");
 		return;
 	}

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "../mail/span.h"
+#include "text.h"
 
 /* What standard output is. */
 struct terminal {
@@ -40,6 +41,17 @@ enum terminal_form {
 char *terminal_safe(struct span text, enum terminal_form form);
 /* Prints that copy. */
 void terminal_print(struct span text, enum terminal_form form);
+
+/* The same for a text that comes in pieces; starts as { .form = form }. */
+struct terminal_text {
+	enum terminal_form form;
+	bool has_cr;  /* what comes next tells what it is */
+	bool is_open; /* the last line has no end */
+};
+
+struct sink terminal_sink(struct terminal_text *t);
+/* No more pieces; ends the last line. */
+void terminal_end(struct terminal_text *t);
 
 /* Columns that a safe text takes. */
 int terminal_width(const char *safe);

@@ -8,15 +8,12 @@ FILL = sed -e 's,@SBINDIR@,$(SBINDIR),' -e 's,/usr/local/sbin,$(SBINDIR),'
 
 install: all ## into PREFIX, below DESTDIR
 	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 \
-	    $(DESTDIR)$(MANDIR)/man8
+	    $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(BINDIR) \
+	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(COMPLETIONDIR)
 	cp smtpd $(DESTDIR)$(SBINDIR)/smtpd
-	if [ -n "$(TOOL)" ]; then \
-	    mkdir -p $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 \
-		$(DESTDIR)$(COMPLETIONDIR) && \
-	    cp smtpdb $(DESTDIR)$(BINDIR)/smtpdb && \
-	    cp smtpdb.1 $(DESTDIR)$(MANDIR)/man1/smtpdb.1 && \
-	    cp completions/smtpdb.bash $(DESTDIR)$(COMPLETIONDIR)/smtpdb; \
-	fi
+	cp smtpdb $(DESTDIR)$(BINDIR)/smtpdb
+	cp smtpdb.1 $(DESTDIR)$(MANDIR)/man1/smtpdb.1
+	cp completions/smtpdb.bash $(DESTDIR)$(COMPLETIONDIR)/smtpdb
 	$(FILL) smtpd.8 >$(DESTDIR)$(MANDIR)/man8/smtpd.8
 	cp smtpd-db.5 $(DESTDIR)$(MANDIR)/man5/smtpd-db.5
 	mkdir -p $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) \

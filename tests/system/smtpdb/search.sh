@@ -11,7 +11,7 @@ status 0 "$tool" search bob@b.example
 is "search what is no word" "$total" "$(wc -l <out)"
 is "word of the index" 0 "$(grep -c index err)"
 printf 'Subject: later\n\nxylophone\n' | send a@a.example bob@b.example
-status 0 "$tool" search xylophone
+status 1 "$tool" search xylophone
 is "what came later is not found" 0 "$(wc -l <out)"
 holds "mails after $total are not in the index" err
 status 0 "$tool" index

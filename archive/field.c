@@ -1,0 +1,154 @@
+/*
+ * The header columns are what smtpd can keep of a field while it streams by:
+ * up to HEADER_VALUE_MAX octets, "?" for what is no UTF-8.  Where a column says
+ * less than the mail, the mail is asked, so that lists and filters see what the
+ * mail shows.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../mail/header.h"
+#include "private.h"
+
+enum {
+	READ_MAX = 1024 * 1024, /* octets of a header that are looked at */
+	READ_FIRST = 4096,
+	/* Behind that a person sees no more of a field. */
+	VALUE_MAX = 256 * 1024,
+};
+
+/*
+ * Octets of the encoded word (RFC 2047) that `text` begins with, in which "?"
+ * stands for itself; 0: there is none.
+ */
+static size_t
+word_len(const char *text)
+{
+	size_t at = 2 + strcspn(text + 2, "? ");
+	size_t end;
+
+	if (text[at] != '?' || text[at + 1] == '\0' || text[at + 2] != '?')
+		return 0;
+	end = at + 3 + strcspn(text + at + 3, "?");
+	return text[end] == '?' && text[end + 1] == '=' ? end + 2 : 0;
+}
+
+/* Is the column all that the mail has? */
+static bool
+is_whole(const char *column)
+{
+	size_t len = 0;
+
+	while (column[len] != '\0') {
+		if (column[len] == '?')
+			return false;
+		if (column[len] == '=' && column[len + 1] == '?') {
+			size_t word = word_len(column + len);
+
+			if (word == 0)
+				return false;
+			len += word;
+		} else {
+			len++;
+		}
+	}
+	return len < HEADER_VALUE_MAX;
+}
+
+/* Reads the header, or its beginning; to be freed.  NULL: it cannot. */
+static char *
+read_header(struct archive *a, int64_t id, struct span *ret)
+{
+	struct header h;
+	sqlite3_blob *blob = NULL;
+	char *data = NULL;
+	int len = 0, want = READ_FIRST, size;
+
+	if (sqlite3_blob_open(a->store->db, "main", "message", "data", id, 0,
+		&blob) != SQLITE_OK) {
+		sqlite3_blob_close(blob);
+		return NULL;
+	}
+	size = sqlite3_blob_bytes(blob);
+	header_start(&h);
+	while (len < size && len < READ_MAX && !header_is_over(&h)) {
+		int more = size - len < want - len ? size - len : want - len;
+		char *grown = realloc(data, (size_t)want);
+
+		if (!grown || sqlite3_blob_read(blob, grown + len, more, len) !=
+				  SQLITE_OK) {
+			free(grown ? grown : data);
+			sqlite3_blob_close(blob);
+			return NULL;
+		}
+		data = grown;
+		header_feed(&h, (struct span){ data + len, (size_t)more });
+		len += more;
+		want *= 4;
+	}
+	sqlite3_blob_close(blob);
+	header_end(&h);
+	*ret = (struct span){ data, (size_t)h.size };
+	return data;
+}
+
+/* The first field of the name; without NUL, as the columns are. */
+static char *
+copy_field(struct span header, const char *wanted)
+{
+	struct header_fields f = { .rest = header };
+	struct span name, value;
+	char *copy;
+	size_t len = 0;
+
+	do {
+		if (!header_next(&f, &name, &value))
+			return NULL;
+	} while (!span_is(name, wanted));
+	if (value.len > VALUE_MAX + 1)
+		value.len = VALUE_MAX + 1;
+	copy = malloc(3 * value.len + 1);
+	for (size_t i = 0; copy && i < value.len; i++) {
+		if (value.p[i] != '\0') {
+			copy[len++] = value.p[i];
+		} else {
+			memcpy(copy + len, "\xEF\xBF\xBD", 3);
+			len += 3;
+		}
+	}
+	if (copy)
+		copy[len] = '\0';
+	return copy;
+}
+
+/* SQL's field(id, column, name). */
+static void
+field(sqlite3_context *context, int nargs, sqlite3_value **args)
+{
+	struct archive *a = sqlite3_user_data(context);
+	const char *column = (const char *)sqlite3_value_text(args[1]);
+	const char *name = (const char *)sqlite3_value_text(args[2]);
+	struct span header;
+	char *data, *value = NULL;
+
+	(void)nargs;
+	if (!column || !name || is_whole(column)) {
+		sqlite3_result_value(context, args[1]);
+		return;
+	}
+	data = read_header(a, sqlite3_value_int64(args[0]), &header);
+	if (data)
+		value = copy_field(header, name);
+	free(data);
+	if (value)
+		sqlite3_result_text(context, value, -1, free);
+	else
+		sqlite3_result_value(context, args[1]);
+}
+
+int
+archive_define_field(struct archive *a)
+{
+	return sqlite3_create_function(
+	    a->store->db, "field", 3, SQLITE_UTF8, a, field, NULL, NULL);
+}

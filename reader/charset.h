@@ -1,0 +1,50 @@
+/*
+ * Octets of any charset that mail has, as UTF-8, in pieces.
+ *
+ * Labels mean what the WHATWG Encoding Standard says, since that is what
+ * senders' programs do: iso-8859-1 is windows-1252, shift_jis has the rows of
+ * NEC and IBM.  A few that it leaves out, and that mail has, are added.  A text
+ * without a label that is known is UTF-8, and each octet of it that is not is
+ * windows-1252.
+ *
+ * No character vanishes: what cannot be converted, and NUL, is U+FFFD.
+ */
+#ifndef READER_CHARSET_H
+#define READER_CHARSET_H
+
+#include <iconv.h>
+
+#include "text.h"
+
+/* Is the label one of the table, whatever its case and punctuation? */
+bool charset_is_known(struct span label);
+/* Do both mean the same? */
+bool charset_is_same(struct span label, struct span other);
+/* The label that a byte order mark stands for; empty: there is none. */
+struct span charset_of_mark(struct span octets);
+
+/* What the octet means there; U+FFFD: nothing. */
+uint32_t charset_windows_1252(unsigned char octet);
+
+/* On a stack; its members are private to charset.c. */
+struct charset {
+	struct sink to;
+	int kind;
+	bool has_iconv;
+	iconv_t iconv;
+	char held[8]; /* the beginning of a character, or of an escape */
+	size_t nheld;
+	int set; /* of ISO-2022-JP and HZ: which one is shifted to */
+	bool begun;
+};
+
+/* `label` may be empty.  Every charset that is begun must be ended. */
+void charset_begin(struct charset *c, struct span label, struct sink to);
+/* Each piece that the sink gets is whole characters. */
+bool charset_put(struct charset *c, struct span octets);
+/* What is held is given to the sink. */
+bool charset_end(struct charset *c);
+/* One that charset_put() fills. */
+struct sink charset_sink(struct charset *c);
+
+#endif

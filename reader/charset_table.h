@@ -1,0 +1,24 @@
+/* Which charset a label means: the one table of them. */
+#ifndef READER_CHARSET_TABLE_H
+#define READER_CHARSET_TABLE_H
+
+#include "../mail/span.h"
+
+enum charset_way {
+	CHARSET_LENIENT, /* UTF-8, what is none windows-1252 */
+	CHARSET_UTF8,
+	CHARSET_WINDOWS_1252,
+	CHARSET_JIS, /* ISO-2022-JP, by way of EUC-JP */
+	CHARSET_HZ,  /* by way of EUC-CN */
+	CHARSET_ICONV,
+};
+
+struct charset_kind {
+	enum charset_way way;
+	const char *iconv; /* its name there; NULL: not needed */
+};
+
+/* NULL: the label is not known.  Case and punctuation do not count. */
+const struct charset_kind *charset_find(struct span label);
+
+#endif

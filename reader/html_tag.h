@@ -1,0 +1,17 @@
+/* What a tag of HTML does.  Only html.c includes this. */
+#ifndef READER_HTML_TAG_H
+#define READER_HTML_TAG_H
+
+#include "html_layout.h"
+#include "html_names.h"
+
+enum html_tag {
+	HTML_TAG_DONE,
+	HTML_TAG_HIDES, /* nothing is text until "</name" */
+};
+
+/* `tag` is what stands between "<" and ">"; its name in lower case is told. */
+enum html_tag html_tag(
+    struct layout *l, struct span tag, char ret_name[HTML_NAME_MAX + 1]);
+
+#endif

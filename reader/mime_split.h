@@ -1,0 +1,42 @@
+/*
+ * A mail cut into its parts (RFC 2046 s. 5.1), by one pass over its lines.
+ * Only mime.c includes this.
+ */
+#ifndef READER_MIME_SPLIT_H
+#define READER_MIME_SPLIT_H
+
+#include "text.h"
+
+struct mime_leaf {
+	struct span header;  /* of its own; empty: it has none */
+	struct span content; /* still encoded */
+	/* Where it has no Content-Type, or one that is none. */
+	const char *default_type;
+	int parent;     /* in `multiparts`; -1: the mail itself */
+	unsigned child; /* the how many-eth of the parent */
+};
+
+struct mime_multipart {
+	int parent;
+	unsigned child;
+	bool is_alternative;
+	unsigned nchildren;
+};
+
+struct mime_split {
+	struct span header;   /* of the mail */
+	bool is_header_plain; /* fields only, up to an empty line */
+	bool is_cut;          /* the last leaf is all the rest */
+	struct mime_leaf *leaves;
+	size_t nleaves, cap_leaves;
+	struct mime_multipart *multiparts;
+	size_t nmultiparts, cap_multiparts;
+};
+
+void mime_split(struct span mail, struct mime_split *ret);
+void mime_split_free(struct mime_split *s);
+
+/* The first field of that name in a header; empty: there is none. */
+struct span mime_find(struct span header, const char *name);
+
+#endif

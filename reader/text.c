@@ -1,0 +1,214 @@
+#include "text.h"
+
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <wctype.h>
+
+void *
+text_resize(void *p, size_t size)
+{
+	p = realloc(p, size);
+	if (!p) {
+		fputs("smtpdb: no memory\n", stderr);
+		exit(EX_OSERR);
+	}
+	return p;
+}
+
+static void
+grow(struct text *t, size_t more)
+{
+	if (t->cap - t->len > more)
+		return;
+	t->cap += t->cap / 2 + more + 1;
+	t->p = text_resize(t->p, t->cap);
+}
+
+void
+text_add(struct text *t, struct span more)
+{
+	grow(t, more.len);
+	if (more.len > 0)
+		memcpy(t->p + t->len, more.p, more.len);
+	t->len += more.len;
+	t->p[t->len] = '\0';
+}
+
+void
+text_add_char(struct text *t, char c)
+{
+	text_add(t, (struct span){ &c, 1 });
+}
+
+void
+text_add_code(struct text *t, uint32_t c)
+{
+	char p[4];
+	size_t len;
+
+	if (c < 0x80) {
+		p[0] = (char)c;
+		len = 1;
+	} else if (c < 0x800) {
+		p[0] = (char)(0xC0 | c >> 6);
+		len = 2;
+	} else if (c < 0x10000) {
+		p[0] = (char)(0xE0 | c >> 12);
+		len = 3;
+	} else {
+		p[0] = (char)(0xF0 | c >> 18);
+		len = 4;
+	}
+	for (size_t i = 1; i < len; i++)
+		p[i] = (char)(0x80 | (c >> 6 * (len - 1 - i) & 0x3F));
+	text_add(t, (struct span){ p, len });
+}
+
+char *
+text_take(struct text *t)
+{
+	char *p;
+
+	text_add(t, span_of(""));
+	p = t->p;
+	*t = (struct text){ 0 };
+	return p;
+}
+
+void
+text_free(struct text *t)
+{
+	free(t->p);
+	*t = (struct text){ 0 };
+}
+
+/*
+ * UTF-8
+ */
+
+/* The octets of the character that this one begins; 0: none. */
+static size_t
+wanted_len(unsigned char first)
+{
+	if (first < 0x80)
+		return 1;
+	if (first < 0xC2 || first > 0xF4)
+		return 0;
+	return first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+}
+
+/* May the second octet follow?  It is what tells overlong forms, surrogates. */
+static bool
+fits(unsigned char first, unsigned char second)
+{
+	unsigned char low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
+	unsigned char high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+
+	return second >= low && second <= high;
+}
+
+/* How many of the octets of `want` are there, one behind the other? */
+static size_t
+found_len(struct span text, size_t want)
+{
+	const unsigned char *p = (const unsigned char *)text.p;
+	size_t len = 1;
+
+	if (text.len < 2 || want < 2 || !fits(p[0], p[1]))
+		return 1;
+	for (len = 2; len < want && len < text.len; len++) {
+		if ((p[len] & 0xC0) != 0x80)
+			break;
+	}
+	return len;
+}
+
+size_t
+text_read(struct span text, uint32_t *ret_code)
+{
+	unsigned char first = (unsigned char)*text.p;
+	size_t want = wanted_len(first);
+	size_t len = found_len(text, want);
+	uint32_t c = want == 1 ? first : first & (0xFFu >> (want + 1));
+
+	if (len < want || want == 0) {
+		*ret_code = TEXT_NONE;
+		return len;
+	}
+	for (size_t i = 1; i < len; i++)
+		c = c << 6 | ((unsigned char)text.p[i] & 0x3F);
+	*ret_code = c;
+	return len;
+}
+
+bool
+text_is_cut(struct span text)
+{
+	size_t want = text.len > 0 ? wanted_len((unsigned char)*text.p) : 0;
+
+	return text.len < want && found_len(text, want) == text.len;
+}
+
+char *
+text_fold(struct span text)
+{
+	/* That of all Unicode, whatever the user's; it is never given back. */
+	static locale_t locale;
+	struct text folded = { 0 };
+
+	if (!locale)
+		locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	while (text.len > 0) {
+		uint32_t c;
+		size_t len = text_read(text, &c);
+
+		if (c < TEXT_NONE && locale)
+			c = (uint32_t)towlower_l(
+			    towupper_l((wint_t)c, locale), locale);
+		text_add_code(&folded, c < TEXT_NONE ? c : 0xFFFD);
+		text.p += len;
+		text.len -= len;
+	}
+	return text_take(&folded);
+}
+
+/*
+ * Sinks
+ */
+
+bool
+sink_put(struct sink to, struct span piece)
+{
+	return piece.len == 0 || to.put(to.arg, piece);
+}
+
+static bool
+put_text(void *arg, struct span piece)
+{
+	text_add(arg, piece);
+	return true;
+}
+
+struct sink
+sink_to_text(struct text *t)
+{
+	return (struct sink){ put_text, t };
+}
+
+static bool
+put_count(void *arg, struct span piece)
+{
+	size_t *n = arg;
+
+	*n += piece.len;
+	return true;
+}
+
+struct sink
+sink_to_count(size_t *n)
+{
+	return (struct sink){ put_count, n };
+}
