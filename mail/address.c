@@ -14,6 +14,7 @@
 
 #include <string.h>
 
+#include "codepoint.h"
 #include "scan.h"
 #include "utf8.h"
 
@@ -135,27 +136,42 @@ read_local(struct reader *r, struct span *ret)
 					: !read_dot_string(r))
 		return false;
 	*ret = scan_since(start, r->in);
-	check_limit(r, ret->len, ADDRESS_LOCAL_MAX, ADDRESS_LOCAL_TOO_LONG);
+	if (r->mode == ADDRESS_STRICT)
+		check_limit(
+		    r, ret->len, ADDRESS_LOCAL_MAX, ADDRESS_LOCAL_TOO_LONG);
 	return true;
 }
 
+/* `*code` is the character before, and becomes this one. */
 static size_t
-label_char_len(struct span in, enum address_mode mode)
+label_char_len(struct span in, enum address_mode mode, uint32_t *code)
 {
-	if (mode == ADDRESS_LENIENT && scan_octet(in, 0) == '_')
+	uint32_t before = *code;
+	size_t n = 1;
+
+	*code = in.len ? (unsigned char)*in.p : 0;
+	if (ldh_len(in) || (mode == ADDRESS_LENIENT && *code == '_'))
 		return 1;
-	return ldh_len(in) ? 1 : utf8_visible_len(in);
+	n = utf8_visible_len(in);
+	if (!n)
+		return 0;
+	*code = codepoint_of((struct span){ in.p, n });
+	return codepoint_is_in_domain(*code, before) ? n : 0;
 }
 
-/* sub-domain, or RFC 6531's U-label, of which no more is asked. */
+/*
+ * sub-domain, or RFC 6531's U-label, of which no more is asked than that it can
+ * be seen.
+ */
 static bool
 read_label(struct reader *r)
 {
 	struct span start = r->in;
 	size_t chars = 0, max = LABEL_MAX, n;
+	uint32_t code = 0;
 	int last = '-';
 
-	while ((n = label_char_len(r->in, r->mode))) {
+	while ((n = label_char_len(r->in, r->mode, &code))) {
 		last = scan_octet(r->in, 0);
 		if (n > 1)
 			max = ULABEL_MAX;
@@ -352,6 +368,52 @@ has_non_ascii(struct span text)
 	return false;
 }
 
+/* Where the quoted string that `in` begins with ends; `in.len`: it does not. */
+static size_t
+quoted_len(struct span in)
+{
+	for (size_t i = 1; i < in.len; i++) {
+		if (scan_octet(in, i) == '"')
+			return i + 1;
+		if (scan_octet(in, i) == '\\')
+			i++;
+	}
+	return in.len;
+}
+
+/*
+ * Skips what programs put in front of an address, "Name <a@b>", though no RFC
+ * has a place for it.  "a@b KEYWORD=<c>" has no name, and "a@b KEYWORD <c>" may
+ * have none: a name that is not set apart by a blank or quotation mark has no
+ * "=" and no "@", another one not both.
+ */
+static void
+skip_name(struct span *in)
+{
+	bool is_apart = true, has_equals = false, has_at = false;
+	size_t n;
+
+	for (size_t i = 0; i < in->len && scan_octet(*in, i) != '>'; i += n) {
+		int c = scan_octet(*in, i);
+		struct span rest = { in->p + i, in->len - i };
+
+		if (c == '<') {
+			if (is_apart ? !has_equals || !has_at
+				     : !has_equals && !has_at)
+				*in = rest;
+			return;
+		}
+		n = c == '"'          ? quoted_len(rest)
+		    : blank_len(rest) ? 1
+				      : utf8_printable_len(rest);
+		if (!n)
+			return;
+		is_apart = c == '"' || blank_len(rest);
+		has_equals |= c == '=';
+		has_at |= c == '@';
+	}
+}
+
 enum address_result
 address_read_path(
     struct span *text, enum address_mode mode, struct address_path *ret)
@@ -360,8 +422,10 @@ address_read_path(
 	struct address_path path;
 	struct span start;
 
-	if (mode == ADDRESS_LENIENT)
+	if (mode == ADDRESS_LENIENT) {
 		scan_run(&r.in, blank_len);
+		skip_name(&r.in);
+	}
 	start = r.in;
 	if (!read_path(&r, &path) || (r.in.len && !blank_len(r.in)))
 		return fault_at(r.in);

@@ -22,9 +22,10 @@ enum {
 enum address_mode {
 	ADDRESS_STRICT, /* the grammar and nothing else */
 	/*
-	 * Also: blanks before the path, a path without angle brackets (it
-	 * then ends at a blank), a local part without a domain, dots anywhere
-	 * in an unquoted local part ("local.@x"), "_" in domain labels.
+	 * Also: blanks or a name before the path, a path without angle
+	 * brackets (it then ends at a blank), a local part without a domain,
+	 * or longer than ADDRESS_LOCAL_MAX, dots anywhere in an unquoted one
+	 * ("local.@x"), "_" in domain labels.
 	 */
 	ADDRESS_LENIENT,
 };
@@ -33,11 +34,12 @@ enum address_result {
 	ADDRESS_OK,
 	ADDRESS_BAD_SYNTAX,
 	ADDRESS_BAD_UTF8,        /* not UTF-8 (RFC 3629) */
-	ADDRESS_LOCAL_TOO_LONG,  /* over ADDRESS_LOCAL_MAX */
+	ADDRESS_LOCAL_TOO_LONG,  /* over ADDRESS_LOCAL_MAX; only strict */
 	ADDRESS_DOMAIN_TOO_LONG, /* over ADDRESS_DOMAIN_MAX, or a label over 63
 				  */
 	ADDRESS_PATH_TOO_LONG,   /* over ADDRESS_PATH_MAX, source route included
 				  */
+	ADDRESS__COUNT
 };
 
 /* A Reverse-path or Forward-path without its brackets and source route. */
@@ -61,7 +63,8 @@ enum address_result address_read_path(
 
 /*
  * Is it a Domain or an address-literal, as EHLO's argument must be?  Domains
- * may hold UTF-8 labels (RFC 6531 s. 3.3).
+ * may hold UTF-8 labels (RFC 6531 s. 3.3) of characters that can be seen
+ * (codepoint.h).
  */
 bool address_is_domain(struct span text, enum address_mode mode);
 /* "[192.0.2.1]", "[IPv6:2001:db8::1]" or "[tag:content]" (s. 4.1.3). */

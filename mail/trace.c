@@ -97,8 +97,12 @@ trace_write(const struct trace_mail *mail, struct trace *ret)
 	format_date(mail->received_at, date, sizeof date);
 	write_before_id(mail, ret->before_id, sizeof ret->before_id);
 
-	/* With several, naming one would tell it of the others' Bcc. */
-	if (e->nrecipients == 1)
+	/*
+	 * With several, naming one would tell it of the others' Bcc.  What
+	 * came by SMTP or ESMTP has no field for UTF-8 (RFC 6531 s. 3.7.3).
+	 */
+	if (e->nrecipients == 1 &&
+	    (e->smtputf8 || is_ascii(e->recipients[0].forward_path)))
 		append(ret->after_id, sizeof ret->after_id, "\r\n\tfor <%s>",
 		    e->recipients[0].forward_path);
 	append(ret->after_id, sizeof ret->after_id, ";\r\n\t%s\r\n", date);

@@ -86,29 +86,52 @@ static const size_t ncommands = sizeof commands / sizeof *commands;
  * MAIL, RCPT
  */
 
-/* What is wrong with the path of MAIL, and of RCPT. */
-static const enum reply mail_path[] = {
-	[ADDRESS_OK] = REPLY_NONE,
-	[ADDRESS_BAD_SYNTAX] = REPLY_MAIL_SYNTAX,
-	[ADDRESS_BAD_UTF8] = REPLY_BAD_UTF8,
-	[ADDRESS_LOCAL_TOO_LONG] = REPLY_MAIL_LOCAL_TOO_LONG,
-	[ADDRESS_DOMAIN_TOO_LONG] = REPLY_MAIL_DOMAIN_TOO_LONG,
-	[ADDRESS_PATH_TOO_LONG] = REPLY_MAIL_PATH_TOO_LONG,
+/* MAIL and RCPT begin alike. */
+struct path_command {
+	const char *keyword;
+	enum param_command params;
+	enum reply syntax; /* there is no path */
+	enum reply fault[ADDRESS__COUNT];
 };
 
-static const enum reply rcpt_path[] = {
-	[ADDRESS_OK] = REPLY_NONE,
-	[ADDRESS_BAD_SYNTAX] = REPLY_RCPT_SYNTAX,
-	[ADDRESS_BAD_UTF8] = REPLY_BAD_UTF8,
-	[ADDRESS_LOCAL_TOO_LONG] = REPLY_RCPT_LOCAL_TOO_LONG,
-	[ADDRESS_DOMAIN_TOO_LONG] = REPLY_RCPT_DOMAIN_TOO_LONG,
-	[ADDRESS_PATH_TOO_LONG] = REPLY_RCPT_PATH_TOO_LONG,
+static const struct path_command mail_command = {
+	.keyword = "FROM:",
+	.params = PARAM_MAIL,
+	.syntax = REPLY_MAIL_SYNTAX,
+	.fault = {
+		[ADDRESS_BAD_SYNTAX] = REPLY_MAIL_PATH,
+		[ADDRESS_BAD_UTF8] = REPLY_BAD_UTF8,
+		[ADDRESS_LOCAL_TOO_LONG] = REPLY_MAIL_LOCAL_TOO_LONG,
+		[ADDRESS_DOMAIN_TOO_LONG] = REPLY_MAIL_DOMAIN_TOO_LONG,
+		[ADDRESS_PATH_TOO_LONG] = REPLY_MAIL_PATH_TOO_LONG,
+	},
 };
 
-static enum address_mode
-path_mode(const struct session *s)
+static const struct path_command rcpt_command = {
+	.keyword = "TO:",
+	.params = PARAM_RCPT,
+	.syntax = REPLY_RCPT_SYNTAX,
+	.fault = {
+		[ADDRESS_BAD_SYNTAX] = REPLY_RCPT_PATH,
+		[ADDRESS_BAD_UTF8] = REPLY_BAD_UTF8,
+		[ADDRESS_LOCAL_TOO_LONG] = REPLY_RCPT_LOCAL_TOO_LONG,
+		[ADDRESS_DOMAIN_TOO_LONG] = REPLY_RCPT_DOMAIN_TOO_LONG,
+		[ADDRESS_PATH_TOO_LONG] = REPLY_RCPT_PATH_TOO_LONG,
+	},
+};
+
+static enum reply
+read_path(const struct session *s, const struct path_command *c,
+    struct span arg, struct address_path *ret_path, struct params *ret_params)
 {
-	return s->conf->strict ? ADDRESS_STRICT : ADDRESS_LENIENT;
+	enum address_mode mode =
+	    s->conf->strict ? ADDRESS_STRICT : ADDRESS_LENIENT;
+	enum reply id;
+
+	if (!span_skip(&arg, c->keyword) || param_lacks_path(arg))
+		return c->syntax;
+	id = c->fault[address_read_path(&arg, mode, ret_path)];
+	return id == REPLY_NONE ? param_read(c->params, arg, ret_params) : id;
 }
 
 /* The command waits for the caller's answer (session_answer()). */
@@ -146,18 +169,14 @@ cmd_mail(struct session *s, struct span arg)
 
 	if (s->counts.mails >= MAILS_MAX)
 		return REPLY_TOO_MANY_MAILS;
-	if (!span_skip(&arg, "FROM:"))
-		return REPLY_MAIL_SYNTAX;
-	id = mail_path[address_read_path(&arg, path_mode(s), &path)];
-	if (id == REPLY_NONE)
-		id = param_read(PARAM_MAIL, arg, &params);
+	id = read_path(s, &mail_command, arg, &path, &params);
 	if (id != REPLY_NONE)
 		return id;
 
 	/* Only as a forward-path may postmaster go without a domain. */
 	if (s->conf->strict && path.mailbox.len > 0 && path.domain.len == 0)
-		return REPLY_MAIL_SYNTAX;
-	if (path.non_ascii && !params.smtputf8)
+		return REPLY_MAIL_PATH;
+	if (s->conf->strict && path.non_ascii && !params.smtputf8)
 		return REPLY_NEEDS_SMTPUTF8;
 	if (params.size > s->conf->max_size)
 		return REPLY_TOO_BIG;
@@ -181,19 +200,14 @@ check_rcpt(const struct session *s, struct span arg, struct span *ret_mailbox,
     struct params *ret_params)
 {
 	struct address_path path;
-	enum reply id;
+	enum reply id = read_path(s, &rcpt_command, arg, &path, ret_params);
 
-	if (!span_skip(&arg, "TO:"))
-		return REPLY_RCPT_SYNTAX;
-	id = rcpt_path[address_read_path(&arg, path_mode(s), &path)];
-	if (id == REPLY_NONE)
-		id = param_read(PARAM_RCPT, arg, ret_params);
 	if (id != REPLY_NONE)
 		return id;
 
 	if (path.mailbox.len == 0)
 		return REPLY_RCPT_NULL;
-	if (path.non_ascii && !s->mail.envelope.smtputf8)
+	if (s->conf->strict && path.non_ascii && !s->mail.envelope.smtputf8)
 		return REPLY_NEEDS_SMTPUTF8;
 	if (transaction_is_full(&s->mail, s->conf->max_recipients))
 		return REPLY_TOO_MANY_RECIPIENTS;

@@ -1,5 +1,7 @@
 #include "param.h"
 
+#include <string.h>
+
 #include "../mail/address.h"
 #include "../mail/dsn.h"
 
@@ -126,4 +128,52 @@ param_read(enum param_command command, struct span text, struct params *ret)
 			return id;
 	}
 	return got < 0 ? REPLY_PARAM_SYNTAX : REPLY_NONE;
+}
+
+/* Of the registered ones that are not offered, those for which it matters. */
+static const char *const others[] = {
+	"AUTH",      /* RFC 4954 s. 5 */
+	"SUBMITTER", /* RFC 4405 s. 4 */
+	"SOLICIT",   /* RFC 3865 s. 4 */
+	"TRANSID",   /* RFC 1845 s. 4 */
+};
+
+static bool
+is_keyword(struct span word)
+{
+	for (size_t i = 0; i < nrows; i++) {
+		if (span_is(word, rows[i].keyword))
+			return true;
+	}
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		if (span_is(word, others[i]))
+			return true;
+	}
+	return false;
+}
+
+/* keyword "=" value, as far as it matters here. */
+static bool
+is_assignment(struct span word)
+{
+	const char *equals = memchr(word.p, '=', word.len);
+	struct span keyword = word, text;
+	struct address_param given;
+
+	if (!equals)
+		return false;
+	keyword.len = (size_t)(equals - word.p);
+	text = keyword;
+	if (address_read_param(&text, &given) <= 0 || text.len > 0)
+		return false;
+	return is_keyword(keyword) || !memchr(word.p, '@', word.len);
+}
+
+bool
+param_lacks_path(struct span text)
+{
+	struct span rest = span_trim(text), word = span_word(&rest);
+
+	return word.len == 0 || span_is(word, "SMTPUTF8") ||
+	       span_is(word, "REQUIRETLS") || is_assignment(word);
 }

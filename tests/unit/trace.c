@@ -187,12 +187,29 @@ Test(trace, keeps_addresses_in_utf8)
 	struct envelope e = simple;
 
 	e.protocol = "UTF8SMTP";
+	e.smtputf8 = true;
 	e.reverse_path = "j\xC3\xBCrgen@m\xC3\xBCnchen.example";
 	e.recipients = to;
 	expect("Return-Path: <j\xC3\xBCrgen@m\xC3\xBCnchen.example>\r\n"
 	       "Received: from client.example ([192.0.2.1])\r\n"
 	       "\tby mx.example with UTF8SMTP id #\r\n"
 	       "\tfor <\xE7\x94\xA8@mx.example>;\r\n"
+	       "\tWed, 15 Nov 2023 06:13:20 +0000\r\n",
+	    trace_of(&e, &somebody, NULL));
+}
+
+/* The reverse-path has no other place; the client of a mail knows itself. */
+Test(trace, names_no_recipient_in_utf8_unless_smtputf8_was_asked_for)
+{
+	struct recipient to[] = { { .forward_path =
+					"\xE7\x94\xA8@mx.example" } };
+	struct envelope e = simple;
+
+	e.reverse_path = "j\xC3\xBCrgen@client.example";
+	e.recipients = to;
+	expect("Return-Path: <j\xC3\xBCrgen@client.example>\r\n"
+	       "Received: from client.example ([192.0.2.1])\r\n"
+	       "\tby mx.example with ESMTP id #;\r\n"
 	       "\tWed, 15 Nov 2023 06:13:20 +0000\r\n",
 	    trace_of(&e, &somebody, NULL));
 }

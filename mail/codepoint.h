@@ -1,0 +1,21 @@
+/*
+ * Which characters beyond US-ASCII a domain may have.  IDNA (RFC 5892, UTS #46)
+ * forbids more; what is refused here are those that nobody can see, that are
+ * no characters, or that mean US-ASCII which no domain has: a name that holds
+ * one is another name than it looks like.
+ */
+#ifndef CODEPOINT_H
+#define CODEPOINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "span.h"
+
+/* The code point whose UTF-8, which must be valid, is all of `text`. */
+uint32_t codepoint_of(struct span text);
+
+/* May it stand in a label, behind `before` (0: at its beginning)? */
+bool codepoint_is_in_domain(uint32_t code, uint32_t before);
+
+#endif
