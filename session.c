@@ -415,6 +415,7 @@ session_stored(struct session *s, enum verdict verdict, int64_t id)
 		s->counts.mails++;
 		s->counts.recipients += s->mail.envelope.nrecipients;
 		s->counts.octets += s->mail.envelope.size;
+		s->njunk = s->ndeferrals = 0;
 		session_reply_number(s, REPLY_STORED, (uint64_t)id);
 	} else {
 		session_conclude(s, reply_for(verdict));

@@ -30,6 +30,8 @@
 
 enum {
 	INPUT_SIZE = 64 * 1024,
+	/* Refusals of one session with an entry of their own. */
+	REPORTS_MAX = 10,
 };
 
 struct server {
@@ -46,6 +48,7 @@ struct server {
 	int64_t unanswered_id;
 	/* Trouble of ours since the last refusal, which names it. */
 	enum verdict trouble;
+	unsigned refusals, deferrals; /* so far; the latter through trouble */
 	int exit_status;
 };
 
@@ -217,15 +220,33 @@ read_input(struct server *sv)
 	}
 }
 
-/* One entry a refusal; trouble of ours with its cause. */
+/* One entry a refusal, for the first of them; trouble of ours with its cause. */
 static void
 report(struct server *sv)
 {
 	struct session_refusal r = session_refusal(sv->session);
+	bool ours = sv->trouble != VERDICT_OK;
+	unsigned *n = ours ? &sv->deferrals : &sv->refusals;
 
-	entry_refused(&sv->peer, r.reply, r.command,
-	    sv->trouble != VERDICT_OK ? store_error(sv->store) : NULL);
+	if (++*n <= REPORTS_MAX)
+		entry_refused(&sv->peer, r.reply, r.command,
+		    ours ? store_error(sv->store) : NULL);
 	sv->trouble = VERDICT_OK;
+}
+
+static unsigned
+unreported(unsigned n)
+{
+	return n > REPORTS_MAX ? n - REPORTS_MAX : 0;
+}
+
+static void
+report_end(const struct server *sv)
+{
+	if (sv->refusals > REPORTS_MAX || sv->deferrals > REPORTS_MAX)
+		entry_more(&sv->peer, unreported(sv->refusals),
+		    unreported(sv->deferrals));
+	entry_ended(&sv->peer, session_counts(sv->session));
 }
 
 /* False: the client cannot be reached any more. */
@@ -339,7 +360,7 @@ serve(
 	    !connection->is_socket && peer_is_local(&sv.peer);
 	if (begin(&sv, &session)) {
 		run(&sv);
-		entry_ended(&sv.peer, session_counts(sv.session));
+		report_end(&sv);
 		connection_close(connection);
 	} else {
 		connection_refuse(connection);

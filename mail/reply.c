@@ -23,6 +23,8 @@ const struct reply_text replies[REPLY__COUNT] = {
 	[REPLY_TIMEOUT]        = { 421, "4.4.2", "% timed out waiting for input" },
 	[REPLY_EXPIRED]        = { 421, "4.4.2", "% session took too long" },
 	[REPLY_TOO_MANY_ERRORS]= { 421, "4.7.0", "% too many errors" },
+	[REPLY_TOO_MANY_COMMANDS]
+	                       = { 421, "4.7.0", "% too many commands without a mail" },
 	[REPLY_TOO_MANY_MAILS] = { 421, "4.7.0", "% too many mails in one session" },
 	[REPLY_LOST_TRACK]     = { 421, "4.7.0", "% lost track of the mail data" },
 	[REPLY_NOT_SMTP]       = { 421, "4.7.0", "% speaks SMTP, not HTTP" },

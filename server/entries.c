@@ -47,6 +47,17 @@ entry_refused(const struct peer *peer, struct span reply, struct span command,
 }
 
 void
+entry_more(const struct peer *peer, unsigned refusals, unsigned deferrals)
+{
+	struct log_entry entry;
+
+	begin_entry(peer, &entry, LOG_MORE);
+	log_number(&entry, "refused", refusals);
+	log_number(&entry, "deferred", deferrals);
+	log_end(&entry);
+}
+
+void
 entry_abandoned(const struct peer *peer, const struct envelope *e)
 {
 	struct log_entry entry;

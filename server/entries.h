@@ -21,6 +21,8 @@ void entry_stored(
  */
 void entry_refused(const struct peer *peer, struct span reply,
     struct span command, const char *cause);
+/* So many more refusals, and deferrals, had no entry of their own. */
+void entry_more(const struct peer *peer, unsigned refusals, unsigned deferrals);
 /* The client went away in the middle of a mail. */
 void entry_abandoned(const struct peer *peer, const struct envelope *e);
 /*

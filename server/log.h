@@ -17,6 +17,7 @@ enum log_event {
 	LOG_UNANSWERED, /* it is, but the client was gone before the 250 */
 	LOG_REFUSED,    /* a command or a mail was not taken */
 	LOG_DEFERRED,   /* the same, because of trouble of ours */
+	LOG_MORE,       /* so many of these two had no entry */
 	LOG_ABANDONED,  /* the client was gone before the end of its mail */
 	LOG_ENDED,      /* a session is over */
 	LOG__COUNT

@@ -30,6 +30,7 @@ enum argument {
 enum {                        /* besides those of hello.h */
 	FLAG_HIDDEN = 1 << 8, /* not in HELP */
 	FLAG_STRING = 1 << 9, /* its argument is a String (RFC 5321 s. 4.1.2) */
+	FLAG_JUNK = 1 << 10,  /* leads to no mail: JUNK_MAX of these */
 };
 
 struct command {
@@ -56,27 +57,27 @@ static enum reply cmd_help(struct session *, struct span);
 
 /* clang-format off */
 static const struct command commands[] = {
-	{ "HELO", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           hello_helo, 0,                    REPLY_HELP_HELO },
-	{ "EHLO", ANY_STATE,  ANY_STATE,   ARG_NEEDED, 0,           hello_ehlo, 0,                    REPLY_HELP_EHLO },
-	{ "MAIL", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED, 0,           cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_MAIL },
-	{ "RCPT", MAIL_BEGUN, MAIL_BEGUN,  ARG_NEEDED, 0,           cmd_rcpt, REPLY_NEEDS_MAIL,       REPLY_HELP_RCPT },
-	{ "DATA", NO_CHUNKS,  NO_CHUNKS,   ARG_NONE,   0,           cmd_data, REPLY_BAD_SEQUENCE,     REPLY_HELP_DATA },
-	{ "BDAT", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           cmd_bdat, 0,                      REPLY_HELP_BDAT },
-	{ "RSET", ANY_STATE,  ANY_STATE,   ARG_NONE,   0,           cmd_rset, 0,                      REPLY_HELP_RSET },
-	{ "NOOP", ANY_STATE,  ANY_STATE,   ARG_ANY,    FLAG_STRING, NULL,     REPLY_OK,               REPLY_HELP_NOOP },
-	{ "QUIT", ANY_STATE,  ANY_STATE,   ARG_IGNORED,0,           cmd_quit, 0,                      REPLY_HELP_QUIT },
-	{ "VRFY", ANY_STATE,  ANY_STATE,   ARG_NEEDED, FLAG_STRING, cmd_vrfy, 0,                      REPLY_HELP_VRFY },
-	{ "EXPN", ANY_STATE,  ANY_STATE,   ARG_NEEDED, FLAG_STRING, cmd_expn, 0,                      REPLY_HELP_EXPN },
-	{ "HELP", ANY_STATE,  ANY_STATE,   ARG_ANY,    FLAG_STRING, cmd_help, 0,                      REPLY_HELP_HELP },
-	{ "SEND", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED, FLAG_RFC821, cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_SEND },
-	{ "SOML", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED, FLAG_RFC821, cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_SOML },
-	{ "SAML", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED, FLAG_RFC821, cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_SAML },
+	{ "HELO", ANY_STATE,  ANY_STATE,   ARG_ANY,     FLAG_JUNK,               hello_helo, 0,                    REPLY_HELP_HELO },
+	{ "EHLO", ANY_STATE,  ANY_STATE,   ARG_NEEDED,  FLAG_JUNK,               hello_ehlo, 0,                    REPLY_HELP_EHLO },
+	{ "MAIL", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED,  0,                       cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_MAIL },
+	{ "RCPT", MAIL_BEGUN, MAIL_BEGUN,  ARG_NEEDED,  0,                       cmd_rcpt, REPLY_NEEDS_MAIL,       REPLY_HELP_RCPT },
+	{ "DATA", NO_CHUNKS,  NO_CHUNKS,   ARG_NONE,    0,                       cmd_data, REPLY_BAD_SEQUENCE,     REPLY_HELP_DATA },
+	{ "BDAT", ANY_STATE,  ANY_STATE,   ARG_ANY,     0,                       cmd_bdat, 0,                      REPLY_HELP_BDAT },
+	{ "RSET", ANY_STATE,  ANY_STATE,   ARG_NONE,    FLAG_JUNK,               cmd_rset, 0,                      REPLY_HELP_RSET },
+	{ "NOOP", ANY_STATE,  ANY_STATE,   ARG_ANY,     FLAG_STRING | FLAG_JUNK, NULL,     REPLY_OK,               REPLY_HELP_NOOP },
+	{ "QUIT", ANY_STATE,  ANY_STATE,   ARG_IGNORED, 0,                       cmd_quit, 0,                      REPLY_HELP_QUIT },
+	{ "VRFY", ANY_STATE,  ANY_STATE,   ARG_NEEDED,  FLAG_STRING | FLAG_JUNK, cmd_vrfy, 0,                      REPLY_HELP_VRFY },
+	{ "EXPN", ANY_STATE,  ANY_STATE,   ARG_NEEDED,  FLAG_STRING | FLAG_JUNK, cmd_expn, 0,                      REPLY_HELP_EXPN },
+	{ "HELP", ANY_STATE,  ANY_STATE,   ARG_ANY,     FLAG_STRING | FLAG_JUNK, cmd_help, 0,                      REPLY_HELP_HELP },
+	{ "SEND", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED,  FLAG_RFC821,             cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_SEND },
+	{ "SOML", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED,  FLAG_RFC821,             cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_SOML },
+	{ "SAML", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED,  FLAG_RFC821,             cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_SAML },
 	/* RFC 5321 s. F.1: not without strong authentication. */
-	{ "TURN", ANY_STATE,  ANY_STATE,   ARG_ANY,    0,           NULL,     REPLY_NOT_IMPLEMENTED,  REPLY_HELP_TURN },
+	{ "TURN", ANY_STATE,  ANY_STATE,   ARG_ANY,     0,                       NULL,     REPLY_NOT_IMPLEMENTED,  REPLY_HELP_TURN },
 	/* A browser that was tricked into posting a mail starts so. */
-	{ "GET",     ANY_STATE, ANY_STATE, ARG_ANY,    FLAG_HIDDEN, NULL,     REPLY_NOT_SMTP,         0 },
-	{ "POST",    ANY_STATE, ANY_STATE, ARG_ANY,    FLAG_HIDDEN, NULL,     REPLY_NOT_SMTP,         0 },
-	{ "CONNECT", ANY_STATE, ANY_STATE, ARG_ANY,    FLAG_HIDDEN, NULL,     REPLY_NOT_SMTP,         0 },
+	{ "GET",     ANY_STATE, ANY_STATE, ARG_ANY,     FLAG_HIDDEN,             NULL,     REPLY_NOT_SMTP,         0 },
+	{ "POST",    ANY_STATE, ANY_STATE, ARG_ANY,     FLAG_HIDDEN,             NULL,     REPLY_NOT_SMTP,         0 },
+	{ "CONNECT", ANY_STATE, ANY_STATE, ARG_ANY,     FLAG_HIDDEN,             NULL,     REPLY_NOT_SMTP,         0 },
 };
 /* clang-format on */
 
@@ -264,6 +265,13 @@ cmd_expn(struct session *s, struct span arg)
 			     : REPLY_NOT_IMPLEMENTED;
 }
 
+/* One more that leads to no mail: is it one too many? */
+static bool
+is_too_much(struct session *s)
+{
+	return s->njunk++ >= JUNK_MAX;
+}
+
 /*
  * DATA, BDAT
  */
@@ -303,6 +311,8 @@ cmd_bdat(struct session *s, struct span arg)
 		session_reply(s, REPLY_BDAT_SYNTAX);
 		return REPLY_LOST_TRACK;
 	}
+	if (s->chunk_size == 0 && is_too_much(s))
+		return REPLY_TOO_MANY_COMMANDS;
 	s->chunk_reply = transaction_check_text(&s->mail);
 	if (s->mail.state != ST_CHUNKS)
 		body_start(&s->body, BODY_CRLF);
@@ -453,6 +463,8 @@ command_run(struct session *s)
 	if (s->conf->strict && c->flags & FLAG_STRING &&
 	    line_has_open_quote(arg))
 		return REPLY_OPEN_QUOTE;
+	if (c->flags & FLAG_JUNK && is_too_much(s))
+		return REPLY_TOO_MANY_COMMANDS;
 	s->command = c;
 	return c->run ? c->run(s, arg) : c->otherwise;
 }

@@ -21,6 +21,14 @@ enum {
 	OUTPUT_SIZE = 2 * OUTPUT_RESERVE,
 	/* Mails in one session (MAILMAX, RFC 9422). */
 	MAILS_MAX = 10000,
+	/* Commands since the last mail that lead to none (FLAG_JUNK). */
+	JUNK_MAX = 100,
+	/*
+	 * 4yz replies since the last mail, for each recipient that it may
+	 * have: who names more than it may gets one for each (5321 s.
+	 * 4.5.3.1.10).
+	 */
+	DEFERRALS_FACTOR = 10,
 };
 
 struct command;
@@ -65,6 +73,8 @@ struct session {
 	const struct answer *list;
 	const char *member; /* the last one told */
 
+	/* Since the last mail. */
+	unsigned njunk, ndeferrals;
 	struct session_counts counts;
 };
 
@@ -79,8 +89,8 @@ void session_reply(struct session *s, enum reply id);
 void session_reply_number(struct session *s, enum reply id, uint64_t number);
 
 /*
- * After the reply to a command: past the limit of errors, gives the last reply;
- * closes after it, or after a 421.
+ * After the reply to a command: past the limit of errors, or of 4yz replies,
+ * gives the last reply; closes after it, or after a 421.
  */
 void session_check_errors(struct session *s, int code);
 /* Both of that; REPLY_NONE is fine. */

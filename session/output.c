@@ -10,6 +10,8 @@ note_refusal(struct session *s, int code, size_t at)
 {
 	if (code >= 500)
 		s->counts.errors++;
+	else
+		s->ndeferrals++;
 	if (s->refused)
 		return;
 	s->refused = true;
@@ -47,9 +49,13 @@ session_reply_number(struct session *s, enum reply id, uint64_t number)
 void
 session_check_errors(struct session *s, int code)
 {
+	unsigned max_deferrals = s->conf->max_recipients * DEFERRALS_FACTOR;
+
 	if (code == 421)
 		s->closing = true;
-	if (code < 500 || s->counts.errors < s->conf->max_errors)
+	if (code < 400 || code == 421 ||
+	    (s->counts.errors < s->conf->max_errors &&
+		s->ndeferrals < max_deferrals))
 		return;
 	session_reply(s, REPLY_TOO_MANY_ERRORS);
 	s->closing = true;

@@ -165,13 +165,38 @@ def file_size_limit(options, report, folder):
         report.check("killed by signal" not in f.read(), "nobody is killed")
 
 
+def refusals_are_summed_up(options, report, folder):
+    """One session cannot fill the log."""
+    with Listener(options, folder, "--max-errors=100000") as listener:
+        client = listener.connect()
+        client.greet()
+        client.send(b"RCPT TO:<a@b>\r\n" * 5000)
+        last = ""
+        for _ in range(5000):
+            last = client.reply()
+        report.check(last[0] == 503, f"the last refusal: {last}")
+        client.close()
+        until(lambda: "more" in read(listener.log))
+        log = read(listener.log).splitlines()
+    report.check(len([line for line in log if "refused client" in line]) == 10,
+                 f"the first refusals: {log[:20]}")
+    report.check(any("more client=127.0.0.1" in line and
+                     "refused=4990 deferred=0" in line for line in log),
+                 f"the sum of the others: {log[-3:]}")
+
+
+def read(path):
+    with open(path, encoding="utf-8") as f:
+        return f.read()
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--smtpd", default="./smtpd")
     options = parser.parse_args()
     report = common.Report()
     for test in (housekeeper_ends_with_the_listener, greeting_needs_no_database,
-                 new_mail_is_no_fifo, file_size_limit):
+                 new_mail_is_no_fifo, file_size_limit, refusals_are_summed_up):
         with tempfile.TemporaryDirectory() as folder:
             test(options, report, folder)
     report.end()
