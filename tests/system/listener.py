@@ -154,7 +154,8 @@ def file_size_limit(options, report, folder):
             resource.RLIMIT_FSIZE, (limit, limit))) as listener:
         replies = [listener.deliver(MAIL + b"x" * 70000 + b"\r\n")[0]
                    for _ in range(40)]
-        report.check(replies[0] == 250 and replies[-1] in (451, 452),
+        # The housekeeper may make room meanwhile.
+        report.check(replies[0] == 250 and {451, 452} & set(replies),
                      f"replies until the file may not grow: {replies}")
         report.check(set(replies) <= {250, 451, 452}, f"and no others: {replies}")
         stored = sqlite3.connect(listener.database).execute(
