@@ -104,6 +104,7 @@ start_worker(struct listener *l, int *ret_fd)
 	l->worker_due = false;
 	if (l->admission.worker.pid > 0)
 		return false;
+	log_follow();
 	pid = worker_fork(&l->admission.worker, ret_fd);
 	l->admission.fork_error = pid < 0 ? errno : 0;
 	return pid == 0;

@@ -1,21 +1,24 @@
 #include "log.h"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
+#include <sys/un.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../mail/utf8.h"
-#include "systemd.h"
 
 enum {
 	VALUE_MAX = 400,
-	LINE_SIZE = 2 * LOG_ENTRY_MAX,
+	/* A line, whose values may be quoted, and then the fields once more. */
+	LINE_SIZE = 4 * LOG_ENTRY_MAX,
 };
 
 /* clang-format off */
@@ -34,11 +37,28 @@ static const struct {
 };
 /* clang-format on */
 
-static enum {
-	TO_STDERR, /* a person reads it */
-	TO_JOURNAL,
-	TO_SYSLOG,
-} target;
+/*
+ * Where entries go.  The socket is connected before a session gives up making
+ * any (confine.h); in place of it -1, where nobody listens.
+ */
+static struct {
+	enum target {
+		TO_STDERR, /* a person reads it */
+		TO_JOURNAL,
+		TO_SYSLOG,
+	} target;
+	int socket;
+	bool is_stream;
+	dev_t device; /* of the socket's name, when it was connected */
+	ino_t inode;
+} to = { .socket = -1 };
+
+/* clang-format off */
+static const char *const names[] = {
+	[TO_JOURNAL] = "/run/systemd/journal/socket",
+	[TO_SYSLOG]  = "/dev/log",
+};
+/* clang-format on */
 
 /* Is stderr this very socket, or not even open? */
 static bool
@@ -66,15 +86,62 @@ stderr_is_journal(void)
 	       err.st_ino == inode;
 }
 
+/* Lest it becomes standard output for somebody. */
+static int
+above_stderr(int fd)
+{
+	int moved = fd;
+
+	if (fd >= 0 && fd <= STDERR_FILENO) {
+		moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+		close(fd);
+	}
+	return moved;
+}
+
+static int
+connect_to(const char *path, int type)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int fd = above_stderr(socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
+
+	strcpy(name.sun_path, path);
+	if (fd >= 0 &&
+	    connect(fd, (const struct sockaddr *)&name, sizeof name) < 0) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+void
+log_follow(void)
+{
+	const char *path = names[to.target];
+	struct stat now;
+
+	if (!path || stat(path, &now) < 0 ||
+	    (now.st_dev == to.device && now.st_ino == to.inode))
+		return;
+	if (to.socket >= 0)
+		close(to.socket);
+	to.device = now.st_dev;
+	to.inode = now.st_ino;
+	to.socket = connect_to(path, SOCK_DGRAM);
+	/* Some daemons of syslog take a stream, as syslog(3) knows. */
+	to.is_stream = to.socket < 0 && to.target == TO_SYSLOG;
+	if (to.is_stream)
+		to.socket = connect_to(path, SOCK_STREAM);
+}
+
 void
 log_open(int connection)
 {
-	if (stderr_is_unfit(connection)) {
-		target = TO_SYSLOG;
-		openlog("smtpd", LOG_PID, LOG_MAIL);
-	} else if (stderr_is_journal()) {
-		target = TO_JOURNAL;
-	}
+	if (stderr_is_unfit(connection))
+		to.target = TO_SYSLOG;
+	else if (stderr_is_journal())
+		to.target = TO_JOURNAL;
+	log_follow();
 }
 
 /*
@@ -102,35 +169,81 @@ add_text(struct line *l, const char *text)
 	add(l, text, strlen(text));
 }
 
+/* At the end of `digits`. */
+static struct span
+format_number(char digits[20], uint64_t n)
+{
+	size_t first = 20;
+
+	do
+		digits[--first] = (char)('0' + n % 10);
+	while ((n /= 10) > 0);
+	return (struct span){ digits + first, 20 - first };
+}
+
+static void
+add_number(struct line *l, uint64_t n)
+{
+	char digits[20];
+	struct span text = format_number(digits, n);
+
+	add(l, text.p, text.len);
+}
+
 /*
- * Sends one line.  On stderr it is one write, so that the lines of many
- * processes do not mix; the journal takes "<N>" before it (sd-daemon(3)).
+ * What stands before a line.  The journal's stream takes "<N>" (sd-daemon(3)).
+ * Syslog's daemons stamp what comes without a time, and so by no time zone.
  */
 static void
-send_line(int priority, const char *text, size_t len)
+begin_line(struct line *l, int priority)
 {
-	const char digit = (char)('0' + priority);
-	struct line line __attribute__((uninitialized));
+	l->len = 0;
+	if (to.target == TO_STDERR) {
+		add_text(l, "smtpd: ");
+		return;
+	}
+	add_text(l, "<");
+	add_number(l, (uint64_t)(to.target == TO_SYSLOG ? LOG_MAIL | priority
+							: priority));
+	add_text(l, ">");
+	if (to.target == TO_SYSLOG) {
+		add_text(l, "smtpd[");
+		add_number(l, (uint64_t)getpid());
+		add_text(l, "]: ");
+	}
+}
 
-	line.len = 0;
-	if (target == TO_SYSLOG) {
-		syslog(priority, "%.*s", (int)len, text);
+/* Into the socket; false: it was not taken. */
+static bool
+send_all(const struct line *l)
+{
+	ssize_t n;
+
+	do
+		n = send(to.socket, l->text, l->len, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n >= 0;
+}
+
+/*
+ * Writes one line.  On stderr it is one write, so that the lines of many
+ * processes do not mix.
+ */
+static void
+end_line(struct line *l, int priority)
+{
+	if (to.target == TO_SYSLOG) {
+		if (to.is_stream)
+			add(l, "", 1);
+		send_all(l);
 		return;
 	}
-	if (target == TO_JOURNAL) {
-		add_text(&line, "<");
-		add(&line, &digit, 1);
-		add_text(&line, ">");
-	} else if (priority == LOG_DEBUG) {
+	if (to.target == TO_STDERR && priority == LOG_DEBUG)
 		return;
-	} else {
-		add_text(&line, "smtpd: ");
-	}
-	if (len > sizeof line.text - line.len - 1)
-		len = sizeof line.text - line.len - 1;
-	add(&line, text, len);
-	add_text(&line, "\n");
-	while (write(STDERR_FILENO, line.text, line.len) < 0 && errno == EINTR)
+	if (l->len == sizeof l->text)
+		l->len--;
+	add_text(l, "\n");
+	while (write(STDERR_FILENO, l->text, l->len) < 0 && errno == EINTR)
 		;
 }
 
@@ -138,12 +251,15 @@ void
 log_line(int priority, const char *format, ...)
 {
 	char text[1024];
+	struct line line __attribute__((uninitialized));
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	send_line(priority, text, strlen(text));
+	begin_line(&line, priority);
+	add_text(&line, text);
+	end_line(&line, priority);
 }
 
 void
@@ -192,10 +308,9 @@ log_text(struct log_entry *e, const char *name, struct span value)
 void
 log_number(struct log_entry *e, const char *name, uint64_t n)
 {
-	char digits[24];
+	char digits[20];
 
-	snprintf(digits, sizeof digits, "%llu", (unsigned long long)n);
-	log_text(e, name, span_of(digits));
+	log_text(e, name, format_number(digits, n));
 }
 
 /* In a line, text that could be mistaken for more than a value is quoted. */
@@ -209,7 +324,7 @@ needs_quotes(struct span value)
 
 /* "stored message=42 client=192.0.2.1 ..." */
 static void
-format_line(const struct log_entry *e, struct line *line)
+add_entry(struct line *line, const struct log_entry *e)
 {
 	add_text(line, events[e->event].name);
 	for (size_t i = 0; i < e->nfields; i++) {
@@ -229,45 +344,61 @@ format_line(const struct log_entry *e, struct line *line)
 	}
 }
 
+/* A field of the journal's; its values have no newline (see log_text). */
+static void
+add_field(struct line *l, const char *name, struct span value)
+{
+	add_text(l, name);
+	add_text(l, "=");
+	add(l, value.p, value.len);
+	add_text(l, "\n");
+}
+
+static void
+add_own_field(struct line *l, const struct log_field *f)
+{
+	add_text(l, "SMTPD_");
+	for (const char *p = f->name; *p; p++) {
+		char upper = (char)(*p - 'a' + 'A');
+
+		add(l, *p >= 'a' && *p <= 'z' ? &upper : p, 1);
+	}
+	add_field(l, "", f->value);
+}
+
 /*
- * The same with fields of its own, SMTPD_CLIENT= and so on (see
- * systemd.journal-fields(7)); false: the journal did not take it.
+ * To the journal in its own protocol, one datagram of fields, SMTPD_CLIENT=
+ * and so on among them (systemd.journal-fields(7)); false: it was not taken.
  */
 static bool
-send_journal(const struct log_entry *e, const struct line *line)
+send_journal(const struct log_entry *e)
 {
-	struct line text;
-	struct iovec fields[LOG_FIELDS_MAX + 4];
-	size_t n = 0;
+	char priority = (char)('0' + events[e->event].priority);
+	struct line l __attribute__((uninitialized));
 
-	text.len = 0;
-	for (size_t i = 0; i < e->nfields; i++) {
-		const struct log_field *f = &e->fields[i];
-		char *start = text.text + text.len;
-
-		add_text(&text, "SMTPD_");
-		for (const char *p = f->name; *p; p++) {
-			char upper = (char)(*p - 'a' + 'A');
-
-			add(&text, *p >= 'a' && *p <= 'z' ? &upper : p, 1);
-		}
-		add_text(&text, "=");
-		add(&text, f->value.p, f->value.len);
-		fields[n++] = (struct iovec){ start,
-			(size_t)(text.text + text.len - start) };
-	}
-	return systemd_journal_send(events[e->event].priority,
-	    events[e->event].message_id, (struct span){ line->text, line->len },
-	    fields, n);
+	if (to.socket < 0)
+		return false;
+	l.len = 0;
+	add_text(&l, "MESSAGE=");
+	add_entry(&l, e);
+	add_text(&l, "\n");
+	add_field(&l, "MESSAGE_ID", span_of(events[e->event].message_id));
+	add_field(&l, "PRIORITY", (struct span){ &priority, 1 });
+	add_field(&l, "SYSLOG_IDENTIFIER", span_of("smtpd"));
+	for (size_t i = 0; i < e->nfields; i++)
+		add_own_field(&l, &e->fields[i]);
+	return send_all(&l);
 }
 
 void
 log_end(const struct log_entry *e)
 {
+	int priority = events[e->event].priority;
 	struct line line __attribute__((uninitialized));
 
-	line.len = 0;
-	format_line(e, &line);
-	if (target != TO_JOURNAL || !send_journal(e, &line))
-		send_line(events[e->event].priority, line.text, line.len);
+	if (to.target == TO_JOURNAL && send_journal(e))
+		return;
+	begin_line(&line, priority);
+	add_entry(&line, e);
+	end_line(&line, priority);
 }

@@ -24,17 +24,24 @@ enum log_event {
 };
 
 /*
- * Chooses where entries go.  Under inetd stderr is the client's socket, as is
+ * Chooses where entries go, and connects to it, so that no later entry makes a
+ * socket or opens a file.  Under inetd stderr is the client's socket, as is
  * `connection` (-1: there is none); then it is syslog.
  */
 void log_open(int connection);
+
+/*
+ * Connects anew if the daemon of the log has made its socket anew: for who
+ * lives long, before it forks a process that cannot.
+ */
+void log_follow(void);
 
 /* An entry without fields: trouble of the program itself. */
 __attribute__((format(printf, 2, 3))) void log_line(
     int priority, const char *format, ...);
 
 enum {
-	LOG_ENTRY_MAX = 4096, /* octets of all fields, quoted */
+	LOG_ENTRY_MAX = 2048, /* octets of all values */
 	LOG_FIELDS_MAX = 16,
 };
 

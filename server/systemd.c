@@ -2,8 +2,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,47 +61,4 @@ systemd_watchdog_ms(void)
 	    enabled(0, &usec) <= 0)
 		return 0;
 	return (int64_t)(usec / 1000);
-}
-
-__attribute__((format(printf, 3, 4))) static struct iovec
-text_field(char *text, size_t size, const char *format, ...)
-{
-	va_list args;
-	int len;
-
-	va_start(args, format);
-	len = vsnprintf(text, size, format, args);
-	va_end(args);
-	return (
-	    struct iovec){ text, (size_t)len < size ? (size_t)len : size - 1 };
-}
-
-bool
-systemd_journal_send(int priority, const char *message_id, struct span message,
-    const struct iovec *fields, size_t nfields)
-{
-	int (*send)(const struct iovec *fields, int n);
-	char texts[3][64], *line;
-	struct iovec all[32];
-	size_t n = 0;
-	bool sent;
-
-	line = malloc(message.len + 16);
-	if (!line || nfields > 28 ||
-	    !find_function("sd_journal_sendv", &send, sizeof send)) {
-		free(line);
-		return false;
-	}
-	all[n++] = text_field(line, message.len + 16, "MESSAGE=%.*s",
-	    (int)message.len, message.p);
-	all[n++] =
-	    text_field(texts[0], sizeof texts[0], "MESSAGE_ID=%s", message_id);
-	all[n++] =
-	    text_field(texts[1], sizeof texts[1], "PRIORITY=%d", priority);
-	all[n++] =
-	    text_field(texts[2], sizeof texts[2], "SYSLOG_IDENTIFIER=smtpd");
-	memcpy(all + n, fields, nfields * sizeof *fields);
-	sent = send(all, (int)(n + nfields)) == 0;
-	free(line);
-	return sent;
 }

@@ -6,13 +6,7 @@
 #ifndef SYSTEMD_H
 #define SYSTEMD_H
 
-#include <sys/uio.h>
-
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
-
-#include "../mail/span.h"
 
 /*
  * How many descriptors systemd passed to this process (sd_listen_fds(3)), the
@@ -29,12 +23,5 @@ void systemd_notify(const char *state);
 
 /* How often WATCHDOG=1 must be told (sd_watchdog_enabled(3)); 0: never. */
 int64_t systemd_watchdog_ms(void);
-
-/*
- * Sends an entry to the journal (sd_journal_sendv(3)): `fields` are up to 28
- * of "NAME=value" besides the usual ones.  False: the journal did not take it.
- */
-bool systemd_journal_send(int priority, const char *message_id,
-    struct span message, const struct iovec *fields, size_t nfields);
 
 #endif

@@ -39,19 +39,35 @@ def sessions():
             if not is_housekeeper(pid) and not is_waiting_worker(pid)]
 
 
+def unix_sockets(pid, kind, has_name):
+    """Of its network: the names that /proc/PID/fd has for them."""
+    rows = [line.split()
+            for line in read(f'/proc/{pid}/net/unix').splitlines()[1:]]
+    return {f'socket:[{row[6]}]' for row in rows
+            if row[4] in kind and (len(row) > 7) == has_name}
+
+
+DATAGRAMS = ('0002',)
+OTHERS = ('0001', '0005')
+
+
+def sockets(pid):
+    """That it has open, but for that of the log."""
+    log = unix_sockets(pid, DATAGRAMS, False)
+    return [f for f in open_files(pid)
+            if f.startswith('socket:') and f not in log]
+
+
 def is_housekeeper(pid):
     """Of the children it alone has no socket."""
-    files = open_files(pid)
-    return bool(files) and not any(f.startswith('socket:') for f in files)
+    return bool(open_files(pid)) and not sockets(pid)
 
 
 def is_waiting_worker(pid):
     """It waits for its connection at one of a pair of sockets, which are
     those without a name."""
-    nameless = {f'socket:[{line.split()[6]}]'
-                for line in read(f'/proc/{pid}/net/unix').splitlines()[1:]
-                if len(line.split()) == 7}
-    return any(f in nameless for f in open_files(pid))
+    pairs = unix_sockets(pid, OTHERS, False)
+    return any(f in pairs for f in open_files(pid))
 
 
 def worker_with_database():
@@ -129,8 +145,7 @@ def processes():
         pids = sessions()
         check_equal('a process for each session', len(pids), 2)
         check('no session has the listening sockets',
-              all(str(open_files(pid)).count('socket:') == 1
-                  for pid in pids),
+              all(len(sockets(pid)) == 1 for pid in pids),
               [open_files(pid) for pid in pids])
         check('the listener has no database open',
               not any('mail.db' in f for f in open_files(main_pid())),
