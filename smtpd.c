@@ -11,8 +11,10 @@
 
 #include "clock.h"
 #include "mail/header.h"
+#include "mail/idn.h"
 #include "mail/trace.h"
 #include "policy.h"
+#include "server/confine.h"
 #include "server/connection.h"
 #include "server/entries.h"
 #include "server/housekeep.h"
@@ -37,6 +39,7 @@ enum {
 struct server {
 	const struct options *options;
 	struct connection *connection;
+	bool is_alone;
 	struct peer peer;
 	struct session *session;
 	struct store *store;
@@ -302,6 +305,16 @@ run(struct server *sv)
 	}
 }
 
+/* What is opened or loaded on the way must be so by now. */
+static bool
+confine(const struct options *o)
+{
+	if (o->no_confine)
+		return true;
+	idn_load();
+	return confine_session_alone(o->database, o->new_mail);
+}
+
 /* False: it cannot be served; logged, with the exit status set. */
 static bool
 begin(struct server *sv, const struct session_conf *session)
@@ -323,16 +336,23 @@ begin(struct server *sv, const struct session_conf *session)
 			return false;
 		}
 	}
+	if (sv->is_alone && !confine(o)) {
+		sv->exit_status = EX_OSERR;
+		return false;
+	}
 	header_start(&sv->header);
 	connection_start(
 	    sv->connection, o->timeout_sec, o->session_timeout_sec);
 	return true;
 }
 
-/* One SMTP session, from the greeting to the close; the exit status. */
+/*
+ * One SMTP session, from the greeting to the close; the exit status.  If it
+ * `is_alone`, no listener has made it.
+ */
 static int
-serve(
-    const struct options *o, struct connection *connection, struct store *store)
+serve(const struct options *o, struct connection *connection,
+    struct store *store, bool is_alone)
 {
 	struct session_conf session = {
 		.hostname = o->hostname,
@@ -349,6 +369,7 @@ serve(
 	struct server sv = {
 		.options = o,
 		.connection = connection,
+		.is_alone = is_alone,
 		.store = store,
 		.answer = &answer,
 		.exit_status = EX_OK,
@@ -380,7 +401,7 @@ serve_connection(const struct options *o, struct connection *c)
 	const struct store_conf conf = { .path = o->database,
 		.wait_ms = STORE_WAIT_MS };
 	struct store *st = store_new(&conf);
-	int status = serve(o, c, st);
+	int status = serve(o, c, st, true);
 
 	store_free(st);
 	return status;
@@ -406,7 +427,7 @@ serve_when_called(const struct options *o, int fd)
 	if (st)
 		store_leave_if_moved(st);
 	if (c.in >= 0)
-		status = serve(o, &c, st);
+		status = serve(o, &c, st, false);
 	store_free(st);
 	return status;
 }

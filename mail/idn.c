@@ -47,6 +47,12 @@ load(void)
 	return idn2.to_ascii && idn2.to_unicode && idn2.release;
 }
 
+void
+idn_load(void)
+{
+	load();
+}
+
 static bool
 is_plain(const char *domain)
 {

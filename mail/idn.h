@@ -24,4 +24,7 @@ struct idn_forms {
  */
 void idn_forms(struct span domain, struct idn_forms *ret);
 
+/* Loads libidn2 now, for a process that will not be able to. */
+void idn_load(void);
+
 #endif

@@ -22,6 +22,7 @@ struct options {
 	uint64_t dedupe_sec;  /* 0: do not */
 	const char *record;   /* path; NULL: do not */
 	const char *new_mail; /* path of a file to make; NULL: do not */
+	bool no_confine;      /* keep what a session gives up (confine.h) */
 
 	/* For a socket that listens (listen.h). */
 	uint64_t max_connections;

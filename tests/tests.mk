@@ -19,6 +19,12 @@ $(B)/tests/powercut/powercut: $(POWERCUT) $(STORE) $(MAIL)
 	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=synced_write \
 	    -Wl,--wrap=sync_begin -o $@ $^ $(SQLITE_LIBS)
 
+# A session that misbehaves when its client asks for it.
+$(B)/tests/misbehave: $(B)/tests/system/misbehave.o $(SMTPD)
+	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) \
+	    -Wl,--wrap=connection_read -Wl,--wrap=worker_wait -o $@ $^ \
+	    $(SQLITE_LIBS)
+
 FAULTS = tests/durability/faults.c tests/durability/rules.c
 $(B)/faults.so: $(FAULTS) tests/durability/rules.h
 	@mkdir -p $(@D)
@@ -41,7 +47,8 @@ check: all check-smtpdb check-units ## units, transcripts, smtpdb: a minute
 test: all test-durability-short test-system ## all: real clients, superservers
 	$(Q)$(MAKE) --no-print-directory check-units
 
-test-system: all check-smtpdb
+test-system: all check-smtpdb $(B)/tests/misbehave
+	/usr/bin/python3 -B tests/system/confine.py
 	sh tests/system/hardening.sh smtpd smtpdb
 	python3 tests/system/recipes.py
 	/usr/bin/python3 -B tests/system/listener.py

@@ -1,0 +1,111 @@
+/*
+ * The system calls that a confined session may make, each with its reason.  A
+ * call that is not here ends the process: none of our code makes it, and no
+ * library tries it in passing.  Included by whoever defines the four macros:
+ *
+ *	CALL(name, who, why)      it may
+ *	CALL_IF_IS(name, who, argument, value, why)
+ *	CALL_IF_NOT(name, who, argument, bits, why)
+ *	                          it may if that argument (from 0) is this
+ *	                          value, or has none of these bits
+ *	REFUSE(name, who, why)    EPERM, which a library takes without harm
+ *
+ * `who` is PIPE (a session of the listener), FOLDER (one of its own) or BOTH.
+ * Calls that only some machines have stand between #ifdef.  tests/system/
+ * confine.py compares the list with that of smtpd(8).
+ */
+
+/* What any of them does with the descriptors that it has. */
+CALL(read, BOTH, "the connection, standard input")
+CALL(write, BOTH, "standard output, the log on standard error")
+CALL(close, BOTH, "what is no longer needed")
+CALL(recvfrom, BOTH, "the connection, what the writer answers")
+CALL(recvmsg, PIPE, "the connection and a spool, handed over by descriptor")
+CALL_IF_IS(sendto, BOTH, 4, 0, "replies, log entries; to who is connected only")
+CALL(writev, PIPE, "a message to the writer made of parts")
+CALL(shutdown, BOTH, "the end of the connection")
+CALL(getpeername, BOTH, "who the client is")
+#ifdef __NR_poll
+CALL(poll, BOTH, "to wait for the client, SIGTERM, or a deadline")
+#endif
+CALL(ppoll, BOTH, "the same, where there is no poll")
+CALL(pwrite64, BOTH, "the spool of a mail; the database")
+CALL(pread64, BOTH, "the spool of a mail; the database")
+CALL(lseek, BOTH, "--record")
+CALL(ftruncate, BOTH, "--record; the write-ahead log")
+
+/* What concerns nobody but itself. */
+CALL(brk, BOTH, "memory")
+CALL_IF_NOT(mmap, BOTH, 2, PROT_EXEC, "memory; the wal-index; never code")
+CALL_IF_NOT(mprotect, BOTH, 2, PROT_EXEC, "memory; never code")
+CALL(mremap, BOTH, "memory")
+CALL(munmap, BOTH, "memory")
+CALL(madvise, BOTH, "memory given back")
+CALL(clock_gettime, BOTH, "the time, where the vDSO has none")
+CALL(gettimeofday, BOTH, "the time, where the vDSO has none")
+#ifdef __NR_time
+CALL(time, BOTH, "the time, where the vDSO has none")
+#endif
+CALL(getpid, BOTH, "Message-ID; log entries; SQLite")
+CALL(gettid, BOTH, "abort, for a failed assertion")
+CALL(getrandom, BOTH, "the memory allocator")
+CALL(signalfd4, BOTH, "SIGTERM")
+CALL(rt_sigaction, BOTH, "SIGPIPE, SIGALRM")
+CALL(rt_sigprocmask, BOTH, "SIGTERM, SIGALRM")
+CALL(rt_sigreturn, BOTH, "the end of a signal handler")
+CALL(restart_syscall, BOTH, "a wait that SIGSTOP has interrupted")
+CALL(exit, BOTH, "the end")
+CALL(exit_group, BOTH, "the end")
+
+/* What SQLite does with its files; Landlock says in which folder. */
+CALL(openat, FOLDER, "the database, its log, its lock, a spool")
+CALL(newfstatat, FOLDER, "the same; also whether another has the name by now")
+CALL(fstat, FOLDER, "the same")
+CALL(faccessat, FOLDER, "is there a write-ahead log")
+CALL(faccessat2, FOLDER, "the same")
+CALL(readlinkat, FOLDER, "a database that is a symbolic link")
+CALL(unlinkat, FOLDER, "the write-ahead log, by who closes last")
+CALL(statx, FOLDER, "as newfstatat")
+#ifdef __NR_open
+CALL(open, FOLDER, "as openat")
+CALL(stat, FOLDER, "as newfstatat")
+CALL(lstat, FOLDER, "as newfstatat")
+CALL(access, FOLDER, "as faccessat")
+CALL(readlink, FOLDER, "as readlinkat")
+CALL(unlink, FOLDER, "as unlinkat")
+#endif
+CALL(getcwd, FOLDER, "a database with a relative path")
+CALL(statfs, FOLDER, "is it a network file system")
+CALL(fstatfs, FOLDER, "the same")
+CALL(fchmod, FOLDER, "the log gets the database's mode")
+CALL(fchown, FOLDER, "the log gets the database's owner, as root")
+CALL(fallocate, FOLDER, "room for the database")
+CALL(fsync, FOLDER, "a mail is on the disk")
+CALL(fdatasync, FOLDER, "a mail is on the disk")
+CALL(flock, FOLDER, "the turn of who writes")
+CALL_IF_IS(fcntl, FOLDER, 1, F_SETLK, "SQLite's locks")
+CALL_IF_IS(fcntl, FOLDER, 1, F_SETLKW, "SQLite's locks")
+CALL_IF_IS(fcntl, FOLDER, 1, F_GETLK, "SQLite's locks")
+CALL_IF_IS(fcntl, FOLDER, 1, F_OFD_SETLK, "the turn of who syncs")
+CALL_IF_IS(fcntl, FOLDER, 1, F_GETFD, "close-on-exec")
+CALL_IF_IS(fcntl, FOLDER, 1, F_SETFD, "close-on-exec")
+CALL_IF_IS(fcntl, FOLDER, 1, F_GETFL, "--record")
+CALL(futex, FOLDER, "the turn of who syncs; locks of the C library")
+CALL(setitimer, FOLDER, "how long to wait for the turn")
+CALL(nanosleep, FOLDER, "SQLite's wait for a lock")
+CALL(clock_nanosleep, FOLDER, "SQLite's wait for a lock")
+CALL(sched_yield, FOLDER, "SQLite's wait for a lock")
+CALL(geteuid, FOLDER, "SQLite: is it root")
+CALL(getuid, FOLDER, "SQLite: is it root")
+
+/* What the C library tries and can do without. */
+REFUSE(ioctl, BOTH, "is a log or a record a terminal")
+REFUSE(prctl, BOTH, "names for mapped memory")
+REFUSE(tgkill, BOTH, "abort, which then ends the process otherwise")
+REFUSE(uname, BOTH, "which kernel this is")
+REFUSE(sysinfo, BOTH, "how much memory there is")
+REFUSE(sched_getaffinity, BOTH, "how many processors there are")
+REFUSE(openat, PIPE, "a time zone, a catalogue of messages")
+REFUSE(newfstatat, PIPE, "how large a buffer is to be")
+REFUSE(fstat, PIPE, "the same")
+REFUSE(fcntl, PIPE, "is a file open for writing")
