@@ -189,6 +189,11 @@ int archive_lease(struct archive *a, const char *consumer, int64_t id,
     int64_t now, int64_t until);
 int archive_done(
     struct archive *a, const char *consumer, int64_t id, int64_t now);
+/*
+ * Names of consumers that have had one of the newest mails, a line each; to be
+ * freed.  NULL: there are none, or it failed.
+ */
+char *archive_consumers(struct archive *a);
 /* 1: it is done; 0; or -1. */
 int archive_is_done(struct archive *a, const char *consumer, int64_t id);
 int archive_give_back(struct archive *a, const char *consumer, int64_t id);

@@ -9,15 +9,19 @@
 #include <sysexits.h>
 
 #include "cli.h"
+#include "clock.h"
+#include "reader/complete.h"
 #include "reader/options.h"
 #include "version.h"
+
+static int help_run(struct smtpdb *t);
 
 /* clang-format off */
 static const struct command commands[] = {
 	{ "list", "", "one line for each mail",
 	  OPTIONS_FILTER | OPTION(NUMBER) | OPTION(JSON), 0, 0, list_run },
 	{ "watch", "", "the same, as they come",
-	  OPTIONS_FILTER | OPTION(NUMBER) | OPTION(JSON), 0, 0, watch_run },
+	  OPTIONS_FILTER | OPTION(NUMBER) | OPTION(ONE) | OPTION(TIMEOUT) | OPTION(JSON), 0, 0, watch_run },
 	{ "show", "ID...", "mails as a person reads them",
 	  OPTION(HEADERS) | OPTION(HTML) | OPTION(JSON), 1, -1, show_run },
 	{ "raw", "ID...", "mails as they are",
@@ -29,8 +33,8 @@ static const struct command commands[] = {
 	{ "import", "", "mails from files",
 	  OPTION(MBOX) | OPTION(MAILDIR) | OPTION(EML) | OPTION(SENDER) | OPTION(RECIPIENT), 0, 0, import_run },
 	{ "deliver", "[ID] [COMMAND...]", "mails to a command, once it has succeeded never again",
-	  OPTION(NEW) | OPTION(CONSUMER) | OPTION(LEASE) | OPTION(LMTP) | OPTION(SENDMAIL), 0, -1, deliver_run },
-	{ "rm", "ID...", "delete mails; 5-9 is a range",
+	  OPTION(NEW) | OPTION(CONSUMER) | OPTION(LEASE) | OPTION(LMTP) | OPTION(SENDMAIL) | OPTION(TIMEOUT), 0, -1, deliver_run },
+	{ "rm", "ID...", "delete mails",
 	  0, 1, -1, rm_run },
 	{ "prune", "", "delete many mails",
 	  OPTION(OLDER) | OPTION(KEEP) | OPTION(MAX_BYTES) | OPTION(HAD_BY) | OPTION(DRY_RUN) | OPTION(VACUUM), 0, 0, prune_run },
@@ -53,9 +57,11 @@ static const struct command commands[] = {
 	{ "search", "WORD...", "mails that hold all these words, the best first",
 	  OPTION(JSON), 1, -1, search_run },
 	{ "stats", "", "how much there is",
-	  OPTION(JSON) | OPTION(OPENMETRICS) | OPTION(PLOT), 0, 0, stats_run },
+	  OPTION(JSON) | OPTION(OPENMETRICS) | OPTION(PLOT) | OPTION(TIMEOUT), 0, 0, stats_run },
 	{ "doctor", "", "what is wrong, and the command that mends it",
 	  OPTION(JSON), 0, 0, doctor_run },
+	{ "help", "[COMMAND]", "this, or what a command takes",
+	  0, 0, 1, help_run },
 };
 /* clang-format on */
 
@@ -97,7 +103,7 @@ help(void)
 	}
 	putchar('\n');
 	options_print(GLOBAL);
-	puts("\nsmtpdb COMMAND --help describes the command.");
+	puts("\nsmtpdb help COMMAND describes the command.");
 	return smtpdb_flush();
 }
 
@@ -111,29 +117,83 @@ help_command(const struct command *c)
 	return smtpdb_flush();
 }
 
-/* For the shell's completion: the commands, or the options of one. */
-static int
-print_names(const struct command *c)
-{
-	if (c)
-		options_print_names(c->options | ALWAYS);
-	for (size_t i = 0; !c && i < ncommands; i++)
-		puts(commands[i].name);
-	return smtpdb_flush();
-}
-
 /*
  * Start
  */
 
+/* NULL, after telling so: there is none of that name. */
 static const struct command *
 find_command(const char *name)
 {
+	const char *names[sizeof commands / sizeof *commands + 1] = { NULL };
+	const char *meant;
+
 	for (size_t i = 0; i < ncommands; i++) {
-		if (strcmp(commands[i].name, name) == 0)
+		names[i] = commands[i].name;
+		if (strcmp(names[i], name) == 0)
 			return &commands[i];
 	}
+	meant = cli_nearest(name, names);
+	if (meant)
+		smtpdb_fail(
+		    0, "'%s' is no command; did you mean %s?", name, meant);
+	else
+		smtpdb_fail(0, "'%s' is no command; see smtpdb --help", name);
 	return NULL;
+}
+
+static int
+help_run(struct smtpdb *t)
+{
+	const struct command *c;
+
+	if (t->nargs == 0)
+		return help();
+	c = find_command(t->args[0]);
+	return c ? help_command(c) : EX_USAGE;
+}
+
+/*
+ * The options of a command.  What stands behind the one that deliver runs is
+ * the other's own; but options may follow the number of the mail.
+ */
+static int
+parse(struct smtpdb *t, const struct command *c, int argc, char **argv)
+{
+	bool runs_another = c->run == deliver_run;
+	uint64_t set = c->options | ALWAYS;
+	int first = options_parse(argc, argv, set, runs_another, t->options);
+	int more;
+	char *id;
+
+	if (first < 0 || first == argc || !runs_another || t->options[OPT_NEW])
+		return first;
+	id = argv[first];
+	more = options_parse(argc - first, argv + first, set, true, t->options);
+	if (more < 0)
+		return -1;
+	if (t->options[OPT_NEW])
+		return smtpdb_fail(-1, "which mail?  Say ID, or --new");
+	first += more - 1;
+	argv[first] = id;
+	return first;
+}
+
+/* Until when --timeout says; without it, for ever. */
+static int
+read_timeout(struct smtpdb *t)
+{
+	int64_t seconds;
+	int status;
+
+	t->deadline_ms = INT64_MAX;
+	if (!t->options[OPT_TIMEOUT])
+		return EX_OK;
+	status =
+	    options_duration("--timeout", t->options[OPT_TIMEOUT], &seconds);
+	if (status == EX_OK && seconds < INT64_MAX / 2000)
+		t->deadline_ms = clock_ms() + seconds * 1000;
+	return status;
 }
 
 static int
@@ -143,13 +203,14 @@ run(struct smtpdb *t, const struct command *c)
 
 	if (t->nargs < c->min_args ||
 	    (c->max_args >= 0 && t->nargs > c->max_args))
-		return smtpdb_fail(EX_USAGE,
-		    "%s takes %s; see smtpdb %s --help", c->name,
-		    *c->args ? c->args : "no arguments", c->name);
+		return smtpdb_fail(EX_USAGE, "%s takes %s; see smtpdb help %s",
+		    c->name, *c->args ? c->args : "no arguments", c->name);
 	if (!cli_is_database(t->path))
 		return smtpdb_fail(
 		    EX_USAGE, "'%s': not the path of a database", t->path);
-	status = c->run(t);
+	status = read_timeout(t);
+	if (status == EX_OK)
+		status = c->run(t);
 	if (status == EX_OK)
 		status = smtpdb_flush();
 	archive_free(t->archive);
@@ -175,22 +236,26 @@ main(int argc, char **argv)
 	if (argc == 0)
 		return smtpdb_fail(
 		    EX_USAGE, "which command?  See smtpdb --help");
+	t.path =
+	    t.options[OPT_DATABASE] ? t.options[OPT_DATABASE] : cli_database();
+	if (strcmp(argv[0], "complete") == 0) {
+		t.args = argv + 1;
+		t.nargs = argc - 1;
+		first = complete(&t, commands, ncommands, GLOBAL);
+		archive_free(t.archive);
+		return first;
+	}
 	c = find_command(argv[0]);
-	if (strcmp(argv[0], "complete") == 0)
-		return print_names(argc > 1 ? find_command(argv[1]) : NULL);
 	if (!c)
-		return smtpdb_fail(
-		    EX_USAGE, "'%s' is no command; see smtpdb --help", argv[0]);
-	/* What stands behind deliver's command is the command's own. */
-	first = options_parse(
-	    argc, argv, c->options | ALWAYS, c->run == deliver_run, t.options);
+		return EX_USAGE;
+	first = parse(&t, c, argc, argv);
 	if (first < 0)
 		return EX_USAGE;
 	if (t.options[OPT_HELP])
 		return help_command(c);
 	t.args = argv + first;
 	t.nargs = argc - first;
-	t.path =
-	    t.options[OPT_DATABASE] ? t.options[OPT_DATABASE] : cli_database();
+	if (t.options[OPT_DATABASE])
+		t.path = t.options[OPT_DATABASE];
 	return run(&t, c);
 }

@@ -325,6 +325,22 @@ archive_is_done(struct archive *a, const char *consumer, int64_t id)
 								: (int)done;
 }
 
+char *
+archive_consumers(struct archive *a)
+{
+	sqlite3_stmt *q = archive_prepare(a,
+	    "SELECT group_concat(consumer, char(10)) FROM"
+	    " (SELECT DISTINCT consumer FROM (SELECT consumer FROM delivery"
+	    "  ORDER BY message_id DESC LIMIT 1000) ORDER BY 1)");
+	char *names = NULL;
+
+	if (q && sqlite3_step(q) == SQLITE_ROW)
+		names = archive_column(q, 0);
+	if (q)
+		archive_finish(a, q);
+	return names;
+}
+
 int
 archive_give_back(struct archive *a, const char *consumer, int64_t id)
 {

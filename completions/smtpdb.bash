@@ -1,29 +1,25 @@
-# Completion of smtpdb(1) for bash; the words come from smtpdb itself.
+# Completion of smtpdb(1) for bash; the words come from smtpdb itself, which is
+# told those up to the cursor.
 
 _smtpdb() {
-	local cur=${COMP_WORDS[COMP_CWORD]} command="" i
+	local line=${COMP_LINE:0:COMP_POINT} cur=${COMP_WORDS[COMP_CWORD]} words word lead
 
-	for ((i = 1; i < COMP_CWORD; i++)); do
-		case ${COMP_WORDS[i]} in
-		-d | --database) ((i++)) ;;
-		-* | =) ;;
-		*)
-			command=${COMP_WORDS[i]}
-			break
-			;;
-		esac
-	done
+	read -ra words <<<"$line"
+	[[ $line == *[[:blank:]] ]] && words+=("")
+	# bash cuts words at "=" and ":" as well, and completes what is behind.
+	word=${words[-1]}
+	[[ $cur == [=:] ]] && cur=
+	lead=${word%"$cur"}
 	COMPREPLY=()
-	case $command,$cur in
-	,-*) mapfile -t COMPREPLY < <(compgen -W '--database= --help --version' -- "$cur") ;;
-	,*) mapfile -t COMPREPLY < <(compgen -W "$(smtpdb complete)" -- "$cur") ;;
-	*,-*) mapfile -t COMPREPLY < <(compgen -W "$(smtpdb complete "$command")" -- "$cur") ;;
-	domain,* | mailbox,* | alias,* | rule,*)
-		((COMP_CWORD == i + 1)) && mapfile -t COMPREPLY < <(compgen -W 'add rm list' -- "$cur")
-		;;
-	*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
-	esac
-	[[ ${COMPREPLY[0]-} == *= ]] && compopt -o nospace
+	while IFS= read -r word; do
+		case $word in
+		:files) mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames ;;
+		:folders) mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -d -- "$cur") && compopt -o filenames ;;
+		:commands) mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -c -- "$cur") ;;
+		*) COMPREPLY+=("${word#"$lead"}") ;;
+		esac
+	done < <("${words[0]}" complete "${words[@]:1}" 2>/dev/null)
+	[[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *= ]] && compopt -o nospace
 	return 0
 }
 complete -F _smtpdb smtpdb

@@ -360,18 +360,15 @@ mark(const struct delivery *d, int64_t id, int status)
 }
 
 static int
-deliver_one(const struct delivery *d, const char *id)
+deliver_one(struct smtpdb *t, const struct archive_mail *m, void *arg)
 {
-	struct archive_mail mail = { 0 };
-	int status = smtpdb_read(d->t, id, &mail);
+	const struct delivery *d = arg;
 	bool general;
+	int status = hand_over(d, m, &general);
 
-	if (status == EX_OK) {
-		status = hand_over(d, &mail, &general);
-		status = mark(d, mail.id, status);
-	}
-	archive_mail_reset(&mail);
-	return status;
+	(void)t;
+	status = mark(d, m->id, status);
+	return status == EX_OK && stopped ? EX_TEMPFAIL : status;
 }
 
 /*
@@ -429,6 +426,19 @@ reset:
 	return status == EX_OK && stopped ? EX_TEMPFAIL : status;
 }
 
+/* --sendmail, which takes no arguments of a command, behind it. */
+static void
+take_sendmail(const struct smtpdb *t, struct delivery *d)
+{
+	char **last = t->args + t->nargs - 1;
+
+	if (last != d->command + 1 || d->sendmail ||
+	    strcmp(*last, "--sendmail") != 0)
+		return;
+	d->sendmail = true;
+	*last = NULL;
+}
+
 static int
 check(const struct smtpdb *t, struct delivery *d, bool is_new)
 {
@@ -443,6 +453,7 @@ check(const struct smtpdb *t, struct delivery *d, bool is_new)
 		return smtpdb_fail(EX_USAGE, "--consumer: a name is wanted");
 	if (!is_new && t->nargs == 0)
 		return smtpdb_fail(EX_USAGE, "which mail?  Say ID, or --new");
+	take_sendmail(t, d);
 	if (d->lmtp ? d->sendmail || *d->command : !d->sendmail && !*d->command)
 		return smtpdb_fail(EX_USAGE,
 		    "whereto?  Say one of COMMAND, --sendmail and --lmtp");
@@ -456,13 +467,15 @@ int
 deliver_run(struct smtpdb *t)
 {
 	struct delivery d = { .t = t, .lease_sec = LEASE_SEC };
-	bool is_new = t->options[OPT_NEW];
+	bool is_new = t->options[OPT_NEW], waited;
 	int status = check(t, &d, is_new);
 
 	if (status == EX_OK)
-		status = smtpdb_open(t, false);
+		status = is_new ? smtpdb_open_soon(t, &waited)
+				: smtpdb_open(t, false);
 	if (status != EX_OK)
 		return status;
 	catch_signals();
-	return is_new ? deliver_new(&d) : deliver_one(&d, t->args[0]);
+	return is_new ? deliver_new(&d)
+		      : smtpdb_each(t, t->args[0], deliver_one, &d);
 }

@@ -108,6 +108,13 @@ write_from_line(FILE *f, const struct archive_mail *m)
 }
 
 static int
+fail_mbox(const struct target *to)
+{
+	return to->mbox == stdout ? smtpdb_fail_output()
+				  : smtpdb_fail_errno(EX_IOERR, to->path);
+}
+
+static int
 export_to_mbox(const struct target *to, const struct archive_mail *m)
 {
 	int status;
@@ -116,7 +123,7 @@ export_to_mbox(const struct target *to, const struct archive_mail *m)
 	status = write_mail(to->mbox, to, m);
 	fputc('\n', to->mbox);
 	if (status == EX_OK && ferror(to->mbox))
-		return smtpdb_fail_errno(EX_IOERR, to->path);
+		return fail_mbox(to);
 	return status;
 }
 

@@ -249,7 +249,7 @@ extract_one(struct smtpdb *t, const struct mime_part *part)
 		mime_content(part, terminal_sink(&text));
 		terminal_end(&text);
 	} else if (!mime_content(part, (struct sink){ put_file, &output })) {
-		return smtpdb_fail_errno(EX_IOERR, "standard output");
+		return smtpdb_fail_output();
 	}
 	return EX_OK;
 }

@@ -1,5 +1,5 @@
 /*
- * list and watch, and the line for a mail that search prints as well.
+ * list, and the line for a mail that watch and search print as well.
  */
 #include "list.h"
 
@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
 #include "columns.h"
 #include "distinct.h"
@@ -21,7 +20,6 @@ enum {
 	TIME_COLUMNS = 16,
 	SIZE_COLUMNS = 5,
 	NAME_COLUMNS_MIN = 8,
-	WATCH_EVERY_MS = 500,
 };
 
 /*
@@ -187,55 +185,55 @@ list_start(struct lister *l, const struct smtpdb *t)
 	terminal_find(&l->terminal);
 }
 
-/* Prints what matches.  Returns 0, or -1: the archive failed. */
-static int
-print_all(struct archive *a, const struct lister *l,
-    struct archive_filter *filter, struct archive_page *page)
-{
-	int result;
-
-	while ((result = archive_list(a, filter, page)) > 0) {
-		for (size_t i = 0; i < page->nrows; i++)
-			list_print(l, &page->rows[i]);
-	}
-	archive_page_reset(page);
-	return result;
-}
-
-struct listing {
-	struct lister lister;
-	struct archive_filter filter;
-	struct archive_page page;
-	int64_t count; /* of --number; -1: any */
-};
-
-static int
-prepare(struct smtpdb *t, struct listing *l)
+int
+listing_start(struct listing *l, struct smtpdb *t)
 {
 	int status = options_filter(t, &l->filter);
 
-	l->count = -1;
+	l->most = UINT64_MAX;
+	l->newest = -1;
 	list_start(&l->lister, t);
 	if (status == EX_OK && t->options[OPT_NUMBER])
 		status = options_number(
-		    "--number", t->options[OPT_NUMBER], &l->count);
-	return status == EX_OK ? smtpdb_open(t, false) : status;
+		    "--number", t->options[OPT_NUMBER], &l->newest);
+	return status;
+}
+
+static void
+print_page(struct listing *l)
+{
+	for (size_t i = 0; i < l->page.nrows && l->printed < l->most; i++) {
+		list_print(&l->lister, &l->page.rows[i]);
+		l->printed++;
+	}
+}
+
+int
+listing_print(struct listing *l, struct archive *a)
+{
+	int result = 1;
+
+	/* Who reads it may have seen enough. */
+	while (l->printed < l->most && !ferror(stdout) &&
+	       (result = archive_list(a, &l->filter, &l->page)) > 0)
+		print_page(l);
+	archive_page_reset(&l->page);
+	return result < 0 ? -1 : 0;
 }
 
 /* Few are read from the end, once; more are counted before they are read. */
-static int
-print_newest(struct archive *a, struct listing *l)
+int
+listing_print_newest(struct listing *l, struct archive *a)
 {
-	if (l->count > ARCHIVE_PAGE)
-		return archive_skip_to_newest(
-			   a, &l->filter, (uint64_t)l->count) < 0
+	uint64_t count = (uint64_t)l->newest;
+
+	if (count > ARCHIVE_PAGE)
+		return archive_skip_to_newest(a, &l->filter, count) < 0
 			   ? -1
-			   : print_all(a, &l->lister, &l->filter, &l->page);
-	if (archive_list_newest(a, &l->filter, (uint64_t)l->count, &l->page) <
-	    0)
+			   : listing_print(l, a);
+	if (archive_list_newest(a, &l->filter, count, &l->page) < 0)
 		return -1;
-	for (size_t i = 0; i < l->page.nrows; i++)
-		list_print(&l->lister, &l->page.rows[i]);
+	print_page(l);
 	archive_page_reset(&l->page);
 	return 0;
 }
@@ -243,70 +241,17 @@ print_newest(struct archive *a, struct listing *l)
 int
 list_run(struct smtpdb *t)
 {
-	struct listing l = { .count = 0 };
-	int status = prepare(t, &l);
+	struct listing l = { .newest = 0 };
+	int status = listing_start(&l, t);
 	int result;
 
+	if (status == EX_OK)
+		status = smtpdb_open(t, false);
 	if (status != EX_OK)
 		return status;
-	if (l.count >= 0)
-		result = print_newest(t->archive, &l);
+	if (l.newest >= 0)
+		result = listing_print_newest(&l, t->archive);
 	else
-		result = print_all(t->archive, &l.lister, &l.filter, &l.page);
+		result = listing_print(&l, t->archive);
 	return result < 0 ? smtpdb_fail_archive(t) : EX_OK;
-}
-
-/* Begins with the mails that are still to come, after those of --number. */
-static int
-skip_old(struct archive *a, struct listing *l)
-{
-	int64_t last;
-
-	if (archive_last_id(a, &last) < 0)
-		return -1;
-	l->filter.up_to_id = last;
-	if (l->count > 0 && last > 0 && print_newest(a, l) < 0)
-		return -1;
-	l->filter.up_to_id = 0;
-	l->filter.after_id = last;
-	return 0;
-}
-
-/*
- * Goes on behind what was looked at, also where nothing matched.  Ids grow in
- * the order of the commits, so what came meanwhile is behind that as well.
- */
-static int
-print_new(struct archive *a, struct listing *l)
-{
-	int64_t last = 0;
-
-	if (archive_last_id(a, &last) < 0 ||
-	    print_all(a, &l->lister, &l->filter, &l->page) < 0)
-		return -1;
-	if (last > l->filter.after_id)
-		l->filter.after_id = last;
-	return 0;
-}
-
-int
-watch_run(struct smtpdb *t)
-{
-	const struct timespec pause = { 0, WATCH_EVERY_MS * 1000000L };
-	struct listing l = { .count = 0 };
-	int64_t seen = -1, now;
-	int status = prepare(t, &l);
-
-	if (status == EX_OK && skip_old(t->archive, &l) < 0)
-		status = smtpdb_fail_archive(t);
-	while (status == EX_OK) {
-		if (archive_version(t->archive, &now) < 0 ||
-		    (now != seen && print_new(t->archive, &l) < 0))
-			return smtpdb_fail_archive(t);
-		seen = now;
-		status = smtpdb_flush();
-		if (status == EX_OK)
-			nanosleep(&pause, NULL);
-	}
-	return status;
 }

@@ -2,10 +2,12 @@
  * What is told of trouble, and whether the output was written.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "smtpdb.h"
 
@@ -30,9 +32,26 @@ smtpdb_fail_errno(int status, const char *what)
 }
 
 int
+smtpdb_fail_output(void)
+{
+	/* As SIGPIPE would have ended us, had nobody ignored it. */
+	if (errno == EPIPE)
+		return EX_IOERR;
+	return smtpdb_fail_errno(EX_IOERR, "standard output");
+}
+
+int
 smtpdb_flush(void)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return EX_OK;
-	return smtpdb_fail_errno(EX_IOERR, "standard output");
+	return smtpdb_fail_output();
+}
+
+bool
+smtpdb_pause(int ms)
+{
+	struct pollfd out = { .fd = STDOUT_FILENO };
+
+	return poll(&out, 1, ms) <= 0;
 }

@@ -27,6 +27,8 @@ static const struct cli_option rows[OPT__COUNT] = {
 	[OPT_UNTIL] = { 0, "until", "TIME", "received earlier" },
 	[OPT_LARGER] = { 0, "larger", "SIZE", "of more octets than SIZE: 10K, 5M" },
 	[OPT_NUMBER] = { 'n', "number", "N", "only the newest N" },
+	[OPT_ONE] = { 0, "one", NULL, "end with the first one" },
+	[OPT_TIMEOUT] = { 0, "timeout", "TIME", "wait no longer: 10s, 5m" },
 	[OPT_HEADERS] = { 'H', "headers", NULL, "all header fields" },
 	[OPT_HTML] = { 0, "html", NULL, "its HTML, as UTF-8" },
 	[OPT_DATA] = { 0, "data", NULL, "without the lines that the server adds" },
@@ -111,13 +113,40 @@ options_print(uint64_t set)
 }
 
 void
-options_print_names(uint64_t set)
+options_print_names(uint64_t set, const char *prefix)
 {
 	for (int i = 0; i < OPT__COUNT; i++) {
-		if (set >> i & 1)
-			printf(
-			    "--%s%s\n", rows[i].name, rows[i].value ? "=" : "");
+		char name[64];
+
+		if (!(set >> i & 1))
+			continue;
+		snprintf(name, sizeof name, "--%s%s", rows[i].name,
+		    rows[i].value ? "=" : "");
+		if (strncmp(name, prefix, strlen(prefix)) == 0)
+			puts(name);
 	}
+}
+
+enum smtpdb_option
+options_find(uint64_t set, const char *word, bool *ret_wants_next)
+{
+	size_t len = strcspn(word, "=");
+
+	for (int i = 0; i < OPT__COUNT; i++) {
+		const struct cli_option *o = &rows[i];
+		bool is_it =
+		    strncmp(word, "--", 2) == 0
+			? len == strlen(o->name) + 2 &&
+			      strncmp(word + 2, o->name, len - 2) == 0
+			: o->letter && word[1] == o->letter && word[2] == '\0';
+
+		if (!(set >> i & 1) || !is_it)
+			continue;
+		*ret_wants_next = o->value && word[len] == '\0';
+		return (enum smtpdb_option)i;
+	}
+	*ret_wants_next = false;
+	return OPT__COUNT;
 }
 
 /*

@@ -16,8 +16,14 @@ int options_parse(int argc, char **argv, uint64_t set, bool in_order,
     const char **ret_values);
 /* One line or more for each option of the set. */
 void options_print(uint64_t set);
-/* The same as names, for shells: "--json". */
-void options_print_names(uint64_t set);
+/* The same as names, for shells: "--json", "--number=". */
+void options_print_names(uint64_t set, const char *prefix);
+/*
+ * Which option of the set a word is, "-n", "--number" or "--number=5", and
+ * whether the next word is its value.  OPT__COUNT: none.
+ */
+enum smtpdb_option options_find(
+    uint64_t set, const char *word, bool *ret_wants_next);
 
 /*
  * Each reads a text as a person writes it, writes `*ret` and returns EX_OK;

@@ -39,6 +39,8 @@ enum smtpdb_option {
 	OPT_UNTIL,
 	OPT_LARGER,
 	OPT_NUMBER,
+	OPT_ONE,
+	OPT_TIMEOUT,
 	OPT_HEADERS,
 	OPT_HTML,
 	OPT_DATA,
@@ -99,6 +101,7 @@ struct smtpdb {
 	char **args; /* what stands behind the command, NULL at the end */
 	int nargs;
 	const char *path;     /* of the database */
+	int64_t deadline_ms;  /* of --timeout, by clock_ms() */
 	struct names mailbox; /* of --mailbox */
 	struct archive_conf conf;
 	struct archive *archive;
@@ -124,6 +127,10 @@ __attribute__((format(printf, 2, 3))) int smtpdb_fail(
 int smtpdb_fail_errno(int status, const char *what);
 /* Was all that was printed also written?  EX_OK or EX_IOERR. */
 int smtpdb_flush(void);
+/* The same for a write that has failed; silent where the reader has gone. */
+int smtpdb_fail_output(void);
+/* Waits.  False: whoever read standard output has gone meanwhile. */
+bool smtpdb_pause(int ms);
 
 /*
  * tool.c: the database.  What fails has been told.
@@ -131,6 +138,11 @@ int smtpdb_flush(void);
 
 /* It must exist, unless `make`. */
 int smtpdb_open(struct smtpdb *t, bool make);
+/*
+ * Waits for it up to t->deadline_ms, if it is not there but its folder is, and
+ * says so.  EX_NOINPUT: it did not come.
+ */
+int smtpdb_open_soon(struct smtpdb *t, bool *ret_waited);
 /* Are all arguments numbers of mails, as options_ids() reads them? */
 int smtpdb_check_ids(const struct smtpdb *t);
 /* What they are in the database that is open. */

@@ -189,7 +189,8 @@ int
 stats_run(struct smtpdb *t)
 {
 	struct archive_stats stats = { 0 };
-	int status = smtpdb_open(t, false);
+	bool waited;
+	int status = smtpdb_open_soon(t, &waited);
 
 	if (status != EX_OK)
 		return status;

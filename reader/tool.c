@@ -12,9 +12,14 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "../clock.h"
 #include "mime.h"
 #include "options.h"
 #include "smtpdb.h"
+
+enum {
+	WAIT_EVERY_MS = 100,
+};
 
 static int
 status_of(enum verdict result)
@@ -88,6 +93,31 @@ smtpdb_open(struct smtpdb *t, bool make)
 	if (open_archive(t) != VERDICT_OK)
 		return smtpdb_fail_archive(t);
 	return EX_OK;
+}
+
+/* Is it not there, though it could be made? */
+static bool
+is_to_come(const char *path)
+{
+	char folder[PATH_MAX];
+	struct stat st;
+
+	snprintf(folder, sizeof folder, "%s", path);
+	return access(path, F_OK) < 0 && errno == ENOENT &&
+	       stat(dirname(folder), &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+int
+smtpdb_open_soon(struct smtpdb *t, bool *ret_waited)
+{
+	*ret_waited = is_to_come(t->path) && clock_ms() < t->deadline_ms;
+	if (*ret_waited)
+		smtpdb_fail(0, "waiting for %s", t->path);
+	while (is_to_come(t->path) && clock_ms() < t->deadline_ms) {
+		if (!smtpdb_pause(WAIT_EVERY_MS))
+			return EX_NOINPUT;
+	}
+	return smtpdb_open(t, false);
 }
 
 int

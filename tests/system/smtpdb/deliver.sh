@@ -25,6 +25,40 @@ chmod +x fake
 status 0 "$tool" deliver --sendmail 1 ./fake
 is "sendmail's arguments" "-i -f ann@a.example -- bob@b.example carl@c.example" "$(cat args)"
 lacks "$(printf '\r')" input
+is "all lines" "$(sqlite3 mail.db "SELECT length(trace) + length(data) FROM message WHERE id = 1")" \
+    $(($(wc -c <input) + $(wc -l <input)))
+# Options may stand before the mail, behind it, and behind the program.
+for words in '--sendmail 1 ./fake' '1 --sendmail ./fake' '1 ./fake --sendmail' \
+    '--sendmail --consumer=x 1 ./fake' '1 --consumer=x --sendmail ./fake'; do
+	rm -f args
+	status 0 "$tool" deliver $words
+	is "arguments of $words" \
+	    "-i -f ann@a.example -- bob@b.example carl@c.example" "$(cat args)"
+done
+rm -f args
+status 0 "$tool" deliver --new --consumer=y ./fake --sendmail
+holds "-i -f" args
+status 0 "$tool" deliver 1 echo --sendmail x
+is "but a command has its own" "--sendmail x" "$(cat out)"
+status 64 "$tool" deliver 1 --new ./fake
+status 64 "$tool" deliver 1 --sendmail --lmtp=x
+# Of a range each; the one that fails ends it.
+status 0 "$tool" deliver 2-4 sh -c 'cat >/dev/null; echo $SMTPD_ID'
+is "a range" "2 3 4" "$(xargs <out)"
+status 0 "$tool" deliver last sh -c 'cat >/dev/null; echo $SMTPD_ID'
+is "the last one" $total "$(cat out)"
+status 7 "$tool" deliver 2-4 sh -c 'cat >/dev/null; echo $SMTPD_ID; exit 7'
+is "only the first" 2 "$(cat out)"
+status 66 "$tool" deliver 1000 true
+# A database that is not there yet is waited for.
+status 66 timeout 10 "$tool" -d later.db deliver --new --timeout=0 true
+timeout 20 "$tool" -d later.db deliver --new echo came >came 2>told &
+waiter=$!
+await 'grep -q waiting told'
+printf 'HELO me\nMAIL FROM:<a@a.example>\nRCPT TO:<b@b.example>\nDATA\n\nx\n.\nQUIT\n' |
+    "$smtpd" -d later.db >later 2>&1
+wait $waiter
+is "it waited" 0 $?
 # SIGINT while a command runs: what it has done counts, the rest is for later.
 cat >slow <<'SH'
 #!/bin/sh

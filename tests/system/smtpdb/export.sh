@@ -26,6 +26,11 @@ ok "no half mbox" $?
 status 64 "$tool" export --mbox=x --from=ann 1
 status 74 sh -c "'$tool' list >/dev/full"
 status 74 sh -c "'$tool' export --mbox=- >/dev/full"
+# Who reads no further is told nothing, as SIGPIPE would tell him.
+for command in list 'export --mbox=-' 'show 1-last' 'raw 1-last'; do
+	status 0 sh -c "trap '' PIPE; '$tool' $command | true"
+	is "of $command" "" "$(cat err)"
+done
 status 0 "$tool" export --bare --eml=bare 1 2
 lacks "X-Smtpd" bare/1.eml
 status 0 "$tool" export --mbox=some.mbox --from=jörg

@@ -13,7 +13,17 @@ status 64 "$tool" --database=:memory: list
 status 0 "$tool" --help
 holds "doctor" out
 status 0 "$tool" --version
-for command in $("$tool" complete); do
+for word in lsit 'list --form=x' rul delivr; do
+	status 64 "$tool" $word
+	holds "did you mean" err
+done
+status 0 "$tool" help
+holds "doctor" out
+status 0 "$tool" help show
+holds "Usage: smtpdb show" out
+status 64 "$tool" help sho
+holds "did you mean show?" err
+for command in $("$tool" complete ''); do
 	status 0 "$tool" "$command" --help
 	holds "Usage: smtpdb $command" out
 	is "lines of over 80 columns" "" "$(awk 'length > 80' out)"

@@ -24,4 +24,13 @@ if have gnuplot "stats --plot"; then
 	is "what was there before goes" "$(wc -c <"$line")" "$(wc -c <plot.png)"
 fi
 
+status 66 "$tool" -d later.db stats --timeout=0
+timeout 20 "$tool" -d later.db stats >later 2>told &
+waiter=$!
+await 'grep -q waiting told'
+"$tool" -d later.db domain add x.example
+wait $waiter
+is "waits for a database" 0 $?
+holds "mails       0 of 0" later
+
 finish
