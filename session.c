@@ -8,10 +8,10 @@
  *	                   |                       BDAT      LAST     |
  *	                   +------------------------------------------+
  *
- * session_next() does one step at a time, in this order: say what was refused,
- * have the caller do what a command needs, send what there is when the output
- * is nearly full or the input used up, and only then read on.  So pipelined
- * commands are answered in order and in one write (RFC 2920 s. 3.2).
+ * session_next() does one step at a time, in this order: it reports a refusal,
+ * has the caller do what a command needs, sends the output when that is nearly
+ * full or the input is used up, and only then reads on.  So pipelined commands
+ * are answered in order and in one write (RFC 2920 s. 3.2).
  */
 #include "session/machine.h"
 
@@ -44,7 +44,7 @@ session_free(struct session *s)
  * The mail
  */
 
-/* Lends `data` to the caller, unless the mail is beyond saving. */
+/* Lends `data` to the caller, unless the mail can no longer be stored. */
 static void
 take_text(struct session *s, struct span data)
 {
@@ -98,8 +98,8 @@ read_text(struct session *s)
 }
 
 /*
- * Out of place, a chunk leaves the mail begun as it was.  The last one ends it:
- * the next command of a client that did not wait may be another mail's.
+ * A chunk out of place leaves the mail begun as it was.  BDAT LAST ends the mail
+ * all the same: a client that does not wait goes on with the next mail.
  */
 static void
 refuse_chunk(struct session *s)
@@ -143,11 +143,11 @@ read_chunk(struct session *s)
 }
 
 /*
- * Answers of the caller.  What a command named is copied only now, so that
- * refused ones cost no memory; until then it stands in the line.
+ * The caller's answers.  The envelope copies an address only once it is accepted,
+ * so a refused one costs no memory; until then it stands in the line.
  */
 
-/* Carries out what was asked about; REPLY_NONE, or trouble. */
+/* Begins the mail, or adds the recipient.  REPLY_NONE or REPLY_NO_MEMORY. */
 static enum reply
 carry_out(struct session *s, const struct answer *a)
 {
@@ -180,7 +180,7 @@ say_member(struct session *s)
 void
 session_answer(struct session *s, const struct answer *a)
 {
-	/* What is said where the answer says nothing. */
+	/* For an answer that has no reply of its own. */
 	static const enum reply usual[] = {
 		[QUESTION_MAIL] = REPLY_SENDER_OK,
 		[QUESTION_RCPT] = REPLY_RECIPIENT_OK,
@@ -215,7 +215,7 @@ session_answer(struct session *s, const struct answer *a)
  * Command lines
  */
 
-/* Is the line complete, now that `taken` ends in LF? */
+/* Does the LF at the end of `taken` end the line? */
 static bool
 ends_line(const struct session *s, struct span taken)
 {
@@ -224,7 +224,7 @@ ends_line(const struct session *s, struct span taken)
 	return before == '\r' || s->conf->any_line_end;
 }
 
-/* Answers once, and reads on up to the end of the line. */
+/* Answers once; what follows is skipped up to the end of the line. */
 static void
 refuse_line(struct session *s, enum reply why)
 {
@@ -236,7 +236,7 @@ refuse_line(struct session *s, enum reply why)
 		    s, command_refuse(s, is_first ? why : REPLY_NONE));
 }
 
-/* Keeps what fits. */
+/* Keeps what there is room for, and refuses a line that is longer. */
 static void
 append_to_line(struct session *s, struct span text)
 {
@@ -262,9 +262,9 @@ begin_line(struct session *s)
 }
 
 /*
- * Puts the next line together; true when it is whole, its end removed.  It
- * stays until the next one begins.  A bare LF is answered at once and begins
- * no command: what follows it is only looked at for a BDAT.
+ * Puts the next line together.  True: it is whole, without its line end, and
+ * stays until the next one begins.  A bare LF is refused at once; what follows
+ * it on the line runs as no command, and is searched for a BDAT only.
  */
 static bool
 read_line(struct session *s)
@@ -324,7 +324,7 @@ session_next(struct session *s)
 		}
 		event = s->pending;
 		if (event == SESSION_BODY)
-			s->pending = SESSION_READ; /* needs no answer */
+			s->pending = SESSION_READ; /* nothing is reported */
 		if (event != SESSION_READ)
 			return event;
 
@@ -420,7 +420,7 @@ session_stored(struct session *s, enum verdict verdict, int64_t id)
 	} else {
 		session_conclude(s, reply_for(verdict));
 	}
-	s->mail.envelope.size = 0; /* the caller has nothing left to drop */
+	s->mail.envelope.size = 0; /* no text is left to drop */
 	transaction_reset(&s->mail);
 	s->pending = SESSION_READ;
 }

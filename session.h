@@ -1,9 +1,10 @@
 /*
- * One SMTP session as a machine: octets in, octets out, and events for what
- * needs the world.  It does no I/O and reads no clock, environment or random
- * source (`make lint` checks that), so a test can be any disk and any client.
+ * One SMTP session as a machine: it takes octets, gives octets, and returns
+ * events for what needs the world.  It does no I/O and reads no clock,
+ * environment or random source (`make lint` checks that), so a test can play
+ * any disk and any client.
  *
- *	session_next() says what the caller must do; the caller does it,
+ *	session_next() says what the caller must do.  The caller does it,
  *	reports back with the function named beside the event, and asks again.
  *
  * Spans and pointers that the session lends are valid until the next call of
@@ -32,7 +33,7 @@ struct session_conf {
 	bool strict;         /* refuse what only lenient readers take */
 	bool rfc821;         /* SEND, SOML, SAML */
 	bool vrfy;           /* ask about VRFY and EXPN */
-	bool any_line_end;   /* input is no socket: LF alone ends a line */
+	bool any_line_end;   /* LF alone ends a line: the input is a file */
 };
 
 enum session_event {
@@ -46,10 +47,10 @@ enum session_event {
 	SESSION_CLOSE,  /* nothing is left to do */
 };
 
-/* Why the session must end before the client says QUIT. */
+/* Why the session ends before the client says QUIT. */
 enum session_end {
 	SESSION_EOF,      /* the client is gone: no reply */
-	SESSION_TIMEOUT,  /* it said nothing for too long: 421 4.4.2 */
+	SESSION_TIMEOUT,  /* the client was silent for too long: 421 4.4.2 */
 	SESSION_EXPIRED,  /* the session took too long: 421 4.4.2 */
 	SESSION_SHUTDOWN, /* the server stops: 421 4.3.2 */
 };
@@ -75,19 +76,19 @@ void session_free(struct session *s);
 enum session_event session_next(struct session *s);
 
 /*
- * Lends `len` > 0 octets from the client; how input is cut carries no meaning.
- * Only after SESSION_READ; `buf` must stay as it is until the next
- * SESSION_READ or SESSION_CLOSE.
+ * Lends `len` > 0 octets from the client.  How input is cut carries no meaning.
+ * Only after SESSION_READ.  `buf` must not change until the next SESSION_READ
+ * or SESSION_CLOSE.
  */
 void session_feed(struct session *s, const char *buf, size_t len);
 /*
- * No more input will come, for this reason.  Only after SESSION_READ.  A mail
- * that was begun is given up; so it is when the session closes.
+ * Says that no more input will come, and why.  Only after SESSION_READ.  The
+ * mail begun is given up, as it is when the session closes.
  */
 void session_end(struct session *s, enum session_end why);
 
 struct span session_output(const struct session *s);
-/* `len` octets of session_output() were sent; ask again for the rest. */
+/* Says that `len` octets of session_output() were sent. */
 void session_sent(struct session *s, size_t len);
 
 const struct question *session_question(const struct session *s);
@@ -96,10 +97,10 @@ void session_answer(struct session *s, const struct answer *answer);
 
 struct span session_body(const struct session *s);
 const struct envelope *session_envelope(const struct session *s);
-/* `id` names the row, when the verdict is VERDICT_OK. */
+/* `id` is that of the row, if the verdict is VERDICT_OK. */
 void session_stored(struct session *s, enum verdict verdict, int64_t id);
 
-/* Is there a mail begun, and not stored? */
+/* Has a mail been begun and not stored? */
 bool session_has_mail(const struct session *s);
 
 struct session_refusal session_refusal(const struct session *s);

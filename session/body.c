@@ -9,10 +9,10 @@
  *	  +-- AFTER_CR
  *	   LF
  *
- * The dot of DOT is withheld: it either ends the mail or is taken out.  The CR
- * of DOT_CR is withheld as well, and given back if it ends no line.  With
- * BODY_ANY a lone LF counts as CRLF everywhere; with BODY_CRLF it is noted and
- * stays in the line, so that LF.LF, LF.CRLF and CRLF.LF end nothing.
+ * The machine withholds the dot of DOT, which ends the mail or is removed, and
+ * the CR of DOT_CR, which it gives back if no LF follows.  With BODY_ANY a lone
+ * LF counts as CRLF everywhere.  With BODY_CRLF it is noted and stays in the
+ * line, so that LF.LF, LF.CRLF and CRLF.LF end nothing.
  */
 #include "body.h"
 
@@ -24,7 +24,7 @@ enum {
 	DOT_CR,
 	TEXT,
 	AFTER_CR,
-	LONE_LF, /* before one that is to become CRLF (BODY_ANY) */
+	LONE_LF, /* in front of a LF that becomes CRLF (BODY_ANY) */
 };
 
 static const struct span crlf = { "\r\n", 2 };
@@ -45,9 +45,9 @@ find(const char *p, int octet, const char *end)
 }
 
 /*
- * Look at the line from `p` on, as far as it goes, and return where to go on.
- * The next one of the octet that is rarer is kept in `*ahead` (NULL: unknown),
- * since text full of the other would else be searched for it once for each.
+ * These scan the line from `p` on and return where to go on.  `*ahead` keeps the
+ * place of the next octet of the rarer kind (NULL: unknown): without it, text
+ * full of the other kind would be searched once for each of them.
  */
 static const char *
 scan_crlf(struct body *b, const char *p, const char **ahead, const char *end)
@@ -87,7 +87,7 @@ scan_any(struct body *b, const char *p, const char **ahead, const char *end)
 enum body_result
 body_next(struct body *b, struct span *input, struct span *ret)
 {
-	const char *start = input->p; /* of what is not yet reported */
+	const char *start = input->p; /* not reported from here on */
 	const char *end = start + input->len;
 	const char *p = start;
 	const char *ahead = NULL;

@@ -1,7 +1,7 @@
 /*
- * The text after DATA: finds its end, takes the dots out (RFC 5321 s. 4.5.2)
- * and notices line ends that are none, the last also in the text of BDAT.  Works
- * on whatever piece of it is at hand, in steps of a line, and copies nothing.
+ * The text after DATA.  This finds its end, removes the stuffed dots (RFC 5321
+ * s. 4.5.2) and notes a bare CR or LF, the last also in the text of BDAT.  It
+ * works on the piece at hand, a line at a time, and copies nothing.
  */
 #ifndef BODY_H
 #define BODY_H
@@ -12,7 +12,7 @@
 
 enum body_line_ends {
 	BODY_CRLF, /* a network peer: only CRLF ends a line */
-	BODY_ANY,  /* an editor's file: LF alone does too, and becomes CRLF */
+	BODY_ANY,  /* a file: LF alone ends one too, and becomes CRLF */
 };
 
 struct body {
@@ -22,7 +22,7 @@ struct body {
 	bool bare_lf; /* a LF without CR was seen (never with BODY_ANY) */
 };
 
-/* Starts a mail: `at` the beginning of its first line. */
+/* Begins the text of a mail. */
 void body_start(struct body *b, enum body_line_ends line_ends);
 
 enum body_result {
@@ -34,19 +34,19 @@ enum body_result {
 /*
  * Takes octets from the front of `*input` up to the next thing to report.
  * With BODY_DATA, `*ret` points into the input or to a constant.  A bare CR or
- * LF is text, and the dot beside it too: the end is where a careful client
- * means it, at CRLF.CRLF.
+ * LF is text, and so is the dot beside it: with BODY_CRLF only CRLF.CRLF ends
+ * the mail.
  */
 enum body_result body_next(
     struct body *b, struct span *input, struct span *ret);
 
 /*
- * Looks at the next octets of a text that BDAT frames, up to the first bare CR
- * or LF.  Such a text is begun by body_start() too.
+ * Searches the next octets of a text from BDAT for the first bare CR or LF.
+ * body_start() begins such a text too.
  */
 void body_look(struct body *b, struct span data);
 
-/* Now that the text is whole: was there a bare CR or LF? */
+/* Was there a bare CR or LF?  To be asked at the end of the text. */
 bool body_is_bare(const struct body *b);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * What each verb does.  One table says most of it, and HELP is printed from it.
- * A handler returns the reply to give.
+ * What each verb does.  One table has most of it, and HELP lists that table.  A
+ * handler returns the reply to give.
  */
 #include <stdio.h>
 #include <string.h>
@@ -41,7 +41,7 @@ struct command {
 	int flags;
 	/* Gets the argument without blanks around it. */
 	enum reply (*run)(struct session *, struct span arg);
-	enum reply otherwise; /* out of place; always, if there is no `run` */
+	enum reply otherwise; /* out of place, or if `run` is NULL */
 	enum reply help;
 };
 
@@ -74,7 +74,7 @@ static const struct command commands[] = {
 	{ "SAML", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED,  FLAG_RFC821,             cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_SAML },
 	/* RFC 5321 s. F.1: not without strong authentication. */
 	{ "TURN", ANY_STATE,  ANY_STATE,   ARG_ANY,     0,                       NULL,     REPLY_NOT_IMPLEMENTED,  REPLY_HELP_TURN },
-	/* A browser that was tricked into posting a mail starts so. */
+	/* A browser that a page makes post a mail begins so. */
 	{ "GET",     ANY_STATE, ANY_STATE, ARG_ANY,     FLAG_HIDDEN,             NULL,     REPLY_NOT_SMTP,         0 },
 	{ "POST",    ANY_STATE, ANY_STATE, ARG_ANY,     FLAG_HIDDEN,             NULL,     REPLY_NOT_SMTP,         0 },
 	{ "CONNECT", ANY_STATE, ANY_STATE, ARG_ANY,     FLAG_HIDDEN,             NULL,     REPLY_NOT_SMTP,         0 },
@@ -135,7 +135,7 @@ read_path(const struct session *s, const struct path_command *c,
 	return id == REPLY_NONE ? param_read(c->params, arg, ret_params) : id;
 }
 
-/* The command waits for the caller's answer (session_answer()). */
+/* The command is answered once the caller has (session_answer()). */
 static enum reply
 ask(struct session *s, enum question_kind kind, struct span address,
     struct span sender)
@@ -174,7 +174,7 @@ cmd_mail(struct session *s, struct span arg)
 	if (id != REPLY_NONE)
 		return id;
 
-	/* Only as a forward-path may postmaster go without a domain. */
+	/* Postmaster lacks a domain only as a forward-path. */
 	if (s->conf->strict && path.mailbox.len > 0 && path.domain.len == 0)
 		return REPLY_MAIL_PATH;
 	if (s->conf->strict && path.non_ascii && !params.smtputf8)
@@ -292,9 +292,9 @@ cmd_data(struct session *s, struct span arg)
 }
 
 /*
- * The octets follow whatever the reply will be, so they are always read (RFC
- * 3030 s. 2).  Where their number is not to be understood, what follows could
- * be anything, and the only safe thing is to stop listening.
+ * The octets follow whatever the reply is, so they are always read (RFC 3030
+ * s. 2).  If their number is malformed, the octets cannot be told from commands,
+ * so the session closes.
  */
 static enum reply
 cmd_bdat(struct session *s, struct span arg)
@@ -374,7 +374,7 @@ help_all(struct session *s)
 	session_reply(s, REPLY_HELP_STATUS_HINT);
 }
 
-/* System status (211): what this is, what it takes, what was done so far. */
+/* System status (211): the version, the limits, and what was done so far. */
 static void
 help_status(struct session *s)
 {
@@ -409,7 +409,7 @@ cmd_help(struct session *s, struct span arg)
 	return REPLY_NONE;
 }
 
-/* Whatever its method is, and whether SMTP has a verb of that name. */
+/* Any method counts, also one that has the name of an SMTP verb. */
 static bool
 is_http(struct span line)
 {

@@ -1,5 +1,5 @@
 /*
- * HELO and EHLO, and what a session offers.
+ * HELO and EHLO, and which extensions a session offers.
  */
 #ifndef HELLO_H
 #define HELLO_H
@@ -7,10 +7,10 @@
 #include "../mail/reply.h"
 #include "../session.h"
 
-/* What is offered only where the settings say so. */
+/* Offered only if the settings say so. */
 enum {
 	FLAG_RFC821 = 1 << 0, /* SEND, SOML, SAML (RFC 5321 s. F.6) */
-	FLAG_VRFY = 1 << 1,   /* VRFY and EXPN that look */
+	FLAG_VRFY = 1 << 1,   /* VRFY and EXPN ask the policy */
 };
 
 /* Is all of `flags` offered? */

@@ -12,11 +12,11 @@
 
 enum {
 	/*
-	 * 512 octets (5321 s. 4.5.3.1.4) and what the extensions add to MAIL
+	 * A command has 512 octets (5321 s. 4.5.3.1.4); extensions add to MAIL
 	 * and RCPT: SIZE 26, BODY 17, SMTPUTF8 10, DSN 500 and more.
 	 */
 	LINE_MAX_COMMAND = 2048,
-	/* Room in the output below which no command is begun. */
+	/* No command is begun while the output has less room. */
 	OUTPUT_RESERVE = 2048,
 	OUTPUT_SIZE = 2 * OUTPUT_RESERVE,
 	/* Mails in one session (MAILMAX, RFC 9422). */
@@ -36,15 +36,15 @@ struct command;
 struct session {
 	const struct session_conf *conf;
 	enum session_event pending; /* SESSION_READ: none */
-	bool closing;               /* close when the output is sent */
+	bool closing;               /* once the output is sent */
 
-	/* Input lent by the caller, and the line being put together. */
+	/* The input that the caller lends, and the line read from it. */
 	struct span in;
 	char line[LINE_MAX_COMMAND];
 	size_t line_len;
-	bool in_line;      /* its end is still to come */
-	bool line_over;    /* it is too long, and only its beginning kept */
-	bool line_refused; /* which was answered; its end is awaited */
+	bool in_line;      /* its end has not come */
+	bool line_over;    /* it is too long; only its beginning is kept */
+	bool line_refused; /* it was refused; its end has not come */
 	char last;         /* the octet before `in` */
 
 	char out[OUTPUT_SIZE];
@@ -56,22 +56,22 @@ struct session {
 	size_t refused_at, refused_len;
 
 	struct transaction mail;
-	struct body body;    /* where its text after DATA is */
-	struct span data;    /* of its text, lent to the caller */
-	uint64_t chunk_left; /* octets of this BDAT still to come */
+	struct body body;    /* how far its text is read */
+	struct span data;    /* octets of its text, lent to the caller */
+	uint64_t chunk_left; /* octets of this BDAT that have not come */
 	uint64_t chunk_size;
 	bool chunk_last;
-	enum transaction_state chunk_from; /* before it */
-	enum reply chunk_reply; /* the octets are read, then refused so */
+	enum transaction_state chunk_from; /* the state before it */
+	enum reply chunk_reply; /* to its octets; REPLY_NONE: they are text */
 
 	const struct command *command; /* the one being run */
 
-	/* What MAIL, RCPT, VRFY or EXPN asks; it stands in the line. */
+	/* Of MAIL, RCPT, VRFY or EXPN; its text stands in the line. */
 	struct question question;
 	bool utf8_reply; /* the answer may hold UTF-8 (RFC 6531) */
-	/* A list whose members are being told; NULL: none. */
+	/* The list whose members are the reply to EXPN; NULL: none. */
 	const struct answer *list;
-	const char *member; /* the last one told */
+	const char *member; /* the last one written */
 
 	/* Since the last mail. */
 	unsigned njunk, ndeferrals;
@@ -79,12 +79,12 @@ struct session {
 };
 
 /*
- * Appends one line of a reply, where `more` is not the last one; one of 4yz or
- * 5yz is reported and counted.  The host name is filled in.
+ * Appends one line of a reply; `more` lines follow.  A line of 4yz or 5yz is
+ * reported and counted.  The host name is filled in.
  */
 void session_say(struct session *s, const struct reply_text *r,
     struct reply_values values, bool more);
-/* The same for a reply of one line, without or with the number in it. */
+/* The same for a reply of one line, without or with a number in it. */
 void session_reply(struct session *s, enum reply id);
 void session_reply_number(struct session *s, enum reply id, uint64_t number);
 
@@ -93,14 +93,15 @@ void session_reply_number(struct session *s, enum reply id, uint64_t number);
  * gives the last reply; closes after it, or after a 421.
  */
 void session_check_errors(struct session *s, int code);
-/* Both of that; REPLY_NONE is fine. */
+/* Both: session_reply() and session_check_errors(); REPLY_NONE is fine. */
 void session_conclude(struct session *s, enum reply id);
 
-/* Runs the command in `s->line`; the reply to give, or REPLY_NONE. */
+/* Runs the command in `s->line`.  Returns the reply to give, or REPLY_NONE. */
 enum reply command_run(struct session *s);
 /*
- * `s->line` cannot be run, for `why` (REPLY_NONE: which was said already).  The
- * reply to give: one that closes the session, if it is nothing to go on after.
+ * Refuses `s->line` for `why` (REPLY_NONE: that was said already).  Returns the
+ * reply to give, which is one that closes the session if the line could be a
+ * BDAT or a request of HTTP.
  */
 enum reply command_refuse(struct session *s, enum reply why);
 

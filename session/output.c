@@ -1,10 +1,10 @@
 /*
- * What the client is told, and what is noted of it: the refusal to report, and
- * how many errors there were.
+ * What the client is told.  A refusal is noted on its way, to be reported and
+ * counted.
  */
 #include "machine.h"
 
-/* Keeps the first refusal of a step: a 421 after it is only its consequence. */
+/* Keeps the first refusal of a step; a 421 behind it only follows from it. */
 static void
 note_refusal(struct session *s, int code, size_t at)
 {

@@ -54,7 +54,7 @@ read_envid(struct span value, struct params *p)
 	return REPLY_NONE;
 }
 
-/* NEVER alone, or a list of the others (RFC 3461 s. 4.1), even twice. */
+/* NEVER alone, or a list of the others (RFC 3461 s. 4.1); words may repeat. */
 static enum reply
 read_notify(struct span value, struct params *p)
 {

@@ -1,6 +1,6 @@
 /*
- * The parameters behind the path of MAIL and RCPT (RFC 5321 s. 4.1.1.11): one
- * table of those that EHLO announces, whom they belong to, and their rules.
+ * The parameters of MAIL and RCPT (RFC 5321 s. 4.1.1.11).  One table has those
+ * that EHLO announces, the command each belongs to, and its rule.
  */
 #ifndef PARAM_H
 #define PARAM_H
@@ -13,7 +13,7 @@ enum param_command {
 	PARAM_RCPT = 1 << 1,
 };
 
-/* What was given.  A span whose p is NULL was not. */
+/* What the client gave; p of a span is NULL where it gave none. */
 struct params {
 	const char *body_type;   /* BODY: a constant, "7BIT" if not given */
 	const char *dsn_return;  /* RET: "FULL", "HDRS" or NULL */

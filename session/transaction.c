@@ -3,7 +3,7 @@
 #include <string.h>
 
 enum {
-	/* 100 RCPTs are always taken (5321 s. 4.5.3.1.8), of 100 mailboxes. */
+	/* 100 RCPTs always fit (5321 s. 4.5.3.1.8), each to 100 mailboxes. */
 	MAILBOXES_MAX = 100 * 100,
 };
 

@@ -1,6 +1,6 @@
 /*
- * The mail begun: what HELO, MAIL and RCPT said of it, and how much of its text
- * has come.  It knows which replies there are, but neither client nor session.
+ * The mail begun: what HELO, MAIL and RCPT said, and how much of the text has
+ * come.  A transaction says which reply it would give, but writes none.
  */
 #ifndef TRANSACTION_H
 #define TRANSACTION_H
@@ -33,34 +33,37 @@ struct transaction {
 	/* Some RCPT got 4yz; some got 5yz. */
 	bool deferred_recipient, refused_recipient;
 
-	bool dropped;   /* it cannot be stored; its end is awaited */
-	bool must_drop; /* what was appended is to be forgotten */
+	bool dropped;   /* it cannot be stored; its end has not come */
+	bool must_drop; /* the caller is to forget what was appended */
 };
 
-/* Gives its memory back. */
+/* Frees what it owns. */
 void transaction_free(struct transaction *t);
-/* Forgets the mail begun, if any: ST_IDLE or ST_START. */
+/* Forgets the mail begun, if any, and goes to ST_IDLE or ST_START. */
 void transaction_reset(struct transaction *t);
 /* `name` is what HELO or EHLO said, ADDRESS_DOMAIN_MAX octets at most. */
 void transaction_greet(struct transaction *t, struct span name, bool esmtp);
 
-/* MAIL.  REPLY_NONE, or REPLY_NO_MEMORY: no mail is begun. */
+/* Begins a mail by MAIL.  REPLY_NONE, or REPLY_NO_MEMORY: none is begun. */
 enum reply transaction_begin(struct transaction *t, const struct question *q);
-/* RCPT: all recipients of the answer or none.  REPLY_NONE or REPLY_NO_MEMORY. */
+/*
+ * Adds what RCPT was answered, all of it or nothing.  REPLY_NONE or
+ * REPLY_NO_MEMORY.
+ */
 enum reply transaction_add(
     struct transaction *t, const struct question *q, const struct answer *a);
 /* Remembers how a RCPT was answered, for a DATA that comes without any. */
 void transaction_note_rcpt(struct transaction *t, int code);
-/* Has it all the recipients that it may have, or all the mailboxes? */
+/* Does it have as many recipients, or mailboxes, as it may? */
 bool transaction_is_full(const struct transaction *t, unsigned max_recipients);
 
-/* Why no text can be taken now; REPLY_NONE: it can. */
+/* Why no text may follow now; REPLY_NONE: it may. */
 enum reply transaction_check_text(const struct transaction *t);
-/* May its text hold anything (RFC 3030 s. 3)? */
+/* Is its body type BINARYMIME (RFC 3030 s. 3)? */
 bool transaction_is_binary(const struct transaction *t);
-/* Counts octets of the text; false: they are not to be appended. */
+/* Counts octets of the text.  False: they are not to be appended. */
 bool transaction_take(struct transaction *t, size_t len, uint64_t max_size);
-/* It is beyond saving; what was appended is of no use. */
+/* Gives up the text: the mail can no longer be stored. */
 void transaction_drop(struct transaction *t);
 
 #endif
