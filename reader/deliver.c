@@ -18,8 +18,9 @@
 #include <unistd.h>
 
 #include "../clock.h"
+#include "deliver.h"
+#include "distinct.h"
 #include "file.h"
-#include "lmtp.h"
 #include "options.h"
 #include "smtpdb.h"
 
@@ -33,15 +34,6 @@ extern char **environ;
 
 /* Set by a signal: give the lease back, then end. */
 static volatile sig_atomic_t stopped;
-
-struct delivery {
-	struct smtpdb *t;
-	const char *consumer;
-	const char *lmtp; /* NULL: a command */
-	bool sendmail;
-	char **command;
-	int64_t lease_sec;
-};
 
 static void
 stop(int signo)
@@ -120,6 +112,7 @@ sendmail_args(const struct delivery *d, const struct archive_mail *m)
 	const struct envelope *e = &m->envelope;
 	char **args = calloc(e->nrecipients + 6, sizeof *args);
 	char **at = args;
+	struct distinct seen = { 0 };
 
 	if (!args)
 		return NULL;
@@ -129,10 +122,12 @@ sendmail_args(const struct delivery *d, const struct archive_mail *m)
 	*at++ = *e->reverse_path ? (char *)e->reverse_path : "<>";
 	*at++ = "--";
 	for (unsigned i = 0; i < e->nrecipients; i++) {
-		const struct recipient *r = &e->recipients[i];
+		const char *mailbox = recipient_mailbox(&e->recipients[i]);
 
-		*at++ = (char *)recipient_mailbox(r);
+		if (distinct_add(&seen, mailbox))
+			*at++ = (char *)mailbox;
 	}
+	distinct_reset(&seen);
 	return args;
 }
 
@@ -246,84 +241,6 @@ deliver_by_command(const struct delivery *d, const struct archive_mail *m)
 		return smtpdb_fail_errno(EX_TEMPFAIL, "sendmail");
 	status = run_command(d, args, m);
 	free(args);
-	return status;
-}
-
-/*
- * LMTP
- *
- * A server can take a mail for some recipients and not for others.  Who has it
- * is kept as a consumer "NAME#POSITION", until all have it.
- */
-
-static char *
-name_part(const struct delivery *d, unsigned i)
-{
-	char *name;
-
-	return asprintf(&name, "%s#%u", d->consumer, i + 1) < 0 ? NULL : name;
-}
-
-/* Which recipients have it of an earlier try.  Returns 0 or -1. */
-static int
-read_parts(const struct delivery *d, const struct archive_mail *m, bool *had)
-{
-	struct archive *a = d->t->archive;
-	int result = archive_is_done(a, d->consumer, m->id);
-
-	if (result != 0) /* of all, which are to have it again */
-		return result < 0 ? -1 : 0;
-	for (unsigned i = 0; i < m->envelope.nrecipients && result >= 0; i++) {
-		char *name = name_part(d, i);
-
-		result = name ? archive_is_done(a, name, m->id) : -1;
-		had[i] = result > 0;
-		free(name);
-	}
-	return result < 0 ? -1 : 0;
-}
-
-static int
-keep_parts(const struct delivery *d, const struct archive_mail *m,
-    const bool *before, const bool *had)
-{
-	int result = 0;
-
-	for (unsigned i = 0; i < m->envelope.nrecipients && result >= 0; i++) {
-		char *name;
-
-		if (before[i] || !had[i])
-			continue;
-		name = name_part(d, i);
-		result = name ? archive_done(d->t->archive, name, m->id,
-				    clock_us() / 1000000)
-			      : -1;
-		free(name);
-	}
-	return result < 0 ? -1 : 0;
-}
-
-static int
-deliver_by_lmtp(
-    const struct delivery *d, const struct archive_mail *m, bool *ret_lost)
-{
-	unsigned n = m->envelope.nrecipients;
-	bool *had = calloc(2 * (size_t)n + 1, sizeof *had);
-	bool *before;
-	int status;
-
-	if (!had)
-		return smtpdb_fail_errno(EX_OSERR, "LMTP");
-	before = had + n;
-	if (read_parts(d, m, had) < 0) {
-		status = smtpdb_fail_archive(d->t);
-	} else {
-		memcpy(before, had, n * sizeof *had);
-		status = lmtp_deliver(d->lmtp, m, had, ret_lost);
-		if (status != EX_OK && keep_parts(d, m, before, had) < 0)
-			status = smtpdb_fail_archive(d->t);
-	}
-	free(had);
 	return status;
 }
 

@@ -6,11 +6,9 @@
 
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 
 #include <ctype.h>
 #include <errno.h>
-#include <netdb.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,7 +18,9 @@
 #include <unistd.h>
 
 #include "../clock.h"
+#include "connect.h"
 #include "smtpdb.h"
+#include "terminal.h"
 
 enum {
 	TIMEOUT_SEC = 300, /* RFC 5321 s. 4.5.3.2; DATA's end wants 600 */
@@ -37,70 +37,24 @@ struct lmtp {
 	char input[REPLY_MAX];
 	size_t at, len;
 	char reply[REPLY_MAX]; /* the last line of it */
+	const char *why;       /* there is none */
 	bool has_8bitmime, has_smtputf8;
 	bool lost; /* the server, not the mail, is the trouble */
 };
-
-/*
- * Connection
- */
-
-static int
-connect_path(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd;
-
-	if (strlen(path) >= sizeof address.sun_path)
-		return -1;
-	strcpy(address.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && connect(fd, (const struct sockaddr *)(void *)&address,
-			   sizeof address) < 0) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-static int
-connect_host(const char *where)
-{
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
-	struct addrinfo *found, *at;
-	const char *colon = strrchr(where, ':');
-	char host[256];
-	int fd = -1;
-
-	if (!colon || (size_t)(colon - where) >= sizeof host)
-		return -1;
-	snprintf(host, sizeof host, "%.*s", (int)(colon - where), where);
-	if (getaddrinfo(host, colon + 1, &hints, &found) != 0)
-		return -1;
-	for (at = found; at && fd < 0; at = at->ai_next) {
-		fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, 0);
-		if (fd >= 0 && connect(fd, at->ai_addr, at->ai_addrlen) < 0) {
-			close(fd);
-			fd = -1;
-		}
-	}
-	freeaddrinfo(found);
-	return fd;
-}
 
 static int
 start(struct lmtp *l)
 {
 	const struct timeval timeout = { .tv_sec = TIMEOUT_SEC };
-	int fd = strchr(l->where, '/') ? connect_path(l->where)
-				       : connect_host(l->where);
-	int copy = fd < 0 ? -1 : dup(fd);
+	const char *cause = "";
+	int copy;
 
-	if (fd < 0 || copy < 0)
-		return smtpdb_fail_errno(EX_TEMPFAIL, l->where);
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
-	l->fd = fd;
-	l->out = fdopen(copy, "w");
+	l->fd = connect_to(l->where, &cause);
+	if (l->fd < 0)
+		return smtpdb_fail(EX_TEMPFAIL, "%s: %s", l->where, cause);
+	setsockopt(l->fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+	copy = dup(l->fd);
+	l->out = copy < 0 ? NULL : fdopen(copy, "w");
 	if (!l->out)
 		return smtpdb_fail_errno(EX_OSERR, l->where);
 	return EX_OK;
@@ -130,7 +84,15 @@ make_harmless(char *reply)
 	}
 }
 
-/* The next octet, or -1: none before the deadline, or before a signal. */
+/* Why there is no reply. */
+static int
+fail_reply(struct lmtp *l, const char *why)
+{
+	l->why = why;
+	return -1;
+}
+
+/* The next octet, or -1: there is none, and why. */
 static int
 read_octet(struct lmtp *l, int64_t until)
 {
@@ -138,13 +100,18 @@ read_octet(struct lmtp *l, int64_t until)
 
 	while (l->at == l->len) {
 		int64_t left = until - clock_ms();
+		int ready = left > 0 ? poll(&p, 1, (int)left) : 0;
 		ssize_t n;
 
-		if (left <= 0 || poll(&p, 1, (int)left) <= 0)
-			return -1;
+		if (ready == 0)
+			return fail_reply(l, "it takes too long");
+		if (ready < 0)
+			return fail_reply(l, strerror(errno));
 		n = recv(l->fd, l->input, sizeof l->input, MSG_DONTWAIT);
-		if (n == 0 || (n < 0 && errno != EAGAIN))
-			return -1;
+		if (n == 0)
+			return fail_reply(l, "it closed the connection");
+		if (n < 0 && errno != EAGAIN)
+			return fail_reply(l, strerror(errno));
 		l->at = 0;
 		l->len = n > 0 ? (size_t)n : 0;
 	}
@@ -164,7 +131,10 @@ read_line(struct lmtp *l, int64_t until)
 	}
 	l->reply[len] = '\0';
 	make_harmless(l->reply);
-	return c >= 0 && len >= 3 && isdigit((unsigned char)l->reply[0]);
+	if (c < 0)
+		return false;
+	l->why = "what it says is no reply";
+	return len >= 3 && isdigit((unsigned char)l->reply[0]);
 }
 
 /*
@@ -184,25 +154,44 @@ read_reply(struct lmtp *l)
 		if (l->reply[3] != '-')
 			return atoi(l->reply);
 	}
+	l->why = "it has no end";
 	return 0;
 }
 
-/* EX_OK where the reply's first digit is as wanted. */
+/*
+ * EX_OK where the reply's first digit is as wanted.  Who has closed the
+ * connection may have said why before.
+ */
 static int
 expect(struct lmtp *l, char wanted, const char *what)
 {
-	int code;
+	const char *trouble = fflush(l->out) != 0 ? strerror(errno) : NULL;
+	int code = read_reply(l);
 
-	if (fflush(l->out) != 0 || !(code = read_reply(l))) {
+	if (code == 0) {
 		l->lost = true;
-		return smtpdb_fail(
-		    EX_TEMPFAIL, "%s: no reply to %s", l->where, what);
+		return smtpdb_fail(EX_TEMPFAIL, "%s: no reply to %s: %s",
+		    l->where, what, trouble ? trouble : l->why);
 	}
 	if (code / 100 == wanted - '0')
 		return EX_OK;
 	l->lost |= code == 421;
 	return smtpdb_fail(code / 100 == 5 ? EX_UNAVAILABLE : EX_TEMPFAIL,
 	    "%s: %s: %s", l->where, what, l->reply);
+}
+
+/* The same, where it is about one mailbox. */
+static int
+expect_for(struct lmtp *l, const char *mailbox, const char *what)
+{
+	char *safe = terminal_safe(span_of(mailbox), TERMINAL_LINE);
+	char of[512];
+	int status;
+
+	snprintf(of, sizeof of, "%s for <%s>", what, safe);
+	free(safe);
+	status = expect(l, '2', of);
+	return status;
 }
 
 __attribute__((format(printf, 2, 3))) static void
@@ -272,13 +261,13 @@ send_envelope(
 	if (worst != EX_OK)
 		return worst;
 	for (unsigned i = 0; i < e->nrecipients && !l->lost; i++) {
-		const struct recipient *r = &e->recipients[i];
+		const char *mailbox = recipient_mailbox(&e->recipients[i]);
 		int status;
 
 		if (had[i])
 			continue;
-		say(l, "RCPT TO:<%s>", recipient_mailbox(r));
-		status = expect(l, '2', "RCPT");
+		say(l, "RCPT TO:<%s>", mailbox);
+		status = expect_for(l, mailbox, "RCPT");
 		taken[i] = status == EX_OK;
 		worst = worse(worst, status);
 	}
@@ -288,16 +277,17 @@ send_envelope(
 /* Every recipient that was taken has a reply of its own (RFC 2033 s. 4.2). */
 static int
 read_verdicts(
-    struct lmtp *l, unsigned nrecipients, const bool *taken, bool *had)
+    struct lmtp *l, const struct envelope *e, const bool *taken, bool *had)
 {
 	int worst = EX_OK;
 
-	for (unsigned i = 0; i < nrecipients && !l->lost; i++) {
+	for (unsigned i = 0; i < e->nrecipients && !l->lost; i++) {
 		int status;
 
 		if (!taken[i])
 			continue;
-		status = expect(l, '2', "the mail");
+		status = expect_for(
+		    l, recipient_mailbox(&e->recipients[i]), "the mail");
 		had[i] = status == EX_OK;
 		worst = worse(worst, status);
 	}
@@ -339,7 +329,7 @@ converse(struct lmtp *l, const struct archive_mail *m, bool *had, bool *taken)
 	data = expect(l, '3', "DATA");
 	if (data == EX_OK) {
 		send_mail(l->out, m);
-		data = read_verdicts(l, e->nrecipients, taken, had);
+		data = read_verdicts(l, e, taken, had);
 	}
 	return worse(status, data);
 }

@@ -5,13 +5,13 @@
  *
  *	list, show, extract, search, stats		what reads
  *	doctor, doctor_rules				what is wrong
- *	export, import, deliver, delete			what takes mails out and in
+ *	export, import, deliver, deliver_lmtp, delete	what takes mails out and in
  *	rules, rule_values, names, explain		what is accepted
  *	archive, archive_*				the database; only these know
  *							SQLite and the store below
  *	mime, html, query				what a mail says, and words
  *	mime_split, words, param, transfer, charset	what MIME is made of
- *	envelope_field, mbox, lmtp			formats of mail
+ *	envelope_field, mbox, lmtp, connect		formats of mail
  *	tool						what commands do first
  *	options, terminal, columns, json, file,
  *	distinct, message, text				words in, words out

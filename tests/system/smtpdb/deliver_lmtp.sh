@@ -110,4 +110,55 @@ status 75 timeout 20 "$tool" deliver --consumer=lmtp --lmtp=./sock 1
 wait "$server"
 is "the server was left" 0 $?
 
+# What went wrong is said.
+fails() {
+	status 75 timeout 20 "$tool" deliver --consumer=cause --lmtp="$1" 1
+	holds "$2" err
+}
+fails ./nonesuch "./nonesuch: No such file or directory"
+fails nonesuch "nonesuch: No such file or directory"
+fails "./$(printf '%0200d' 1)" "the path is too long for a socket"
+fails ./mail.db "./mail.db: Connection refused"
+fails 127.0.0.1: "a server is named as HOST:PORT"
+fails :24 "a server is named as HOST:PORT"
+fails 127.0.0.1:nonesuch "127.0.0.1:nonesuch: Servname not supported"
+fails '[127.0.0.1]:1' '[127.0.0.1]:1: Connection refused'
+cat >sayd.py <<'PY'
+# Says one thing to who connects, and closes.
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind('sock'); s.listen(5); s.settimeout(20); print('up', flush=True)
+with s.accept()[0] as c: c.sendall(sys.argv[1].encode())
+PY
+# answers TEXT CAUSE: what is said of a server that only says this.
+answers() {
+	rm -f sock up
+	timeout 30 python3 sayd.py "$1" >up 2>&1 </dev/null &
+	await 'test -s up'
+	fails ./sock "$2"
+	wait
+}
+answers '' "no reply to the connection: it closed the connection"
+answers 'hello
+' "no reply to the connection: what it says is no reply"
+answers '421 4.3.2 not now
+' "the connection: 421 4.3.2 not now"
+
+# A mailbox that several recipients lead to gets the mail once.
+SMTPD_DATABASE=$dir/twins.db
+"$tool" domain add b.example
+"$tool" alias add all@b.example bob@b.example
+"$tool" alias add all@b.example carl@b.example
+"$tool" mailbox add bob@b.example
+"$tool" mailbox add carl@b.example
+printf 'Subject: x\n\nx\n' | send a@a.example all@b.example bob@b.example BOB@b.example
+lmtp 75 "carl " rcpt:bob=450
+holds "RCPT for <bob@b.example>: 450" err
+lmtp 0 "bob "
+is "no more is to be done" 1 "$(sqlite3 twins.db "SELECT sum(done) FROM delivery WHERE consumer = 'lmtp'")"
+printf '#!/bin/sh\necho "$@" >%s/args\ncat >/dev/null\n' "$dir" >fake
+chmod +x fake
+status 0 "$tool" deliver --sendmail 1 ./fake
+is "by sendmail as well" "-i -f a@a.example -- bob@b.example carl@b.example" "$(cat args)"
+
 finish
