@@ -52,6 +52,7 @@ test-system: all check-smtpdb $(B)/tests/misbehave
 	sh tests/system/hardening.sh smtpd smtpdb
 	python3 tests/system/recipes.py
 	/usr/bin/python3 -B tests/system/listener.py
+	/usr/bin/python3 -B tests/system/clients.py --smtpd $(OUT)/smtpd
 	sh tests/system/superservers.sh
 	sh tests/system/inetd.sh
 	bash tests/system/lab/test.sh
