@@ -1,8 +1,8 @@
 /*
  * What the rows of the tables domain, mailbox, alias, quota, sender_rule,
  * client_rule and rate_limit say (schema.sql): who may send, where a recipient
- * goes, and what is answered if it may not be.  Read at each question, so that a
- * change counts from the next one on.
+ * goes, and what a refusal says.  Each question reads the rows anew, so a change
+ * counts from the next question on.
  */
 #ifndef POLICY_H
 #define POLICY_H
@@ -20,18 +20,17 @@ struct policy_asker {
 };
 
 /*
- * Answers the question.  The verdict in the answer is VERDICT_OK when the rows
- * have decided; anything else is trouble of ours, store_error() has the cause.
+ * Answers the question.  The answer's verdict is VERDICT_OK if the rows decided;
+ * anything else is trouble of ours, and store_error() has the cause.
  */
 void policy_ask(struct store *st, const struct policy_asker *asker,
     const struct question *q, struct answer *ret);
 
 /*
- * To be called before the questions of commands that have just come.  Which of
- * the tables have rows at all is looked up once for each of their bursts; only
- * where none had any at MAIL, RCPT believes that.  And after one question that
- * found the database locked for too long, the others of the burst are
- * VERDICT_BUSY at once.
+ * To be called once per read of a client's commands (RFC 2920).  The questions
+ * of that group share one look at which tables have rows; RCPT trusts a look
+ * that found none at MAIL in any group.  If one question finds the database
+ * locked for too long, the others of the group are VERDICT_BUSY at once.
  */
 void policy_refresh(struct store *st);
 

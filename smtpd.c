@@ -364,7 +364,7 @@ serve(const struct options *o, struct connection *connection,
 		.rfc821 = o->rfc821,
 		.vrfy = o->vrfy,
 	};
-	/* 32 KiB, which would be zeroed on the stack (Makefile). */
+	/* These 32 KiB would be zeroed on the stack (Makefile). */
 	static struct answer answer;
 	struct server sv = {
 		.options = o,

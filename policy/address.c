@@ -1,5 +1,5 @@
 /*
- * Addresses as rows have them, and as they are sent.
+ * Addresses: from what a client sends to what rows have.
  */
 #include <stdio.h>
 #include <string.h>

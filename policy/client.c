@@ -1,6 +1,6 @@
 /*
- * Which client may send: the rule of its address, or of the smallest network that
- * it is in.
+ * Which client may send: the rule of its address decides, or else that of the
+ * smallest network that it is in.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "private.h"
 
 enum {
-	/* Rules that are sooner looked through than asked for one by one. */
+	/* Up to so many rules, reading all is faster than looking each up. */
 	RULES_FEW = 32,
 };
 
@@ -36,7 +36,7 @@ try_network(struct decision *d, const char *network)
 	return policy_try_rule(d, SQL_CLIENT_RULE, "client_rule", network);
 }
 
-/* The bits of the prefix if the client is in this network, else -1. */
+/* Returns the bits of the network that the client is in, or -1. */
 static int
 match_network(const struct ip *client, const char *network)
 {
@@ -52,8 +52,8 @@ match_network(const struct ip *client, const char *network)
 }
 
 /*
- * Looks through the rules, if they are few; false: they are not.  The network
- * that counts is "" if there is none.
+ * Reads all rules, if they are few.  False: they are many.  `ret_network` is ""
+ * if the client is in none.
  */
 static bool
 find_among_few(
@@ -77,7 +77,7 @@ find_among_few(
 	return nrows <= RULES_FEW;
 }
 
-/* Asks for each of its networks, from the longest prefix to the shortest. */
+/* Looks up each of the client's networks, from the smallest on. */
 static void
 try_all_networks(struct decision *d, const struct ip *client)
 {
@@ -90,7 +90,7 @@ try_all_networks(struct decision *d, const struct ip *client)
 	}
 }
 
-/* Whose address is unknown is in no network but those of all. */
+/* A client of unknown address is only in the networks of all addresses. */
 static void
 try_unknown(struct decision *d)
 {

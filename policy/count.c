@@ -1,11 +1,11 @@
 /*
- * Counts what was stored, in the transaction that stores it: for mailboxes, the
- * database's quota, and the windows of rate_limit.
+ * Counts a mail in the transaction that stores it: for its mailboxes, for the
+ * database's quota, and in the windows of rate_limit.
  */
 #include "private.h"
 
 enum {
-	/* Windows that are over are deleted with one mail in so many. */
+	/* One mail in so many deletes windows that are over. */
 	PURGE_EVERY = 16,
 };
 
@@ -29,7 +29,7 @@ count_quota(struct lookup *l, const struct envelope *e)
 	lookup_run(l, s);
 }
 
-/* Deletes up to 64 windows that are over, from this key on. */
+/* Deletes those of the next 64 windows behind this key that are over. */
 static void
 purge(struct lookup *l, const char *scope, const char *key, int64_t now)
 {
@@ -41,7 +41,7 @@ purge(struct lookup *l, const char *scope, const char *key, int64_t now)
 	lookup_run(l, s);
 }
 
-/* Adds the mail to the window of the key, or begins one. */
+/* Adds the mail to the key's window, or begins one. */
 static void
 count_rate(struct lookup *l, const struct envelope *e, const char *scope,
     const char *key, int64_t now)
@@ -76,7 +76,7 @@ count_rates(struct lookup *l, const struct store_mail *m, int64_t id)
 			count_rate(
 			    l, m->envelope, policy_scopes[i], keys[i], now);
 	}
-	/* Moves on through the table with whoever comes. */
+	/* The keys of those who send lead through the whole table. */
 	if (id % PURGE_EVERY == 0) {
 		if (id / PURGE_EVERY % 2)
 			purge(l, "client", m->client_address, now);

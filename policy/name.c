@@ -1,13 +1,13 @@
 /*
- * What VRFY and EXPN are told: of an address as RCPT would be, or of a local part
- * alone, whose domain is to be found among the rows.
+ * What VRFY and EXPN are told.  An address is resolved as for RCPT; a local part
+ * alone gets the domain of the row that has it.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "private.h"
 
-/* Counts the rows whose local part it is, up to two, and copies the last. */
+/* Counts the rows with this local part, up to two, and copies the last. */
 static unsigned
 find_names(struct decision *d, enum sql which, struct span local,
     char ret[ANSWER_ADDRESS_SIZE])
@@ -16,7 +16,7 @@ find_names(struct decision *d, enum sql which, struct span local,
 	char from[ANSWER_ADDRESS_SIZE], to[ANSWER_ADDRESS_SIZE];
 	unsigned n = 0;
 
-	/* "[" follows "@" where letters have no case. */
+	/* "[" follows "@", since the columns compare upper case as lower. */
 	snprintf(from, sizeof from, "%.*s@", (int)local.len, local.p);
 	snprintf(to, sizeof to, "%.*s[", (int)local.len, local.p);
 	lookup_bind(&d->lookup, names, "?1", span_of(from));
@@ -38,7 +38,7 @@ without_brackets(struct span text)
 	return text;
 }
 
-/* `none` is said if no row has the name. */
+/* Says `none` if no row has the name. */
 static void
 resolve_name(struct decision *d, enum sql which, enum reply none)
 {
@@ -57,7 +57,7 @@ resolve_name(struct decision *d, enum sql which, enum reply none)
 		answer_say(d->answer, n == 0 ? none : REPLY_AMBIGUOUS, "");
 }
 
-/* Did a row of that name decide, and not '*@domain', which knows no names? */
+/* Did a row with the name decide?  '*@domain' has none. */
 static bool
 is_verified(const struct answer *a)
 {

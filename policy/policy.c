@@ -1,7 +1,7 @@
 /*
- * Each question reads in one transaction, so that it sees one state of the
- * tables.  While none of them ever had a row, all that is done is to find that
- * out (SQL_POLICY_USED), at MAIL and once for each burst of commands.
+ * Each question reads in one transaction, so it sees one state of the tables.
+ * While no table ever had a row, one statement finds that out (SQL_POLICY_USED),
+ * at MAIL and once per group of commands.
  */
 #include "../policy.h"
 
@@ -45,7 +45,7 @@ decide_rcpt(struct decision *d)
 		policy_decide_rates(d);
 }
 
-/* The tables that a question is about, and who decides it. */
+/* The tables that a question reads, and who decides it. */
 static const struct {
 	int uses;
 	void (*decide)(struct decision *);
@@ -59,8 +59,8 @@ static const struct {
 };
 
 /*
- * Decides, if one of the tables is used.  Where some were at the last time, one
- * transaction is for finding that out as well.
+ * Decides, if one of the tables is used.  If some were used the last time, the
+ * same transaction looks that up again.
  */
 static int
 decide_in_transaction(struct decision *d)
@@ -96,7 +96,7 @@ decide(struct decision *d)
 	int rc;
 
 	st->policy_asked = true;
-	/* A burst has thousands of commands; not each of them waits. */
+	/* A group has thousands of commands; only one of them waits. */
 	if (!st->policy_busy)
 		result = store_open(st);
 	st->policy_busy = result == VERDICT_BUSY;
@@ -123,7 +123,7 @@ policy_ask(struct store *st, const struct policy_asker *asker,
 	};
 
 	answer_clear(ret);
-	/* No table was used at MAIL: so be it for this mail. */
+	/* No table was used at MAIL, so none counts for this mail. */
 	if (q->kind == QUESTION_RCPT && st->policy_used == 0)
 		return;
 	ret->verdict = decide(&d);
@@ -131,7 +131,7 @@ policy_ask(struct store *st, const struct policy_asker *asker,
 		return;
 	if (q->kind == QUESTION_MAIL)
 		ret->verdict = policy_check_disk(st, q->size);
-	/* Where no domain is, there is no list either. */
+	/* Without a domain there is no list. */
 	if (q->kind == QUESTION_EXPN && ret->nmailboxes == 0)
 		answer_say(ret, REPLY_NO_LIST, "");
 }

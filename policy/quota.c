@@ -1,13 +1,13 @@
 /*
- * How much there may be: in the database by its row of quota, and on the disk.
- * A mailbox's own limits are judged where it is found (recipient.c).
+ * How much the database may hold, by its row of quota, and how much the disk can.
+ * recipient.c checks the limits of a mailbox.
  */
 #include <sys/statvfs.h>
 
 #include "private.h"
 
 enum {
-	/* A mail is on the disk twice, spooled and in the log; and some air. */
+	/* The disk holds a mail twice, in the spool and the WAL; and a margin. */
 	COPIES = 2,
 	AIR = 1024 * 1024,
 };

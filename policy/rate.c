@@ -1,7 +1,7 @@
 /*
- * How much may come in a time: rate_limit's windows, which count.c fills.  They
- * are looked at before the mail is counted, so mails that arrive at once can
- * exceed a limit by as many as they are.
+ * How much may come in a time.  count.c fills the windows of rate_limit.  This
+ * reads them before the mail is counted, so mails that arrive at the same time
+ * can exceed a limit together.
  */
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +21,7 @@ policy_write_client(const char *address, char ret[IP_TEXT_SIZE])
 		snprintf(ret, IP_TEXT_SIZE, "%s", address);
 }
 
-/* Only those are counted with the mail. */
+/* Only these scopes are counted with the mail. */
 static void
 note_scope(struct store *st, const char *scope)
 {
@@ -31,7 +31,7 @@ note_scope(struct store *st, const char *scope)
 	}
 }
 
-/* Would one mail more, with so many recipients, exceed the limit? */
+/* Would one more mail with so many recipients exceed the limit? */
 static bool
 is_over(sqlite3_stmt *limit, uint64_t nrecipients, uint64_t size)
 {
@@ -46,7 +46,7 @@ refuse(struct decision *d, sqlite3_stmt *limit)
 	int64_t wait = sqlite3_column_int64(limit, 7) - d->asker->now;
 	char seconds[24];
 
-	/* Without a window open, the limit is too low for this one. */
+	/* No window is open if this mail alone exceeds the limit. */
 	snprintf(
 	    seconds, sizeof seconds, "%lld", (long long)(wait > 0 ? wait : 1));
 	answer_note_row(d->answer, "rate_limit", lookup_text(limit, 0));

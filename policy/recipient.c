@@ -1,9 +1,8 @@
 /*
- * Where a recipient goes.  The addresses to look at stand in a list that begins
- * with the one asked for; an alias adds its targets to the end, each once, so
- * that loops end by themselves.  For each address the rows are tried from the
- * most exact to the least: itself, itself without "+detail", "*@domain"; at each
- * step alias before mailbox.
+ * Where a recipient goes.  A list holds the addresses to resolve; it begins with
+ * the one asked for.  An alias appends its targets, each once, so a loop ends.
+ * The rows for an address are tried from the most exact to the least: the address,
+ * the address without "+detail", "*@domain"; at each step alias before mailbox.
  */
 #include <stdio.h>
 #include <string.h>
@@ -25,10 +24,10 @@ struct walk {
 	struct decision *d;
 	struct item items[ANSWER_MAILBOXES_MAX];
 	unsigned nitems;
-	bool is_postmaster; /* of ours, whom nothing may refuse */
-	bool forward;       /* the client is to be told */
+	bool is_postmaster; /* of ours: no row refuses him */
+	bool forward;       /* tell the client where it goes */
 	bool too_much;
-	/* The first refusal, or the first that is not for good. */
+	/* The first refusal, or the first 4yz. */
 	enum reply refusal; /* REPLY_NONE: none */
 	bool is_temporary;
 	char moved_to[ANSWER_ADDRESS_SIZE];
@@ -37,7 +36,7 @@ struct walk {
 };
 
 /*
- * What comes of it
+ * The outcome
  */
 
 static void
@@ -89,7 +88,7 @@ add_item(struct walk *w, const char *address, unsigned depth)
  * Rows
  */
 
-/* The state of the mailbox in the row found. */
+/* Takes the mailbox of this row, unless its state or quota refuses. */
 static void
 judge_mailbox(struct walk *w, sqlite3_stmt *row, unsigned depth)
 {
@@ -139,7 +138,7 @@ try_mailbox(struct walk *w, const char *key, unsigned depth)
 	return true;
 }
 
-/* One target; true: the alias names itself, and so its own mailbox. */
+/* Takes one target.  True: the alias names itself, that is its own mailbox. */
 static bool
 take_target(struct walk *w, sqlite3_stmt *row, const struct item *item)
 {
@@ -206,7 +205,7 @@ is_closed(struct walk *w, const struct idn_forms *forms)
 	return closed;
 }
 
-/* Tries the rows for one local part, which may be "*": is it settled? */
+/* Tries the rows for one local part, or "*".  Does one decide? */
 static bool
 try_rows(struct walk *w, const struct item *item, const char *local,
     size_t local_len, const struct idn_forms *forms)
@@ -227,7 +226,7 @@ try_rows(struct walk *w, const struct item *item, const char *local,
 	return false;
 }
 
-/* An address in a domain of ours. */
+/* Resolves an address in a domain of ours. */
 static void
 resolve_here(struct walk *w, const struct item *item,
     const struct policy_address *a, const struct idn_forms *forms)
@@ -257,9 +256,9 @@ policy_is_selective(struct lookup *l)
 }
 
 /*
- * An address elsewhere.  An alias may lead there, and so may anybody while
- * there is no domain; who else asks for it is told where the user went, if a
- * row knows that.
+ * Resolves an address in a domain of others.  An alias may lead there, and so
+ * may anyone while there is no domain.  Anyone else is refused, and told where
+ * the user went if a row has that.
  */
 static void
 resolve_elsewhere(struct walk *w, const struct item *item,
@@ -296,7 +295,7 @@ resolve_item(struct walk *w, const struct item *item)
 	}
 	idn_forms(a.domain, &forms);
 	ours = is_ours(w, &forms);
-	/* Without a domain he is always ours. */
+	/* A postmaster without a domain is always ours. */
 	if (item->depth == 0 && (ours || !a.has_domain))
 		w->is_postmaster = span_is(
 		    (struct span){ a.local, a.local_len }, "postmaster");
@@ -306,7 +305,7 @@ resolve_item(struct walk *w, const struct item *item)
 		resolve_elsewhere(w, item, &a, &forms);
 }
 
-/* What is answered for all of them together. */
+/* Answers for all addresses together. */
 static void
 conclude(struct walk *w)
 {
@@ -319,7 +318,7 @@ conclude(struct walk *w)
 		copy_address(w->key, w->items[0].address);
 	}
 	if (a->nmailboxes == 0 || w->is_temporary) {
-		/* His mail stays where it came (RFC 5321 s. 4.5.1). */
+		/* Postmaster's mail stays here (RFC 5321 s. 4.5.1). */
 		if (w->is_postmaster) {
 			add_mailbox(w, w->items[0].address);
 			return;
@@ -346,7 +345,7 @@ begin_walk(struct walk *w, struct decision *d)
 void
 policy_decide_recipient(struct decision *d, struct span address)
 {
-	/* 32 KiB, which would be zeroed on the stack (Makefile). */
+	/* These 32 KiB would be zeroed on the stack (Makefile). */
 	static struct walk w;
 
 	if (address.len == 0 || address.len >= ANSWER_ADDRESS_SIZE) {

@@ -1,6 +1,6 @@
 /*
- * Which reverse-path may be used: the rule of the address, then of its domain,
- * each by all names of the domain, then of "*".
+ * Which reverse-path may be used: the rule of the address decides, or else that
+ * of its domain (each by all names of the domain), or else that of "*".
  */
 #include <stdio.h>
 #include <string.h>
@@ -25,7 +25,7 @@ policy_decide_sender(struct decision *d)
 	snprintf(sent, sizeof sent, "%.*s", (int)sender.len, sender.p);
 	if (try_pattern(d, sent))
 		return;
-	/* An address without a domain is of the host's, but <> is of none. */
+	/* An address without a domain has the host's; <> has none. */
 	if (sender.len > 0 &&
 	    policy_read_address(sender, d->asker->hostname, &a))
 		idn_forms(a.domain, &forms);

@@ -1,7 +1,7 @@
 /*
- * Which of the policy's tables are used at all, so that a session of a host that
- * uses none asks none.  The page of sqlite_sequence tells: each of them has a row
- * there from its first row on.
+ * Which of the policy's tables are used, so that a host that uses none pays for
+ * none.  sqlite_sequence says so in one page: a table has a row there from its
+ * first row on.
  */
 #include <string.h>
 
@@ -51,8 +51,8 @@ policy_read_use(struct store *st, int *ret_used)
 }
 
 /*
- * The row of `message` will be there again with this mail; those of the other
- * tables, if somebody has emptied sqlite_sequence, must be as well.
+ * Somebody emptied sqlite_sequence.  This mail brings the row of `message` back,
+ * so this must bring back those of the other tables.
  */
 static int
 repair_sequence(struct store *st)
