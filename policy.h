@@ -1,8 +1,8 @@
 /*
  * What the rows of the tables domain, mailbox, alias, quota, sender_rule,
  * client_rule and rate_limit say (schema.sql): who may send, where a recipient
- * goes, and what a refusal says.  Each question reads the rows anew, so a change
- * counts from the next question on.
+ * goes, and what a refusal says.  Each question reads the rows anew, so a
+ * change counts from the next question on.
  */
 #ifndef POLICY_H
 #define POLICY_H
@@ -20,8 +20,8 @@ struct policy_asker {
 };
 
 /*
- * Answers the question.  The answer's verdict is VERDICT_OK if the rows decided;
- * anything else is trouble of ours, and store_error() has the cause.
+ * Answers the question.  The answer's verdict is VERDICT_OK if the rows
+ * decided; anything else is trouble of ours, and store_error() has the cause.
  */
 void policy_ask(struct store *st, const struct policy_asker *asker,
     const struct question *q, struct answer *ret);

@@ -98,8 +98,8 @@ read_text(struct session *s)
 }
 
 /*
- * A chunk out of place leaves the mail begun as it was.  BDAT LAST ends the mail
- * all the same: a client that does not wait goes on with the next mail.
+ * A chunk out of place leaves the mail begun as it was.  BDAT LAST ends the
+ * mail all the same: a client that does not wait goes on with the next mail.
  */
 static void
 refuse_chunk(struct session *s)
@@ -143,8 +143,8 @@ read_chunk(struct session *s)
 }
 
 /*
- * The caller's answers.  The envelope copies an address only once it is accepted,
- * so a refused one costs no memory; until then it stands in the line.
+ * The caller's answers.  The envelope copies an address only once it is
+ * accepted, so a refused one costs no memory; until then it stands in the line.
  */
 
 /* Begins the mail, or adds the recipient.  REPLY_NONE or REPLY_NO_MEMORY. */

@@ -1,7 +1,7 @@
 /*
  * What the session asks about an address, and what it is answered: one
- * vocabulary for the machine, the policy and the archive.  Each text in them has
- * a length and a limit, so that both fit into a message of bounded size.
+ * vocabulary for the machine, the policy and the archive.  Each text in them
+ * has a length and a limit, so that both fit into a message of bounded size.
  */
 #ifndef QUESTION_H
 #define QUESTION_H

@@ -1,8 +1,8 @@
 /*
  * What the grammars of mail/ are read with: octets taken from the front of a
  * span, and the classes of octets that more than one of them has.  Those called
- * `x_len` say how many octets the element in front of a span takes, 0 if another
- * stands there.  <ctype.h> asks the locale, so it is not used.
+ * `x_len` say how many octets the element in front of a span takes, 0 if
+ * another stands there.  <ctype.h> asks the locale, so it is not used.
  */
 #ifndef SCAN_H
 #define SCAN_H

@@ -1,6 +1,6 @@
 /*
- * What VRFY and EXPN are told.  An address is resolved as for RCPT; a local part
- * alone gets the domain of the row that has it.
+ * What VRFY and EXPN are told.  An address is resolved as for RCPT; a local
+ * part alone gets the domain of the row that has it.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
  * Each question reads in one transaction, so it sees one state of the tables.
- * While no table ever had a row, one statement finds that out (SQL_POLICY_USED),
- * at MAIL and once per group of commands.
+ * While no table ever had a row, one statement finds that out
+ * (SQL_POLICY_USED), at MAIL and once per group of commands.
  */
 #include "../policy.h"
 

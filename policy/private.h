@@ -24,9 +24,9 @@ enum policy_use {
 };
 
 /*
- * Statements that run one after the other on one database.  `rc` keeps the first
- * error; from then on no row is found.  So only the caller who began checks it,
- * at the end.
+ * Statements that run one after the other on one database.  `rc` keeps the
+ * first error; from then on no row is found.  So only the caller who began
+ * checks it, at the end.
  */
 struct lookup {
 	struct store *st;
@@ -75,8 +75,8 @@ bool policy_join(const char *local, size_t local_len, const char *domain,
     char ret[ANSWER_ADDRESS_SIZE]);
 
 /*
- * The parts of a decision.  Each writes into the answer what it says and the row
- * that says it.
+ * The parts of a decision.  Each writes into the answer what it says and the
+ * row that says it.
  */
 void policy_decide_client(struct decision *d);
 void policy_decide_sender(struct decision *d);
@@ -87,8 +87,8 @@ void policy_decide_vrfy(struct decision *d);
 void policy_decide_expn(struct decision *d);
 
 /*
- * Does a rule with this key decide, either way?  The columns of `which` are key,
- * allow, code, enhanced and text.
+ * Does a rule with this key decide, either way?  The columns of `which` are
+ * key, allow, code, enhanced and text.
  */
 bool policy_try_rule(
     struct decision *d, enum sql which, const char *table, const char *key);

@@ -1,6 +1,6 @@
 /*
- * How much the database may hold, by its row of quota, and how much the disk can.
- * recipient.c checks the limits of a mailbox.
+ * How much the database may hold, by its row of quota, and how much the disk
+ * can. recipient.c checks the limits of a mailbox.
  */
 #include <sys/statvfs.h>
 

@@ -1,8 +1,9 @@
 /*
- * Where a recipient goes.  A list holds the addresses to resolve; it begins with
- * the one asked for.  An alias appends its targets, each once, so a loop ends.
- * The rows for an address are tried from the most exact to the least: the address,
- * the address without "+detail", "*@domain"; at each step alias before mailbox.
+ * Where a recipient goes.  A list holds the addresses to resolve; it begins
+ * with the one asked for.  An alias appends its targets, each once, so a loop
+ * ends. The rows for an address are tried from the most exact to the least: the
+ * address, the address without "+detail", "*@domain"; at each step alias before
+ * mailbox.
  */
 #include <stdio.h>
 #include <string.h>

@@ -51,8 +51,8 @@ policy_read_use(struct store *st, int *ret_used)
 }
 
 /*
- * Somebody emptied sqlite_sequence.  This mail brings the row of `message` back,
- * so this must bring back those of the other tables.
+ * Somebody emptied sqlite_sequence.  This mail brings the row of `message`
+ * back, so this must bring back those of the other tables.
  */
 static int
 repair_sequence(struct store *st)

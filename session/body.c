@@ -45,9 +45,9 @@ find(const char *p, int octet, const char *end)
 }
 
 /*
- * These scan the line from `p` on and return where to go on.  `*ahead` keeps the
- * place of the next octet of the rarer kind (NULL: unknown): without it, text
- * full of the other kind would be searched once for each of them.
+ * These scan the line from `p` on and return where to go on.  `*ahead` keeps
+ * the place of the next octet of the rarer kind (NULL: unknown): without it,
+ * text full of the other kind would be searched once for each of them.
  */
 static const char *
 scan_crlf(struct body *b, const char *p, const char **ahead, const char *end)

@@ -292,8 +292,8 @@ cmd_data(struct session *s, struct span arg)
 }
 
 /*
- * The octets follow whatever the reply is, so they are always read (RFC 3030
- * s. 2).  If their number is malformed, the octets cannot be told from commands,
+ * The octets follow whatever the reply is, so they are always read (RFC 3030 s.
+ * 2).  If their number is malformed, the octets cannot be told from commands,
  * so the session closes.
  */
 static enum reply

@@ -14,8 +14,8 @@
 bool line_has_control(struct span line);
 
 /*
- * Could the line be a malformed BDAT: with octets in front of the verb or behind
- * it, or (`is_cut`) with an end that was not kept?
+ * Could the line be a malformed BDAT: with octets in front of the verb or
+ * behind it, or (`is_cut`) with an end that was not kept?
  */
 bool line_may_be_bdat(struct span line, bool is_cut);
 
