@@ -92,7 +92,7 @@ struct span session_output(const struct session *s);
 void session_sent(struct session *s, size_t len);
 
 const struct question *session_question(const struct session *s);
-/* Lends the answer until the next SESSION_ASK, SESSION_READ or SESSION_CLOSE. */
+/* Lends the answer until the next event that reads, asks or closes. */
 void session_answer(struct session *s, const struct answer *answer);
 
 struct span session_body(const struct session *s);

@@ -1,14 +1,13 @@
 /*
- * One function per production of the grammar.  Those called `x_len` know one
- * element: they say how many octets the element in front of a span takes, 0
- * if another stands there.  Those called `read_x` take what they know from
- * the front and leave the reader where they stopped, also when they fail;
- * that place tells bad UTF-8 from bad syntax.  No octet is looked at more
- * often than a fixed number of times, however long the input.
+ * One function per production of the grammar.  Those called `x_len` return how
+ * many octets the element in front of a span takes, 0 if another stands there.
+ * Those called `read_x` take an element and leave the reader where they
+ * stopped, also when they fail; that place tells bad UTF-8 from bad syntax.
+ * Each octet is read a fixed number of times at most, however long the input.
  *
- * Lengths are noted while reading and reported only when the syntax was
- * right: a client can shorten an address that is too long, but can do nothing
- * with the length of an address that is none.
+ * The reader notes lengths and reports one only if the syntax is right: a
+ * client can shorten an address that is too long, but the length of what is no
+ * address tells it nothing.
  */
 #include "address.h"
 
@@ -21,9 +20,9 @@
 enum {
 	LABEL_MAX = 63, /* RFC 1035 s. 2.3.4 */
 	/*
-	 * What counts is the A-label (RFC 5890 s. 2.3.2.1).  It is not made
-	 * here, but "xn--" and one octet for each character is its least
-	 * size (RFC 3492 s. 3), so that no label that fits is refused.
+	 * The limit is that of the A-label (RFC 5890 s. 2.3.2.1), which has
+	 * "xn--" and one octet or more per character (RFC 3492 s. 3).  So no
+	 * label that fits is refused.
 	 */
 	ULABEL_MAX = LABEL_MAX - 4,
 	IPV6_GROUPS = 8,
@@ -32,9 +31,9 @@ enum {
 };
 
 struct reader {
-	struct span in; /* what is not read yet */
+	struct span in; /* not read yet */
 	enum address_mode mode;
-	enum address_result limit; /* the first that was passed, or OK */
+	enum address_result limit; /* the first one exceeded, or OK */
 };
 
 static enum address_result
@@ -69,7 +68,7 @@ atext_len(struct span in)
 	return scan_atext_len(in) ? 1 : utf8_visible_len(in);
 }
 
-/* QcontentSMTP; a quoted pair holds US-ASCII only, also in RFC 6531. */
+/* QcontentSMTP; a quoted pair is US-ASCII, in RFC 6531 too. */
 static size_t
 qcontent_len(struct span in)
 {
@@ -117,7 +116,7 @@ read_dot_string(struct reader *r)
 	return r->in.len < before;
 }
 
-/* It may be empty: RFC 5321 s. 4.1.2 has *QcontentSMTP. */
+/* The string may be empty: RFC 5321 s. 4.1.2 has *QcontentSMTP. */
 static bool
 read_quoted_string(struct reader *r)
 {
@@ -228,8 +227,8 @@ take_gap(struct span *in)
 }
 
 /*
- * All four forms of IPv6-addr: groups with a ":" or once a "::" between them,
- * the last two of which may be written as an IPv4 address.
+ * All four forms of IPv6-addr: groups with ":" between them, or "::" once,
+ * where the last two groups may be an IPv4 address.
  */
 static bool
 is_ipv6(struct span in)
@@ -260,8 +259,8 @@ is_ipv6(struct span in)
 }
 
 /*
- * General-address-literal would also match what is no IPv6 address behind
- * "IPv6:", but that tag is taken (RFC 5321 s. 4.1.3).
+ * The tag "IPv6" is taken, so text behind it is an IPv6 address or nothing,
+ * though General-address-literal would match (RFC 5321 s. 4.1.3).
  */
 static bool
 is_tagged(struct span in)

@@ -27,7 +27,7 @@ dsn_is_xtext(struct span text)
 
 /*
  * HEXPOINT (RFC 6533 s. 3): the characters that cannot stand for themselves,
- * but not NUL, CR and LF, in as few digits as they take and two at least.
+ * without NUL, CR and LF, each in as few digits as it takes, and two at least.
  */
 /* clang-format off */
 static const struct {

@@ -1,5 +1,5 @@
 /*
- * What the parameters of DSN (RFC 3461) hold.
+ * The values of the parameters of DSN (RFC 3461).
  */
 #ifndef DSN_H
 #define DSN_H

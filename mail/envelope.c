@@ -1,7 +1,7 @@
 /*
- * Text is cut from the front of fixed blocks that never move, so a pointer
- * into the envelope holds until the mail is forgotten.  One block serves
- * nearly every mail and is kept, so a session allocates once, not per command.
+ * Text stands in blocks that never move, so a pointer into the envelope holds
+ * until the mail is forgotten.  Nearly every mail fits into one block, which is
+ * kept, so a session allocates once, not per command.
  */
 #include "envelope.h"
 
@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-	BLOCK_SIZE = 4096, /* above the longest command line */
+	BLOCK_SIZE = 4096, /* more than a command line has */
 	RECIPIENTS_FIRST = 16,
 };
 

@@ -1,9 +1,9 @@
 /*
- * The envelope of one mail: what MAIL and RCPT said.  The session fills it,
- * the store writes it; neither needs to know the other for that.
+ * The envelope of one mail: what MAIL and RCPT said.  The session fills it and
+ * the store writes it, so neither includes the other.
  *
- * All text is NUL-terminated, validated, and lives in blocks that the
- * envelope owns, until envelope_reset() or envelope_free().
+ * All text is valid and ends in NUL.  The envelope owns it until
+ * envelope_reset() or envelope_free().
  */
 #ifndef ENVELOPE_H
 #define ENVELOPE_H
@@ -40,9 +40,9 @@ struct envelope {
 	struct envelope_block *blocks;
 };
 
-/* Forgets the mail, keeps a little memory for the next one. */
+/* Forgets the mail, and keeps a little memory for the next one. */
 void envelope_reset(struct envelope *e);
-/* Gives everything back; `e` may then be dropped or filled anew. */
+/* Frees everything.  `e` may be filled anew. */
 void envelope_free(struct envelope *e);
 
 /*
@@ -56,7 +56,7 @@ const char *envelope_text(struct envelope *e, struct span text);
  */
 int envelope_add(struct envelope *e, const struct recipient *r);
 
-/* Where it goes. */
+/* Returns the mailbox that the recipient goes to. */
 const char *recipient_mailbox(const struct recipient *r);
 
 #endif

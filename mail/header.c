@@ -6,7 +6,7 @@
 
 enum {
 	LINE_START,
-	NAME,  /* in a field name, or in what stands in place of one */
+	NAME,  /* in a field name, or in text that may be none */
 	VALUE, /* behind the colon */
 	TEXT,  /* in a line that is no field */
 	BODY,  /* the section is over */
@@ -22,7 +22,7 @@ static const char *const names[HEADER__COUNT] = {
 
 static const char byte_order_mark[] = "\xEF\xBB\xBF";
 
-/* Fields that are no text of a person, even behind text. */
+/* Names that a person would not write: fields even behind text. */
 static const char *const usual_names[] = {
 	"From",
 	"To",
@@ -59,7 +59,7 @@ header_start(struct header *h)
 	memset(h->has, 0, sizeof h->has);
 }
 
-/* Puts "?" for every octet that no table or terminal should get to see. */
+/* Puts "?" for each octet that is neither UTF-8 nor printable. */
 static void
 clean(char *text, size_t len)
 {
@@ -77,7 +77,7 @@ clean(char *text, size_t len)
 	}
 }
 
-/* The field being kept is complete. */
+/* Completes the field that is kept. */
 static void
 end_field(struct header *h)
 {
@@ -123,14 +123,14 @@ is_usual(struct span name)
 	return false;
 }
 
-/* The size tells: no line of the mail is over yet. */
+/* Is this the first line of the mail? */
 static bool
 is_first_line(const struct header *h)
 {
 	return h->size == 0 && h->text_len == 0;
 }
 
-/* The name begun, as much as is kept of it. */
+/* The octets that are kept of the name begun. */
 static struct span
 name_of(const struct header *h)
 {
@@ -142,7 +142,7 @@ name_of(const struct header *h)
 	return name;
 }
 
-/* There may be blanks before the colon (RFC 5322 s. 4.5). */
+/* Blanks may stand before the colon (RFC 5322 s. 4.5). */
 static void
 keep_name(struct header *h, char octet)
 {
@@ -160,8 +160,8 @@ keep_name(struct header *h, char octet)
 }
 
 /*
- * "From ann@a.example Tue ...", which is an mbox's, not the mail's: the octets
- * up to the blank; 0: it is none.  "From : x" is a field.
+ * Returns the octets of the "From " that begins an mbox's line, as in "From
+ * ann@a.example Tue ..."; 0: it is no such line.  "From : x" is a field.
  */
 static size_t
 from_line_len(struct span line)
@@ -175,7 +175,7 @@ from_line_len(struct span line)
 		   : 0;
 }
 
-/* Only the first of each is kept. */
+/* Keeps the first of each. */
 static void
 begin_field(struct header *h)
 {
@@ -192,7 +192,7 @@ begin_field(struct header *h)
 	}
 }
 
-/* Unfolds: line ends go, the blanks that follow them stay. */
+/* Unfolds: removes line ends, and keeps the blanks behind them. */
 static void
 keep(struct header *h, const char *text, size_t len)
 {
@@ -220,7 +220,7 @@ begin_line(struct header *h)
 	h->is_name = true;
 }
 
-/* One line of text may stand between fields, more are the body. */
+/* One line of text may stand between fields; two begin the body. */
 static void
 begin_text(struct header *h)
 {
@@ -231,7 +231,7 @@ begin_text(struct header *h)
 		h->at = TEXT;
 }
 
-/* The line's colon: a field, or text in which there is one. */
+/* Takes the line's colon: it ends a field name, or is part of text. */
 static void
 take_colon(struct header *h)
 {
@@ -248,7 +248,7 @@ take_colon(struct header *h)
 	}
 }
 
-/* The empty line belongs to the section, but not behind text. */
+/* An empty line belongs to the section, but not behind text. */
 static void
 end_empty_line(struct header *h)
 {
@@ -265,12 +265,12 @@ end_text(struct header *h)
 	h->at = LINE_START;
 }
 
-/* A line that begins with a blank. */
+/* Takes a line that begins with a blank. */
 static void
 continue_line(struct header *h, char octet)
 {
 	if (is_first_line(h))
-		return; /* it stands before the first field */
+		return; /* in front of the first field */
 	if (h->text_len > 0) {
 		end_section(h);
 		return;
@@ -281,7 +281,7 @@ continue_line(struct header *h, char octet)
 		keep(h, &octet, 1);
 }
 
-/* One octet where a line begins, or in a field name. */
+/* Takes one octet at the start of a line, or in a field name. */
 static void
 take_name(struct header *h, char octet)
 {
@@ -311,7 +311,7 @@ take_name(struct header *h, char octet)
 	}
 }
 
-/* As much of a field's line as there is; returns its octets. */
+/* Takes the rest of a field's line, as far as it goes; returns its octets. */
 static size_t
 take_value(struct header *h, struct span data)
 {
@@ -334,7 +334,7 @@ take_value(struct header *h, struct span data)
 	return len;
 }
 
-/* The same for a line that is no field. */
+/* Does the same for a line that is no field. */
 static size_t
 take_text(struct header *h, struct span data)
 {
@@ -424,7 +424,7 @@ is_empty(struct span line)
 	return true;
 }
 
-/* What may stand before the first field; true: it counts as one. */
+/* Skips what may stand before the first field.  True: it counts as a field. */
 static bool
 take_first(struct span *rest, struct span *ret_name, struct span *ret_value)
 {

@@ -1,11 +1,10 @@
 /*
- * The header section of a mail (RFC 5322 s. 2.2), seen as it streams by: how
- * long it is, and the first of each field that people look for.
+ * The header section of a mail (RFC 5322 s. 2.2), read as it streams by: its
+ * length, and the first of each field that people look for.
  *
- * It ends with the empty line, or before the first line that is no field, and
- * a line of blanks ends it as well; but it goes on where the next line is a
- * field that is usual in mail.  A byte order mark, blanks and an mbox's "From "
- * line may stand before it.
+ * The section ends with an empty line or a line of blanks, or before the first
+ * line that is no field, unless a field that is usual in mail follows that.  A
+ * byte order mark, blanks and an mbox's "From " line may stand in front of it.
  */
 #ifndef HEADER_H
 #define HEADER_H
@@ -26,7 +25,7 @@ enum header_field {
 };
 
 enum {
-	HEADER_VALUE_MAX = 998, /* octets kept of a field */
+	HEADER_VALUE_MAX = 998, /* octets of a field that are kept */
 };
 
 struct header {
@@ -42,9 +41,9 @@ struct header {
 
 	/* Private to header.c. */
 	int at;
-	int field;         /* being kept; HEADER__COUNT: none */
-	size_t len;        /* of what is kept */
-	char name[16];     /* of the field begun; long enough to tell */
+	int field;         /* the one that is kept; HEADER__COUNT: none */
+	size_t len;        /* octets of it that are kept */
+	char name[16];     /* of the field begun, long enough to tell */
 	size_t name_len;   /* with the blanks behind it */
 	size_t name_end;   /* without them */
 	bool is_name;      /* so far */
@@ -56,23 +55,23 @@ struct header {
 
 /* Starts a mail. */
 void header_start(struct header *h);
-/* Takes the next octets of it, however they are cut. */
+/* Takes the next octets; how they are cut carries no meaning. */
 void header_feed(struct header *h, struct span data);
-/* Is the section over?  What follows changes nothing. */
+/* Is the section over?  Later octets change nothing. */
 bool header_is_over(const struct header *h);
-/* There are no more; completes a section that no empty line ended. */
+/* Ends the mail, and a section that no empty line ended. */
 void header_end(struct header *h);
 
-/* Starts as { section }: the first `size` octets of a mail. */
+/* Starts as { section }, the first `size` octets of a mail. */
 struct header_fields {
 	struct span rest;
 	bool begun;
 };
 
 /*
- * Reads the next field; the value is as sent, with its line ends.  An mbox's
- * "From " line has the name "From_", a line that is no field has none.  False:
- * there are no more.
+ * Reads the next field.  The value is as sent, with its line ends.  An mbox's
+ * "From " line has the name "From_"; a line that is no field has none.  False:
+ * no line is left.
  */
 bool header_next(
     struct header_fields *f, struct span *ret_name, struct span *ret_value);

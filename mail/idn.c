@@ -6,12 +6,12 @@
 #include <strings.h>
 
 enum {
-	/* Of idn2.h, which is not needed to build. */
+	/* The values of idn2.h, which is not needed to build. */
 	IDN2_NFC_INPUT = 1,
 	IDN2_NONTRANSITIONAL = 8,
 };
 
-/* Its functions; NULL: not there. */
+/* The functions of libidn2; NULL: not there. */
 static struct {
 	bool tried;
 	int (*to_ascii)(const char *input, char **output, int flags);
@@ -20,8 +20,8 @@ static struct {
 } idn2;
 
 /*
- * Fills the function pointer `ret`.  C has no cast from data to function
- * pointers, though POSIX has dlsym().
+ * Fills the function pointer `ret`.  dlsym() returns a data pointer, which C
+ * casts to no function pointer.
  */
 static void
 find_function(void *library, const char *name, void *ret)
@@ -66,7 +66,7 @@ is_plain(const char *domain)
 	return true;
 }
 
-/* Takes over what libidn2 has made, unless it failed. */
+/* Takes over a string that libidn2 made, if it did. */
 static bool
 take(int rc, char *text, char *ret)
 {

@@ -18,9 +18,9 @@ struct idn_forms {
 };
 
 /*
- * The names that mean `domain`: its A-label and its U-label form; itself alone
- * if it is plain ASCII, or libidn2 is missing or makes nothing of it.  None if
- * it is too long.
+ * Finds the names of `domain`: its A-label and its U-label form.  It is its
+ * only name if it is plain ASCII, if libidn2 is missing, or if that refuses it.
+ * A domain that is too long has none.
  */
 void idn_forms(struct span domain, struct idn_forms *ret);
 

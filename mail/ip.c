@@ -12,7 +12,7 @@ enum {
 	SOURCE_BITS = 64, /* of IPv6 */
 };
 
-/* What stands before the IPv4 address. */
+/* The octets in front of an IPv4 address in IPv6. */
 static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
 
 struct ip

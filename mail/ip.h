@@ -1,7 +1,6 @@
 /*
- * IP addresses and networks of them, as rows have them.  What is compared there
- * is text, so there is one way to write each.  IPv4 in IPv6 (RFC 4291 s.
- * 2.5.5.2) is IPv4.
+ * IP addresses and networks, as rows have them.  Rows compare text, so each has
+ * one way to be written.  IPv4 in IPv6 (RFC 4291 s. 2.5.5.2) is IPv4.
  */
 #ifndef IP_H
 #define IP_H

@@ -1,8 +1,9 @@
 /*
  * Values as the octets of a message between two processes of one machine and
- * one build: integers of fixed width in the order of the machine, text with
- * its length before it.  Neither side checks after each value: what does not
- * fit, or is not there, sets `failed`, and everything after it is refused too.
+ * one build.  Integers have a fixed width and the order of the machine; a text
+ * has its length in front of it.  A value that does not fit, or is not there,
+ * sets `failed`, and everything behind it fails too, so one check at the end is
+ * enough.
  */
 #ifndef MAIL_PACK_H
 #define MAIL_PACK_H
@@ -13,7 +14,7 @@
 
 #include "span.h"
 
-/* A message being written into `size` octets at `p`, `len` of them so far. */
+/* A message that is written to `size` octets at `p`, `len` of them so far. */
 struct pack {
 	char *p;
 	size_t len, size;
@@ -23,30 +24,29 @@ struct pack {
 void pack_u8(struct pack *m, uint8_t n);
 void pack_u32(struct pack *m, uint32_t n);
 void pack_u64(struct pack *m, uint64_t n);
-/* A span whose p is NULL stays one, and is told from an empty one. */
+/* A span whose p is NULL is not the same as an empty one. */
 void pack_span(struct pack *m, struct span text);
 /* The same for a string; NULL is fine. */
 void pack_text(struct pack *m, const char *text);
 
-/* What is left of a message being read. */
+/* The rest of a message that is read. */
 struct unpack {
 	struct span rest;
 	bool failed;
 };
 
-/* 0 where nothing could be read. */
+/* These return 0 where nothing could be read. */
 uint8_t unpack_u8(struct unpack *m);
 uint32_t unpack_u32(struct unpack *m);
 uint64_t unpack_u64(struct unpack *m);
-/* Octets, lent from the message: any may occur. */
+/* Lends octets from the message; any may occur. */
 struct span unpack_span(struct unpack *m);
 /*
- * Text that may go into a row or a header: UTF-8 without control characters,
- * or, of `nullable`, none at all; anything else fails.  Lent, without a NUL
- * behind it.
+ * Lends text for a row or a header, without a NUL behind it: UTF-8 without
+ * control characters, or with `nullable` no text at all.  Anything else fails.
  */
 struct span unpack_text(struct unpack *m, size_t max, bool nullable);
-/* True when all of it was read, and nothing failed. */
+/* Was all of it read, and did nothing fail? */
 bool unpack_is_done(const struct unpack *m);
 
 #endif

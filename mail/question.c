@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* What does not fit is cut. */
+/* Copies the beginning of a text that is too long. */
 static void
 copy(char *ret, size_t size, const char *text)
 {
@@ -93,10 +93,10 @@ answer_refuses(const struct answer *a)
 }
 
 /*
- * The mail that is asked about
+ * Envelopes
  */
 
-/* Copies a text that may be none; false: no memory. */
+/* Copies a text, if there is one.  False: no memory. */
 static bool
 keep(struct envelope *e, struct span text, const char **ret)
 {
@@ -117,7 +117,7 @@ question_begin_mail(const struct question *q, struct envelope *e)
 	       keep(e, q->mail.envelope_id, &e->envelope_id);
 }
 
-/* One recipient for each mailbox; all of them or none. */
+/* Adds a recipient for each mailbox, all of them or none. */
 static bool
 add_mailboxes(
     const struct answer *a, const struct recipient *to, struct envelope *e)

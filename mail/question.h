@@ -1,7 +1,7 @@
 /*
- * What the session asks about an address, and what it is answered: one
- * vocabulary for the machine, the policy and the archive.  Each text in them
- * has a length and a limit, so that both fit into a message of bounded size.
+ * What the session asks about an address, and the answer: one vocabulary for
+ * the machine, the policy and the archive.  Each text in them has a length and
+ * a limit, so both fit into a message of bounded size.
  */
 #ifndef QUESTION_H
 #define QUESTION_H
@@ -31,13 +31,13 @@ struct question {
 	struct span sender;   /* the reverse-path of the mail; "" if none */
 	uint64_t size;        /* SIZE= of the mail, in octets; 0: not given */
 	unsigned nrecipients; /* the mail has already */
-	/* What else MAIL said, as in struct envelope. */
+	/* The rest of MAIL, as in struct envelope. */
 	struct question_mail {
 		const char *verb, *protocol, *body_type, *dsn_return;
 		struct span helo, envelope_id;
 		bool smtputf8;
 	} mail;
-	/* What else RCPT said: NOTIFY= and ORCPT=; p is NULL where it did not. */
+	/* The rest of RCPT: NOTIFY= and ORCPT=; p is NULL if not given. */
 	struct span notify, original_recipient;
 };
 
@@ -46,71 +46,73 @@ enum {
 	ANSWER_ADDRESS_SIZE = 321,
 	ANSWER_TABLE_SIZE = 16,
 	ANSWER_ENHANCED_SIZE = 12,
-	ANSWER_DETAIL_SIZE = 421, /* a line of 512 octets has room for it */
-	/* Mailboxes that one recipient can go to. */
+	ANSWER_DETAIL_SIZE = 421, /* fits into a reply line of 512 octets */
+	/* One recipient can go to so many mailboxes. */
 	ANSWER_MAILBOXES_MAX = 100,
 	ANSWER_PACKED_SIZE = ANSWER_MAILBOXES_MAX * ANSWER_ADDRESS_SIZE,
 };
 
 /*
- * Begins with answer_clear(), which writes some octets only; nothing writes
- * more of it than is used.
+ * An answer begins with answer_clear().  No function writes more octets of it
+ * than are used.
  */
 struct answer {
 	enum verdict verdict; /* with VERDICT_OK, what follows counts */
 	/*
-	 * What is said: of `reply`, whose place for a detail `detail` fills;
-	 * or where a row has its own words, its `code`, `enhanced` and (as
-	 * `detail`) text.  Neither: the usual.
+	 * The reply: `reply`, with `detail` in its place for one; or in a row's
+	 * own words `code`, `enhanced` and (as `detail`) the text.  Without
+	 * either, the session gives its usual reply.
 	 */
 	enum reply reply;
-	int code; /* 0: `reply` counts */
+	int code; /* 0: no row's words */
 	char enhanced[ANSWER_ENHANCED_SIZE];
 	char detail[ANSWER_DETAIL_SIZE];
 	/* The row that decided: its table ("": none), and its key. */
 	char table[ANSWER_TABLE_SIZE];
 	char key[ANSWER_ADDRESS_SIZE];
-	/* Where a recipient or a list goes, one after the other with their
-	 * NULs; none: as asked. */
+	/*
+	 * Where a recipient or a list goes: strings one behind the other.
+	 * None: the recipient goes where it was sent.
+	 */
 	unsigned nmailboxes;
 	unsigned packed_len;
 	char packed[ANSWER_PACKED_SIZE];
 };
 
 /*
- * Begin a mail with what QUESTION_MAIL said; add a recipient for each mailbox
- * of the answer to QUESTION_RCPT, or as it was asked for.  False: no memory;
- * the recipients are then as they were.
+ * These fill an envelope from QUESTION_MAIL, and from QUESTION_RCPT: a
+ * recipient for each mailbox of the answer, or one as it was sent.  False: no
+ * memory; the recipients are then as they were.
  */
 bool question_begin_mail(const struct question *q, struct envelope *e);
 bool question_add_recipient(
     const struct question *q, const struct answer *a, struct envelope *e);
 
-/* Nothing against it, and nothing to say but the usual. */
+/* Accepts, with the usual reply. */
 void answer_clear(struct answer *a);
 
 void answer_say(struct answer *a, enum reply reply, const char *detail);
-/* In a row's own words; what is too long is cut. */
+/* Says it in a row's own words; what is too long is cut. */
 void answer_say_own(
     struct answer *a, int code, const char *enhanced, const char *text);
 /* Notes the row that decides; `key` NULL is "". */
 void answer_note_row(struct answer *a, const char *table, const char *key);
 
 /*
- * Adds where it goes, unless it is there, in any case of its letters.  False:
- * there are too many, or it is too long.
+ * Adds a mailbox that is not there yet, whatever the case of its letters.
+ * False: there are too many, or it is too long.
  */
 bool answer_add_mailbox(struct answer *a, const char *mailbox);
 void answer_drop_mailboxes(struct answer *a);
-/* The one after `last`, NULL for the first; NULL: there is none. */
+/* Returns the one behind `last` (NULL: the first), or NULL. */
 const char *answer_next_mailbox(const struct answer *a, const char *last);
 
 /*
- * What is said, for reply_write() with `detail`; lent from the answer.  Its
- * code is 0 for the usual.
+ * Returns what reply_write() needs besides `detail`, lent from the answer.  A
+ * code of 0 is the usual reply.
  */
 struct reply_text answer_reply(const struct answer *a);
-/* Is that 4yz or 5yz? */
+/* Is the reply 4yz or 5yz? */
 bool answer_refuses(const struct answer *a);
 
 #endif

@@ -32,7 +32,7 @@ const struct reply_text replies[REPLY__COUNT] = {
 	/* Trouble of ours. */
 	[REPLY_BUSY]           = { 451, "4.3.0", "Mail store busy, try again" },
 	[REPLY_FAILED]         = { 451, "4.3.0", "Mail store failed, try again" },
-	/* To a client that did not wait for the 4yz of its RCPTs. */
+	/* The client sent DATA without waiting for the 4yz of its RCPTs. */
 	[REPLY_NO_RECIPIENTS_YET]
 	                       = { 451, "4.5.1", "No recipients for now, try again" },
 	[REPLY_FULL]           = { 452, "4.3.1", "Mail store full, try later" },
@@ -189,7 +189,7 @@ put_number(struct line *to, uint64_t n)
 	put(to, digits + at, sizeof digits - at);
 }
 
-/* No control character, and of UTF-8 only what is well-formed. */
+/* Is it printable, and US-ASCII unless UTF-8 is allowed? */
 static bool
 may_be_said(const char *detail, bool utf8)
 {

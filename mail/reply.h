@@ -1,7 +1,7 @@
 /*
- * Every reply of this server, named once: code (RFC 5321 s. 4.2), enhanced code
- * (RFC 3463) and text.  The machine, the policy, the listener and HELP take
- * theirs from here; only rows of the policy word their own.
+ * The table of all replies: code (RFC 5321 s. 4.2), enhanced code (RFC 3463)
+ * and text.  The machine, the policy, the listener and HELP take theirs from
+ * here; only rows of the policy have words of their own.
  */
 #ifndef REPLY_H
 #define REPLY_H
@@ -13,7 +13,7 @@
 #include "verdict.h"
 
 enum reply {
-	REPLY_NONE, /* the usual one, a later one, or one already written */
+	REPLY_NONE, /* no reply: it comes later, or was written already */
 	REPLY_READY,
 	REPLY_CLOSING,
 	REPLY_OK,
@@ -79,18 +79,18 @@ enum reply {
 	REPLY_BARE_LF,
 
 	/* The policy's. */
-	REPLY_IS, /* the address given */
+	REPLY_IS, /* the detail is the address */
 	REPLY_MEMBER,
 	REPLY_WILL_FORWARD,
 	REPLY_MAILBOX_BUSY,
-	REPLY_RATE, /* for the seconds given */
+	REPLY_RATE, /* the detail is the seconds to wait */
 	REPLY_ALIAS_TROUBLE,
 	REPLY_MAILBOX_OVER_QUOTA,
 	REPLY_NO_MAILBOX,
 	REPLY_NO_LIST,
 	REPLY_NO_RELAY,
 	REPLY_DISABLED,
-	REPLY_MOVED, /* to the address given */
+	REPLY_MOVED, /* the detail is the address */
 	REPLY_MAILBOX_FULL,
 	REPLY_NAME_NOT_ALLOWED,
 	REPLY_AMBIGUOUS,
@@ -137,15 +137,15 @@ struct reply_text {
 	const char *enhanced; /* NULL: none */
 	/*
 	 * One line without CR, LF and peer data.  "%" stands for the host
-	 * name, each "#" for the next number, "@" for the detail.  Behind
-	 * "\n" stands what is said where the detail may not be.
+	 * name, each "#" for the next number, "@" for the detail.  A text
+	 * behind "\n" stands in for the first if the detail may not be said.
 	 */
 	const char *text;
 };
 
 extern const struct reply_text replies[REPLY__COUNT];
 
-/* What stands in a reply's places. */
+/* The values for the places in a text. */
 struct reply_values {
 	const char *hostname;
 	uint64_t numbers[REPLY_NUMBERS_MAX];
@@ -154,16 +154,16 @@ struct reply_values {
 };
 
 /*
- * Writes one line with its CRLF, "250-..." where `more` lines follow, and cuts
- * what is over `size` octets.  Returns the octets written.
+ * Writes one line with its CRLF, with "-" behind the code if `more` lines
+ * follow. What exceeds `size` octets is cut.  Returns the octets written.
  */
 size_t reply_write(char *buf, size_t size, const struct reply_text *r,
     const struct reply_values *v, bool more);
-/* The text alone, ended with NUL. */
+/* Writes the text alone, and a NUL. */
 void reply_write_text(char *buf, size_t size, const struct reply_text *r,
     const struct reply_values *v);
 
-/* The refusal that goes with a verdict; REPLY_NONE for VERDICT_OK. */
+/* Returns the refusal for a verdict; REPLY_NONE for VERDICT_OK. */
 enum reply reply_for(enum verdict verdict);
 
 #endif

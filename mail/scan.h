@@ -1,8 +1,8 @@
 /*
- * What the grammars of mail/ are read with: octets taken from the front of a
- * span, and the classes of octets that more than one of them has.  Those called
- * `x_len` say how many octets the element in front of a span takes, 0 if
- * another stands there.  <ctype.h> asks the locale, so it is not used.
+ * The tools of the grammars in mail/: they take octets from the front of a
+ * span, and test classes of octets.  Those called `x_len` return how many
+ * octets the element in front of a span takes, 0 if another stands there.
+ * <ctype.h> asks the locale, so it is not used.
  */
 #ifndef SCAN_H
 #define SCAN_H
@@ -80,7 +80,7 @@ scan_is_let_dig(int c)
 	return scan_is_digit(c) || scan_is_between(scan_lower(c), 'a', 'z');
 }
 
-/* What is printable in US-ASCII and no blank. */
+/* Is it printable US-ASCII, and no blank? */
 static inline bool
 scan_is_graph(int c)
 {

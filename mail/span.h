@@ -1,7 +1,7 @@
 /*
- * Octets that a peer sent, lent by whoever filled it in.  There is no
- * terminating NUL, and any octet may occur.  A `char *` in this program is
- * text that has been validated and ends in NUL.
+ * Octets that a peer sent, lent by the function that filled in the span.  Any
+ * octet may occur, and no NUL ends them.  A `char *` in this program is valid
+ * text that ends in NUL.
  */
 #ifndef SPAN_H
 #define SPAN_H
@@ -18,10 +18,10 @@ struct span {
 /* The text of a string, without its NUL. */
 struct span span_of(const char *text);
 
-/* Is it this word, whatever the case of its ASCII letters? */
+/* Is it this word, whatever the case of the letters of US-ASCII? */
 bool span_is(struct span text, const char *word);
 
-/* Moves `*text` behind `prefix`, whatever its case; false: not there. */
+/* Moves `*text` behind `prefix`, whatever its case.  False: it is not there. */
 bool span_skip(struct span *text, const char *prefix);
 
 /* Without the blanks (SP, TAB) at both ends. */
@@ -31,8 +31,8 @@ struct span span_trim(struct span text);
 struct span span_word(struct span *text);
 
 /*
- * Reads 1 to 20 digits and nothing else, as SIZE= (RFC 1870 s. 4) and BDAT
- * (RFC 3030 s. 2) want them; what needs over 64 bits becomes UINT64_MAX.
+ * Reads 1 to 20 digits and nothing else, as in SIZE= (RFC 1870 s. 4) and BDAT
+ * (RFC 3030 s. 2).  A number of more than 64 bits becomes UINT64_MAX.
  */
 bool span_number(struct span text, uint64_t *ret);
 

@@ -7,7 +7,7 @@
 
 #include "address.h"
 
-/* Appends to a text that has room for all that can come (see trace_write). */
+/* Appends to a text that has room for the longest lines (see trace_write). */
 __attribute__((format(printf, 3, 4))) static void
 append(char *text, size_t size, const char *format, ...)
 {
@@ -29,7 +29,7 @@ is_ascii(const char *text)
 	return true;
 }
 
-/* What the client called itself, if that may stand in a Received line. */
+/* The name from HELO or EHLO, if it may stand in a Received line. */
 static const char *
 from_domain(const char *helo)
 {
@@ -65,7 +65,7 @@ write_before_id(const struct trace_mail *m, char *text, size_t size)
 	append(text, size, "\r\n\tby %s with %s id ", m->hostname, e->protocol);
 }
 
-/* A submitted mail gets the fields it must have (RFC 6409 s. 8). */
+/* Adds the fields that a submitted mail must have (RFC 6409 s. 8). */
 static void
 add_missing(
     const struct trace_mail *m, const char *date, char *text, size_t size)
@@ -98,8 +98,8 @@ trace_write(const struct trace_mail *mail, struct trace *ret)
 	write_before_id(mail, ret->before_id, sizeof ret->before_id);
 
 	/*
-	 * With several, naming one would tell it of the others' Bcc.  What
-	 * came by SMTP or ESMTP has no field for UTF-8 (RFC 6531 s. 3.7.3).
+	 * One of several recipients is not named, since the others could be its
+	 * Bcc.  A mail by SMTP or ESMTP has no UTF-8 here (RFC 6531 s. 3.7.3).
 	 */
 	if (e->nrecipients == 1 &&
 	    (e->smtputf8 || is_ascii(e->recipients[0].forward_path)))

@@ -16,13 +16,13 @@ struct trace_mail {
 	const struct peer *peer;
 	const char *hostname;
 	int64_t received_at; /* microseconds since 1970, UTC */
-	/* What the mail has of Date, From, Message-ID; NULL: add none. */
+	/* The mail's own Date, From and Message-ID; NULL: add none. */
 	const struct header *header;
-	/* For Message-ID: no other mail has both this and received_at. */
+	/* For Message-ID: no other mail has this and the same received_at. */
 	long process_id;
 };
 
-/* The lines, each with CRLF; the row's id belongs between the two. */
+/* The lines, each with CRLF; the row's id goes between the two. */
 struct trace {
 	char before_id[2048];
 	char after_id[2048];

@@ -1,7 +1,6 @@
 /*
- * What became of a question or of a commit: the one vocabulary of the store,
- * the policy, the archive and the session.  mail/reply.h has what a client is
- * told for each.
+ * The outcome of a question or a commit: one vocabulary for the store, the
+ * policy, the archive and the session.  mail/reply.h has the reply to each.
  */
 #ifndef MAIL_VERDICT_H
 #define MAIL_VERDICT_H
@@ -13,7 +12,7 @@ enum verdict {
 	VERDICT_NO_MEMORY, /* of ours */
 	VERDICT_FAILED,    /* I/O error, permission, or a fault of ours */
 	VERDICT_TOO_BIG,   /* no row can hold it */
-	VERDICT_CORRUPT,   /* the database is damaged, or none */
+	VERDICT_CORRUPT,   /* the file is damaged, or is no database */
 	/*
 	 * The database cannot be used at all: its folder is missing or on a
 	 * network file system, it belongs to another application, or a newer
