@@ -51,7 +51,7 @@ replace() { # FILE FROM TO
 	sed "s/$2/$3/" "$1" >"$out/naive/$1"
 }
 replace database/database.c 'synchronous = NORMAL' 'synchronous = FULL'
-replace store.c 'return result == STORE_OK ? wal_confirm(st) : result;' 'return result;'
+replace store.c 'return result == VERDICT_OK ? wal_confirm(st) : result;' 'return result;'
 # shellcheck disable=SC2086
 compile $LDFLAGS -I. -Idatabase -o "$out/smtpd-naive" "$out/naive/store.c" \
     "$out/naive/database/database.c" bench/no_turnstile.c \
