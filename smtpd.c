@@ -449,7 +449,8 @@ listen_and_serve(const struct options *o, struct start *start)
 	store_start(); /* once, not in each session */
 	switch (listen_run(&conf, start->listening, start->nlistening, &fd)) {
 	case LISTEN_SESSION:
-		return serve_when_called(o, fd);
+		/* What exit(3) calls was the listener's, and takes time. */
+		_exit(serve_when_called(o, fd));
 	case LISTEN_HOUSEKEEPER:
 		return housekeep(o);
 	case LISTEN_DONE:

@@ -1,7 +1,6 @@
 #include "ip.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "span.h"
@@ -10,6 +9,7 @@ enum {
 	BITS = 128,
 	BITS_4 = 32,
 	SOURCE_BITS = 64, /* of IPv6 */
+	GROUPS = 8,       /* of 16 bits */
 };
 
 /* The octets in front of an IPv4 address in IPv6. */
@@ -74,25 +74,105 @@ ip_source(const struct ip *ip)
 	return ip_nbits(ip) == BITS ? ip_prefix(ip, SOURCE_BITS) : *ip;
 }
 
+/*
+ * Writing.  A session does it for each connection, so not by inet_ntop(3): that
+ * comes to printf(3), whose pages alone are a tenth of a session's.
+ */
+
+static char *
+put_number(char *to, unsigned n, unsigned base)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	if (n >= base)
+		to = put_number(to, n / base, base);
+	*to++ = digits[n % base];
+	return to;
+}
+
+static char *
+put_ipv4(char *to, const unsigned char octets[4])
+{
+	for (int i = 0; i < 4; i++) {
+		if (i > 0)
+			*to++ = '.';
+		to = put_number(to, octets[i], 10);
+	}
+	return to;
+}
+
+static unsigned
+group_of(const struct ip *ip, int i)
+{
+	return ip->octets[2 * i] * 256u + ip->octets[2 * i + 1];
+}
+
+/* The first of the longest runs of zeros (RFC 5952 s. 4.2); below 2: none. */
+static int
+find_zeros(const struct ip *ip, int *ret_first)
+{
+	int longest = 0;
+
+	for (int i = 0; i < GROUPS; i++) {
+		int n = 0;
+
+		while (i + n < GROUPS && group_of(ip, i + n) == 0)
+			n++;
+		if (n > longest) {
+			longest = n;
+			*ret_first = i;
+		}
+		i += n;
+	}
+	return longest;
+}
+
+static char *
+put_ipv6(char *to, const struct ip *ip)
+{
+	int first = GROUPS;
+	int n = find_zeros(ip, &first);
+
+	for (int i = 0; i < GROUPS; i++) {
+		if (i == first && n >= 2) {
+			*to++ = ':';
+			i += n - 1;
+			if (i == GROUPS - 1)
+				*to++ = ':';
+			continue;
+		}
+		if (i > 0)
+			*to++ = ':';
+		/* "::192.0.2.1" (RFC 4291 s. 2.5.5.1), as inet_ntop(3). */
+		if (i == 6 && first == 0 && n == 6)
+			return put_ipv4(to, ip->octets + 12);
+		to = put_number(to, group_of(ip, i), 16);
+	}
+	return to;
+}
+
 void
 ip_write(const struct ip *ip, char ret[IP_TEXT_SIZE])
 {
+	char *end;
+
 	if (ip_nbits(ip) == BITS)
-		inet_ntop(AF_INET6, ip->octets, ret, IP_TEXT_SIZE);
+		end = put_ipv6(ret, ip);
 	else
-		inet_ntop(
-		    AF_INET, ip->octets + sizeof mapped, ret, IP_TEXT_SIZE);
+		end = put_ipv4(ret, ip->octets + sizeof mapped);
+	*end = '\0';
 }
 
 void
 ip_write_network(const struct ip *ip, unsigned bits, char ret[IP_TEXT_SIZE])
 {
 	struct ip prefix = ip_prefix(ip, bits);
-	size_t len;
+	char *end;
 
 	ip_write(&prefix, ret);
-	len = strlen(ret);
-	snprintf(ret + len, IP_TEXT_SIZE - len, "/%u", bits);
+	end = ret + strlen(ret);
+	*end++ = '/';
+	*put_number(end, bits, 10) = '\0';
 }
 
 void

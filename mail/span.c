@@ -1,7 +1,6 @@
 #include "span.h"
 
 #include <string.h>
-#include <strings.h>
 
 struct span
 span_of(const char *text)
@@ -9,11 +8,27 @@ span_of(const char *text)
 	return (struct span){ text, strlen(text) };
 }
 
+static char
+lower(char octet)
+{
+	return octet >= 'A' && octet <= 'Z' ? (char)(octet + 'a' - 'A') : octet;
+}
+
+/* By no locale: its tables are two more pages of each session. */
+static bool
+is_same(const char *a, const char *b, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (lower(a[i]) != lower(b[i]))
+			return false;
+	}
+	return true;
+}
+
 bool
 span_is(struct span text, const char *word)
 {
-	return text.len == strlen(word) &&
-	       strncasecmp(text.p, word, text.len) == 0;
+	return text.len == strlen(word) && is_same(text.p, word, text.len);
 }
 
 bool
@@ -21,7 +36,7 @@ span_skip(struct span *text, const char *prefix)
 {
 	size_t len = strlen(prefix);
 
-	if (text->len < len || strncasecmp(text->p, prefix, len) != 0)
+	if (text->len < len || !is_same(text->p, prefix, len))
 		return false;
 	text->p += len;
 	text->len -= len;

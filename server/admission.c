@@ -31,10 +31,16 @@ admission_open(struct admission *a, const struct listen_conf *conf)
 }
 
 void
-admission_close(struct admission *a)
+admission_leave(struct admission *a)
 {
 	close(a->reserve);
 	worker_release(&a->worker);
+}
+
+void
+admission_close(struct admission *a)
+{
+	admission_leave(a);
 	children_close(&a->children);
 }
 

@@ -25,8 +25,10 @@ struct admission {
 
 /* False, with errno: it cannot be made. */
 bool admission_open(struct admission *a, const struct listen_conf *conf);
-/* Leaves nothing of it in this process; the sessions go on. */
+/* The sessions go on. */
 void admission_close(struct admission *a);
+/* Closes what is open in a process just forked; its memory ends with it. */
+void admission_leave(struct admission *a);
 
 /* Takes one connection, if there still is one. */
 void admission_accept(struct admission *a, int listening);

@@ -85,14 +85,14 @@ start(struct listener *l)
  * Processes
  */
 
-/* Leaves nothing of the listener in the process just forked. */
+/* Leaves nothing of the listener open in the process just forked. */
 static void
 become_child(struct listener *l)
 {
 	for (size_t i = 0; i < l->nfds; i++)
 		close(l->fds[i]);
 	close(l->signals);
-	admission_close(&l->admission);
+	admission_leave(&l->admission);
 }
 
 /* Where there is none.  True in the child, with `*ret_fd`. */

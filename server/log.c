@@ -17,8 +17,8 @@
 
 enum {
 	VALUE_MAX = 400,
-	/* A line, whose values may be quoted, and then the fields once more. */
-	LINE_SIZE = 4 * LOG_ENTRY_MAX,
+	/* All values, even if each octet is quoted, their names and more. */
+	LINE_SIZE = 2 * LOG_ENTRY_MAX + 1024,
 };
 
 /* clang-format off */
@@ -354,10 +354,16 @@ add_field(struct line *l, const char *name, struct span value)
 	add_text(l, "\n");
 }
 
+/* Whole, or not at all: the journal takes no entry with half a field. */
 static void
 add_own_field(struct line *l, const struct log_field *f)
 {
-	add_text(l, "SMTPD_");
+	static const char prefix[] = "SMTPD_";
+
+	if (l->len + sizeof prefix + strlen(f->name) + f->value.len + 2 >
+	    sizeof l->text)
+		return;
+	add_text(l, prefix);
 	for (const char *p = f->name; *p; p++) {
 		char upper = (char)(*p - 'a' + 'A');
 

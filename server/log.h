@@ -41,7 +41,7 @@ __attribute__((format(printf, 2, 3))) void log_line(
     int priority, const char *format, ...);
 
 enum {
-	LOG_ENTRY_MAX = 2048, /* octets of all values */
+	LOG_ENTRY_MAX = 1536, /* octets of all values */
 	LOG_FIELDS_MAX = 16,
 };
 

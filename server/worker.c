@@ -15,7 +15,8 @@ worker_fork(struct worker *w, int *ret_fd)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return -1;
-	pid = fork();
+	/* With one thread there are no locks for fork(2) to see to. */
+	pid = _Fork();
 	if (pid > 0) {
 		close(ends[1]);
 		*w = (struct worker){ pid, ends[0] };

@@ -1,6 +1,7 @@
 /*
  * IP addresses and networks, as they are read and written.
  */
+#include <arpa/inet.h>
 #include <string.h>
 
 #include <criterion/criterion.h>
@@ -86,4 +87,35 @@ Test(ip, counts_neighbours_in_ipv6_as_one_client)
 	third = ip_source(&c);
 	cr_assert_eq(memcmp(&one, &other, sizeof one), 0);
 	cr_assert_neq(memcmp(&one, &third, sizeof one), 0);
+}
+
+/* Where runs of zeros may be, in each of the 256 ways. */
+Test(ip, writes_addresses_as_the_c_library_does)
+{
+	static const unsigned char others[] = { 0x01, 0x0f, 0x10, 0xff };
+
+	for (unsigned zeros = 0; zeros < 256 * COUNT(others); zeros++) {
+		unsigned char other = others[zeros / 256];
+		char want[INET6_ADDRSTRLEN], got[IP_TEXT_SIZE];
+		struct in6_addr address = { { { 0 } } };
+		struct ip ip;
+
+		for (unsigned i = 0; i < 16; i++) {
+			if (zeros & (1u << (i / 2)))
+				continue;
+			address.s6_addr[i] = i % 2 == 0 && other < 0x10
+						 ? 0
+						 : (unsigned char)(other + i);
+		}
+		if (IN6_IS_ADDR_V4MAPPED(&address))
+			continue;
+		inet_ntop(AF_INET6, &address, want, sizeof want);
+		ip = ip_of_ipv6(&address);
+		ip_write(&ip, got);
+		cr_assert_str_eq(got, want);
+		inet_ntop(AF_INET, address.s6_addr + 12, want, sizeof want);
+		ip = ip_of_ipv4((const void *)(address.s6_addr + 12));
+		ip_write(&ip, got);
+		cr_assert_str_eq(got, want);
+	}
 }
