@@ -13,4 +13,7 @@ bench: bench-programs ## speed beside the peers: 20 minutes
 bench-starts: all ## connections a second under superservers
 	bash tests/system/lab/bench.sh
 
-.PHONY: bench-programs bench bench-starts
+bench-faults: all ## page faults of a connection: seconds
+	/usr/bin/python3 -B bench/faults.py ./smtpd
+
+.PHONY: bench-faults bench-programs bench bench-starts

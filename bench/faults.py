@@ -3,16 +3,18 @@
 them: a fault costs from 0.2 to 10 us, so with one mail per connection they are
 most of the time.  Unlike times, they are the same on every run.
 
-    bench/faults.py [--connections N] PROGRAM [ARGUMENT...]
+    bench/faults.py [--connections N] [--most N] PROGRAM [ARGUMENT...]
 
 Prints them for a connection with one mail, with a QUIT alone, and with nothing
-said at all.  Each connection begins when the one before is over.
+said at all.  Each connection begins when the one before is over.  With --most,
+fails if there are more for one with a mail.
 """
 
 import argparse
 import os
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -88,6 +90,7 @@ def reply(file):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--connections", type=int, default=200)
+    parser.add_argument("--most", type=float)
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     command = [os.path.abspath(options.command[0]), *options.command[1:]]
@@ -95,6 +98,8 @@ def main():
         for kind in KINDS:
             faults = listener.measure(kind, options.connections)
             print(f"{kind:8}{faults:8.1f}")
+            if kind == "mail" and options.most and faults > options.most:
+                sys.exit(f"more than {options.most:g} page faults")
 
 
 if __name__ == "__main__":

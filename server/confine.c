@@ -3,32 +3,22 @@
  * process does with what it holds; seccomp knows system calls and their
  * numbers, but not paths.  A session of the listener needs no path at all, so
  * for it each wall would do.
- *
- * The filter is made of the list in confine_calls.h, by the listener once.  A
- * row costs an instruction, and the kernel compiles each for every session:
- * that is most of what confinement costs (docs/bench.md).
  */
 #include "confine.h"
 
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "filter.h"
 #include "log.h"
 
 enum {
@@ -51,189 +41,6 @@ static const bool is_possible = false;
 #else
 static const bool is_possible = true;
 #endif
-
-enum who {
-	PIPE = 1,
-	FOLDER = 2,
-	BOTH = PIPE | FOLDER,
-};
-
-/*
- * System calls
- */
-
-#if defined(__x86_64__)
-#define MACHINE AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define MACHINE AUDIT_ARCH_AARCH64
-#elif defined(__riscv) && __riscv_xlen == 64
-#define MACHINE AUDIT_ARCH_RISCV64
-#else
-#error "confine_calls.h was not read for this machine: its calls, their names"
-#endif
-
-enum {
-	/*
-	 * Calls from here on are newer than the list (Linux 6.1): a C library
-	 * that tries one goes on without.
-	 */
-	NEWER = 451,
-	/* Of the other ABI of x86-64 processes. */
-	X32 = 0x40000000,
-	FILTER_MAX = 200, /* jumps reach farther, up to ANSWERS */
-};
-
-/* What is said to a call; ANSWERS + one of them marks a jump (see add_jump). */
-enum answer {
-	ANSWER_KILL,
-	ANSWER_ALLOW,
-	ANSWER_REFUSE,
-	ANSWER_UNKNOWN,
-	ANSWERS = 0xf0,
-};
-
-enum test {
-	TEST_NONE,
-	TEST_IS,
-	TEST_NOT,
-};
-
-static const struct row {
-	unsigned short number;
-	unsigned char who;
-	unsigned char answer;
-	unsigned char test;
-	unsigned char argument;
-	unsigned value;
-} rows[] = {
-#define ROW(name, ...) { __NR_##name, __VA_ARGS__ },
-#define CALL(name, who, why) ROW(name, who, ANSWER_ALLOW, TEST_NONE, 0, 0)
-#define CALL_IF_IS(name, who, argument, value, why)                            \
-	ROW(name, who, ANSWER_ALLOW, TEST_IS, argument, value)
-#define CALL_IF_NOT(name, who, argument, bits, why)                            \
-	ROW(name, who, ANSWER_ALLOW, TEST_NOT, argument, bits)
-#define REFUSE(name, who, why) ROW(name, who, ANSWER_REFUSE, TEST_NONE, 0, 0)
-#include "confine_calls.h"
-};
-
-struct filter {
-	enum who who; /* 0: not made yet */
-	unsigned short len;
-	struct sock_filter code[FILTER_MAX];
-};
-
-static struct filter filter;
-
-static void
-add(struct filter *f, unsigned short code, unsigned value)
-{
-	assert(f->len < FILTER_MAX);
-	f->code[f->len++] = (struct sock_filter){ code, 0, 0, value };
-}
-
-/*
- * Jumps go forward only.  `yes` and `no` are distances, or an answer, which
- * stands at the end; add_answers() writes how far that is.
- */
-static void
-add_jump(struct filter *f, unsigned short test, unsigned value,
-    unsigned char yes, unsigned char no)
-{
-	assert(f->len < FILTER_MAX);
-	f->code[f->len++] =
-	    (struct sock_filter){ (unsigned short)(BPF_JMP | test | BPF_K), yes,
-		    no, value };
-}
-
-static void
-add_load(struct filter *f, size_t offset)
-{
-	add(f, BPF_LD | BPF_W | BPF_ABS, (unsigned)offset);
-}
-
-/* Of little-endian machines, as all above are. */
-static void
-add_test(struct filter *f, const struct row *row)
-{
-	size_t low = offsetof(struct seccomp_data, args) +
-		     row->argument * sizeof(uint64_t);
-	size_t high = low + sizeof(uint32_t);
-
-	switch ((enum test)row->test) {
-	case TEST_NONE:
-		add_jump(f, BPF_JEQ, row->number, ANSWERS + row->answer, 0);
-		return;
-	case TEST_IS:
-		add_jump(f, BPF_JEQ, row->number, 0, 5);
-		add_load(f, low);
-		add_jump(f, BPF_JEQ, row->value, 0, 2);
-		add_load(f, high);
-		add_jump(f, BPF_JEQ, 0, ANSWERS + row->answer, 0);
-		add_load(f, offsetof(struct seccomp_data, nr));
-		return;
-	case TEST_NOT:
-		add_jump(f, BPF_JEQ, row->number, 0, 3);
-		add_load(f, low);
-		add_jump(f, BPF_JSET, row->value, 0, ANSWERS + row->answer);
-		add_load(f, offsetof(struct seccomp_data, nr));
-		return;
-	}
-}
-
-static unsigned char
-distance(unsigned char jump, size_t from, size_t end)
-{
-	return jump < ANSWERS
-		   ? jump
-		   : (unsigned char)(end + jump - ANSWERS - from - 1);
-}
-
-/* What no row has answered runs into the first. */
-static void
-add_answers(struct filter *f)
-{
-	static const unsigned values[] = {
-		[ANSWER_KILL] = SECCOMP_RET_KILL_PROCESS,
-		[ANSWER_ALLOW] = SECCOMP_RET_ALLOW,
-		[ANSWER_REFUSE] = SECCOMP_RET_ERRNO | EPERM,
-		[ANSWER_UNKNOWN] = SECCOMP_RET_ERRNO | ENOSYS,
-	};
-
-	for (size_t i = 0; i < f->len; i++) {
-		f->code[i].jt = distance(f->code[i].jt, i, f->len);
-		f->code[i].jf = distance(f->code[i].jf, i, f->len);
-	}
-	for (size_t i = 0; i < sizeof values / sizeof *values; i++)
-		add(f, BPF_RET | BPF_K, values[i]);
-}
-
-static void
-make_filter(struct filter *f, enum who who)
-{
-	f->who = who;
-	f->len = 0;
-	add_load(f, offsetof(struct seccomp_data, arch));
-	add_jump(f, BPF_JEQ, MACHINE, 0, ANSWERS + ANSWER_KILL);
-	add_load(f, offsetof(struct seccomp_data, nr));
-	add_jump(f, BPF_JGE, X32, ANSWERS + ANSWER_KILL, 0);
-	add_jump(f, BPF_JGE, NEWER, ANSWERS + ANSWER_UNKNOWN, 0);
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		if (rows[i].who & who)
-			add_test(f, &rows[i]);
-	}
-	add_answers(f);
-}
-
-static bool
-filter_calls(enum who who)
-{
-	struct sock_fprog program;
-
-	if (filter.who != who)
-		make_filter(&filter, who);
-	program = (struct sock_fprog){ filter.len, filter.code };
-	return syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
-}
 
 /*
  * Paths
@@ -407,7 +214,7 @@ fail(const char *what)
 
 /* Each step is still allowed to make the next. */
 static bool
-confine(enum who who, const struct kept *kept, size_t nkept)
+confine(enum filter_who who, const struct kept *kept, size_t nkept)
 {
 	/* Root may make processes all the same, but for the filter. */
 	if (!lower_limit(RLIMIT_NPROC, 0))
@@ -418,7 +225,7 @@ confine(enum who who, const struct kept *kept, size_t nkept)
 		return fail("not dumpable");
 	if (!take_paths(kept, nkept))
 		return fail("Landlock");
-	if (!filter_calls(who))
+	if (!filter_install(who))
 		return fail("seccomp");
 	return true;
 }
@@ -426,7 +233,7 @@ confine(enum who who, const struct kept *kept, size_t nkept)
 void
 confine_prepare(void)
 {
-	make_filter(&filter, PIPE);
+	filter_prepare(FILTER_PIPE);
 }
 
 bool
@@ -437,7 +244,7 @@ confine_session_of_listener(uint64_t max_file)
 	if (!lower_limit(RLIMIT_FSIZE, max_file + log_size()) ||
 	    !lower_limit(RLIMIT_NOFILE, DESCRIPTORS_OF_LISTENER))
 		return fail("limits");
-	return confine(PIPE, NULL, 0);
+	return confine(FILTER_PIPE, NULL, 0);
 }
 
 bool
@@ -462,5 +269,5 @@ confine_session_alone(const char *database, const char *new_mail)
 	if (!lower_limit(RLIMIT_NOFILE, DESCRIPTORS_ALONE) ||
 	    setenv("SQLITE_TMPDIR", folder, 1) < 0)
 		return fail("limits");
-	return confine(FOLDER, kept, new_mail ? 3 : 2);
+	return confine(FILTER_FOLDER, kept, new_mail ? 3 : 2);
 }

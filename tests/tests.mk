@@ -49,6 +49,7 @@ test: all test-durability-short test-system ## all: real clients, superservers
 
 test-system: all check-smtpdb $(B)/tests/misbehave
 	/usr/bin/python3 -B tests/system/confine.py
+	/usr/bin/python3 -B bench/faults.py --most 130 $(OUT)/smtpd
 	sh tests/system/hardening.sh smtpd smtpdb
 	python3 tests/system/recipes.py
 	/usr/bin/python3 -B tests/system/listener.py
