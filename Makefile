@@ -67,8 +67,8 @@ $(OUT)/smtpd: $(SMTPD)
 $(OUT)/smtpdb: $(SMTPDB)
 	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(SQLITE_LIBS)
 
-$(B)/database/database.o: ALL_CFLAGS += -I$(B)
-$(B)/database/database.o: $(B)/schema.inc
+$(B)/database/version.o: ALL_CFLAGS += -I$(B)
+$(B)/database/version.o: $(B)/schema.inc
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<

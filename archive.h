@@ -1,13 +1,13 @@
 /*
  * The mail store as its readers see it: lists, single mails, and what a person
- * changes beside running sessions.  It opens the database as store/store.h
- * does, and every change passes the turnstile.
+ * changes beside running sessions.  It opens the database as store.h does,
+ * and every change takes the write lock.
  *
- * No call leaves a read transaction open or the turnstile closed, so a caller
+ * No call leaves a read transaction open or the write lock taken, so a caller
  * may wait for whom it likes between two calls.
  */
-#ifndef READER_ARCHIVE_H
-#define READER_ARCHIVE_H
+#ifndef ARCHIVE_H
+#define ARCHIVE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -341,8 +341,11 @@ int archive_hours(struct archive *a, struct archive_hour *ret, int max);
 
 /* What PRAGMA quick_check finds first; to be freed.  NULL: it failed. */
 char *archive_check(struct archive *a);
-/* Is the mark of store/turnstile.h set? */
-bool archive_is_poisoned(const struct archive *a);
+/* Did a sync fail, and nobody has healed the WAL since? */
+bool archive_is_marked(const struct archive *a);
+/* What the header of a database says, and a dump of it does not. */
+int archive_application_id(void);
+int archive_schema_version(void);
 /* The file, with links resolved, as SQLite names it. */
 const char *archive_file(const struct archive *a);
 /* SQLite's version, and whether it has the fault of smtpd-db(5), "Writing". */

@@ -9,8 +9,18 @@
 
 #include <stdint.h>
 
+#include "mail/envelope.h"
 #include "mail/question.h"
-#include "store.h"
+
+struct database;
+struct policy;
+
+/*
+ * What the rows of this database say to one client; it must outlive the policy.
+ * NULL: no memory.
+ */
+struct policy *policy_new(struct database *db);
+void policy_free(struct policy *p);
 
 /* Who asks, and when. */
 struct policy_asker {
@@ -21,9 +31,9 @@ struct policy_asker {
 
 /*
  * Answers the question.  The answer's verdict is VERDICT_OK if the rows
- * decided; anything else is trouble of ours, and store_error() has the cause.
+ * decided; anything else is trouble of ours, and database_error() has the cause.
  */
-void policy_ask(struct store *st, const struct policy_asker *asker,
+void policy_ask(struct policy *p, const struct policy_asker *asker,
     const struct question *q, struct answer *ret);
 
 /*
@@ -32,6 +42,21 @@ void policy_ask(struct store *st, const struct policy_asker *asker,
  * that found none at MAIL in any group.  If one question finds the database
  * locked for too long, the others of the group are VERDICT_BUSY at once.
  */
-void policy_refresh(struct store *st);
+void policy_refresh(struct policy *p);
+
+/*
+ * Counting.  Both are called in the transaction that makes a mail a row, before
+ * and after that; SQLITE_OK (0) or the error.
+ */
+struct policy_mail {
+	const struct envelope *envelope;
+	const char *client_address;
+	int64_t received_at; /* microseconds since 1970 */
+	int64_t id;          /* the row */
+};
+
+int policy_look(struct policy *p);
+/* For mailboxes, the quota, and the rates of clients that were asked about. */
+int policy_count(struct policy *p, const struct policy_mail *m);
 
 #endif

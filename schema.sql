@@ -1,4 +1,4 @@
--- The mail table of smtpd, version 2.  It is an interface: smtpd-db(5) says
+-- The mail table of smtpd, version 3.  It is an interface: smtpd-db(5) says
 -- what may be relied on.  This file is embedded in the program, which makes
 -- the tables when the database is new.
 
@@ -29,8 +29,11 @@ CREATE TABLE message (
   header_subject    TEXT,
   header_date       TEXT,
   header_message_id TEXT,
-  data           BLOB NOT NULL     -- the mail, octet for octet as sent; last, so that
-                                   -- the columns before it are read without it
+  data           BLOB NOT NULL,    -- the mail, octet for octet as sent; behind the columns
+                                   -- that hold text, which are read without it
+  -- 1: the data holds a CR or LF that is no line end, kept as it came.  Behind
+  -- the data, as version 3 added it: 0 and 1 take no octet there.
+  bare_line_ends INTEGER NOT NULL DEFAULT 0 CHECK (bare_line_ends IN (0, 1))
 );
 
 -- One row for each mailbox that a mail goes to, in the order of the RCPTs.

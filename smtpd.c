@@ -166,8 +166,8 @@ ask(struct server *sv)
 		.now = clock_us() / 1000000,
 	};
 
-	policy_ask(
-	    sv->store, &asker, session_question(sv->session), sv->answer);
+	policy_ask(store_policy(sv->store), &asker,
+	    session_question(sv->session), sv->answer);
 	note(sv, sv->answer->verdict);
 	session_answer(sv->session, sv->answer);
 }
@@ -214,7 +214,7 @@ read_input(struct server *sv)
 		log_line(LOG_WARNING, "%s", store_error(sv->store));
 	result =
 	    connection_read(sv->connection, input, sizeof input, &data.len);
-	policy_refresh(sv->store);
+	policy_refresh(store_policy(sv->store));
 	if (result == CONNECTION_OK) {
 		record_input(sv->record, data);
 		session_feed(sv->session, data.p, data.len);
@@ -414,9 +414,9 @@ serve_connection(const struct options *o, struct connection *c)
 static int
 serve_when_called(const struct options *o, int fd)
 {
-	const struct store_conf conf = {
-		.path = o->database, .wait_ms = STORE_WAIT_MS, .is_kept = true
-	};
+	const struct store_conf conf = { .path = o->database,
+		.wait_ms = STORE_WAIT_MS,
+		.has_checkpointer = true };
 	struct connection c = { .is_socket = true };
 	struct store *st = store_new(&conf);
 	int status = EX_OK;

@@ -1,5 +1,5 @@
 /*
- * The mail store: one SQLite database that many processes write at once.  A
+ * The mail store: one database that many processes write at once.  A
  * mail is appended piece by piece, then committed; when store_commit() says
  * VERDICT_OK, it survives the process, the kernel and the power supply.
  *
@@ -16,6 +16,8 @@
 #include "mail/span.h"
 #include "mail/verdict.h"
 
+struct database;
+struct policy;
 struct store;
 
 enum {
@@ -26,7 +28,8 @@ enum {
 struct store_conf {
 	const char *path; /* of the database; made if its folder exists */
 	int wait_ms;      /* how long a writer waits for the others */
-	bool is_kept;     /* another process calls store_checkpoint() often */
+	/* Another process calls store_checkpoint() often. */
+	bool has_checkpointer;
 };
 
 struct store_mail {
@@ -46,11 +49,7 @@ struct store_mail {
 	uint64_t dedupe_sec;
 };
 
-/*
- * Gets the library ready for this process and those that it forks, which need
- * not do it again; opens nothing.  store_new() does it if nobody has.  SIGXFSZ
- * is ignored from then on: a file that may not grow is an error like others.
- */
+/* As database_start(). */
 void store_start(void);
 
 /*
@@ -59,20 +58,27 @@ void store_start(void);
  */
 struct store *store_new(const struct store_conf *conf);
 /*
- * Closes the database, and with the last process that has it open, writes the
- * log back into it; that can take a while.
+ * For another mail at the same time in the same database, by the same process:
+ * with a spool and a policy of its own.  `first` must outlive it.
+ */
+struct store *store_beside(struct store *first);
+/*
+ * Closes the database, and as the last process that has it open, copies the WAL
+ * into it; that can take a while.
  */
 void store_free(struct store *st);
+
+/* What it stands on, for archive.h; lent. */
+struct database *store_database(struct store *st);
+/* What the rows say to this store's client (policy.h); lent. */
+struct policy *store_policy(struct store *st);
 
 /*
  * Opens, makes or migrates the database.  Once that has worked, costs nothing;
  * until then, every call tries again.
  */
 enum verdict store_open(struct store *st);
-/*
- * The same for who does not need it yet: it waits for nobody and makes nothing
- * of an older version.  Trouble is left for store_open() to meet.
- */
+/* Like store_open(), but never waits, makes or leads on. */
 void store_open_ahead(struct store *st);
 
 /*
@@ -92,19 +98,32 @@ void store_drop(struct store *st);
 /*
  * Makes the mail begun a row, with its recipients, on stable storage, and
  * forgets it.  `*ret_id` is written with VERDICT_OK only.  With anything else
- * there is no row, but for one case: the disk failed to confirm the row after
- * it was written (then it may be there; see wal.c).
+ * there is no row, but for one case: the disk failed, and the process or all
+ * of them ended before the next mail (then it may be there; database/heal.c).
  */
 enum verdict store_commit(
     struct store *st, const struct store_mail *mail, int64_t *ret_id);
-/* Was the row of the last store_commit() there before (dedupe_sec)? */
+/* Was the row of the last mail there before (dedupe_sec)? */
 bool store_was_known(const struct store *st);
 
 /*
- * Work that can wait until the client has its reply: copies the log into the
- * database when it has grown long; behind a big mail this is left to the other
- * process, if there is one (is_kept).  Trouble is not lost mail; it is returned
- * to be logged.
+ * The same for several mails in one transaction, begun by stores that stand
+ * beside each other.  What is inserted is a row for sure only when store_end()
+ * says VERDICT_OK; after anything else of it, or store_abandon(), none is.  If
+ * store_insert() fails, the transaction may be lost: it is to be abandoned, or
+ * taken back to a savepoint.  No mail begun is forgotten by these.
+ */
+enum verdict store_begin(struct store *st);
+enum verdict store_insert(
+    struct store *st, const struct store_mail *mail, int64_t *ret_id);
+enum verdict store_end(struct store *st);
+void store_abandon(struct store *st);
+
+/*
+ * Work that can wait until the client has its reply: copies the WAL into the
+ * database when it has grown long; behind a big mail this is left to the
+ * checkpointer, if there is one.  Trouble is not lost mail; it is returned to
+ * be logged.
  */
 enum verdict store_tidy(struct store *st);
 

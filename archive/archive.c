@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../database/turnstile.h"
+#include <sqlite3.h>
+
 #include "private.h"
 
 enum {
@@ -29,6 +30,7 @@ archive_new(const struct archive_conf *conf)
 		free(a);
 		return NULL;
 	}
+	a->db = store_database(a->store);
 	return a;
 }
 
@@ -37,7 +39,6 @@ archive_free(struct archive *a)
 {
 	if (!a)
 		return;
-	archive_forget(a);
 	store_free(a->store);
 	free(a);
 }
@@ -63,8 +64,8 @@ archive_open(struct archive *a)
 	a->result = store_open(a->store);
 	if (a->result != VERDICT_OK)
 		return a->result;
-	rc = sqlite3_create_function(
-	    a->store->db, "holds", 2, SQLITE_UTF8, a, holds, NULL, NULL);
+	rc = sqlite3_create_function(database_handle(a->db), "holds", 2,
+	    SQLITE_UTF8, a, holds, NULL, NULL);
 	if (rc == SQLITE_OK)
 		rc = archive_define_field(a);
 	if (rc != SQLITE_OK)
@@ -87,7 +88,7 @@ archive_error(const struct archive *a)
 int
 archive_fail(struct archive *a, const char *what, int rc)
 {
-	a->result = database_fail_sqlite(a->store, what, rc);
+	a->result = database_fail_sqlite(a->db, what, rc);
 	return -1;
 }
 
@@ -98,119 +99,29 @@ archive_fail_result(struct archive *a, enum verdict result)
 	return -1;
 }
 
-/*
- * Statements
- */
-
-/* Takes a statement out of those at rest, and closes the gap. */
-static sqlite3_stmt *
-take_kept(struct archive *a, size_t i)
-{
-	sqlite3_stmt *q = a->kept[i];
-
-	for (; i + 1 < ARCHIVE_KEPT; i++)
-		a->kept[i] = a->kept[i + 1];
-	a->kept[ARCHIVE_KEPT - 1] = NULL;
-	return q;
-}
-
-sqlite3_stmt *
-archive_prepare(struct archive *a, const char *sql)
-{
-	sqlite3_stmt *q = NULL;
-	int rc;
-
-	for (size_t i = 0; i < ARCHIVE_KEPT && a->kept[i]; i++) {
-		if (strcmp(sqlite3_sql(a->kept[i]), sql) == 0)
-			return take_kept(a, i);
-	}
-	rc = sqlite3_prepare_v2(a->store->db, sql, -1, &q, NULL);
-	if (rc != SQLITE_OK)
-		archive_fail(a, "prepare", rc);
-	return q;
-}
-
 int
-archive_finish(struct archive *a, sqlite3_stmt *q)
+archive_run(struct archive *a, struct statement *s, const char *what)
 {
-	size_t n = 0;
-	int rc = sqlite3_reset(q);
+	int rc = statement_run(s);
 
-	sqlite3_clear_bindings(q); /* what they point to is the caller's */
-	if (a->kept[ARCHIVE_KEPT - 1])
-		sqlite3_finalize(take_kept(a, 0));
-	while (a->kept[n])
-		n++;
-	a->kept[n] = q;
-	return rc;
-}
-
-void
-archive_forget(struct archive *a)
-{
-	while (a->kept[0])
-		sqlite3_finalize(take_kept(a, 0));
-}
-
-int
-archive_run(struct archive *a, sqlite3_stmt *q, const char *what)
-{
-	int rc;
-
-	if (!q)
-		return -1;
-	while (sqlite3_step(q) == SQLITE_ROW)
-		;
-	rc = archive_finish(a, q);
 	return rc == SQLITE_OK ? 0 : archive_fail(a, what, rc);
 }
 
 int
 archive_run_integer(
-    struct archive *a, sqlite3_stmt *q, const char *what, int64_t *ret)
+    struct archive *a, struct statement *s, const char *what, int64_t *ret)
 {
-	int64_t n = 0;
-	int rc;
+	int rc = statement_run_integer(s, ret);
 
-	if (!q)
-		return -1;
-	if (sqlite3_step(q) == SQLITE_ROW)
-		n = sqlite3_column_int64(q, 0);
-	rc = archive_finish(a, q);
-	if (rc != SQLITE_OK)
-		return archive_fail(a, what, rc);
-	*ret = n;
-	return 0;
-}
-
-/*
- * An error here leaves NULL bound; only "no memory" can be one, and the step
- * that follows meets it as well.
- */
-void
-archive_bind_text(sqlite3_stmt *q, const char *name, const char *text)
-{
-	int at = q ? sqlite3_bind_parameter_index(q, name) : 0;
-
-	if (at > 0)
-		sqlite3_bind_text(q, at, text, -1, SQLITE_STATIC);
-}
-
-void
-archive_bind_integer(sqlite3_stmt *q, const char *name, int64_t n)
-{
-	int at = q ? sqlite3_bind_parameter_index(q, name) : 0;
-
-	if (at > 0)
-		sqlite3_bind_int64(q, at, n);
+	return rc == SQLITE_OK ? 0 : archive_fail(a, what, rc);
 }
 
 char *
-archive_column(sqlite3_stmt *q, int column)
+archive_column(struct statement *q, int column)
 {
-	const unsigned char *text = sqlite3_column_text(q, column);
+	const char *text = statement_text(q, column);
 
-	return text ? strdup((const char *)text) : NULL;
+	return text ? strdup(text) : NULL;
 }
 
 /*
@@ -274,43 +185,43 @@ asks(const struct archive_filter *f, const struct condition *c)
 }
 
 /* `head` up to "WHERE id > :after_id", the conditions, `tail`. */
-static sqlite3_stmt *
+static struct statement *
 prepare_filtered(struct archive *a, const struct archive_filter *f,
     const char *head, const char *tail)
 {
 	char sql[4096];
 	char *at = stpcpy(sql, head);
-	sqlite3_stmt *q;
+	struct statement *q;
 
 	for (size_t i = 0; i < nconditions; i++) {
 		if (asks(f, &conditions[i]))
 			at = stpcpy(at, conditions[i].sql);
 	}
 	stpcpy(at, tail);
-	q = archive_prepare(a, sql);
-	archive_bind_integer(q, ":after_id", f->after_id);
-	archive_bind_integer(q, ":now", f->now);
+	q = statement_take(a->db, sql);
+	statement_bind_integer(q, ":after_id", f->after_id);
+	statement_bind_integer(q, ":now", f->now);
 	for (size_t i = 0; i < nconditions; i++) {
 		const struct condition *c = &conditions[i];
 
 		if (!asks(f, c))
 			continue;
 		if (c->is_text)
-			archive_bind_text(q, c->name, filter_text(f, c));
+			statement_bind_text(q, c->name, filter_text(f, c));
 		else
-			archive_bind_integer(q, c->name, filter_number(f, c));
+			statement_bind_integer(q, c->name, filter_number(f, c));
 	}
 	return q;
 }
 
 static void
-read_row(sqlite3_stmt *q, struct archive_row *ret)
+read_row(struct statement *q, struct archive_row *ret)
 {
 	int at = 0;
 
-	ret->id = sqlite3_column_int64(q, at++);
-	ret->received_at = sqlite3_column_int64(q, at++);
-	ret->size = sqlite3_column_int64(q, at++);
+	ret->id = statement_integer(q, at++);
+	ret->received_at = statement_integer(q, at++);
+	ret->size = statement_integer(q, at++);
 	ret->client_address = archive_column(q, at++);
 	ret->reverse_path = archive_column(q, at++);
 	ret->header_from = archive_column(q, at++);
@@ -361,16 +272,14 @@ static int
 read_page(struct archive *a, const struct archive_filter *filter,
     const char *tail, uint64_t count, struct archive_page *page)
 {
-	sqlite3_stmt *q = prepare_filtered(a, filter, list_head, tail);
+	struct statement *q = prepare_filtered(a, filter, list_head, tail);
 	int rc;
 
 	archive_page_reset(page);
-	if (!q)
-		return -1;
-	archive_bind_integer(q, ":limit", (int64_t)count);
-	while (page->nrows < count && sqlite3_step(q) == SQLITE_ROW)
+	statement_bind_integer(q, ":limit", (int64_t)count);
+	while (page->nrows < count && statement_row(q))
 		read_row(q, &page->rows[page->nrows++]);
-	rc = archive_finish(a, q);
+	rc = statement_end(q);
 	return rc == SQLITE_OK ? 0 : archive_fail(a, "list", rc);
 }
 
@@ -411,12 +320,12 @@ archive_skip_to_newest(
     struct archive *a, struct archive_filter *filter, uint64_t count)
 {
 	int64_t first = 0;
-	sqlite3_stmt *q = prepare_filtered(a, filter,
+	struct statement *q = prepare_filtered(a, filter,
 	    "SELECT min(id) FROM"
 	    " (SELECT id FROM message WHERE id > :after_id",
 	    " ORDER BY id DESC LIMIT :limit)");
 
-	archive_bind_integer(q, ":limit", (int64_t)count);
+	statement_bind_integer(q, ":limit", (int64_t)count);
 	if (archive_run_integer(a, q, "list", &first) < 0)
 		return -1;
 	if (first > 0)
@@ -428,14 +337,15 @@ int
 archive_last_id(struct archive *a, int64_t *ret)
 {
 	return archive_run_integer(a,
-	    archive_prepare(a, "SELECT max(id) FROM message"), "last id", ret);
+	    statement_take(a->db, "SELECT max(id) FROM message"), "last id",
+	    ret);
 }
 
 int
 archive_version(struct archive *a, int64_t *ret)
 {
 	return archive_run_integer(
-	    a, archive_prepare(a, "PRAGMA data_version"), "version", ret);
+	    a, statement_take(a->db, "PRAGMA data_version"), "version", ret);
 }
 
 /*
@@ -454,52 +364,52 @@ archive_mail_reset(struct archive_mail *m)
 
 /* The column's text, kept by the envelope; NULL for NULL. */
 static const char *
-keep(struct envelope *e, sqlite3_stmt *q, int column)
+keep(struct envelope *e, struct statement *q, int column)
 {
-	const char *text = (const char *)sqlite3_column_text(q, column);
+	const char *text = statement_text(q, column);
 
 	return text ? envelope_text(e, span_of(text)) : NULL;
 }
 
 /* A small one comes with its row.  Otherwise `m` is left as it is. */
 static void
-read_small_data(sqlite3_stmt *q, int column, struct archive_mail *m)
+read_small_data(struct statement *q, int column, struct archive_mail *m)
 {
-	const void *data = sqlite3_column_blob(q, column);
-	size_t len = (size_t)sqlite3_column_bytes(q, column);
+	struct span data = statement_blob(q, column);
 
-	if (sqlite3_column_type(q, column) == SQLITE_NULL)
+	if (statement_is_null(q, column))
 		return;
-	m->data = malloc(len + 1);
+	m->data = malloc(data.len + 1);
 	if (!m->data)
 		return;
-	if (len > 0)
-		memcpy(m->data, data, len);
-	m->data[len] = '\0';
-	m->len = len;
+	if (data.len > 0)
+		memcpy(m->data, data.p, data.len);
+	m->data[data.len] = '\0';
+	m->len = data.len;
 }
 
 static void
-read_message(sqlite3_stmt *q, struct archive_mail *m)
+read_message(struct statement *q, struct archive_mail *m)
 {
 	struct envelope *e = &m->envelope;
 	int at = 0;
 
-	m->id = sqlite3_column_int64(q, at++);
-	m->received_at = sqlite3_column_int64(q, at++);
+	m->id = statement_integer(q, at++);
+	m->received_at = statement_integer(q, at++);
 	m->client_address = archive_column(q, at++);
-	m->client_port = sqlite3_column_int(q, at++);
+	m->client_port = statement_integer(q, at++);
 	e->helo = keep(e, q, at++);
 	e->protocol = keep(e, q, at++);
 	e->verb = keep(e, q, at++);
 	e->reverse_path = keep(e, q, at++);
 	e->body_type = keep(e, q, at++);
-	e->smtputf8 = sqlite3_column_int(q, at++);
+	e->smtputf8 = statement_integer(q, at++);
 	e->envelope_id = keep(e, q, at++);
 	e->dsn_return = keep(e, q, at++);
-	e->size = (uint64_t)sqlite3_column_int64(q, at++);
-	m->header_size = (size_t)sqlite3_column_int64(q, at++);
+	e->size = (uint64_t)statement_integer(q, at++);
+	m->header_size = (size_t)statement_integer(q, at++);
 	m->trace = archive_column(q, at++);
+	e->bare_line_ends = statement_integer(q, at++);
 	read_small_data(q, at++, m);
 }
 
@@ -515,16 +425,14 @@ is_whole(const struct archive_mail *m)
 static int
 read_recipients(struct archive *a, int64_t id, struct envelope *e)
 {
-	sqlite3_stmt *q = archive_prepare(a,
+	struct statement *q = statement_take(a->db,
 	    "SELECT forward_path, notify, original_recipient, mailbox"
 	    " FROM recipient WHERE message_id = :id ORDER BY position");
 	bool ok = true;
 	int rc;
 
-	if (!q)
-		return -1;
-	archive_bind_integer(q, ":id", id);
-	while (ok && sqlite3_step(q) == SQLITE_ROW) {
+	statement_bind_integer(q, ":id", id);
+	while (ok && statement_row(q)) {
 		struct recipient r = {
 			.forward_path = keep(e, q, 0),
 			.notify = keep(e, q, 1),
@@ -534,7 +442,7 @@ read_recipients(struct archive *a, int64_t id, struct envelope *e)
 
 		ok = r.forward_path && envelope_add(e, &r) == 0;
 	}
-	rc = archive_finish(a, q);
+	rc = statement_end(q);
 	if (!ok)
 		rc = SQLITE_NOMEM;
 	return rc == SQLITE_OK ? 0 : archive_fail(a, "recipients", rc);
@@ -550,7 +458,7 @@ read_data(struct archive *a, struct archive_mail *m)
 	if (m->data)
 		return 0;
 	rc = sqlite3_blob_open(
-	    a->store->db, "main", "message", "data", m->id, 0, &blob);
+	    database_handle(a->db), "main", "message", "data", m->id, 0, &blob);
 
 	if (rc == SQLITE_OK) {
 		m->len = (size_t)sqlite3_blob_bytes(blob);
@@ -568,21 +476,19 @@ read_data(struct archive *a, struct archive_mail *m)
 static int
 read_mail(struct archive *a, int64_t id, struct archive_mail *m)
 {
-	sqlite3_stmt *q = archive_prepare(a,
+	struct statement *q = statement_take(a->db,
 	    "SELECT id, received_at, client_address, client_port, helo,"
 	    " protocol, verb, reverse_path, body_type, smtputf8, envelope_id,"
-	    " dsn_return, size, header_size, trace,"
+	    " dsn_return, size, header_size, trace, bare_line_ends,"
 	    " CASE WHEN size <= :small THEN data END"
 	    " FROM message WHERE id = :id");
 	int rc;
 
-	if (!q)
-		return -1;
-	archive_bind_integer(q, ":id", id);
-	archive_bind_integer(q, ":small", SMALL_OCTETS);
-	if (sqlite3_step(q) == SQLITE_ROW)
+	statement_bind_integer(q, ":id", id);
+	statement_bind_integer(q, ":small", SMALL_OCTETS);
+	if (statement_row(q))
 		read_message(q, m);
-	rc = archive_finish(a, q);
+	rc = statement_end(q);
 	if (rc == SQLITE_OK && m->id == id && !is_whole(m))
 		rc = SQLITE_NOMEM;
 	if (rc != SQLITE_OK)
@@ -598,13 +504,14 @@ read_mail(struct archive *a, int64_t id, struct archive_mail *m)
 int
 archive_read(struct archive *a, int64_t id, struct archive_mail *ret)
 {
-	int result;
+	int result, rc;
 
 	archive_mail_reset(ret);
-	if (archive_run(a, archive_prepare(a, "BEGIN"), "begin") < 0)
-		return -1;
+	rc = database_begin_read(a->db);
+	if (rc != SQLITE_OK)
+		return archive_fail(a, "begin", rc);
 	result = id > 0 ? read_mail(a, id, ret) : 0;
-	archive_run(a, archive_prepare(a, "ROLLBACK"), "end");
+	database_end_read(a->db);
 	if (result <= 0)
 		archive_mail_reset(ret);
 	return result;

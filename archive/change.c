@@ -1,8 +1,9 @@
 /*
- * What a person changes: each is a transaction within the turnstile, short
+ * What a person changes: each is a transaction under the write lock, short
  * enough for the sessions that queue behind it.
  */
-#include "../database/wal.h"
+#include <sqlite3.h>
+
 #include "../mail/header.h"
 #include "private.h"
 
@@ -15,45 +16,25 @@ enum {
 int
 archive_begin(struct archive *a)
 {
-	enum verdict result = wal_enter(a->store);
-	int rc;
+	enum verdict result = database_begin(a->db);
 
-	if (result != VERDICT_OK)
-		return archive_fail_result(a, result);
-	rc = statement_run(a->store, SQL_BEGIN);
-	if (rc == SQLITE_OK)
-		return 0;
-	archive_fail(a, "begin", rc);
-	wal_leave(a->store);
-	return -1;
-}
-
-/* What is said to be done is on the disk. */
-static int
-confirm(struct archive *a, int so_far)
-{
-	enum verdict result = wal_confirm(a->store);
-
-	return result == VERDICT_OK ? so_far : archive_fail_result(a, result);
+	return result == VERDICT_OK ? 0 : archive_fail_result(a, result);
 }
 
 int
 archive_end(struct archive *a, int so_far)
 {
-	struct store *st = a->store;
-	int rc = SQLITE_OK;
+	enum verdict result;
 
-	if (so_far >= 0)
-		rc = statement_run(st, SQL_COMMIT);
-	if (rc != SQLITE_OK)
-		so_far = archive_fail(a, "commit", rc);
-	if (!sqlite3_get_autocommit(st->db))
-		statement_run(st, SQL_ROLLBACK);
-	wal_leave(st);
-	if (so_far >= 0)
-		so_far = confirm(a, so_far);
+	if (so_far < 0) {
+		database_rollback(a->db);
+		return so_far;
+	}
+	result = database_commit(a->db);
+	if (result != VERDICT_OK)
+		return archive_fail_result(a, result);
 	/* Trouble here is not ours: whoever writes next tries it again. */
-	store_tidy(st);
+	store_tidy(a->store);
 	return so_far;
 }
 
@@ -83,7 +64,6 @@ archive_add(struct archive *a, const struct archive_mail *m, int64_t *ret_id)
 	};
 	enum verdict result;
 
-	archive_forget(a);
 	read_header(m, &header);
 	store_append(a->store, (struct span){ m->data, m->len });
 	result = store_commit(a->store, &mail, ret_id);
@@ -96,10 +76,10 @@ archive_add(struct archive *a, const struct archive_mail *m, int64_t *ret_id)
 static int
 delete_by_id(struct archive *a, int64_t id)
 {
-	sqlite3_stmt *q =
-	    archive_prepare(a, "DELETE FROM message WHERE id = :id");
+	struct statement *q =
+	    statement_take(a->db, "DELETE FROM message WHERE id = :id");
 
-	archive_bind_integer(q, ":id", id);
+	statement_bind_integer(q, ":id", id);
 	return archive_run(a, q, "delete");
 }
 
@@ -127,24 +107,22 @@ choose(
     struct archive *a, const struct archive_prune *p, struct portion *portion)
 {
 	int max = p->at_once > 0 ? p->at_once : PRUNE_MAILS;
-	sqlite3_stmt *q = archive_prepare(a, prune_which);
+	struct statement *q = statement_take(a->db, prune_which);
 	int rc;
 
-	if (!q)
-		return -1;
-	archive_bind_integer(q, ":after_id", p->after_id);
-	archive_bind_integer(q, ":up_to_id", p->up_to_id);
-	archive_bind_integer(
+	statement_bind_integer(q, ":after_id", p->after_id);
+	statement_bind_integer(q, ":up_to_id", p->up_to_id);
+	statement_bind_integer(
 	    q, ":last_id", p->before > 0 ? INT64_MAX : p->up_to_id);
-	archive_bind_integer(q, ":before", p->before);
-	archive_bind_text(q, ":had_by", p->had_by);
-	archive_bind_integer(q, ":limit", max);
+	statement_bind_integer(q, ":before", p->before);
+	statement_bind_text(q, ":had_by", p->had_by);
+	statement_bind_integer(q, ":limit", max);
 	while (portion->nids < max && portion->octets < PRUNE_OCTETS &&
-	       sqlite3_step(q) == SQLITE_ROW) {
-		portion->ids[portion->nids++] = sqlite3_column_int64(q, 0);
-		portion->octets += (uint64_t)sqlite3_column_int64(q, 1);
+	       statement_row(q)) {
+		portion->ids[portion->nids++] = statement_integer(q, 0);
+		portion->octets += (uint64_t)statement_integer(q, 1);
 	}
-	rc = archive_finish(a, q);
+	rc = statement_end(q);
 	return rc == SQLITE_OK ? 0 : archive_fail(a, "prune", rc);
 }
 
@@ -167,7 +145,7 @@ is_full(const struct archive *a, int result)
 	return result < 0 && archive_result(a) == VERDICT_FULL;
 }
 
-/* On a full disk there is room in the log when it begins anew. */
+/* On a full disk there is room in the WAL when it begins anew. */
 static int
 delete_if_it_fits(struct archive *a, const struct portion *portion)
 {
@@ -175,7 +153,6 @@ delete_if_it_fits(struct archive *a, const struct portion *portion)
 
 	if (!is_full(a, result))
 		return result;
-	archive_forget(a);
 	if (store_checkpoint(a->store) != VERDICT_OK)
 		return archive_fail_result(a, VERDICT_FULL);
 	return delete_portion(a, portion);
@@ -208,54 +185,40 @@ archive_prune(struct archive *a, struct archive_prune *p)
 int
 archive_id_to_keep(struct archive *a, uint64_t keep, int64_t *ret)
 {
-	sqlite3_stmt *q = archive_prepare(
-	    a, "SELECT id FROM message ORDER BY id DESC LIMIT 1 OFFSET :keep");
+	struct statement *q = statement_take(a->db,
+	    "SELECT id FROM message ORDER BY id DESC LIMIT 1 OFFSET :keep");
 
-	archive_bind_integer(q, ":keep", (int64_t)keep);
+	statement_bind_integer(q, ":keep", (int64_t)keep);
 	return archive_run_integer(a, q, "prune", ret);
 }
 
 int
 archive_id_to_fit(struct archive *a, uint64_t octets, int64_t *ret)
 {
-	sqlite3_stmt *q =
-	    archive_prepare(a, "SELECT id, size FROM message ORDER BY id DESC");
+	struct statement *q = statement_take(
+	    a->db, "SELECT id, size FROM message ORDER BY id DESC");
 	uint64_t sum = 0;
 	int64_t id = 0;
 	int rc;
 
-	if (!q)
-		return -1;
-	while (id == 0 && sqlite3_step(q) == SQLITE_ROW) {
-		sum += (uint64_t)sqlite3_column_int64(q, 1);
+	while (id == 0 && statement_row(q)) {
+		sum += (uint64_t)statement_integer(q, 1);
 		if (sum > octets)
-			id = sqlite3_column_int64(q, 0);
+			id = statement_integer(q, 0);
 	}
-	rc = archive_finish(a, q);
+	rc = statement_end(q);
 	if (rc != SQLITE_OK)
 		return archive_fail(a, "prune", rc);
 	*ret = id;
 	return 0;
 }
 
-/*
- * VACUUM goes through the log, which is then as long as the database; only
- * the checkpoint after it makes the file shorter.
- */
 int
 archive_vacuum(struct archive *a)
 {
-	enum verdict result = wal_enter(a->store);
-	int rc;
+	enum verdict result = database_vacuum(a->db);
 
-	if (result != VERDICT_OK)
-		return archive_fail_result(a, result);
-	rc = sqlite3_exec(a->store->db, "VACUUM", NULL, NULL, NULL);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_wal_checkpoint_v2(a->store->db, "main",
-		    SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-	wal_leave(a->store);
-	return rc == SQLITE_OK ? 0 : archive_fail(a, "vacuum", rc);
+	return result == VERDICT_OK ? 0 : archive_fail_result(a, result);
 }
 
 /*
@@ -264,19 +227,17 @@ archive_vacuum(struct archive *a)
 
 /* Runs it as one transaction; 1 when a row was changed. */
 static int
-change_delivery(struct archive *a, sqlite3_stmt *q)
+change_delivery(struct archive *a, struct statement *s)
 {
 	int result;
 
-	if (!q)
-		return -1;
 	if (archive_begin(a) < 0) {
-		archive_finish(a, q);
+		statement_end(s);
 		return -1;
 	}
-	result = archive_run(a, q, "delivery");
+	result = archive_run(a, s, "delivery");
 	if (result == 0)
-		result = sqlite3_changes(a->store->db) > 0;
+		result = database_changes(a->db) > 0;
 	return archive_end(a, result);
 }
 
@@ -284,43 +245,43 @@ int
 archive_lease(struct archive *a, const char *consumer, int64_t id, int64_t now,
     int64_t until)
 {
-	sqlite3_stmt *q = archive_prepare(a,
+	struct statement *q = statement_take(a->db,
 	    "INSERT INTO delivery (message_id, consumer, done, at)"
 	    " SELECT id, :consumer, 0, :until FROM message WHERE id = :id"
 	    " ON CONFLICT DO UPDATE SET at = excluded.at"
 	    " WHERE NOT done AND at <= :now");
 
-	archive_bind_text(q, ":consumer", consumer);
-	archive_bind_integer(q, ":id", id);
-	archive_bind_integer(q, ":now", now);
-	archive_bind_integer(q, ":until", until);
+	statement_bind_text(q, ":consumer", consumer);
+	statement_bind_integer(q, ":id", id);
+	statement_bind_integer(q, ":now", now);
+	statement_bind_integer(q, ":until", until);
 	return change_delivery(a, q);
 }
 
 int
 archive_done(struct archive *a, const char *consumer, int64_t id, int64_t now)
 {
-	sqlite3_stmt *q = archive_prepare(a,
+	struct statement *q = statement_take(a->db,
 	    "INSERT INTO delivery (message_id, consumer, done, at)"
 	    " SELECT id, :consumer, 1, :now FROM message WHERE id = :id"
 	    " ON CONFLICT DO UPDATE SET done = 1, at = excluded.at");
 
-	archive_bind_text(q, ":consumer", consumer);
-	archive_bind_integer(q, ":id", id);
-	archive_bind_integer(q, ":now", now);
+	statement_bind_text(q, ":consumer", consumer);
+	statement_bind_integer(q, ":id", id);
+	statement_bind_integer(q, ":now", now);
 	return change_delivery(a, q);
 }
 
 int
 archive_is_done(struct archive *a, const char *consumer, int64_t id)
 {
-	sqlite3_stmt *q =
-	    archive_prepare(a, "SELECT done FROM delivery WHERE message_id = "
-			       ":id AND consumer = :consumer");
+	struct statement *q = statement_take(a->db,
+	    "SELECT done FROM delivery WHERE message_id = "
+	    ":id AND consumer = :consumer");
 	int64_t done = 0;
 
-	archive_bind_text(q, ":consumer", consumer);
-	archive_bind_integer(q, ":id", id);
+	statement_bind_text(q, ":consumer", consumer);
+	statement_bind_integer(q, ":id", id);
 	return archive_run_integer(a, q, "delivery", &done) < 0 ? -1
 								: (int)done;
 }
@@ -328,27 +289,26 @@ archive_is_done(struct archive *a, const char *consumer, int64_t id)
 char *
 archive_consumers(struct archive *a)
 {
-	sqlite3_stmt *q = archive_prepare(a,
+	struct statement *q = statement_take(a->db,
 	    "SELECT group_concat(consumer, char(10)) FROM"
 	    " (SELECT DISTINCT consumer FROM (SELECT consumer FROM delivery"
 	    "  ORDER BY message_id DESC LIMIT 1000) ORDER BY 1)");
 	char *names = NULL;
 
-	if (q && sqlite3_step(q) == SQLITE_ROW)
+	if (statement_row(q))
 		names = archive_column(q, 0);
-	if (q)
-		archive_finish(a, q);
+	statement_end(q);
 	return names;
 }
 
 int
 archive_give_back(struct archive *a, const char *consumer, int64_t id)
 {
-	sqlite3_stmt *q =
-	    archive_prepare(a, "DELETE FROM delivery WHERE message_id = :id"
-			       " AND consumer = :consumer AND NOT done");
+	struct statement *q =
+	    statement_take(a->db, "DELETE FROM delivery WHERE message_id = :id"
+				  " AND consumer = :consumer AND NOT done");
 
-	archive_bind_text(q, ":consumer", consumer);
-	archive_bind_integer(q, ":id", id);
+	statement_bind_text(q, ":consumer", consumer);
+	statement_bind_integer(q, ":id", id);
 	return change_delivery(a, q);
 }

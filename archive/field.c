@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sqlite3.h>
+
 #include "../mail/header.h"
 #include "private.h"
 
@@ -64,8 +66,8 @@ read_header(struct archive *a, int64_t id, struct span *ret)
 	char *data = NULL;
 	int len = 0, want = READ_FIRST, size;
 
-	if (sqlite3_blob_open(a->store->db, "main", "message", "data", id, 0,
-		&blob) != SQLITE_OK) {
+	if (sqlite3_blob_open(database_handle(a->db), "main", "message", "data",
+		id, 0, &blob) != SQLITE_OK) {
 		sqlite3_blob_close(blob);
 		return NULL;
 	}
@@ -149,6 +151,6 @@ field(sqlite3_context *context, int nargs, sqlite3_value **args)
 int
 archive_define_field(struct archive *a)
 {
-	return sqlite3_create_function(
-	    a->store->db, "field", 3, SQLITE_UTF8, a, field, NULL, NULL);
+	return sqlite3_create_function(database_handle(a->db), "field", 3,
+	    SQLITE_UTF8, a, field, NULL, NULL);
 }

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sqlite3.h>
+
 #include "private.h"
 
 static const struct kind {
@@ -84,12 +86,11 @@ write_insert(
 }
 
 static void
-bind(sqlite3_stmt *q, const char *const *values, int n)
+bind(struct statement *q, const char *const *values, int n)
 {
-	for (int i = 0; q && i < n; i++) {
+	for (int i = 0; i < n; i++) {
 		if (values[i] && values[i] != archive_rules_default)
-			sqlite3_bind_text(
-			    q, i + 1, values[i], -1, SQLITE_STATIC);
+			statement_bind_nth(q, i + 1, values[i]);
 	}
 }
 
@@ -98,12 +99,12 @@ static int
 has(struct archive *a, const struct kind *k, int key, const char *name)
 {
 	char sql[256];
-	sqlite3_stmt *q;
+	struct statement *q;
 	int64_t found = 0;
 
 	snprintf(sql, sizeof sql, "SELECT 1 FROM %s WHERE %s = ?1 LIMIT 1",
 	    k->table, k->columns[key]);
-	q = archive_prepare(a, sql);
+	q = statement_take(a->db, sql);
 	bind(q, &name, 1);
 	if (archive_run_integer(a, q, k->table, &found) < 0)
 		return -1;
@@ -126,18 +127,15 @@ static int
 insert(struct archive *a, const struct kind *k, const char *const *values)
 {
 	char sql[2048];
-	sqlite3_stmt *q;
+	struct statement *q;
 	int n = 0, rc;
 
 	while (k->columns[n])
 		n++;
 	write_insert(k, values, sql, sizeof sql);
-	q = archive_prepare(a, sql);
-	if (!q)
-		return -1;
+	q = statement_take(a->db, sql);
 	bind(q, values, n);
-	sqlite3_step(q);
-	rc = archive_finish(a, q);
+	rc = statement_run(q);
 	if (rc == SQLITE_OK)
 		return 1;
 	archive_fail(a, k->table, rc);
@@ -170,7 +168,7 @@ archive_rules_remove(struct archive *a, enum archive_rules which,
 {
 	const struct kind *k = &kinds[which];
 	char sql[512];
-	sqlite3_stmt *q;
+	struct statement *q;
 	int n = -1;
 
 	snprintf(sql, sizeof sql,
@@ -180,10 +178,10 @@ archive_rules_remove(struct archive *a, enum archive_rules which,
 	    k->nkeys > 1 ? " IN (?4, ?5, ?6))" : "");
 	if (archive_begin(a) < 0)
 		return -1;
-	q = archive_prepare(a, sql);
+	q = statement_take(a->db, sql);
 	bind(q, &keys->name[0][0], RULES_NAMES_MAX * k->nkeys);
 	if (archive_run(a, q, k->table) == 0)
-		n = sqlite3_changes(a->store->db);
+		n = database_changes(a->db);
 	return archive_end(a, n);
 }
 
@@ -200,7 +198,7 @@ archive_rules_has(struct archive *a, enum archive_rules which,
 }
 
 static void
-add_row(sqlite3_stmt *q, struct archive_table *t)
+add_row(struct statement *q, struct archive_table *t)
 {
 	size_t cells = (t->nrows + 1) * t->ncolumns;
 	char **more = realloc(t->cells, cells * sizeof *more);
@@ -219,7 +217,7 @@ archive_rules_list(
 {
 	const struct kind *k = &kinds[which];
 	char sql[512] = "SELECT ";
-	sqlite3_stmt *q;
+	struct statement *q;
 	int rc;
 
 	*ret = (struct archive_table){ 0 };
@@ -232,12 +230,10 @@ archive_rules_list(
 	add(sql, sizeof sql, " ORDER BY 1, 2");
 	if (ret->ncolumns < 2)
 		sql[strlen(sql) - 3] = '\0';
-	q = archive_prepare(a, sql);
-	if (!q)
-		return -1;
-	while (sqlite3_step(q) == SQLITE_ROW)
+	q = statement_take(a->db, sql);
+	while (statement_row(q))
 		add_row(q, ret);
-	rc = archive_finish(a, q);
+	rc = statement_end(q);
 	return rc == SQLITE_OK ? 0 : archive_fail(a, k->table, rc);
 }
 
@@ -258,8 +254,10 @@ enum verdict
 archive_ask(struct archive *a, const struct policy_asker *asker,
     const struct question *q, struct answer *ret)
 {
-	policy_refresh(a->store);
-	policy_ask(a->store, asker, q, ret);
+	struct policy *policy = store_policy(a->store);
+
+	policy_refresh(policy);
+	policy_ask(policy, asker, q, ret);
 	a->result = ret->verdict;
 	return a->result;
 }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <sqlite3.h>
+
 #include "private.h"
 
 #define TEXT_OF(number) #number
@@ -26,8 +28,8 @@ static int
 fail(struct search *s, const char *what)
 {
 	return archive_fail_result(
-	    s->archive, database_fail(s->archive->store, VERDICT_FAILED,
-			    "%s: %s", what, sqlite3_errmsg(s->db)));
+	    s->archive, database_fail(s->archive->db, VERDICT_FAILED, "%s: %s",
+			    what, sqlite3_errmsg(s->db)));
 }
 
 static int
@@ -105,7 +107,7 @@ struct search *
 search_open(struct archive *a, bool make, bool anew)
 {
 	struct search *s = calloc(1, sizeof *s);
-	const char *database = sqlite3_db_filename(a->store->db, "main");
+	const char *database = database_file(a->db);
 	char path[4096];
 
 	if (!s)
@@ -173,10 +175,10 @@ search_add(struct search *s, int64_t id, const struct search_words *words)
 	if (!s->insert &&
 	    sqlite3_prepare_v2(s->db,
 		"INSERT INTO words (rowid, \"from\", \"to\", subject, text)"
-		" VALUES (:id, ?2, ?3, ?4, ?5)",
+		" VALUES (?1, ?2, ?3, ?4, ?5)",
 		-1, &s->insert, NULL) != SQLITE_OK)
 		return fail(s, "index");
-	archive_bind_integer(s->insert, ":id", id);
+	sqlite3_bind_int64(s->insert, 1, id);
 	for (int i = 0; i < 4; i++)
 		sqlite3_bind_text(
 		    s->insert, 2 + i, texts[i], -1, SQLITE_STATIC);
@@ -205,12 +207,12 @@ search_find(struct search *s, const char *query, int64_t *ret, int max)
 	int n = 0;
 
 	if (sqlite3_prepare_v2(s->db,
-		"SELECT rowid FROM words WHERE words MATCH :query"
-		" ORDER BY rank LIMIT :max",
+		"SELECT rowid FROM words WHERE words MATCH ?1"
+		" ORDER BY rank LIMIT ?2",
 		-1, &q, NULL) != SQLITE_OK)
 		return fail(s, "search");
-	archive_bind_text(q, ":query", query);
-	archive_bind_integer(q, ":max", max);
+	sqlite3_bind_text(q, 1, query, -1, SQLITE_STATIC);
+	sqlite3_bind_int(q, 2, max);
 	while (n < max && sqlite3_step(q) == SQLITE_ROW)
 		ret[n++] = sqlite3_column_int64(q, 0);
 	return sqlite3_finalize(q) == SQLITE_OK ? n : fail(s, "search");

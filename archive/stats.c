@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../database/turnstile.h"
+#include <sqlite3.h>
+
 #include "private.h"
 
 static int64_t
@@ -35,26 +36,25 @@ archive_stats(struct archive *a, struct archive_stats *ret)
 		{ &ret->max_octets, "SELECT max_octets FROM quota" },
 	};
 	/* clang-format on */
-	sqlite3_stmt *q = archive_prepare(a,
+	struct statement *q = statement_take(a->db,
 	    "SELECT count(*), sum(size), min(received_at), max(received_at)"
 	    " FROM message");
 	int rc;
 
 	ret->log_octets = log_octets(a);
-	if (!q)
-		return -1;
-	if (sqlite3_step(q) == SQLITE_ROW) {
-		ret->messages = sqlite3_column_int64(q, 0);
-		ret->octets = sqlite3_column_int64(q, 1);
-		ret->first_at = sqlite3_column_int64(q, 2);
-		ret->last_at = sqlite3_column_int64(q, 3);
+	if (statement_row(q)) {
+		ret->messages = statement_integer(q, 0);
+		ret->octets = statement_integer(q, 1);
+		ret->first_at = statement_integer(q, 2);
+		ret->last_at = statement_integer(q, 3);
 	}
-	rc = archive_finish(a, q);
+	rc = statement_end(q);
 	if (rc != SQLITE_OK)
 		return archive_fail(a, "stats", rc);
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-		if (archive_run_integer(a, archive_prepare(a, numbers[i].sql),
-			"stats", numbers[i].field) < 0)
+		if (archive_run_integer(a,
+			statement_take(a->db, numbers[i].sql), "stats",
+			numbers[i].field) < 0)
 			return -1;
 	}
 	return 0;
@@ -63,49 +63,47 @@ archive_stats(struct archive *a, struct archive_stats *ret)
 int
 archive_hours(struct archive *a, struct archive_hour *ret, int max)
 {
-	sqlite3_stmt *q = archive_prepare(a,
+	struct statement *q = statement_take(a->db,
 	    "SELECT received_at / 3600000000, count(*)"
 	    " FROM message GROUP BY 1 ORDER BY 1 DESC LIMIT :max");
 	int n = 0, rc;
 
-	if (!q)
-		return -1;
-	archive_bind_integer(q, ":max", max);
-	while (n < max && sqlite3_step(q) == SQLITE_ROW) {
-		ret[n].hour = sqlite3_column_int64(q, 0);
-		ret[n++].messages = sqlite3_column_int64(q, 1);
+	statement_bind_integer(q, ":max", max);
+	while (n < max && statement_row(q)) {
+		ret[n].hour = statement_integer(q, 0);
+		ret[n++].messages = statement_integer(q, 1);
 	}
-	rc = archive_finish(a, q);
+	rc = statement_end(q);
 	return rc == SQLITE_OK ? n : archive_fail(a, "stats", rc);
 }
 
 char *
 archive_check(struct archive *a)
 {
-	sqlite3_stmt *q = archive_prepare(a, "PRAGMA quick_check(1)");
+	struct statement *q = statement_take(a->db, "PRAGMA quick_check(1)");
 	char *found = NULL;
 	int rc;
 
 	if (!q)
 		return NULL;
-	if (sqlite3_step(q) == SQLITE_ROW)
+	if (statement_row(q))
 		found = archive_column(q, 0);
-	rc = archive_finish(a, q);
-	if (rc != SQLITE_OK && rc != SQLITE_ROW)
+	rc = statement_end(q);
+	if (rc != SQLITE_OK)
 		archive_fail(a, "check", rc);
 	return found;
 }
 
 bool
-archive_is_poisoned(const struct archive *a)
+archive_is_marked(const struct archive *a)
 {
-	return turnstile_is_marked(a->store->turnstile);
+	return database_is_marked(a->db);
 }
 
 const char *
 archive_file(const struct archive *a)
 {
-	return sqlite3_db_filename(a->store->db, "main");
+	return database_file(a->db);
 }
 
 const char *
@@ -122,4 +120,16 @@ archive_library_is_faulty(void)
 
 	return version >= 3007000 && version <= 3051002 && version != 3044006 &&
 	       version != 3050007;
+}
+
+int
+archive_application_id(void)
+{
+	return DATABASE_APPLICATION_ID;
+}
+
+int
+archive_schema_version(void)
+{
+	return DATABASE_VERSION;
 }

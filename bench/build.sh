@@ -5,13 +5,13 @@
 #
 # smtpd-null    the program with a store that answers at once and keeps nothing
 # smtpd-naive   the program with the store that is usually advised: WAL,
-#               synchronous=FULL, a busy timeout, no turnstile, no sync of ours
+#               synchronous=FULL, a busy timeout, and no queue of writers
 # and the loads, limits and interposers of this folder.  Called by make, which
 # exports CC, CFLAGS and the like.
 set -eu
 
 out=$1
-mkdir -p "$out/naive/database"
+mkdir -p "$out"
 rm -f "$out/smtpd"
 cp smtpd "$out"
 
@@ -42,18 +42,6 @@ rest=$(without "$OBJ" $STORE)
 # shellcheck disable=SC2086
 compile $LDFLAGS -o "$out/smtpd-null" bench/null_store.c $rest $PKG_LIBS
 
-# One line each is changed, and must be there to be changed.
-replace() { # FILE FROM TO
-	grep -qF "$2" "$1" || {
-		echo "bench/build.sh: $1 has no \"$2\" any more" >&2
-		exit 1
-	}
-	sed "s/$2/$3/" "$1" >"$out/naive/$1"
-}
-replace database/database.c 'synchronous = NORMAL' 'synchronous = FULL'
-replace store.c 'return result == VERDICT_OK ? wal_confirm(st) : result;' 'return result;'
-# shellcheck disable=SC2086
-compile $LDFLAGS -I. -Idatabase -o "$out/smtpd-naive" "$out/naive/store.c" \
-    "$out/naive/database/database.c" bench/no_turnstile.c \
-    $(without "$OBJ" build/store.o build/database/database.o build/database/turnstile.o) \
-    $PKG_LIBS
+# shellcheck disable=SC2046,SC2086
+compile $LDFLAGS -o "$out/smtpd-naive" bench/no_lock.c \
+    $(without "$OBJ" build/database/lockfile.o) $PKG_LIBS

@@ -98,17 +98,24 @@ store_was_known(const struct store *st)
 	return false;
 }
 
-void
-policy_refresh(struct store *st)
+struct policy *
+store_policy(struct store *st)
 {
 	(void)st;
+	return NULL;
 }
 
 void
-policy_ask(struct store *st, const struct policy_asker *asker,
+policy_refresh(struct policy *p)
+{
+	(void)p;
+}
+
+void
+policy_ask(struct policy *p, const struct policy_asker *asker,
     const struct question *q, struct answer *ret)
 {
-	(void)st;
+	(void)p;
 	(void)asker;
 	(void)q;
 	answer_clear(ret);

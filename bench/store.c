@@ -1,5 +1,5 @@
 /*
- * Commits mails through store/store.h from many processes at once:
+ * Commits mails through store.h from many processes at once:
  *
  *	bench/store DATABASE WRITERS MAILS OCTETS [PER_OPEN [ask]]
  *
@@ -91,8 +91,8 @@ ask_policy(struct store *st, const struct envelope *e)
 	};
 
 	for (size_t i = 0; i < 2; i++) {
-		policy_refresh(st);
-		policy_ask(st, &asker, &questions[i], &answer);
+		policy_refresh(store_policy(st));
+		policy_ask(store_policy(st), &asker, &questions[i], &answer);
 		if (answer.verdict != VERDICT_OK || answer_refuses(&answer))
 			errx(EX_DATAERR, "question %zu is refused: %d", i,
 			    answer_reply(&answer).code);

@@ -1,197 +1,232 @@
-#include "statement.h"
-
+/*
+ * Statements are made when they are first wanted, and kept at rest: to make one
+ * costs as much as to read a mail.  There is room for more than any program
+ * uses; should it be too little, the one that has rested longest goes.
+ */
+#include <assert.h>
 #include <string.h>
 
-#include "store_private.h"
+#include "private.h"
 
-/* As the indexes mailbox_domain and alias_domain have it. */
-#define DOMAIN_OF                                                              \
-	"substr(address, length(rtrim(address, replace(address, '@', ''))) + " \
-	"1) COLLATE NOCASE "
-
-/* The limits, with what is counted for this client and sender. */
-#define RATES                                                                  \
-	"SELECT l.scope, l.max_messages, c.messages, l.max_recipients,"        \
-	" c.recipients, l.max_octets, c.octets, c.ends_at"                     \
-	" FROM rate_limit AS l LEFT JOIN rate_count AS c"                      \
-	" ON c.scope = l.scope AND c.ends_at > :now AND c.key ="               \
-	" CASE l.scope WHEN 'client' THEN :client"                             \
-	" WHEN 'sender' THEN :sender ELSE '' END"
-
-/* Counts a mail for its mailbox, or for all of them. */
-#define COUNT_MAILBOX(is)                                                      \
-	"UPDATE mailbox SET messages = messages + 1,"                          \
-	" octets = octets + :octets,"                                          \
-	" counted_from = coalesce(counted_from, :id)"                          \
-	" WHERE address " is                                                   \
-	" (SELECT mailbox FROM recipient WHERE message_id = :id) AND"          \
-	" coalesce(quota_messages, quota_octets, counted_from) NOT NULL"
-
-static const char *const sql_text[SQL__COUNT] = {
-	[SQL_BEGIN] = "BEGIN IMMEDIATE",
-	[SQL_COMMIT] = "COMMIT",
-	[SQL_ROLLBACK] = "ROLLBACK",
-	/* What AUTOINCREMENT will choose; the trace names it. */
-	[SQL_NEXT_ID] = "SELECT 1 + max("
-			" coalesce((SELECT seq FROM sqlite_sequence"
-			"           WHERE name = 'message'), 0),"
-			" coalesce((SELECT max(id) FROM message), 0))",
-	/* Changes when another connection has committed. */
-	[SQL_DATA_VERSION] = "PRAGMA data_version",
-	[SQL_INSERT_MESSAGE] =
-	    "INSERT INTO message (id, received_at, client_address,"
-	    " client_port, helo, protocol, verb, reverse_path, body_type,"
-	    " smtputf8, envelope_id, dsn_return, size, trace, header_size,"
-	    " header_from, header_to, header_subject, header_date,"
-	    " header_message_id, data)"
-	    " VALUES (:id, :received_at, :client_address,"
-	    " :client_port, :helo, :protocol, :verb, :reverse_path, :body_type,"
-	    " :smtputf8, :envelope_id, :dsn_return, :size, coalesce(:trace,"
-	    " :trace_before_id || :id || :trace_after_id), :header_size,"
-	    " :header_from, :header_to, :header_subject, :header_date,"
-	    " :header_message_id, :data)",
-	[SQL_INSERT_RECIPIENT] =
-	    "INSERT INTO recipient (message_id, position, forward_path,"
-	    " notify, original_recipient, mailbox)"
-	    " VALUES (:message_id, :position, :forward_path,"
-	    " :notify, :original_recipient, :mailbox)",
-	[SQL_BEGIN_READ] = "BEGIN",
-	[SQL_POLICY_USED] = "SELECT name FROM sqlite_sequence",
-	[SQL_DOMAIN_USED] = "SELECT EXISTS (SELECT 1 FROM domain)",
-	[SQL_DOMAIN] = "SELECT name FROM domain WHERE name = ?",
-	[SQL_DOMAIN_CLOSED] =
-	    "SELECT EXISTS (SELECT 1 FROM mailbox WHERE " DOMAIN_OF "= ?1)"
-	    " OR EXISTS (SELECT 1 FROM alias WHERE " DOMAIN_OF "= ?1)",
-	[SQL_MAILBOX] = "SELECT address, state, moved_to, quota_permanent,"
-			" quota_messages, messages, quota_octets, octets"
-			" FROM mailbox WHERE address = ?",
-	[SQL_ALIAS] =
-	    "SELECT address, target, forward FROM alias WHERE address = ?",
-	/* Up to two, as two are as ambiguous as many. */
-	[SQL_NAMES] = "SELECT address FROM mailbox"
-		      " WHERE address >= ?1 AND address < ?2"
-		      " UNION SELECT address FROM alias"
-		      " WHERE address >= ?1 AND address < ?2 LIMIT 2",
-	[SQL_LISTS] = "SELECT DISTINCT address FROM alias"
-		      " WHERE address >= ?1 AND address < ?2 LIMIT 2",
-	[SQL_CLIENT_RULE] = "SELECT network, allow, code, enhanced, text"
-			    " FROM client_rule WHERE network = ?",
-	[SQL_NETWORKS] = "SELECT network FROM client_rule",
-	[SQL_SENDER_RULE] = "SELECT pattern, allow, code, enhanced, text"
-			    " FROM sender_rule WHERE pattern = ?",
-	[SQL_QUOTA] = "SELECT max_messages, messages, max_octets, octets"
-		      " FROM quota",
-	[SQL_RATES] = RATES,
-	[SQL_RATES_RCPT] = RATES " WHERE l.max_recipients NOT NULL",
-	[SQL_COUNT_RATE] =
-	    "UPDATE rate_count SET messages = messages + 1,"
-	    " recipients = recipients + :recipients,"
-	    " octets = octets + :octets"
-	    " WHERE scope = :scope AND key = :key AND ends_at > :now",
-	[SQL_BEGIN_RATE] =
-	    "INSERT OR REPLACE INTO rate_count"
-	    " (scope, key, ends_at, messages, recipients, octets)"
-	    " SELECT scope, :key, :now + window_sec, 1, :recipients, :octets"
-	    " FROM rate_limit WHERE scope = :scope",
-	[SQL_COUNT_MAILBOX] = COUNT_MAILBOX("="),
-	/* For IN, SQLite makes a table: 24,000 instructions of a mail. */
-	[SQL_COUNT_MAILBOXES] = COUNT_MAILBOX("IN"),
-	[SQL_COUNT_QUOTA] = "UPDATE quota SET"
-			    " messages = coalesce(messages + 1, (SELECT "
-			    "count(*) FROM message)),"
-			    " octets = coalesce(octets + :octets,"
-			    " (SELECT sum(size) FROM message))",
-	/* Of those behind a key that is as good as any other. */
-	[SQL_PURGE_RATES] =
-	    "DELETE FROM rate_count WHERE ends_at <= :now AND (scope, key) IN"
-	    " (SELECT scope, key FROM rate_count"
-	    " WHERE (scope, key) > (:scope, :key) LIMIT 64)",
-	[SQL_CANDIDATES] =
-	    "SELECT id FROM message WHERE id > :after AND size = :size"
-	    " AND client_address = :client_address"
-	    " AND reverse_path = :reverse_path AND verb = :verb"
-	    " AND body_type = :body_type"
-	    " AND smtputf8 = :smtputf8 AND envelope_id IS :envelope_id"
-	    " AND dsn_return IS :dsn_return AND received_at >= :since"
-	    /* Others may have emptied it. */
-	    " AND typeof(data) = 'blob' AND length(data) = :size"
-	    " ORDER BY id DESC",
-	[SQL_RECIPIENTS] =
-	    "SELECT forward_path, notify, original_recipient, mailbox"
-	    " FROM recipient WHERE message_id = ? ORDER BY position",
-};
-
-sqlite3_stmt *
-statement_prepared(struct store *st, enum sql which)
+static bool
+has_text(const struct statement *s, const char *sql, size_t len)
 {
-	sqlite3_stmt **q = &st->stmts[which];
-
-	if (!*q)
-		sqlite3_prepare_v3(st->db, sql_text[which], -1,
-		    SQLITE_PREPARE_PERSISTENT, q, NULL);
-	return *q;
+	return !s->taken && s->len == len &&
+	       strcmp(sqlite3_sql(s->q), sql) == 0;
 }
 
-int
-statement_run(struct store *st, enum sql which)
+/* The place for another one: free, or of the one that has rested longest. */
+static struct statement *
+find_place(struct database *db)
 {
-	sqlite3_stmt *q = statement_prepared(st, which);
+	struct statement *best = NULL;
 
-	if (!q)
-		return sqlite3_extended_errcode(st->db);
-	sqlite3_step(q);
-	return sqlite3_reset(q);
+	for (size_t i = 0; i < STATEMENTS_MAX; i++) {
+		struct statement *s = &db->statements[i];
+
+		if (s->taken)
+			continue;
+		if (!s->q)
+			return s;
+		if (!best || s->last_use < best->last_use)
+			best = s;
+	}
+	assert(best); /* nobody takes so many at once */
+	sqlite3_finalize(best->q);
+	best->q = NULL;
+	return best;
 }
 
-int
-statement_run_integer(struct store *st, enum sql which, int64_t *ret)
+static struct statement *
+find(struct database *db, const char *sql)
 {
-	sqlite3_stmt *q = statement_prepared(st, which);
+	size_t len = strlen(sql);
+	struct statement *s;
 
-	if (!q)
-		return sqlite3_extended_errcode(st->db);
-	if (sqlite3_step(q) == SQLITE_ROW)
-		*ret = sqlite3_column_int64(q, 0);
-	return sqlite3_reset(q);
+	/* They are made from the first place on. */
+	for (size_t i = 0; i < STATEMENTS_MAX && db->statements[i].q; i++) {
+		s = &db->statements[i];
+		if (!has_text(s, sql, len))
+			continue;
+		s->rc = SQLITE_OK;
+		return s;
+	}
+	s = find_place(db);
+	s->len = len;
+	s->rc = db->sqlite ? sqlite3_prepare_v3(db->sqlite, sql, -1,
+				 SQLITE_PREPARE_PERSISTENT, &s->q, NULL)
+			   : SQLITE_MISUSE;
+	return s;
+}
+
+struct statement *
+statement_take(struct database *db, const char *sql)
+{
+	struct statement *s = find(db, sql);
+
+	s->taken = true;
+	s->parameter = 0;
+	s->last_use = ++db->uses;
+	return s;
 }
 
 /*
  * Mostly they are bound in their order: to try the next one first saves 10,000
  * instructions of the 110,000 that the store takes for a mail.
  */
-int
-statement_parameter(sqlite3_stmt *q, const char *name)
+static int
+parameter(struct statement *s, const char *name)
 {
-	static sqlite3_stmt *last;
-	static int at;
-	const char *next;
+	const char *next = sqlite3_bind_parameter_name(s->q, s->parameter + 1);
 
-	at = q == last ? at + 1 : 1;
-	last = q;
-	next = sqlite3_bind_parameter_name(q, at);
-	if (!next || strcmp(next, name) != 0)
-		at = sqlite3_bind_parameter_index(q, name);
-	return at;
+	if (next && strcmp(next, name) == 0)
+		return ++s->parameter;
+	return s->parameter = sqlite3_bind_parameter_index(s->q, name);
 }
 
-int
-statement_bind_text(sqlite3_stmt *q, const char *name, const char *text)
+/* The number of the parameter to bind; 0: nothing is to be bound. */
+static int
+place(struct statement *s, const char *name)
 {
-	return sqlite3_bind_text(
-	    q, statement_parameter(q, name), text, -1, SQLITE_STATIC);
+	return s->rc == SQLITE_OK ? parameter(s, name) : 0;
 }
 
-int
-statement_bind_integer(sqlite3_stmt *q, const char *name, int64_t n)
+static void
+bind_text(struct statement *s, int at, const char *text, int len)
 {
-	return sqlite3_bind_int64(q, statement_parameter(q, name), n);
+	if (s->rc == SQLITE_OK && at > 0)
+		s->rc = sqlite3_bind_text(s->q, at, text, len, SQLITE_STATIC);
 }
 
 void
-statement_finalize_all(struct store *st)
+statement_bind_text(struct statement *s, const char *name, const char *text)
 {
-	for (size_t i = 0; i < SQL__COUNT; i++) {
-		sqlite3_finalize(st->stmts[i]);
-		st->stmts[i] = NULL;
+	bind_text(s, place(s, name), text, -1);
+}
+
+void
+statement_bind_span(struct statement *s, const char *name, struct span text)
+{
+	bind_text(s, place(s, name), text.p ? text.p : "", (int)text.len);
+}
+
+void
+statement_bind_nth(struct statement *s, int number, const char *text)
+{
+	bind_text(s, number, text, -1);
+}
+
+void
+statement_bind_integer(struct statement *s, const char *name, int64_t n)
+{
+	int at = place(s, name);
+
+	if (at > 0)
+		s->rc = sqlite3_bind_int64(s->q, at, n);
+}
+
+void
+statement_bind_blob(struct statement *s, const char *name, struct span octets)
+{
+	int at = place(s, name);
+
+	if (at > 0)
+		s->rc = sqlite3_bind_blob64(
+		    s->q, at, octets.p, octets.len, SQLITE_STATIC);
+}
+
+void
+statement_bind_zeros(struct statement *s, const char *name, uint64_t len)
+{
+	int at = place(s, name);
+
+	if (at > 0)
+		s->rc = sqlite3_bind_zeroblob64(s->q, at, len);
+}
+
+bool
+statement_row(struct statement *s)
+{
+	/* An error of the step is that of the reset, in statement_end(). */
+	return s->rc == SQLITE_OK && sqlite3_step(s->q) == SQLITE_ROW;
+}
+
+bool
+statement_is_null(struct statement *s, int column)
+{
+	return sqlite3_column_type(s->q, column) == SQLITE_NULL;
+}
+
+int64_t
+statement_integer(struct statement *s, int column)
+{
+	return sqlite3_column_int64(s->q, column);
+}
+
+const char *
+statement_text(struct statement *s, int column)
+{
+	return (const char *)sqlite3_column_text(s->q, column);
+}
+
+struct span
+statement_blob(struct statement *s, int column)
+{
+	const char *p = sqlite3_column_blob(s->q, column);
+
+	return (struct span){ p, (size_t)sqlite3_column_bytes(s->q, column) };
+}
+
+int
+statement_end(struct statement *s)
+{
+	int rc = sqlite3_reset(s->q);
+
+	if (s->q)
+		sqlite3_clear_bindings(s->q); /* they point to the caller's */
+	s->taken = false;
+	return s->rc != SQLITE_OK ? s->rc : rc;
+}
+
+int
+statement_run(struct statement *s)
+{
+	while (statement_row(s))
+		;
+	return statement_end(s);
+}
+
+int
+statement_run_integer(struct statement *s, int64_t *ret)
+{
+	int64_t n = statement_row(s) ? statement_integer(s, 0) : 0;
+	int rc = statement_end(s);
+
+	if (rc == SQLITE_OK)
+		*ret = n;
+	return rc;
+}
+
+int
+database_run(struct database *db, const char *sql)
+{
+	return statement_run(statement_take(db, sql));
+}
+
+int
+database_changes(const struct database *db)
+{
+	return sqlite3_changes(db->sqlite);
+}
+
+void
+statement_drop_all(struct database *db)
+{
+	for (size_t i = 0; i < STATEMENTS_MAX; i++) {
+		struct statement *s = &db->statements[i];
+
+		sqlite3_finalize(s->q);
+		s->q = NULL;
+		s->rc = SQLITE_ABORT;
 	}
 }

@@ -15,16 +15,16 @@ enum {
 };
 
 bool
-policy_try_rule(
-    struct decision *d, enum sql which, const char *table, const char *key)
+policy_try_rule(struct decision *d, enum policy_sql which, const char *table,
+    const char *key)
 {
-	sqlite3_stmt *rule = lookup_find(&d->lookup, which, key);
+	struct statement *rule = lookup_find(&d->lookup, which, key);
 
 	if (!rule)
 		return false;
 	answer_note_row(d->answer, table, lookup_text(rule, 0));
-	if (!sqlite3_column_int(rule, 1))
-		answer_say_own(d->answer, sqlite3_column_int(rule, 2),
+	if (!statement_integer(rule, 1))
+		answer_say_own(d->answer, statement_integer(rule, 2),
 		    lookup_text(rule, 3), lookup_text(rule, 4));
 	lookup_end(&d->lookup, rule);
 	return true;
@@ -59,11 +59,11 @@ static bool
 find_among_few(
     struct decision *d, const struct ip *client, char ret_network[IP_TEXT_SIZE])
 {
-	sqlite3_stmt *rules = lookup_begin(&d->lookup, SQL_NETWORKS);
+	struct statement *rules = lookup_begin(&d->lookup, SQL_NETWORKS);
 	int best = -1, nrows = 0;
 
 	ret_network[0] = '\0';
-	while (nrows <= RULES_FEW && lookup_step(&d->lookup, rules)) {
+	while (nrows <= RULES_FEW && lookup_step(rules)) {
 		const char *network = lookup_text(rules, 0);
 		int bits = match_network(client, network);
 

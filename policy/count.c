@@ -12,20 +12,20 @@ enum {
 static void
 count_mailboxes(struct lookup *l, const struct envelope *e, int64_t id)
 {
-	sqlite3_stmt *s = lookup_begin(
+	struct statement *s = lookup_begin(
 	    l, e->nrecipients == 1 ? SQL_COUNT_MAILBOX : SQL_COUNT_MAILBOXES);
 
-	lookup_bind_integer(l, s, ":id", id);
-	lookup_bind_integer(l, s, ":octets", (int64_t)e->size);
+	lookup_bind_integer(s, ":id", id);
+	lookup_bind_integer(s, ":octets", (int64_t)e->size);
 	lookup_run(l, s);
 }
 
 static void
 count_quota(struct lookup *l, const struct envelope *e)
 {
-	sqlite3_stmt *s = lookup_begin(l, SQL_COUNT_QUOTA);
+	struct statement *s = lookup_begin(l, SQL_COUNT_QUOTA);
 
-	lookup_bind_integer(l, s, ":octets", (int64_t)e->size);
+	lookup_bind_integer(s, ":octets", (int64_t)e->size);
 	lookup_run(l, s);
 }
 
@@ -33,11 +33,11 @@ count_quota(struct lookup *l, const struct envelope *e)
 static void
 purge(struct lookup *l, const char *scope, const char *key, int64_t now)
 {
-	sqlite3_stmt *s = lookup_begin(l, SQL_PURGE_RATES);
+	struct statement *s = lookup_begin(l, SQL_PURGE_RATES);
 
-	lookup_bind_integer(l, s, ":now", now);
-	lookup_bind(l, s, ":scope", span_of(scope));
-	lookup_bind(l, s, ":key", span_of(key));
+	lookup_bind_integer(s, ":now", now);
+	lookup_bind(s, ":scope", span_of(scope));
+	lookup_bind(s, ":key", span_of(key));
 	lookup_run(l, s);
 }
 
@@ -46,24 +46,25 @@ static void
 count_rate(struct lookup *l, const struct envelope *e, const char *scope,
     const char *key, int64_t now)
 {
-	static const enum sql tries[] = { SQL_COUNT_RATE, SQL_BEGIN_RATE };
+	static const enum policy_sql tries[] = { SQL_COUNT_RATE,
+		SQL_BEGIN_RATE };
 
 	for (size_t i = 0; i < 2; i++) {
-		sqlite3_stmt *s = lookup_begin(l, tries[i]);
+		struct statement *s = lookup_begin(l, tries[i]);
 
-		lookup_bind(l, s, ":scope", span_of(scope));
-		lookup_bind(l, s, ":key", span_of(key));
-		lookup_bind_integer(l, s, ":now", now);
-		lookup_bind_integer(l, s, ":recipients", e->nrecipients);
-		lookup_bind_integer(l, s, ":octets", (int64_t)e->size);
+		lookup_bind(s, ":scope", span_of(scope));
+		lookup_bind(s, ":key", span_of(key));
+		lookup_bind_integer(s, ":now", now);
+		lookup_bind_integer(s, ":recipients", e->nrecipients);
+		lookup_bind_integer(s, ":octets", (int64_t)e->size);
 		lookup_run(l, s);
-		if (l->rc != SQLITE_OK || sqlite3_changes(l->st->db) > 0)
+		if (l->rc != SQLITE_OK || database_changes(l->policy->db) > 0)
 			return;
 	}
 }
 
 static void
-count_rates(struct lookup *l, const struct store_mail *m, int64_t id)
+count_rates(struct lookup *l, const struct policy_mail *m)
 {
 	const char *sender = m->envelope->reverse_path;
 	int64_t now = m->received_at / 1000000;
@@ -72,13 +73,13 @@ count_rates(struct lookup *l, const struct store_mail *m, int64_t id)
 
 	policy_write_client(m->client_address, client);
 	for (int i = 0; i < POLICY_NSCOPES; i++) {
-		if (l->st->policy_limited & 1 << i)
+		if (l->policy->limited & 1 << i)
 			count_rate(
 			    l, m->envelope, policy_scopes[i], keys[i], now);
 	}
 	/* The keys of those who send lead through the whole table. */
-	if (id % PURGE_EVERY == 0) {
-		if (id / PURGE_EVERY % 2)
+	if (m->id % PURGE_EVERY == 0) {
+		if (m->id / PURGE_EVERY % 2)
 			purge(l, "client", m->client_address, now);
 		else
 			purge(l, "sender", sender, now);
@@ -86,15 +87,15 @@ count_rates(struct lookup *l, const struct store_mail *m, int64_t id)
 }
 
 int
-policy_count(struct store *st, const struct store_mail *m, int64_t id, int used)
+policy_count(struct policy *p, const struct policy_mail *m)
 {
-	struct lookup l = { st, SQLITE_OK };
+	struct lookup l = { p, SQLITE_OK };
 
-	if (used & POLICY_MAILBOXES)
-		count_mailboxes(&l, m->envelope, id);
-	if (used & POLICY_QUOTA)
+	if (p->counted & POLICY_MAILBOXES)
+		count_mailboxes(&l, m->envelope, m->id);
+	if (p->counted & POLICY_QUOTA)
 		count_quota(&l, m->envelope);
-	if (used & POLICY_RATES && st->policy_asked)
-		count_rates(&l, m, id);
+	if (p->counted & POLICY_RATES && p->asked)
+		count_rates(&l, m);
 	return l.rc;
 }

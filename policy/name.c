@@ -9,19 +9,19 @@
 
 /* Counts the rows with this local part, up to two, and copies the last. */
 static unsigned
-find_names(struct decision *d, enum sql which, struct span local,
+find_names(struct decision *d, enum policy_sql which, struct span local,
     char ret[ANSWER_ADDRESS_SIZE])
 {
-	sqlite3_stmt *names = lookup_begin(&d->lookup, which);
+	struct statement *names = lookup_begin(&d->lookup, which);
 	char from[ANSWER_ADDRESS_SIZE], to[ANSWER_ADDRESS_SIZE];
 	unsigned n = 0;
 
 	/* "[" follows "@", since the columns compare upper case as lower. */
 	snprintf(from, sizeof from, "%.*s@", (int)local.len, local.p);
 	snprintf(to, sizeof to, "%.*s[", (int)local.len, local.p);
-	lookup_bind(&d->lookup, names, "?1", span_of(from));
-	lookup_bind(&d->lookup, names, "?2", span_of(to));
-	while (lookup_step(&d->lookup, names)) {
+	lookup_bind(names, "?1", span_of(from));
+	lookup_bind(names, "?2", span_of(to));
+	while (lookup_step(names)) {
 		snprintf(ret, ANSWER_ADDRESS_SIZE, "%s", lookup_text(names, 0));
 		n++;
 	}
@@ -40,7 +40,7 @@ without_brackets(struct span text)
 
 /* Says `none` if no row has the name. */
 static void
-resolve_name(struct decision *d, enum sql which, enum reply none)
+resolve_name(struct decision *d, enum policy_sql which, enum reply none)
 {
 	struct span name = without_brackets(d->q->address);
 	char address[ANSWER_ADDRESS_SIZE];

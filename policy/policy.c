@@ -5,13 +5,33 @@
  */
 #include "../policy.h"
 
+#include <stdlib.h>
+
 #include "private.h"
 
-void
-policy_refresh(struct store *st)
+struct policy *
+policy_new(struct database *db)
 {
-	st->policy_looked = false;
-	st->policy_busy = false;
+	struct policy *p = calloc(1, sizeof *p);
+
+	if (!p)
+		return NULL;
+	p->db = db;
+	p->used = -1;
+	return p;
+}
+
+void
+policy_free(struct policy *p)
+{
+	free(p);
+}
+
+void
+policy_refresh(struct policy *p)
+{
+	p->looked = false;
+	p->busy = false;
 }
 
 static void
@@ -28,7 +48,7 @@ decide_mail(struct decision *d)
 	};
 
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-		if (d->lookup.st->policy_used & parts[i].use &&
+		if (d->lookup.policy->used & parts[i].use &&
 		    !answer_refuses(d->answer))
 			parts[i].decide(d);
 	}
@@ -37,7 +57,7 @@ decide_mail(struct decision *d)
 static void
 decide_rcpt(struct decision *d)
 {
-	int used = d->lookup.st->policy_used;
+	int used = d->lookup.policy->used;
 
 	if (used & POLICY_DOMAINS)
 		policy_decide_recipient(d, d->q->address);
@@ -65,58 +85,55 @@ static const struct {
 static int
 decide_in_transaction(struct decision *d)
 {
-	struct store *st = d->lookup.st;
-	bool begun = st->policy_used > 0;
-	int rc = begun ? statement_run(st, SQL_BEGIN_READ) : SQLITE_OK;
+	struct policy *p = d->lookup.policy;
+	bool begun = p->used > 0;
+	int rc = begun ? database_begin_read(p->db) : SQLITE_OK;
 
-	if (rc == SQLITE_OK && !st->policy_looked)
-		rc = policy_read_use(st, &st->policy_used);
+	if (rc == SQLITE_OK && !p->looked)
+		rc = policy_read_use(p, &p->used);
 	if (rc != SQLITE_OK)
 		return rc;
-	st->policy_looked = true;
-	if (st->policy_used & kinds[d->q->kind].uses) {
+	p->looked = true;
+	if (p->used & kinds[d->q->kind].uses) {
 		if (!begun)
-			rc = statement_run(st, SQL_BEGIN_READ);
+			rc = database_begin_read(p->db);
 		begun = true;
 		if (rc == SQLITE_OK)
 			kinds[d->q->kind].decide(d);
 		if (rc == SQLITE_OK)
 			rc = d->lookup.rc;
 	}
-	if (rc == SQLITE_OK && begun)
-		rc = statement_run(st, SQL_COMMIT);
 	return rc;
 }
 
 static enum verdict
 decide(struct decision *d)
 {
-	struct store *st = d->lookup.st;
+	struct policy *p = d->lookup.policy;
 	enum verdict result = VERDICT_BUSY;
 	int rc;
 
-	st->policy_asked = true;
+	p->asked = true;
 	/* A group has thousands of commands; only one of them waits. */
-	if (!st->policy_busy)
-		result = store_open(st);
-	st->policy_busy = result == VERDICT_BUSY;
+	if (!p->busy)
+		result = database_open(p->db);
+	p->busy = result == VERDICT_BUSY;
 	if (result != VERDICT_OK)
 		return result;
 	rc = decide_in_transaction(d);
 	if (rc != SQLITE_OK)
-		result = database_fail_sqlite(st, "reading the policy", rc);
-	if (!sqlite3_get_autocommit(st->db))
-		statement_run(st, SQL_ROLLBACK);
-	st->policy_busy = result == VERDICT_BUSY;
+		result = database_fail_sqlite(p->db, "reading the policy", rc);
+	database_end_read(p->db);
+	p->busy = result == VERDICT_BUSY;
 	return result;
 }
 
 void
-policy_ask(struct store *st, const struct policy_asker *asker,
+policy_ask(struct policy *p, const struct policy_asker *asker,
     const struct question *q, struct answer *ret)
 {
 	struct decision d = {
-		.lookup = { st, SQLITE_OK },
+		.lookup = { p, SQLITE_OK },
 		.asker = asker,
 		.q = q,
 		.answer = ret,
@@ -124,13 +141,13 @@ policy_ask(struct store *st, const struct policy_asker *asker,
 
 	answer_clear(ret);
 	/* No table was used at MAIL, so none counts for this mail. */
-	if (q->kind == QUESTION_RCPT && st->policy_used == 0)
+	if (q->kind == QUESTION_RCPT && p->used == 0)
 		return;
 	ret->verdict = decide(&d);
 	if (ret->verdict != VERDICT_OK || answer_refuses(ret))
 		return;
 	if (q->kind == QUESTION_MAIL)
-		ret->verdict = policy_check_disk(st, q->size);
+		ret->verdict = policy_check_disk(p, q->size);
 	/* Without a domain there is no list. */
 	if (q->kind == QUESTION_EXPN && ret->nmailboxes == 0)
 		answer_say(ret, REPLY_NO_LIST, "");

@@ -2,14 +2,26 @@
  * What the files of the policy share.  policy.c puts a question to those that
  * decide it: client.c, sender.c, quota.c, rate.c, recipient.c and name.c.
  * count.c counts what was stored, use.c says which tables have rows, lookup.c
- * runs their statements.  Only store.c, which counts, includes this as well.
+ * runs their statements, of which statement.c has the SQL.
  */
 #ifndef POLICY_PRIVATE_H
 #define POLICY_PRIVATE_H
 
-#include "../database/store_private.h"
+#include <sqlite3.h>
+
+#include "../database.h"
 #include "../mail/ip.h"
 #include "../policy.h"
+
+struct policy {
+	struct database *db;
+	bool asked;  /* so the mails of this client are counted */
+	bool busy;   /* a question of this burst has waited in vain */
+	bool looked; /* `used` is of this burst */
+	int limited; /* scopes with a rate_limit, at the last MAIL */
+	int used;    /* enum policy_use; -1: not yet known */
+	int counted; /* the same, for the mail that is being written */
+};
 
 /* The tables that have or had rows, according to sqlite_sequence. */
 enum policy_use {
@@ -23,33 +35,59 @@ enum policy_use {
 	POLICY_ALL = (1 << 7) - 1, /* so any table may have rows */
 };
 
+/* All SQL, in statement.c. */
+enum policy_sql {
+	SQL_POLICY_USED,
+	SQL_DOMAIN_USED,
+	SQL_DOMAIN,
+	SQL_DOMAIN_CLOSED,
+	SQL_MAILBOX,
+	SQL_ALIAS,
+	SQL_NAMES,
+	SQL_LISTS,
+	SQL_CLIENT_RULE,
+	SQL_NETWORKS,
+	SQL_SENDER_RULE,
+	SQL_QUOTA,
+	SQL_RATES,
+	SQL_RATES_RCPT,
+	SQL_COUNT_RATE,
+	SQL_BEGIN_RATE,
+	SQL_COUNT_MAILBOX,
+	SQL_COUNT_MAILBOXES,
+	SQL_COUNT_QUOTA,
+	SQL_PURGE_RATES,
+	SQL__COUNT
+};
+
+extern const char *const policy_sql[SQL__COUNT];
+
 /*
  * Statements that run one after the other on one database.  `rc` keeps the
  * first error; from then on no row is found.  So only the caller who began
  * checks it, at the end.
  */
 struct lookup {
-	struct store *st;
+	struct policy *policy;
 	int rc; /* SQLITE_OK, or the first error */
 };
 
 /* Gets a statement, for lookup_end().  NULL: an error. */
-sqlite3_stmt *lookup_begin(struct lookup *l, enum sql which);
+struct statement *lookup_begin(struct lookup *l, enum policy_sql which);
 /* Bind the parameter of that name.  `text` is borrowed until the end. */
-void lookup_bind(
-    struct lookup *l, sqlite3_stmt *s, const char *name, struct span text);
-void lookup_bind_integer(
-    struct lookup *l, sqlite3_stmt *s, const char *name, int64_t n);
+void lookup_bind(struct statement *s, const char *name, struct span text);
+void lookup_bind_integer(struct statement *s, const char *name, int64_t n);
 /* Is there another row? */
-bool lookup_step(struct lookup *l, sqlite3_stmt *s);
+bool lookup_step(struct statement *s);
 /* NULL is fine. */
-void lookup_end(struct lookup *l, sqlite3_stmt *s);
+void lookup_end(struct lookup *l, struct statement *s);
 /* Runs a statement that returns no rows, and ends it. */
-void lookup_run(struct lookup *l, sqlite3_stmt *s);
+void lookup_run(struct lookup *l, struct statement *s);
 /* Finds the first row for this key, for lookup_end().  NULL: there is none. */
-sqlite3_stmt *lookup_find(struct lookup *l, enum sql which, const char *key);
+struct statement *lookup_find(
+    struct lookup *l, enum policy_sql which, const char *key);
 /* The text in this column of the row; "" for NULL. */
-const char *lookup_text(sqlite3_stmt *row, int column);
+const char *lookup_text(struct statement *row, int column);
 
 /* A question that is being decided. */
 struct decision {
@@ -90,12 +128,12 @@ void policy_decide_expn(struct decision *d);
  * Does a rule with this key decide, either way?  The columns of `which` are
  * key, allow, code, enhanced and text.
  */
-bool policy_try_rule(
-    struct decision *d, enum sql which, const char *table, const char *key);
+bool policy_try_rule(struct decision *d, enum policy_sql which,
+    const char *table, const char *key);
 /* Would `more` exceed the limit in this column?  The next has what is used. */
-bool policy_exceeds(sqlite3_stmt *row, int column, uint64_t more);
+bool policy_exceeds(struct statement *row, int column, uint64_t more);
 /* Does a mail of this size fit on the disk now?  No room is reserved. */
-enum verdict policy_check_disk(struct store *st, uint64_t size);
+enum verdict policy_check_disk(struct policy *p, uint64_t size);
 /* Is there any domain?  Without one, every recipient is accepted. */
 bool policy_is_selective(struct lookup *l);
 
@@ -108,15 +146,6 @@ enum {
 extern const char *const policy_scopes[POLICY_NSCOPES];
 
 /* Looks up which tables are used (enum policy_use); SQLITE_OK or the error. */
-int policy_read_use(struct store *st, int *ret_used);
-/* The same in the transaction that stores a mail, before it writes. */
-int policy_look(struct store *st, int *ret_used);
-/*
- * Counts the mail with the row `id`, in its transaction: for its mailboxes, for
- * the database's quota, and for the rates, if policy_ask() was asked about its
- * client.  SQLITE_OK or the error.
- */
-int policy_count(
-    struct store *st, const struct store_mail *m, int64_t id, int used);
+int policy_read_use(struct policy *p, int *ret_used);
 
 #endif

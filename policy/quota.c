@@ -13,12 +13,12 @@ enum {
 };
 
 bool
-policy_exceeds(sqlite3_stmt *row, int column, uint64_t more)
+policy_exceeds(struct statement *row, int column, uint64_t more)
 {
-	int64_t limit = sqlite3_column_int64(row, column);
-	int64_t used = sqlite3_column_int64(row, column + 1);
+	int64_t limit = statement_integer(row, column);
+	int64_t used = statement_integer(row, column + 1);
 
-	if (sqlite3_column_type(row, column) == SQLITE_NULL)
+	if (statement_is_null(row, column))
 		return false;
 	return used >= limit || more > (uint64_t)(limit - used);
 }
@@ -26,11 +26,10 @@ policy_exceeds(sqlite3_stmt *row, int column, uint64_t more)
 void
 policy_decide_quota(struct decision *d)
 {
-	sqlite3_stmt *quota = lookup_begin(&d->lookup, SQL_QUOTA);
+	struct statement *quota = lookup_begin(&d->lookup, SQL_QUOTA);
 
-	if (lookup_step(&d->lookup, quota) &&
-	    (policy_exceeds(quota, 0, 1) ||
-		policy_exceeds(quota, 2, d->q->size))) {
+	if (lookup_step(quota) && (policy_exceeds(quota, 0, 1) ||
+				      policy_exceeds(quota, 2, d->q->size))) {
 		answer_note_row(d->answer, "quota", "");
 		answer_say(d->answer, REPLY_FULL, "");
 	}
@@ -38,17 +37,17 @@ policy_decide_quota(struct decision *d)
 }
 
 enum verdict
-policy_check_disk(struct store *st, uint64_t size)
+policy_check_disk(struct policy *p, uint64_t size)
 {
 	struct statvfs fs;
 	uint64_t room;
 
-	if (size == 0 || statvfs(st->folder, &fs) < 0)
+	if (size == 0 || statvfs(database_folder(p->db), &fs) < 0)
 		return VERDICT_OK;
 	room = (uint64_t)fs.f_bavail * fs.f_frsize;
 	if (room > AIR && (room - AIR) / COPIES >= size)
 		return VERDICT_OK;
-	return database_fail(st, VERDICT_FULL,
+	return database_fail(p->db, VERDICT_FULL,
 	    "%llu octets are free on the disk, too few for a mail of %llu",
 	    (unsigned long long)room, (unsigned long long)size);
 }

@@ -23,17 +23,17 @@ policy_write_client(const char *address, char ret[IP_TEXT_SIZE])
 
 /* Only these scopes are counted with the mail. */
 static void
-note_scope(struct store *st, const char *scope)
+note_scope(struct policy *p, const char *scope)
 {
 	for (int i = 0; i < POLICY_NSCOPES; i++) {
 		if (strcmp(scope, policy_scopes[i]) == 0)
-			st->policy_limited |= 1 << i;
+			p->limited |= 1 << i;
 	}
 }
 
 /* Would one more mail with so many recipients exceed the limit? */
 static bool
-is_over(sqlite3_stmt *limit, uint64_t nrecipients, uint64_t size)
+is_over(struct statement *limit, uint64_t nrecipients, uint64_t size)
 {
 	return policy_exceeds(limit, 1, 1) ||
 	       policy_exceeds(limit, 3, nrecipients) ||
@@ -41,9 +41,9 @@ is_over(sqlite3_stmt *limit, uint64_t nrecipients, uint64_t size)
 }
 
 static void
-refuse(struct decision *d, sqlite3_stmt *limit)
+refuse(struct decision *d, struct statement *limit)
 {
-	int64_t wait = sqlite3_column_int64(limit, 7) - d->asker->now;
+	int64_t wait = statement_integer(limit, 7) - d->asker->now;
 	char seconds[24];
 
 	/* No window is open if this mail alone exceeds the limit. */
@@ -60,18 +60,18 @@ policy_decide_rates(struct decision *d)
 	struct lookup *l = &d->lookup;
 	bool is_rcpt = d->q->kind == QUESTION_RCPT;
 	uint64_t nrecipients = is_rcpt ? d->q->nrecipients + 1 : 0;
-	sqlite3_stmt *limits =
+	struct statement *limits =
 	    lookup_begin(l, is_rcpt ? SQL_RATES_RCPT : SQL_RATES);
 	char client[IP_TEXT_SIZE];
 
 	policy_write_client(d->asker->client_address, client);
-	lookup_bind(l, limits, ":client", span_of(client));
-	lookup_bind(l, limits, ":sender", d->q->sender);
-	lookup_bind_integer(l, limits, ":now", d->asker->now);
+	lookup_bind(limits, ":client", span_of(client));
+	lookup_bind(limits, ":sender", d->q->sender);
+	lookup_bind_integer(limits, ":now", d->asker->now);
 	if (!is_rcpt)
-		l->st->policy_limited = 0;
-	while (lookup_step(l, limits)) {
-		note_scope(l->st, lookup_text(limits, 0));
+		l->policy->limited = 0;
+	while (lookup_step(limits)) {
+		note_scope(l->policy, lookup_text(limits, 0));
 		if (is_over(limits, nrecipients, d->q->size)) {
 			refuse(d, limits);
 			break;

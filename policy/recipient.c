@@ -91,7 +91,7 @@ add_item(struct walk *w, const char *address, unsigned depth)
 
 /* Takes the mailbox of this row, unless its state or quota refuses. */
 static void
-judge_mailbox(struct walk *w, sqlite3_stmt *row, unsigned depth)
+judge_mailbox(struct walk *w, struct statement *row, unsigned depth)
 {
 	static const struct {
 		const char *state;
@@ -116,8 +116,8 @@ judge_mailbox(struct walk *w, sqlite3_stmt *row, unsigned depth)
 	if (policy_exceeds(row, 4, 1) ||
 	    policy_exceeds(row, 6, w->d->q->size)) {
 		refuse(w,
-		    sqlite3_column_int(row, 3) ? REPLY_MAILBOX_FULL
-					       : REPLY_MAILBOX_OVER_QUOTA,
+		    statement_integer(row, 3) ? REPLY_MAILBOX_FULL
+					      : REPLY_MAILBOX_OVER_QUOTA,
 		    "mailbox", address);
 		return;
 	}
@@ -130,7 +130,7 @@ judge_mailbox(struct walk *w, sqlite3_stmt *row, unsigned depth)
 static bool
 try_mailbox(struct walk *w, const char *key, unsigned depth)
 {
-	sqlite3_stmt *row = lookup_find(&w->d->lookup, SQL_MAILBOX, key);
+	struct statement *row = lookup_find(&w->d->lookup, SQL_MAILBOX, key);
 
 	if (!row)
 		return false;
@@ -141,14 +141,14 @@ try_mailbox(struct walk *w, const char *key, unsigned depth)
 
 /* Takes one target.  True: the alias names itself, that is its own mailbox. */
 static bool
-take_target(struct walk *w, sqlite3_stmt *row, const struct item *item)
+take_target(struct walk *w, struct statement *row, const struct item *item)
 {
 	const char *address = lookup_text(row, 0);
 	const char *target = lookup_text(row, 1);
 
 	if (item->depth == 0) {
 		answer_note_row(w->d->answer, "alias", address);
-		w->forward |= sqlite3_column_int(row, 2) != 0;
+		w->forward |= statement_integer(row, 2) != 0;
 	}
 	if (strcasecmp(target, address) == 0)
 		return true;
@@ -161,14 +161,14 @@ static bool
 try_alias(struct walk *w, const char *key, const struct item *item)
 {
 	struct lookup *l = &w->d->lookup;
-	sqlite3_stmt *row = lookup_find(l, SQL_ALIAS, key);
+	struct statement *row = lookup_find(l, SQL_ALIAS, key);
 	bool itself = false;
 
 	if (!row)
 		return false;
 	do {
 		itself |= take_target(w, row, item);
-	} while (lookup_step(l, row));
+	} while (lookup_step(row));
 	lookup_end(l, row);
 	if (itself && !try_mailbox(w, key, item->depth + 1))
 		add_mailbox(w, item->address);
@@ -180,7 +180,7 @@ static bool
 is_ours(struct walk *w, const struct idn_forms *forms)
 {
 	for (unsigned i = 0; i < forms->n; i++) {
-		sqlite3_stmt *row =
+		struct statement *row =
 		    lookup_find(&w->d->lookup, SQL_DOMAIN, forms->form[i]);
 
 		lookup_end(&w->d->lookup, row);
@@ -197,10 +197,10 @@ is_closed(struct walk *w, const struct idn_forms *forms)
 	bool closed = false;
 
 	for (unsigned i = 0; i < forms->n && !closed; i++) {
-		sqlite3_stmt *row = lookup_find(
+		struct statement *row = lookup_find(
 		    &w->d->lookup, SQL_DOMAIN_CLOSED, forms->form[i]);
 
-		closed = row && sqlite3_column_int(row, 0);
+		closed = row && statement_integer(row, 0);
 		lookup_end(&w->d->lookup, row);
 	}
 	return closed;
@@ -249,8 +249,8 @@ resolve_here(struct walk *w, const struct item *item,
 bool
 policy_is_selective(struct lookup *l)
 {
-	sqlite3_stmt *used = lookup_begin(l, SQL_DOMAIN_USED);
-	bool selective = lookup_step(l, used) && sqlite3_column_int(used, 0);
+	struct statement *used = lookup_begin(l, SQL_DOMAIN_USED);
+	bool selective = lookup_step(used) && statement_integer(used, 0);
 
 	lookup_end(l, used);
 	return selective;

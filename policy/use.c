@@ -30,21 +30,20 @@ use_of(const char *name)
 }
 
 int
-policy_read_use(struct store *st, int *ret_used)
+policy_read_use(struct policy *p, int *ret_used)
 {
-	sqlite3_stmt *q = statement_prepared(st, SQL_POLICY_USED);
+	struct statement *q =
+	    statement_take(p->db, policy_sql[SQL_POLICY_USED]);
 	bool known = false;
 	int used = 0, rc;
 
-	if (!q)
-		return sqlite3_extended_errcode(st->db);
-	while (sqlite3_step(q) == SQLITE_ROW) {
-		const char *name = (const char *)sqlite3_column_text(q, 0);
+	while (statement_row(q)) {
+		const char *name = statement_text(q, 0);
 
 		known |= name && strcmp(name, "message") == 0;
 		used |= name ? use_of(name) : 0;
 	}
-	rc = sqlite3_reset(q);
+	rc = statement_end(q);
 	if (rc == SQLITE_OK)
 		*ret_used = known ? used : POLICY_ALL;
 	return rc;
@@ -55,7 +54,7 @@ policy_read_use(struct store *st, int *ret_used)
  * back, so this must bring back those of the other tables.
  */
 static int
-repair_sequence(struct store *st)
+repair_sequence(struct policy *p)
 {
 	static const char sql[] =
 	    "INSERT INTO sqlite_sequence (name, seq) SELECT name, seq FROM ("
@@ -68,15 +67,15 @@ repair_sequence(struct store *st)
 	    " WHERE seq NOT NULL"
 	    " AND name NOT IN (SELECT name FROM sqlite_sequence)";
 
-	return sqlite3_exec(st->db, sql, NULL, NULL, NULL);
+	return database_run(p->db, sql);
 }
 
 int
-policy_look(struct store *st, int *ret_used)
+policy_look(struct policy *p)
 {
-	int rc = policy_read_use(st, ret_used);
+	int rc = policy_read_use(p, &p->counted);
 
-	if (rc == SQLITE_OK && *ret_used & POLICY_NOT_KNOWN)
-		rc = repair_sequence(st);
+	if (rc == SQLITE_OK && p->counted & POLICY_NOT_KNOWN)
+		rc = repair_sequence(p);
 	return rc;
 }

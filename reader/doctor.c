@@ -29,9 +29,6 @@ enum {
 	LOG_OCTETS_MAX = 64 * 1024 * 1024,
 	QUOTA_NEAR = 90, /* percent */
 	FREE_OCTETS_MIN = 256 * 1024 * 1024,
-	/* What sqlite3's .dump leaves out (smtpd-db(5)). */
-	APPLICATION_ID = 0x736d7464,
-	VERSION = 2,
 };
 
 static void
@@ -52,12 +49,12 @@ check_library(const struct patient *p, struct finding *f)
 static void
 check_mark(const struct patient *p, struct finding *f)
 {
-	SAY(f, "the log was always synced");
-	if (!archive_is_poisoned(p->archive))
+	SAY(f, "every sync of the disk has worked");
+	if (!archive_is_marked(p->archive))
 		return;
 	f->state = STATE_BAD;
-	SAY(f, "the disk failed to sync the log; every mail is answered 451 "
-	       "until it was rewritten");
+	SAY(f, "a sync of the disk failed, or a session was killed in one; the "
+	       "next one rewrites the WAL before it takes a mail");
 	MEND(f, "dmesg | grep -i -e 'I/O error' -e ext4 -e xfs");
 }
 
@@ -78,7 +75,8 @@ check_integrity(const struct patient *p, struct finding *f)
 		    " sed 's/^ROLLBACK; -- due to errors.*/COMMIT;/';"
 		    " echo 'PRAGMA application_id = %d;"
 		    " PRAGMA user_version = %d;') | sqlite3 recovered.db",
-		    p->path, APPLICATION_ID, VERSION);
+		    p->path, archive_application_id(),
+		    archive_schema_version());
 	}
 	free(found);
 }

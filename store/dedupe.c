@@ -5,72 +5,78 @@
  */
 #include <string.h>
 
-#include "../database/store_private.h"
-#include "spool.h"
+#include <sqlite3.h>
+
+#include "private.h"
 
 enum {
 	ROWS_MAX = 1000, /* that are looked at */
 };
 
-static int
-bind_mail(sqlite3_stmt *q, const struct store_mail *m, int64_t next_id)
+static const char candidates_sql[] =
+    "SELECT id FROM message WHERE id > :after AND size = :size"
+    " AND client_address = :client_address AND reverse_path = :reverse_path"
+    " AND verb = :verb AND body_type = :body_type AND smtputf8 = :smtputf8"
+    " AND envelope_id IS :envelope_id AND dsn_return IS :dsn_return"
+    " AND received_at >= :since"
+    /* Others may have emptied it. */
+    " AND typeof(data) = 'blob' AND length(data) = :size"
+    " ORDER BY id DESC";
+
+static const char recipients_sql[] =
+    "SELECT forward_path, notify, original_recipient, mailbox"
+    " FROM recipient WHERE message_id = :id ORDER BY position";
+
+static void
+bind_mail(struct statement *s, const struct store_mail *m, int64_t next_id)
 {
 	const struct envelope *e = m->envelope;
-	int64_t since = m->received_at - m->dedupe_sec * INT64_C(1000000);
-	int rc;
 
-	if ((rc = statement_bind_integer(
-		 q, ":after", next_id - 1 - ROWS_MAX)) ||
-	    (rc = statement_bind_integer(q, ":since", since)) ||
-	    (rc = statement_bind_integer(q, ":size", (int64_t)e->size)) ||
-	    (rc = statement_bind_integer(q, ":smtputf8", e->smtputf8)) ||
-	    (rc = statement_bind_text(
-		 q, ":client_address", m->client_address)) ||
-	    (rc = statement_bind_text(q, ":reverse_path", e->reverse_path)) ||
-	    (rc = statement_bind_text(q, ":verb", e->verb)) ||
-	    (rc = statement_bind_text(q, ":body_type", e->body_type)) ||
-	    (rc = statement_bind_text(q, ":envelope_id", e->envelope_id)))
-		return rc;
-	return statement_bind_text(q, ":dsn_return", e->dsn_return);
+	statement_bind_integer(s, ":after", next_id - 1 - ROWS_MAX);
+	statement_bind_integer(s, ":size", (int64_t)e->size);
+	statement_bind_text(s, ":client_address", m->client_address);
+	statement_bind_text(s, ":reverse_path", e->reverse_path);
+	statement_bind_text(s, ":verb", e->verb);
+	statement_bind_text(s, ":body_type", e->body_type);
+	statement_bind_integer(s, ":smtputf8", e->smtputf8);
+	statement_bind_text(s, ":envelope_id", e->envelope_id);
+	statement_bind_text(s, ":dsn_return", e->dsn_return);
+	statement_bind_integer(s, ":since",
+	    m->received_at - (int64_t)m->dedupe_sec * INT64_C(1000000));
 }
 
 static bool
-is_text(sqlite3_stmt *q, int column, const char *text)
+is_text(struct statement *s, int column, const char *text)
 {
-	const char *stored = (const char *)sqlite3_column_text(q, column);
+	const char *stored = statement_text(s, column);
 
 	return stored && text ? strcmp(stored, text) == 0 : !stored && !text;
 }
 
 static bool
-is_recipient(sqlite3_stmt *q, const struct recipient *r)
+is_recipient(struct statement *s, const struct recipient *r)
 {
-	return is_text(q, 0, r->forward_path) && is_text(q, 1, r->notify) &&
-	       is_text(q, 2, r->original_recipient) &&
-	       is_text(q, 3, recipient_mailbox(r));
+	return is_text(s, 0, r->forward_path) && is_text(s, 1, r->notify) &&
+	       is_text(s, 2, r->original_recipient) &&
+	       is_text(s, 3, recipient_mailbox(r));
 }
 
 static int
 compare_recipients(
     struct store *st, const struct envelope *e, int64_t id, bool *ret_same)
 {
-	sqlite3_stmt *q = statement_prepared(st, SQL_RECIPIENTS);
+	struct statement *s = statement_take(st->db, recipients_sql);
 	unsigned n = 0;
-	int rc;
 
 	*ret_same = true;
-	if (!q)
-		return sqlite3_extended_errcode(st->db);
-	rc = sqlite3_bind_int64(q, 1, id);
-	if (rc != SQLITE_OK)
-		return rc;
-	while (*ret_same && sqlite3_step(q) == SQLITE_ROW) {
+	statement_bind_integer(s, ":id", id);
+	while (*ret_same && statement_row(s)) {
 		*ret_same =
-		    n < e->nrecipients && is_recipient(q, &e->recipients[n]);
+		    n < e->nrecipients && is_recipient(s, &e->recipients[n]);
 		n++;
 	}
 	*ret_same = *ret_same && n == e->nrecipients;
-	return sqlite3_reset(q);
+	return statement_end(s);
 }
 
 /* Of the same length, which was looked for. */
@@ -81,8 +87,8 @@ compare_octets(struct store *st, int64_t id, bool *ret_same)
 	uint64_t size = spool_size(st->spool);
 	sqlite3_blob *blob;
 	struct span piece;
-	int rc =
-	    sqlite3_blob_open(st->db, "main", "message", "data", id, 0, &blob);
+	int rc = sqlite3_blob_open(
+	    database_handle(st->db), "main", "message", "data", id, 0, &blob);
 
 	*ret_same = rc == SQLITE_OK;
 	for (uint64_t at = 0; *ret_same && at < size; at += piece.len) {
@@ -104,16 +110,14 @@ int
 dedupe_find(
     struct store *st, const struct store_mail *m, int64_t next_id, int64_t *ret)
 {
-	sqlite3_stmt *q = statement_prepared(st, SQL_CANDIDATES);
+	struct statement *s = statement_take(st->db, candidates_sql);
 	bool same = false;
-	int rc, rc_reset;
+	int rc = SQLITE_OK, rc_end;
 
 	*ret = 0;
-	if (!q)
-		return sqlite3_extended_errcode(st->db);
-	rc = bind_mail(q, m, next_id);
-	while (rc == SQLITE_OK && !same && sqlite3_step(q) == SQLITE_ROW) {
-		int64_t id = sqlite3_column_int64(q, 0);
+	bind_mail(s, m, next_id);
+	while (rc == SQLITE_OK && !same && statement_row(s)) {
+		int64_t id = statement_integer(s, 0);
 
 		rc = compare_recipients(st, m->envelope, id, &same);
 		if (rc == SQLITE_OK && same)
@@ -121,7 +125,6 @@ dedupe_find(
 		if (rc == SQLITE_OK && same)
 			*ret = id;
 	}
-	rc_reset = sqlite3_reset(q);
-	sqlite3_clear_bindings(q);
-	return rc != SQLITE_OK ? rc : rc_reset;
+	rc_end = statement_end(s);
+	return rc != SQLITE_OK ? rc : rc_end;
 }

@@ -130,6 +130,12 @@ spool_size(const struct spool *sp)
 	return sp->on_disk + sp->len;
 }
 
+bool
+spool_is_big(const struct spool *sp)
+{
+	return spool_size(sp) > SPOOL_MEMORY;
+}
+
 int
 spool_read(struct spool *sp, uint64_t offset, struct span *ret)
 {

@@ -6,6 +6,7 @@
 #ifndef SPOOL_H
 #define SPOOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,8 @@ int spool_append(struct spool *sp, const char *folder, struct span data);
 void spool_reset(struct spool *sp);
 
 uint64_t spool_size(const struct spool *sp);
+/* Is it more than stays in memory? */
+bool spool_is_big(const struct spool *sp);
 
 /*
  * Lends the octets from `offset` on, up to SPOOL_MEMORY of them and all of a

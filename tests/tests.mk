@@ -16,8 +16,9 @@ $(B)/tests/units: $(UNIT) $(SUPPORT) $(UNITS_USE)
 	    $(shell $(PKG_CONFIG) --libs criterion)
 
 $(B)/tests/powercut/powercut: $(POWERCUT) $(STORE) $(MAIL)
-	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=synced_write \
-	    -Wl,--wrap=sync_begin -o $@ $^ $(SQLITE_LIBS)
+	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=lockfile_mark \
+	    -Wl,--wrap=heal_wal -Wl,--wrap=sqlite3_exec -o $@ $^ \
+	    $(SQLITE_LIBS)
 
 # A session that misbehaves when its client asks for it.
 $(B)/tests/misbehave: $(B)/tests/system/misbehave.o $(SMTPD)

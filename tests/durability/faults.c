@@ -258,7 +258,7 @@ mmap64(void *at, size_t len, int protection, int flags, int fd, off64_t offset)
 }
 
 /*
- * lock and unlock (as SQLite does), enter and leave (the turnstile)
+ * lock and unlock (as SQLite does), enter and leave (the write lock)
  */
 
 /* The class of a call, or NULL; giving a lock back cannot fail. */

@@ -2,7 +2,7 @@
 """Foreign hands: the sqlite3 shell deletes, vacuums, backs up and checkpoints
 while mail arrives at full rate, and a reader polls WHERE id > ?.
 
-As smtpd-db(5) asks of them, foreign writers take the turnstile, with flock(1),
+As smtpd-db(5) asks of them, foreign writers take the write lock, with flock(1),
 or do not checkpoint (wal_autocheckpoint=0).
 """
 
@@ -102,10 +102,10 @@ def poll(test):
 # Foreign hands
 
 
-def shell(test, sql, turnstile):
+def shell(test, sql, lock):
     """Runs the sqlite3 shell, which waits as long as smtpd would; its output."""
     command = ["sqlite3", "-bail", "-cmd", ".timeout 20000", test.database, sql]
-    if turnstile:
+    if lock:
         command = ["flock", test.database + "-lock"] + command
     ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                          check=False, text=True)
@@ -114,20 +114,20 @@ def shell(test, sql, turnstile):
     return ran.stdout
 
 
-def delete(test, turnstile):
+def delete(test, lock):
     """Deletes rows that the reader has read; the rest is for it to find."""
     while not test.stop.is_set():
         sql = ("BEGIN IMMEDIATE; DELETE FROM message WHERE id IN (SELECT id FROM"
                f" message WHERE id <= {test.last} ORDER BY random() LIMIT 8)"
                " RETURNING 'deleted ' || id; COMMIT")
-        if not turnstile:
+        if not lock:
             sql = "PRAGMA wal_autocheckpoint = 0; " + sql
-        output = shell(test, sql, turnstile)
+        output = shell(test, sql, lock)
         ids = [int(line.split()[1]) for line in output.splitlines()
                if line.startswith("deleted ")]
         with test.lock:
             test.deleted += ids
-        test.did("DELETE under the turnstile" if turnstile else
+        test.did("DELETE under the write lock" if lock else
                  "DELETE without checkpoint")
         time.sleep(0.1)
 
@@ -157,13 +157,13 @@ def not_deleted(test, ids, seconds=10):
         time.sleep(0.005)
 
 
-def back_up(test, what, command, turnstile):
+def back_up(test, what, command, lock):
     """Makes copies; what was acknowledged before is in them, or deleted."""
     copy = os.path.join(test.folder, f"copy-{what.strip('.').replace(' ', '-')}")
     while not test.stop.is_set():
         with test.lock:
             before = set(test.acknowledged)
-        shell(test, command % copy, turnstile)
+        shell(test, command % copy, lock)
         db = sqlite3.connect(copy)
         there = {id_ for id_, in db.execute("SELECT id FROM message")}
         wrong = [r for r in db.execute("PRAGMA integrity_check") if r[0] != "ok"]

@@ -19,7 +19,7 @@ import common
 
 # A killed session may have run through each of them so often, before.
 INSTANTS = [
-    "enter mail.db-lock 1 4",  # the turnstile
+    "enter mail.db-lock 1 4",  # the write lock
     "leave mail.db-lock 1 4",  # COMMIT is over
     "write mail.db-wal 1 40",  # in COMMIT
     "lock mail.db-shm 1 60",
@@ -169,7 +169,7 @@ class Superserver:
             os.close(fd)
 
     def end(self):
-        """Once the last session is over; a housekeeper stays for longer."""
+        """Once the last session is over; a checkpointer stays for longer."""
         until = time.monotonic() + 5
         while (time.monotonic() < until and
                any(name == "smtpd" for _, name in self.sessions())):

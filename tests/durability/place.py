@@ -110,10 +110,17 @@ class Place:
         with open(self.lock, "rb") as f:
             return f.read(1)
 
-    def begun(self):
-        """What somebody who died where he might sync has left (store/synced.c)."""
-        with open(self.lock, "rb") as f:
-            return f.read(16)[8:]
+    def crash(self, connection):
+        """Closes it, with what a crash of all processes leaves."""
+        ends = ("", "-wal", "-lock")
+        files = {}
+        for end in ends:
+            with open(self.database + end, "rb") as f:
+                files[end] = f.read()
+        connection.close()
+        for end in ends:
+            with open(self.database + end, "wb") as f:
+                f.write(files[end])
 
     def keep_log(self):
         """A connection that keeps the log from being removed, with two mails
@@ -127,7 +134,7 @@ class Place:
 
     def fill_log(self):
         """Makes the log long enough for a checkpoint (8 MB), and dies before it
-        can make that: it enters the turnstile with the mail first."""
+        can make that: it takes the write lock for the mail first."""
         server = self.start([f"enter mail.db-lock 2 2 before {signal.SIGKILL:d}"])
         self.send(server, 8300 * 1024)
         server.end()

@@ -7,13 +7,13 @@
  *			by lot, and for it one call from `first` to `last`; in
  *			the others none
  *	FAULTS_LOG	a file that gets a line for each rule that was obeyed
- *	FAULTS_WAIT_MS	the longest wait for the turnstile or a lock; 30 s
+ *	FAULTS_WAIT_MS	the longest wait for the write lock or a lock; 30 s
  *			are too long for a test that is to see their end
  *
  * A rule is "class file first last action number":
  *
  *	class	write sync open read truncate mmap stat statfs unlink; lock and
- *		unlock (record locks); enter and leave (the turnstile); alloc;
+ *		unlock (record locks); enter and leave (the write lock); alloc;
  *		send; "any" is all of them
  *	file	the name behind the folder's, "spool" for one without a name,
  *		"." for the folder, "*" for any; alloc and send have "-"

@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -B
-"""Troubles of the machine as they really come: a poisoned log, a locked or
+"""Troubles of the machine as they really come: a sync that fails, a locked or
 damaged database, the log of a crash, a full or read-only disk, too little of
 what a process may have, two sessions in each other's way.
 
@@ -29,90 +29,119 @@ FULL = "452 4.3.1"
 FAILED = "451 4.3.0"
 BROKEN = "421 4.3.0"
 
+# Of a session that finds the WAL begun; the first sync is its COMMIT's.
 SYNC_FAILS = f"sync mail.db-wal 1 1 fail {errno.EIO}"
-CANNOT_REWRITE = f"write mail.db 1 0 fail {errno.EIO}"
-CANNOT_MARK = f"write mail.db-lock 1 0 fail {errno.EIO}"
 STOP_BEFORE_SYNC = f"sync mail.db-wal 1 1 before {signal.SIGSTOP.value}"
+# Of one that finds the mark: what it writes first is the WAL over itself.
+CANNOT_REWRITE = f"write mail.db-wal 1 0 fail {errno.EIO}"
 
 
 # A sync that failed
 
 
-def poisoned_log(place):
+def sync_fails_in_commit(place):
     keep = place.keep_log()
-    place.refuses(FAILED, "the sync failed", [SYNC_FAILS, CANNOT_REWRITE])
-    place.check(place.mark() == b"!", f"after it the mark is {place.mark()}")
     rows = len(common.rows(place.database))
-    place.refuses(FAILED, "the log cannot be rewritten", [CANNOT_REWRITE])
-    place.refuses(FAILED, "the file cannot be synced",
-                  [f"sync mail.db 1 0 fail {errno.EIO}"])
-    place.refuses(FAILED, "the log cannot be synced once more",
+    place.refuses(FAILED, "the sync failed", [SYNC_FAILS])
+    place.check(place.mark() == b"!", f"after it the mark is {place.mark()}")
+    place.refuses(FAILED, "the WAL cannot be rewritten", [CANNOT_REWRITE])
+    place.refuses(FAILED, "the WAL cannot be synced once more",
                   [f"sync mail.db-wal 1 0 fail {errno.EIO}"])
     keep.execute("BEGIN IMMEDIATE")
-    place.refuses(FAILED, "a writer keeps the log from being rewritten")
+    place.refuses(FAILED, "a writer keeps the WAL from being healed")
     keep.execute("COMMIT")
     place.check(place.mark() == b"!", f"the mark is {place.mark()}, nobody healed")
     place.check(len(common.rows(place.database)) == rows,
-                "what was refused under the mark became a row")
+                "what was refused became a row")
     place.takes("after the fault")
+    place.check(place.mark() == b"-", f"healed, the mark is {place.mark()}")
+    place.check(len(common.rows(place.database)) == rows + 1,
+                "what was refused became a row later")
+    keep.close()
+    place.nothing_is_lost()
+
+
+def session_goes_on_after_a_failed_sync(place):
+    keep = place.keep_log()
+    server = place.start([SYNC_FAILS])
+    place.check(place.send(server).startswith(FAILED), "the sync failed")
+    reply = place.send(server)
+    place.check(reply.startswith("250 "), f"the next mail: {reply}")
+    server.end()
     place.check(place.mark() == b"-", f"healed, the mark is {place.mark()}")
     keep.close()
     place.nothing_is_lost()
 
 
-def healed_at_once(place):
+def mark_cannot_be_set(place):
+    """Nothing is committed of which nobody could tell that it failed."""
     keep = place.keep_log()
-    place.refuses(FAILED, "the sync failed", [SYNC_FAILS])
-    place.check(place.mark() == b"-" and "log was rewritten" in str(place.last_log),
-                f"not rewritten; the mark is {place.mark()}")
-    keep.close()
-    place.nothing_is_lost()
-
-
-def no_mark_then_rewrite(place):
-    """Where the mark cannot be set, the log must be rewritten all the same."""
-    keep = place.keep_log()
-    place.refuses(FAILED, "the sync failed", [SYNC_FAILS, CANNOT_MARK])
-    place.check("log was rewritten" in str(place.last_log),
-                f"neither marked nor rewritten: {place.last_log}")
-    keep.close()
-    place.nothing_is_lost()
-
-
-def two_syncs_at_once(place, rules, expected):
-    """Another's sync fails between our commit and our sync, which succeeds."""
-    keep = place.keep_log()
-    ours = place.start([STOP_BEFORE_SYNC] + rules)
-    data = place.next_mail()
-    for line in ("MAIL FROM:<a@client.example>", "RCPT TO:<r0@mx.example>", "DATA"):
-        ours.client.command(line)
-    ours.client.send(common.on_the_wire(data))
-    place.check(stopped(ours.process.pid), "it did not stop before its sync")
-    place.refuses(FAILED, "the sync failed", [SYNC_FAILS, CANNOT_REWRITE])
-    os.kill(ours.process.pid, signal.SIGCONT)
-    code, text = ours.client.reply()
-    place.check(f"{code} {text}".startswith(expected),
-                f"the one who synced: {code} {text}, not {expected}")
-    if code == 250:
-        place.acknowledged.append(data)
-        place.check(place.mark() == b"-", f"250 under the mark {place.mark()}")
-    ours.end()
+    rows = len(common.rows(place.database))
+    place.refuses(FAILED, "no mark",
+                  [f"write mail.db-lock 1 0 fail {errno.EIO}"])
+    place.check(place.mark() == b"-", f"the mark is {place.mark()}")
+    place.check(len(common.rows(place.database)) == rows,
+                "what was refused became a row")
     place.takes("after the fault")
     keep.close()
     place.nothing_is_lost()
 
 
-def synced_while_poisoned(place):
-    two_syncs_at_once(place, [CANNOT_REWRITE], FAILED)
+def mark_cannot_be_cleared(place):
+    """Then the next one heals, though nothing is wrong."""
+    keep = place.keep_log()
+    place.takes("its mark stays", [f"write mail.db-lock 2 0 fail {errno.EIO}"])
+    place.check(place.mark() == b"!", f"the mark is {place.mark()}")
+    place.takes("the next one")
+    place.check(place.mark() == b"-", f"healed, the mark is {place.mark()}")
+    keep.close()
+    place.nothing_is_lost()
 
 
-def synced_and_healed(place):
-    two_syncs_at_once(place, [], "250 ")
+def killed_with_the_error(place):
+    """SIGKILL comes between the sync that failed and whatever follows, and all
+    others end too: SQLite recovers the row that nobody was told of."""
+    keep = place.keep_log()
+    rows = len(common.rows(place.database))
+    server = place.start(
+        [SYNC_FAILS, f"leave mail.db-lock 1 1 before {signal.SIGKILL:d}"])
+    reply = place.send(server)
+    place.check(server.end() == -signal.SIGKILL, f"it was to be killed: {reply}")
+    place.check(place.mark() == b"!", f"the mark is {place.mark()}")
+    place.crash(keep)
+    place.check(len(common.rows(place.database)) == rows + 1,
+                "the row was not recovered, so this shows nothing")
+    place.check(place.mark() == b"!", f"after the crash it is {place.mark()}")
+    place.takes("after the crash")
+    place.check(place.mark() == b"-", f"healed, the mark is {place.mark()}")
+    place.nothing_is_lost()
+
+
+def row_is_on_the_disk_before_it_is_seen(place):
+    keep = place.keep_log()
+    rows = len(common.rows(place.database))
+    ours = place.start([STOP_BEFORE_SYNC])
+    data = place.next_mail()
+    for line in ("MAIL FROM:<a@client.example>", "RCPT TO:<r0@mx.example>", "DATA"):
+        ours.client.command(line)
+    ours.client.send(common.on_the_wire(data))
+    place.check(stopped(ours.process.pid), "it did not stop before its sync")
+    place.check(len(common.rows(place.database)) == rows, "its row is seen")
+    place.check(place.mark() == b"!", f"in its COMMIT the mark is {place.mark()}")
+    place.refuses(FAILED, "another one meanwhile")
+    os.kill(ours.process.pid, signal.SIGCONT)
+    code, text = ours.client.reply()
+    place.check(code == 250, f"it went on: {code} {text}")
+    place.acknowledged.append(data)
+    ours.end()
+    place.check(place.mark() == b"-", f"behind it the mark is {place.mark()}")
+    place.takes("after it")
+    keep.close()
+    place.nothing_is_lost()
 
 
 def sync_fails_in_checkpoint(place):
-    """What a checkpoint syncs first is the log; a commit of a process that was
-    killed may be in it, unsynced."""
+    """What a checkpoint syncs first is the WAL."""
     for last in (2, 0):
         keep = place.keep_log()
         place.fill_log()
@@ -123,21 +152,39 @@ def sync_fails_in_checkpoint(place):
         server.client.command("NOOP")  # comes after the checkpoint
         server.end()
         place.check(place.faults() > 0, "no sync failed")
-        place.check(place.mark() == b"!" or os.path.getsize(place.log) == 0,
-                    f"neither marked nor rewritten: {server.log()}")
+        place.check(place.mark() == b"!",
+                    f"the mark is {place.mark()}: {server.log()}")
         keep.close()
         place.takes("after the fault")
     place.nothing_is_lost()
 
 
+def sync_of_the_database_fails(place):
+    """In a checkpoint that copied everything."""
+    keep = place.keep_log()
+    place.fill_log()
+    server = place.start([f"sync mail.db 1 1 fail {errno.EIO}"])
+    reply = place.send(server)
+    place.check(reply.startswith("250 "), f"before the checkpoint: {reply}")
+    server.client.command("NOOP")
+    place.check(place.faults() > 0, "no sync failed")
+    place.check(place.mark() == b"!", f"the mark is {place.mark()}")
+    reply = place.send(server)
+    place.check(reply.startswith("250 "), f"the next mail: {reply}")
+    server.end()
+    place.check(place.mark() == b"-", f"healed, the mark is {place.mark()}")
+    keep.close()
+    place.nothing_is_lost()
+
+
 def sync_fails_in_last_close(place):
     place.takes("at first")
-    # The first sync is that of the log's header, the second the commit's.
+    # The first sync is that of the WAL's header, the second the commit's.
     place.takes("before the close", [f"sync mail.db-wal 3 0 fail {errno.EIO}"])
     place.check(place.faults() > 0 and os.path.getsize(place.log) > 0,
                 "no sync failed in the close")
     place.check(place.mark() == b"!",
-                f"a log is left that was not synced; the mark is {place.mark()}")
+                f"a WAL is left that was not synced; the mark is {place.mark()}")
     place.takes("after the fault")
     place.nothing_is_lost()
 
@@ -175,15 +222,15 @@ def locked_for_the_whole_deadline(place):
     place.check(place.send(server).startswith("250 "), "unlocked")
     server.end()
     db.close()
-    with open(place.lock, "rb") as turnstile:
-        fcntl.flock(turnstile, fcntl.LOCK_EX)
+    with open(place.lock, "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         began = time.monotonic()
         server = common.Server(place.smtpd, place.database)
         server.client.greet()
         reply = place.send(server)
         took = time.monotonic() - began
     place.check(reply.startswith(FAILED) and 29 < took < 40,
-                f"the turnstile: {reply} after {took:.1f} s")
+                f"the write lock: {reply} after {took:.1f} s")
     server.end()
     place.nothing_is_lost()
 
@@ -200,20 +247,20 @@ def locked_by_one_who_wants_all(place):
     place.nothing_is_lost()
 
 
-def turnstile_held(place):
+def write_lock_held(place):
     place.takes("at first")
-    with open(place.lock, "rb") as turnstile:
-        fcntl.flock(turnstile, fcntl.LOCK_EX)
-        place.refuses(FAILED, "the turnstile")
+    with open(place.lock, "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        place.refuses(FAILED, "the write lock")
     place.takes("after it")
     place.nothing_is_lost()
 
 
-def turnstile_held_with_alarm_blocked(place):
+def write_lock_held_with_alarm_blocked(place):
     """A parent may have blocked the signal that ends the wait."""
     place.takes("at first")
-    with open(place.lock, "rb") as turnstile:
-        fcntl.flock(turnstile, fcntl.LOCK_EX)
+    with open(place.lock, "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
         server = place.start()
         signal.pthread_sigmask(signal.SIG_SETMASK, old)
@@ -336,7 +383,7 @@ def read_only_folder(place):
     place.refuses(FAILED, "the file cannot be read", **user)
     os.chmod(place.database, 0o644)
     os.chmod(place.lock, 0o000)
-    place.refuses(FAILED, "the turnstile cannot be opened", **user)
+    place.refuses(FAILED, "the lock file cannot be opened", **user)
     os.chmod(place.lock, 0o644)
     place.takes("after it", **user)
     place.nothing_is_lost()
@@ -421,7 +468,7 @@ def checkpoint_fails_once(place):
         reply = place.send(server, 8300 * 1024)
         place.check(reply.startswith("250 ") or nth == 0, f"a long log: {reply}")
         server.client.command("NOOP")
-        place.check(place.begun() == bytes(8), "nobody has died in the turnstile")
+        place.check(place.mark() == b"-", f"the mark is {place.mark()}")
     server.end()
     place.check(place.faults() == 2, "nothing was opened so often")
     warnings = [line for line in server.log() if "stored" not in line]
@@ -634,11 +681,13 @@ def read_only_disk(place, mounts):
 
 
 TESTS = [
-    poisoned_log, healed_at_once, no_mark_then_rewrite, synced_while_poisoned,
-    synced_and_healed, sync_fails_in_checkpoint, sync_fails_in_last_close,
+    sync_fails_in_commit, session_goes_on_after_a_failed_sync,
+    mark_cannot_be_set, mark_cannot_be_cleared, killed_with_the_error,
+    row_is_on_the_disk_before_it_is_seen, sync_fails_in_checkpoint,
+    sync_of_the_database_fails, sync_fails_in_last_close,
     checkpoint_fails_once, file_opened_twice,
-    locked_by_a_writer, locked_by_one_who_wants_all, turnstile_held,
-    turnstile_held_with_alarm_blocked, reader_is_no_obstacle,
+    locked_by_a_writer, locked_by_one_who_wants_all, write_lock_held,
+    write_lock_held_with_alarm_blocked, reader_is_no_obstacle,
     damaged_file, database_of_another, torn_log,
     read_only_folder, no_folder, too_few_descriptors, too_little_memory,
     files_must_be_small, deferred_mail_pipelined,

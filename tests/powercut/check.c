@@ -3,7 +3,6 @@
 #include <err.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +12,6 @@
 
 #include <sqlite3.h>
 
-#include "../../database/sync.h"
 #include "mail.h"
 
 enum {
@@ -231,33 +229,15 @@ check_database(struct reading *r, unsigned long *looked_for)
  * The store, after the power came back
  */
 
-/* As if the log here were the file that it was when this was recorded. */
-static void
-write_record(int lock, const char *path, const struct log_end *known)
-{
-	struct log_end record = *known;
-	struct synced *s = synced_open(lock);
-	char log[4096], folder[4096];
-
-	if (!s)
-		err(EX_OSERR, "the record of %s", path);
-
-	snprintf(log, sizeof log, "%s-wal", path);
-	snprintf(folder, sizeof folder, "%s", path);
-	record.file = sync_file_number(log, dirname(folder));
-	synced_write(s, &record);
-	synced_close(s);
-}
-
 void
-check_lock_file(const char *path, const struct lock_file *lock)
+check_lock_file(const char *path, enum mark mark)
 {
 	static const char *const content[MARK__COUNT] = {
 		[MARK_NONE] = "",
 		[MARK_CLEAR] = "-",
 		[MARK_SET] = "!",
 	};
-	const char *text = content[lock->mark];
+	const char *text = content[mark];
 	char name[4096];
 	int fd;
 
@@ -267,8 +247,6 @@ check_lock_file(const char *path, const struct lock_file *lock)
 	fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0 || write(fd, text, strlen(text)) < 0)
 		err(EX_CANTCREAT, "%s", name);
-	if (*text && lock->synced.frames > 0)
-		write_record(fd, path, &lock->synced);
 	close(fd);
 }
 
@@ -303,7 +281,7 @@ check_image(const struct check *c, size_t cut, unsigned long *looked_for,
 	if (!r.key_of_id)
 		err(EX_OSERR, "memory");
 	if (c->with_store) {
-		check_lock_file(c->path, &c->lock_file);
+		check_lock_file(c->path, c->mark);
 		good = use_store(&r);
 	}
 	/* Before the first 250 there need not be a database. */

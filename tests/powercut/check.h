@@ -6,7 +6,6 @@
 
 #include <stdbool.h>
 
-#include "../../database/synced.h"
 #include "events.h"
 
 enum {
@@ -22,18 +21,13 @@ enum mark {
 	MARK__COUNT
 };
 
-struct lock_file {
-	enum mark mark;
-	struct log_end synced; /* all zero: nothing is known */
-};
-
 struct check {
 	const struct events *events;
 	uint64_t seed;    /* of the mails */
 	const char *path; /* of the image's database */
 	/* Let the store open the image first and add a mail. */
 	bool with_store;
-	struct lock_file lock_file;
+	enum mark mark;
 };
 
 /*
@@ -46,7 +40,7 @@ bool check_image(const struct check *c, size_t cut, unsigned long *looked_for,
     char ret_why[CHECK_WHY_MAX]);
 
 /* Makes the lock file of the database `path`. */
-void check_lock_file(const char *path, const struct lock_file *lock);
+void check_lock_file(const char *path, enum mark mark);
 
 /* Removes the image's files. */
 void check_clean(const char *path);

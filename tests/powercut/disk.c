@@ -394,7 +394,7 @@ play(struct disk *d, const struct event *e)
 		break;
 	case EVENT_SYNC:
 	case EVENT_SYNC_TOLD:
-	case EVENT_RECORD:
+	case EVENT_MARK:
 	case EVENT_ACK:
 	case EVENT_DAMAGED:
 	case EVENT_KILLED:

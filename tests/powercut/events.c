@@ -29,7 +29,7 @@ struct file_header {
 	struct events_seeds seeds;
 };
 
-static const char magic[16] = "powercut log 2";
+static const char magic[16] = "powercut log 3";
 
 const char *const name_suffix[NAME__COUNT] = {
 	[NAME_DATABASE] = "",
@@ -129,7 +129,7 @@ events_describe(const struct events *ev, size_t number)
 		[EVENT_SYNCED]      = "has synced",
 		[EVENT_SYNC_FAILED] = "failed to sync",
 		[EVENT_SYNC_TOLD]   = "is told of a failed sync of",
-		[EVENT_RECORD]      = "records a sync of",
+		[EVENT_MARK]        = "marks",
 		[EVENT_ACK]         = "confirms",
 		[EVENT_DAMAGED]     = "finds damage",
 		[EVENT_KILLED]      = "is killed",

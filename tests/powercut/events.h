@@ -39,11 +39,7 @@ enum event_kind {
 	EVENT_SYNC_FAILED,
 	/* Or the kernel told of such an error, which was there before. */
 	EVENT_SYNC_TOLD,
-	/*
-	 * The lock file says that the log is synced up to frame `offset`: all
-	 * that it says is the struct log_end at `data`.
-	 */
-	EVENT_RECORD,
+	EVENT_MARK,    /* in the lock file: set, or if `offset` is 0 cleared */
 	EVENT_ACK,     /* mail `key` was confirmed: it is the row `id` */
 	EVENT_DAMAGED, /* a writer was told that the database is damaged */
 	EVENT_KILLED,  /* a writer was killed */

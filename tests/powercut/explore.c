@@ -30,7 +30,6 @@ enum {
 	STALE_SHM = 4, /* one of so many has an old -shm file */
 	SHM_SIZE = 32768,
 	REOPENED = 8,         /* one of so many images is given to the store */
-	OLDER_TRIES = 16,     /* cuts that may become a copy put back */
 	LOSSES_TOLD = 5,      /* by each process */
 	IMAGES_MAX = 1 << 16, /* for each cut */
 };
@@ -199,60 +198,11 @@ tell_loss(struct explorer *e, const struct image *im, const char *why)
  * What the lock file may say
  */
 
-/* The last record before event `number`; 0: there is none. */
-static size_t
-find_record(const struct events *ev, size_t number)
+/* Its file is never synced, so it may say what it likes. */
+static enum mark
+choose_mark(struct explorer *e)
 {
-	while (number > 0 && events_at(ev, --number)->kind != EVENT_RECORD)
-		continue;
-	return number;
-}
-
-static struct log_end
-read_record(const struct events *ev, size_t number)
-{
-	struct log_end end = { .frames = 0 };
-
-	if (events_at(ev, number)->kind == EVENT_RECORD)
-		memcpy(
-		    &end, events_data(ev, events_at(ev, number)), sizeof end);
-	return end;
-}
-
-/* The last record of the log of `like` from event `from` on, or else that. */
-static struct log_end
-latest_record(const struct events *ev, size_t from, const struct log_end *like)
-{
-	struct log_end last = *like;
-
-	for (size_t i = from; i < events_count(ev); i++) {
-		struct log_end end = read_record(ev, i);
-
-		if (end.frames > last.frames &&
-		    memcmp(end.salt, last.salt, sizeof end.salt) == 0)
-			last = end;
-	}
-	return last;
-}
-
-/* Its file is never synced: it holds no record, the last one or any other. */
-static struct lock_file
-choose_lock_file(struct explorer *e)
-{
-	const struct events *ev = e->x->events;
-	/* More often one that says something. */
-	static const enum mark marks[] = { MARK_NO_FILE, MARK_NONE, MARK_SET,
-		MARK_CLEAR, MARK_CLEAR, MARK_CLEAR };
-	const size_t before[] = { 0, e->cut,
-		random_below(&e->random, (unsigned)e->cut) };
-	unsigned which =
-	    random_below(&e->random, sizeof before / sizeof *before);
-
-	return (struct lock_file){
-		.mark = marks[random_below(
-		    &e->random, sizeof marks / sizeof *marks)],
-		.synced = read_record(ev, find_record(ev, before[which])),
-	};
+	return (enum mark)random_below(&e->random, MARK__COUNT);
 }
 
 static void
@@ -274,7 +224,7 @@ try_image(struct explorer *e, const struct image *im)
 	if (random_below(&e->random, STALE_SHM) == 0)
 		write_stale_shm(e);
 	c.with_store = random_below(&e->random, REOPENED) == 0;
-	c.lock_file = choose_lock_file(e);
+	c.mark = choose_mark(e);
 	e->sum->images++;
 	e->sum->reopened += c.with_store;
 	if (!check_image(&c, e->cut, &e->sum->looked_for, why))
@@ -553,36 +503,10 @@ choose_cut(struct explorer *e)
 	       random_below(&e->random, (unsigned)(events_count(ev) - cut));
 }
 
-/*
- * For a copy put back: a cut with the record that its log got latest, of some
- * the one where most is missing.
- */
-static size_t
-choose_older_cut(struct explorer *e, struct log_end *ret_record)
-{
-	const struct events *ev = e->x->events;
-	size_t best = choose_cut(e);
-	uint32_t missing = 0;
-
-	for (int i = 0; i < OLDER_TRIES; i++) {
-		size_t cut = choose_cut(e);
-		struct log_end then = read_record(ev, find_record(ev, cut));
-		struct log_end last = latest_record(ev, cut, &then);
-
-		if (last.frames - then.frames > missing) {
-			missing = last.frames - then.frames;
-			best = cut;
-			*ret_record = last;
-		}
-	}
-	return best;
-}
-
 size_t
-explore_one(const struct explore *x, const char *path, bool older)
+explore_one(const struct explore *x, const char *path)
 {
 	struct explorer *e = calloc(1, sizeof *e);
-	struct lock_file lock = { .mark = MARK_CLEAR };
 	struct image im;
 	size_t cut;
 
@@ -590,16 +514,14 @@ explore_one(const struct explore *x, const char *path, bool older)
 		err(EX_OSERR, "memory");
 	e->x = x;
 	e->random = random_stream(x->seed, 1);
-	e->cut = older ? choose_older_cut(e, &lock.synced) : choose_cut(e);
+	e->cut = choose_cut(e);
 	e->disk = disk_new(x->events);
 	disk_advance(e->disk, e->cut);
 	list_candidates(e);
 	choose_image(e, &im);
 	fill_image(e, &im);
 	write_image(e, &im, path);
-	if (!older)
-		lock = choose_lock_file(e);
-	check_lock_file(path, &lock);
+	check_lock_file(path, choose_mark(e));
 	disk_free(e->disk);
 	for (int n = 0; n < NAME__COUNT; n++)
 		content_free(&e->content[n]);

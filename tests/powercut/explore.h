@@ -32,9 +32,8 @@ void explore(const struct explore *x, struct explored *sum);
 
 /*
  * Makes one image of the round in `path` (a database that is not there yet),
- * for another round to begin with.  `older`: it is a copy that was put back,
- * and the lock file knows of what the same log became later.  Returns the cut.
+ * for another round to begin with.  Returns the cut.
  */
-size_t explore_one(const struct explore *x, const char *path, bool older);
+size_t explore_one(const struct explore *x, const char *path);
 
 #endif

@@ -56,11 +56,10 @@ static const char usage[] =
     "  --fail-syncs N     per cent of syncs that fail, in rounds where they "
     "do\n"
     "  --kill-at-failure  who is told of a failed sync is killed\n"
-    "  --sabotage WHAT    break it: leave out the sync after COMMIT (sync),\n"
-    "                     retry failed syncs (retry), checkpoint outside of\n"
-    "                     the turnstile (checkpoint), record a sync before\n"
-    "                     it is made (record), believe the record of a newer\n"
-    "                     log (copy)\n"
+    "  --sabotage WHAT    break it: NORMAL for FULL (normal), retry failed\n"
+    "                     syncs (retry), leave out the mark (mark) or the\n"
+    "                     healing (heal), checkpoint without the write lock\n"
+    "                     (checkpoint)\n"
     "  --folder FOLDER    for the files of the test (/dev/shm or $TMPDIR)\n"
     "  --keep FOLDER      keeps the disks that lost something\n"
     "  --save FILE        writes the log of the last round, or the first with\n"
@@ -79,15 +78,13 @@ struct options {
 /* Kinds of rounds, taken in turn. */
 static const struct kind {
 	const char *name;
-	bool kills, listener, reader, checkpointer, large, goes_on, older;
+	bool kills, listener, reader, checkpointer, large, goes_on;
+	bool
+	    alone; /* one writer, which is killed when it is told of an error */
 	unsigned fails; /* so many times the share of syncs that is asked for */
 } kinds[] = {
 	{ .name = "killed writers", .kills = true },
-	{ .name = "older copy put back",
-	    .goes_on = true,
-	    .older = true,
-	    .kills = true,
-	    .reader = true },
+	{ .name = "alone with failed syncs", .alone = true, .fails = 3 },
 	{ .name = "failed syncs", .kills = true, .fails = 3 },
 	{ .name = "after a cut",
 	    .goes_on = true,
@@ -125,11 +122,11 @@ sabotage_of(const char *text)
 {
 	static const char *const names[SABOTAGE__COUNT] = {
 		[SABOTAGE_NONE] = "none",
-		[SABOTAGE_NO_SYNC] = "sync",
+		[SABOTAGE_NORMAL] = "normal",
 		[SABOTAGE_RETRY] = "retry",
 		[SABOTAGE_CHECKPOINT] = "checkpoint",
-		[SABOTAGE_RECORD] = "record",
-		[SABOTAGE_COPY] = "copy",
+		[SABOTAGE_MARK] = "mark",
+		[SABOTAGE_HEAL] = "heal",
 	};
 
 	for (int i = 0; i < SABOTAGE__COUNT; i++) {
@@ -294,11 +291,14 @@ run_round(struct run *run, unsigned number, const struct kind *kind)
 	struct workload w = {
 		.path = run->database,
 		.mail_seed = run->seeds.mails,
-		.writers = (int)o->writers,
+		.writers = kind->alone ? 1 : (int)o->writers,
 		.first = number * MAILS_OF_A_ROUND,
-		.mails = kind->large ? 1 + 14 / o->writers : o->mails,
+		.mails = kind->large ? 1 + 14 / o->writers
+			 : kind->alone ? o->mails * 2
+				       : o->mails,
 		.large = kind->large,
-		.kills = kind->kills,
+		/* Who comes after a kill heals, and so mends that race. */
+		.kills = kind->kills && !bad,
 		.listener = kind->listener,
 		/* A reader keeps the log from being begun anew. */
 		.reader = kind->reader && !bad,
@@ -308,7 +308,7 @@ run_round(struct run *run, unsigned number, const struct kind *kind)
 			.sabotage = o->sabotage,
 			.fail_percent = kind->fails * o->fail_percent,
 			.delay_us = SYNC_US,
-			.kill_at_failure = o->kill_at_failure,
+			.kill_at_failure = kind->alone || o->kill_at_failure,
 		},
 	};
 	struct events *ev = events_new();
@@ -320,7 +320,7 @@ run_round(struct run *run, unsigned number, const struct kind *kind)
 		set_explore(run, &x);
 		x.seed = random_next(&r);
 		w.before = run->events;
-		w.cut = explore_one(&x, run->database, kind->older);
+		w.cut = explore_one(&x, run->database);
 	}
 	snprintf(title, sizeof title, "seed %llu, round %u (%s)",
 	    (unsigned long long)o->seed, number, kind->name);
@@ -355,7 +355,7 @@ print_summary(const struct run *run)
 		    w->mails, w->acks, w->killed, w->syncs, w->failed_syncs,
 		    w->resets);
 	if (run->o->sabotage == SABOTAGE_CHECKPOINT)
-		printf("%u checkpoints outside of the turnstile met a new "
+		printf("%u checkpoints without the write lock met a new "
 		       "log\n",
 		    w->races);
 	printf("%zu events, %lu cuts (%lu of them exhaustively), %lu images, "

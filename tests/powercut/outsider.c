@@ -6,7 +6,7 @@
 
 #include <sqlite3.h>
 
-#include "../../database/turnstile.h"
+#include "../../database/lockfile.h"
 
 enum {
 	PAUSE_US = 200, /* between two looks at a condition */
@@ -81,14 +81,14 @@ checkpoint(sqlite3 *db)
 }
 
 static int
-open_turnstile(sqlite3 *db)
+open_lock(sqlite3 *db)
 {
 	char *path =
 	    sqlite3_mprintf("%s-lock", sqlite3_db_filename(db, "main"));
-	int fd = path ? turnstile_open(path) : -1;
+	int fd = path ? lockfile_open(path) : -1;
 
 	if (fd < 0)
-		err(EX_OSERR, "turnstile");
+		err(EX_OSERR, "the lock file");
 	sqlite3_free(path);
 	return fd;
 }
@@ -99,22 +99,22 @@ outsider_checkpoint(
 {
 	sqlite3 *first = connect_at_last(path, stop);
 	sqlite3 *second = connect_at_last(path, stop);
-	int turnstile = first ? open_turnstile(first) : -1;
+	int lock = first ? open_lock(first) : -1;
 	unsigned races = 0;
 
 	while (first && second && !*stop) {
 		if (vfs_log(v).pages < LONG_LOG ||
-		    turnstile_enter(turnstile, BUSY_MS) < 0) {
+		    lockfile_enter(lock, BUSY_MS) < 0) {
 			look_later();
 			continue;
 		}
 		checkpoint(first);
-		vfs_hold_checkpoint(bad ? HOLD_MS : 0, turnstile);
+		vfs_hold_checkpoint(bad ? HOLD_MS : 0, lock);
 		checkpoint(second);
 		races += vfs_held_until_reset();
-		turnstile_leave(turnstile);
+		lockfile_leave(lock);
 	}
-	turnstile_close(turnstile);
+	lockfile_close(lock);
 	sqlite3_close(first);
 	sqlite3_close(second);
 	return races;

@@ -15,7 +15,7 @@
 void outsider_read(const char *path, struct vfs *v, const atomic_int *stop);
 
 /*
- * Checkpoints under the turnstile, as it must; or if it is `bad`, outside, and
+ * Checkpoints under the write lock, as it must; or if it is `bad`, without, and
  * widens the race that SQLite has there up to version 3.51.2.  After a
  * checkpoint that got through to the end, another connection begins one.  It
  * reads in the index of the log how many pages there are, then waits.
@@ -24,7 +24,7 @@ void outsider_read(const char *path, struct vfs *v, const atomic_int *stop);
  * has read about.  What is written to the new log up to that number is never
  * copied, and lost when that log is begun anew.
  *
- * The turnstile is passed to arrange that moment, and left in the middle of the
+ * The lock is taken to arrange that moment, and left in the middle of the
  * second checkpoint, so that writers come; those who keep to the rules would
  * have waited until it is over.
  *

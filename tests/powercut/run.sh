@@ -36,15 +36,14 @@ echo "== nothing is broken"
 	head -n 20 "$log"
 	failed=1
 }
-broken "no sync after COMMIT" \
-	--sabotage sync --rounds 1 --images 4
+broken "NORMAL for FULL: no sync in COMMIT" \
+	--sabotage normal --rounds 1 --images 4
 broken "a failed sync is tried again" \
 	--sabotage retry --rounds 3 --images 6
-broken "a sync is recorded before it is made" \
-	--sabotage record --fail-syncs 0 --rounds 1 --writers 8 --mails 20 \
-	--images 4
-broken "the record of a newer log is believed" \
-	--sabotage copy --fail-syncs 0 --rounds 2 --mails 20 --images 6
-broken "a checkpoint outside of the turnstile" \
-	--sabotage checkpoint --fail-syncs 0 --rounds 2 --mails 30 --images 8
+broken "a sync that failed leaves no mark" \
+	--sabotage mark --rounds 3 --images 6
+broken "the mark is cleared and nothing healed" \
+	--sabotage heal --rounds 3 --images 6
+broken "a checkpoint without the write lock" \
+	--sabotage checkpoint --fail-syncs 0 --rounds 1 --mails 150 --images 2
 exit "$failed"

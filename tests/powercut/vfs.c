@@ -24,8 +24,8 @@
 
 #include <sqlite3.h>
 
-#include "../../database/synced.h"
-#include "../../database/turnstile.h"
+#include "../../database/lockfile.h"
+#include "../../database/private.h"
 #include "random.h"
 
 enum {
@@ -36,8 +36,7 @@ enum {
 	BAD_TIMES = 25,        /* one time in BAD_ODDS */
 	BAD_ODDS = 3,
 	IS_THERE_MAX = 65536,
-	PAUSE_US = 50,   /* between two looks at a condition */
-	LATE_DEATHS = 4, /* one of so many syncs put off is never made */
+	PAUSE_US = 50, /* between two looks at a condition */
 };
 
 struct vfs {
@@ -70,9 +69,8 @@ static struct {
 	unsigned steps_to_live; /* 0: for ever */
 	bool folder_opened;     /* since this was cleared */
 	int hold_ms;
-	int turnstile; /* to be left in the middle of a checkpoint */
+	int lock_file; /* to be left in the middle of a checkpoint */
 	bool held_until_reset;
-	sqlite3_file *to_sync; /* by sabotage, after its record */
 	int (*open_folder)(const char *, int *);
 } self;
 
@@ -169,8 +167,6 @@ file_close(sqlite3_file *f)
 {
 	struct file *file = file_of(f);
 
-	if (self.to_sync == f)
-		self.to_sync = NULL;
 	return file->real->pMethods->xClose(file->real);
 }
 
@@ -352,32 +348,9 @@ static int
 file_sync(sqlite3_file *f, int flags)
 {
 	struct file *file = file_of(f);
-	enum sabotage sabotage = self.vfs->plan->sabotage;
 
-	if (!file->file)
-		return file->real->pMethods->xSync(file->real, flags);
-	/* SQLite syncs the log now and then, but never only its data. */
-	if (file->name == NAME_LOG && (flags & SQLITE_SYNC_DATAONLY)) {
-		if (sabotage == SABOTAGE_RECORD)
-			self.to_sync = f;
-		if (sabotage == SABOTAGE_RECORD || sabotage == SABOTAGE_NO_SYNC)
-			return SQLITE_OK;
-	}
-	return sync_now(file, flags);
-}
-
-/* The sync that was put off. */
-static void
-sync_late(void)
-{
-	sqlite3_file *f = self.to_sync;
-
-	self.to_sync = NULL;
-	if (!f)
-		return;
-	if (random_below(&self.random, LATE_DEATHS) == 0)
-		die();
-	sync_now(file_of(f), SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+	return file->file ? sync_now(file, flags)
+			  : file->real->pMethods->xSync(file->real, flags);
 }
 
 static int
@@ -459,6 +432,8 @@ file_shm_barrier(sqlite3_file *f)
 {
 	struct file *file = file_of(f);
 
+	/* In between, the two headers of the wal-index differ. */
+	step();
 	file->real->pMethods->xShmBarrier(file->real);
 }
 
@@ -495,7 +470,7 @@ file_unfetch(sqlite3_file *f, sqlite3_int64 at, void *octets)
 	(void)f;
 	if (at != 0 || octets || self.hold_ms == 0)
 		return SQLITE_OK;
-	turnstile_leave(self.turnstile);
+	lockfile_leave(self.lock_file);
 	for (int us = 0; !reset && us < self.hold_ms * 1000; us += PAUSE_US) {
 		pause_us(PAUSE_US);
 		now = vfs_log(self.vfs);
@@ -664,56 +639,66 @@ vfs_register(struct vfs *v, int writer)
  * In place of functions of the store (ld --wrap)
  */
 
-struct store;
+int real_lockfile_mark(int fd, bool set) __asm__("__real_lockfile_mark");
+int set_mark(int fd, bool set) __asm__("__wrap_lockfile_mark");
+enum verdict real_heal_wal(struct database *db) __asm__("__real_heal_wal");
+enum verdict heal(struct database *db) __asm__("__wrap_heal_wal");
+int real_sqlite3_exec(sqlite3 *db, const char *sql,
+    int (*callback)(void *, int, char **, char **), void *arg,
+    char **error) __asm__("__real_sqlite3_exec");
+int run_sql(sqlite3 *db, const char *sql,
+    int (*callback)(void *, int, char **, char **), void *arg,
+    char **error) __asm__("__wrap_sqlite3_exec");
 
-void real_synced_write(struct synced *s, const struct log_end *end) __asm__(
-    "__real_synced_write");
-void write_synced(struct synced *s, const struct log_end *end) __asm__(
-    "__wrap_synced_write");
-void real_sync_begin(struct store *st) __asm__("__real_sync_begin");
-void begin_sync(struct store *st) __asm__("__wrap_sync_begin");
+static bool
+is_broken(enum sabotage how)
+{
+	return self.vfs && self.vfs->plan->sabotage == how;
+}
 
 /* The lock file is not SQLite's, so this does not come through the VFS. */
-void
-write_synced(struct synced *s, const struct log_end *end)
+int
+set_mark(int fd, bool set)
 {
-	struct event e = {
-		.kind = EVENT_RECORD,
-		.name = NAME_LOG,
-		.offset = end->frames,
-		.len = sizeof *end,
-	};
+	struct event e = { .kind = EVENT_MARK, .offset = set };
+	int result;
 
-	if (!self.vfs) {
-		real_synced_write(s, end);
-		return;
-	}
+	if (!self.vfs)
+		return real_lockfile_mark(fd, set);
+	if (is_broken(SABOTAGE_MARK))
+		return 0;
 	step();
 	lock();
-	real_synced_write(s, end);
-	note(e, end);
+	result = real_lockfile_mark(fd, set);
+	note(e, NULL);
 	unlock();
-	sync_late();
 	step();
+	return result;
 }
 
-void
-begin_sync(struct store *st)
+enum verdict
+heal(struct database *db)
 {
-	if (!self.vfs || self.vfs->plan->sabotage != SABOTAGE_COPY)
-		real_sync_begin(st);
+	return is_broken(SABOTAGE_HEAL) ? VERDICT_OK : real_heal_wal(db);
 }
 
-/*
- * Notes and questions
- */
+int
+run_sql(sqlite3 *db, const char *sql,
+    int (*callback)(void *, int, char **, char **), void *arg, char **error)
+{
+	int rc = real_sqlite3_exec(db, sql, callback, arg, error);
+
+	if (is_broken(SABOTAGE_NORMAL) && strstr(sql, "synchronous = FULL"))
+		rc = real_sqlite3_exec(
+		    db, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL);
+	return rc;
+}
 
 void
 vfs_acknowledge(uint64_t key, int64_t id)
 {
 	struct event e = { .kind = EVENT_ACK, .key = key, .id = id };
 
-	sync_late(); /* where there was no record */
 	lock();
 	note(e, NULL);
 	unlock();
@@ -739,10 +724,10 @@ vfs_log(struct vfs *v)
 }
 
 void
-vfs_hold_checkpoint(int timeout_ms, int turnstile)
+vfs_hold_checkpoint(int timeout_ms, int lock_file)
 {
 	self.hold_ms = timeout_ms;
-	self.turnstile = turnstile;
+	self.lock_file = lock_file;
 	self.held_until_reset = false;
 }
 

@@ -1,7 +1,7 @@
 /*
  * The recording VFS: SQLite's own, with every change of a file noted in the
  * log, and with the troubles that are ordered from it.  Once registered it is
- * the default, so that store/store.c uses it and does not know.
+ * the default, so that the store uses it and does not know.
  *
  * Recorded are the database, its log and its rollback journal.  The -shm file
  * is memory; the spool is a file without a name, gone with the power.
@@ -21,16 +21,16 @@ enum {
 /* What is wrong with the program; each must be found out. */
 enum sabotage {
 	SABOTAGE_NONE,
-	/* The sync after COMMIT reports success and does nothing. */
-	SABOTAGE_NO_SYNC,
+	/* NORMAL in place of FULL: COMMIT syncs nothing. */
+	SABOTAGE_NORMAL,
 	/* A sync that failed is tried again, which works, and so is good. */
 	SABOTAGE_RETRY,
-	/* Someone checkpoints without passing the turnstile. */
+	/* Nobody marks that a sync may fail, or has failed. */
+	SABOTAGE_MARK,
+	/* Whoever finds the mark clears it, and heals nothing. */
+	SABOTAGE_HEAL,
+	/* Someone checkpoints without the write lock. */
 	SABOTAGE_CHECKPOINT,
-	/* A sync after COMMIT is recorded, then made; some die in between. */
-	SABOTAGE_RECORD,
-	/* Nobody sees that the log is older than what is recorded. */
-	SABOTAGE_COPY,
 	SABOTAGE__COUNT
 };
 
@@ -79,10 +79,10 @@ struct vfs_log vfs_log(struct vfs *v);
 /*
  * The checkpoint that this process begins next, on a connection that has not
  * seen the last commit, stops between its look at the index of the log and its
- * work.  It leaves the turnstile, and waits until another has begun the log
+ * work.  It leaves the write lock, and waits until another has begun the log
  * anew or `timeout_ms` are over.
  */
-void vfs_hold_checkpoint(int timeout_ms, int turnstile);
+void vfs_hold_checkpoint(int timeout_ms, int lock_file);
 /* Whether the log was begun anew in that time. */
 bool vfs_held_until_reset(void);
 

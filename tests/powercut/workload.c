@@ -15,7 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../database/synced.h"
 #include "disk.h"
 #include "mail.h"
 #include "outsider.h"
@@ -259,34 +258,6 @@ note_file(struct round *round, struct events *ev, enum name name)
 	content_free(&c);
 }
 
-/* Who wrote it did so before. */
-static void
-note_record(const struct workload *w, struct events *ev)
-{
-	struct event e = {
-		.kind = EVENT_RECORD,
-		.writer = EVENT_BEFORE,
-		.name = NAME_LOG,
-	};
-	struct log_end end;
-	struct synced *s;
-	char path[4096];
-	int fd;
-
-	snprintf(path, sizeof path, "%s-lock", w->path);
-	fd = open(path, O_RDWR);
-	if (fd < 0)
-		return;
-	s = synced_open(fd);
-	if (s && synced_read(s, &end)) {
-		e.len = sizeof end;
-		e.offset = end.frames;
-		events_add(ev, &e, &end);
-	}
-	synced_close(s);
-	close(fd);
-}
-
 static void
 note_acks(const struct workload *w, struct events *ev)
 {
@@ -355,7 +326,6 @@ workload_run(const struct workload *w, struct events *ev, struct worked *sum)
 	round->vfs = vfs_new(ev, &w->plan);
 	for (int n = 0; n < NAME__COUNT; n++)
 		note_file(round, ev, (enum name)n);
-	note_record(w, ev);
 	note_acks(w, ev);
 	if (w->listener)
 		start(round, ROLE_LISTENER);

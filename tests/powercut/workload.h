@@ -1,5 +1,5 @@
 /*
- * A round: processes that store mails at once through store/store.h, come and
+ * A round: processes that store mails at once through store.h, come and
  * go, are killed, meet a failing disk, and all that in the log.
  */
 #ifndef POWERCUT_WORKLOAD_H
@@ -19,7 +19,7 @@ struct workload {
 	bool kills;     /* writers are killed in between */
 	bool listener;  /* a process that stays checkpoints for the others */
 	bool reader;    /* an application reads, and holds checkpoints up */
-	/* An application checkpoints; by sabotage outside the turnstile. */
+	/* An application checkpoints; by sabotage without the write lock. */
 	bool checkpointer;
 	struct vfs_plan plan;
 	/* What was confirmed before this event of that log, the files hold. */

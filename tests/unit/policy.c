@@ -86,7 +86,7 @@ ask(enum question_kind kind, const char *address)
 	question.address = span_of(address);
 	if (kind == QUESTION_MAIL)
 		question.sender = question.address;
-	policy_ask(st, &asker, &question, &answer);
+	policy_ask(store_policy(st), &asker, &question, &answer);
 	return answer.verdict;
 }
 
@@ -99,7 +99,7 @@ said(enum question_kind kind, const char *address)
 	struct reply_text reply;
 	size_t len;
 
-	policy_refresh(st);
+	policy_refresh(store_policy(st));
 	cr_assert(ask(kind, address) == VERDICT_OK, "%s", store_error(st));
 	reply = answer_reply(&answer);
 	values.detail = answer.detail;
@@ -546,7 +546,7 @@ Test(policy, waits_once_for_a_burst)
 	st = store_new(&conf);
 	cr_assert(st);
 	db = lock_out();
-	policy_refresh(st);
+	policy_refresh(store_policy(st));
 	ms = scratch_now_ms();
 	for (int i = 0; i < nquestions; i++)
 		cr_expect(ask(QUESTION_RCPT, "a@b.example") == VERDICT_BUSY);
@@ -554,7 +554,7 @@ Test(policy, waits_once_for_a_burst)
 	cr_expect(ms >= conf.wait_ms && ms < nquestions * conf.wait_ms / 2,
 	    "%d ms", (int)ms);
 	sqlite3_close(db);
-	policy_refresh(st);
+	policy_refresh(store_policy(st));
 	cr_expect(ask(QUESTION_RCPT, "a@b.example") == VERDICT_OK);
 }
 

@@ -13,6 +13,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "../../database.h"
 #include "../../store/spool.h"
 #include "../support/suite.h"
 
@@ -61,7 +62,7 @@ Test(store, makes_the_database)
 	cr_expect(eq(str, (char *)scratch_list(&box),
 	    "mail.db mail.db-lock mail.db-shm mail.db-wal "));
 	EXPECT_QUERY(&box, "PRAGMA application_id", "1936553060"); /* "smtd" */
-	EXPECT_QUERY(&box, "PRAGMA user_version", "2");
+	EXPECT_QUERY(&box, "PRAGMA user_version", "3");
 	EXPECT_QUERY(&box, "PRAGMA journal_mode", "wal");
 	EXPECT_QUERY(&box, "SELECT count(*) FROM message", "0");
 	EXPECT_QUERY(&box, "SELECT count(*) FROM recipient", "0");
@@ -226,6 +227,7 @@ Test(store, keeps_every_column)
 		.reverse_path = "j\xC3\xBCrgen@client.example",
 		.body_type = "BINARYMIME",
 		.smtputf8 = true,
+		.bare_line_ends = true,
 		.envelope_id = "QQ+2B1",
 		.dsn_return = "HDRS",
 		.size = 10,
@@ -247,7 +249,7 @@ Test(store, keeps_every_column)
 	EXPECT_QUERY(&box, "SELECT * FROM message",
 	    "1|1700000000123456|2001:db8::1|65535|[192.0.2.7]|UTF8SMTP|SOML|"
 	    "j\xC3\xBCrgen@client.example|BINARYMIME|1|QQ+2B1|HDRS|10|"
-	    "X: 1\r\n|7|Ann <a@x>|b|Hi|now|<1@x>|0123456789");
+	    "X: 1\r\n|7|Ann <a@x>|b|Hi|now|<1@x>|0123456789|1");
 	EXPECT_QUERY(&box, "SELECT * FROM recipient",
 	    "1|1|b@mx.example|SUCCESS,DELAY|rfc822;b+2Bc@x.example|"
 	    "bob@mx.example "
@@ -304,7 +306,7 @@ Test(store, keeps_null_for_what_is_not_there)
 	cr_expect(eq(i64, commit(&mail), 2));
 	EXPECT_QUERY(&box, "SELECT * FROM message WHERE id = 2",
 	    "2|0|local|NULL||SMTP|MAIL||7BIT|0|NULL|NULL|0|2|0|NULL|NULL|NULL|"
-	    "NULL|NULL|");
+	    "NULL|NULL||0");
 	EXPECT_QUERY(&box,
 	    "SELECT typeof(client_port), typeof(envelope_id), typeof(smtputf8),"
 	    " typeof(reverse_path), typeof(trace), typeof(data)"
@@ -541,4 +543,79 @@ Test(store, deletes_recipients_with_their_message_by_key)
 	suite_put(100);
 	as_consumer("DELETE FROM message; DELETE FROM sqlite_sequence");
 	check_that_recipients_go("PRAGMA foreign_keys = ON");
+}
+
+/*
+ * Several in one transaction
+ */
+
+static enum verdict
+insert(struct store *into, unsigned seed, size_t size, int64_t *ret_id)
+{
+	struct envelope envelope = *scratch_mail()->envelope;
+	struct store_mail mail = *scratch_mail();
+	enum verdict result;
+
+	mail.envelope = &envelope;
+	envelope.size = size;
+	scratch_append(into, seed, size, 65536);
+	result = store_insert(into, &mail, ret_id);
+	store_drop(into);
+	return result;
+}
+
+Test(store, makes_several_mails_rows_at_once)
+{
+	static const size_t sizes[] = { 100, SPOOL_MEMORY + 1, 0, 5000 };
+	int64_t id = 0;
+
+	EXPECT_RESULT(st, VERDICT_OK, store_begin(st));
+	for (unsigned i = 0; i < COUNT(sizes); i++) {
+		struct store *other = store_beside(st);
+
+		EXPECT_RESULT(
+		    other, VERDICT_OK, insert(other, i, sizes[i], &id));
+		cr_expect(eq(i64, id, i + 1));
+		store_free(other);
+	}
+	EXPECT_QUERY(&box, "SELECT count(*) FROM message", "0");
+	EXPECT_RESULT(st, VERDICT_OK, store_end(st));
+	for (unsigned i = 0; i < COUNT(sizes); i++)
+		cr_expect(scratch_holds(&box, i + 1, i, sizes[i]));
+	suite_expect_rows(COUNT(sizes));
+	cr_expect(eq(i64, suite_put(100), COUNT(sizes) + 1));
+}
+
+Test(store, makes_no_mail_a_row_that_is_abandoned)
+{
+	int64_t id = 0;
+
+	EXPECT_RESULT(st, VERDICT_OK, store_begin(st));
+	EXPECT_RESULT(st, VERDICT_OK, insert(st, 1, 100, &id));
+	EXPECT_RESULT(st, VERDICT_OK, insert(st, 2, 100, &id));
+	cr_expect(eq(i64, id, 2));
+	store_abandon(st);
+	cr_expect(eq(i64, suite_put(100), 1));
+	suite_expect_rows(1);
+}
+
+/* One is taken back to where it began; the others stay. */
+Test(store, takes_one_of_several_back)
+{
+	struct database *db;
+	int64_t id = 0;
+
+	EXPECT_RESULT(st, VERDICT_OK, store_begin(st));
+	db = store_database(st);
+	EXPECT_RESULT(st, VERDICT_OK, insert(st, 1, 100, &id));
+	cr_expect(eq(int, database_run(db, "SAVEPOINT mail"), 0));
+	EXPECT_RESULT(st, VERDICT_OK, insert(st, 2, 100, &id));
+	cr_expect(eq(int, database_run(db, "ROLLBACK TO mail"), 0));
+	cr_expect(eq(int, database_run(db, "RELEASE mail"), 0));
+	EXPECT_RESULT(st, VERDICT_OK, insert(st, 3, 100, &id));
+	EXPECT_RESULT(st, VERDICT_OK, store_end(st));
+	cr_expect(eq(i64, id, 2));
+	cr_expect(scratch_holds(&box, 1, 1, 100));
+	cr_expect(scratch_holds(&box, 2, 3, 100));
+	suite_expect_rows(2);
 }

@@ -107,7 +107,8 @@ Test(troubled_store, refuses_foreign_databases)
 Test(troubled_store, refuses_versions_it_does_not_know)
 {
 	static const char *const rows[] = {
-		"PRAGMA user_version = 3",
+		"PRAGMA user_version = 1",
+		"PRAGMA user_version = 4",
 		"PRAGMA user_version = 2147483647",
 		"PRAGMA user_version = -1",
 		"PRAGMA user_version = -2147483648",
@@ -435,9 +436,9 @@ Test(troubled_store, is_waited_for_when_it_was_opened_ahead)
 	sqlite3_close(foreign);
 }
 
-/* Another's hold on the turnstile; close() ends it. */
+/* Another's hold on the write lock; close() ends it. */
 static int
-hold_turnstile(void)
+hold_lock(void)
 {
 	int fd = open(
 	    scratch_file(&box, "-lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -447,42 +448,42 @@ hold_turnstile(void)
 	return fd;
 }
 
-Test(troubled_store, waits_at_the_turnstile_only_so_long)
+Test(troubled_store, waits_for_the_write_lock_only_so_long)
 {
-	int gate;
+	int holder;
 
 	suite_put(100);
 	for (int64_t i = 0; i < 2; i++) {
-		gate = hold_turnstile();
+		holder = hold_lock();
 		expect_busy(commit_small);
 		expect_busy(commit_big);
-		close(gate);
+		close(holder);
 		cr_expect(eq(i64, suite_put(BIG), 2 + i));
 	}
 	suite_expect_rows(3);
 }
 
-Test(troubled_store, waits_at_the_turnstile_to_make_the_database)
+Test(troubled_store, waits_for_the_write_lock_to_make_the_database)
 {
-	int gate = hold_turnstile();
+	int holder = hold_lock();
 
 	expect_busy(open_it);
 	expect_busy(commit_small);
-	close(gate);
+	close(holder);
 	cr_expect(eq(i64, suite_put(100), 1));
 }
 
 /* The timer may end before flock() begins to wait. */
-Test(troubled_store, waits_at_the_turnstile_for_a_moment)
+Test(troubled_store, waits_for_the_write_lock_for_a_moment)
 {
-	int gate;
+	int holder;
 
 	suite_put(100);
 	box.conf.wait_ms = 1;
-	gate = hold_turnstile();
+	holder = hold_lock();
 	for (int i = 0; i < 10; i++)
 		expect_busy(commit_small);
-	close(gate);
+	close(holder);
 	box.conf.wait_ms = WAIT_MS;
 	suite_put(100);
 }
@@ -501,14 +502,14 @@ expect_no_timer(void)
 /* It would interrupt whatever else the process does. */
 Test(troubled_store, leaves_no_timer_running)
 {
-	int gate;
+	int holder;
 
 	suite_put(100);
 	expect_no_timer();
-	gate = hold_turnstile();
+	holder = hold_lock();
 	expect_busy(commit_small);
 	expect_no_timer();
-	close(gate);
+	close(holder);
 }
 
 /* How many wait for a lock on this file? */
@@ -530,7 +531,7 @@ waiters(int fd)
 	return n;
 }
 
-/* Holds the turnstile until somebody waits there. */
+/* Holds the write lock until somebody waits there. */
 static int
 make_wait(void *arg)
 {
@@ -577,17 +578,17 @@ static int64_t
 log_made_by(int n)
 {
 	int64_t deadline = scratch_now_ms() + 10000;
-	int gate, pids[2];
+	int holder, pids[2];
 
 	start_again();
 	box.conf.wait_ms = 20000;
-	gate = hold_turnstile();
+	holder = hold_lock();
 	for (int i = 0; i < n; i++)
 		pids[i] = scratch_start(open_new, NULL);
-	while (waiters(gate) < n)
+	while (waiters(holder) < n)
 		cr_assert(scratch_poll(deadline));
-	flock(gate, LOCK_UN); /* which the children have open too */
-	close(gate);
+	flock(holder, LOCK_UN); /* which the children have open too */
+	close(holder);
 	for (int i = 0; i < n; i++)
 		cr_expect(eq(int, scratch_wait(pids[i]), VERDICT_OK));
 	return scratch_size(&box, "-wal");

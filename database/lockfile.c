@@ -1,4 +1,4 @@
-#include "turnstile.h"
+#include "lockfile.h"
 
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -20,8 +20,8 @@ wake(int signo)
 
 /*
  * Writes the mark of a new file, so that setting it later needs no room on the
- * disk.  Only from inside the gate, for it could be set there meanwhile.  If
- * somebody is in, he counts the file without one as marked.
+ * disk.  Only under the lock, for it could be set there meanwhile.  Whoever has
+ * the lock counts the file without a mark as marked.
  */
 static int
 make_mark(int fd)
@@ -33,7 +33,7 @@ make_mark(int fd)
 		return result;
 	result = fstat(fd, &st);
 	if (result == 0 && st.st_size == 0)
-		result = turnstile_mark(fd, false);
+		result = lockfile_mark(fd, false);
 	saved = errno;
 	flock(fd, LOCK_UN);
 	errno = saved;
@@ -41,7 +41,7 @@ make_mark(int fd)
 }
 
 int
-turnstile_open(const char *path)
+lockfile_open(const char *path)
 {
 	struct sigaction on_alarm = { .sa_handler = wake };
 	sigset_t alarm;
@@ -67,7 +67,7 @@ turnstile_open(const char *path)
 }
 
 void
-turnstile_close(int fd)
+lockfile_close(int fd)
 {
 	if (fd >= 0)
 		close(fd);
@@ -89,7 +89,7 @@ set_timer(int first_ms, int then_ms)
  * sleeps, the next one wakes it.
  */
 int
-turnstile_enter(int fd, int timeout_ms)
+lockfile_enter(int fd, int timeout_ms)
 {
 	int result, saved;
 
@@ -102,13 +102,13 @@ turnstile_enter(int fd, int timeout_ms)
 }
 
 void
-turnstile_leave(int fd)
+lockfile_leave(int fd)
 {
 	flock(fd, LOCK_UN);
 }
 
 bool
-turnstile_is_marked(int fd)
+lockfile_is_marked(int fd)
 {
 	char mark;
 
@@ -116,7 +116,7 @@ turnstile_is_marked(int fd)
 }
 
 int
-turnstile_mark(int fd, bool set)
+lockfile_mark(int fd, bool set)
 {
 	return pwrite(fd, set ? &set_mark : &clear_mark, 1, 0) == 1 ? 0 : -1;
 }

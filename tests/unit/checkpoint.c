@@ -1,5 +1,5 @@
 /*
- * When the write-ahead log is copied back into the database, by whom, and whom
+ * When the WAL is copied into the database, by whom, and whom
  * that keeps out.
  */
 #include <sys/file.h>
@@ -17,7 +17,7 @@
 enum {
 	PATIENCE_MS = 10000,
 	MAIL = 2 << 20,
-	MAILS = 9, /* of that size: past the 2000 pages of store/store.c */
+	MAILS = 9, /* of that size: past the 2000 pages of store.c */
 };
 
 static void
@@ -68,11 +68,11 @@ Test(checkpoint, is_copied_when_it_is_long_and_there_is_time)
 	cr_expect(eq(int, rows_in_file(), 1 + MAILS));
 }
 
-Test(checkpoint, is_left_to_the_housekeeper_behind_a_big_mail)
+Test(checkpoint, is_left_to_the_checkpointer_behind_a_big_mail)
 {
 	suite_put(100);
 	suite_reopen();
-	box.conf.is_kept = true;
+	box.conf.has_checkpointer = true;
 	put_until_long();
 	EXPECT_RESULT(st, VERDICT_OK, store_tidy(st));
 	cr_expect(eq(int, rows_in_file(), 1));
@@ -116,7 +116,7 @@ Test(checkpoint, is_not_copied_by_who_comes_too_late)
 	store_free(other);
 }
 
-/* Each of these mails is worth it, and finds the log begun anew. */
+/* Each of these mails is worth it, and finds the WAL begun anew. */
 Test(checkpoint, is_copied_again_when_it_is_long_again)
 {
 	for (int i = 1; i <= 4; i++) {
@@ -148,8 +148,8 @@ Test(checkpoint, is_copied_around_a_reader)
 	cr_expect(eq(int, rows_in_file(), 1 + 2 * MAILS));
 }
 
-/* Two at once, one of them resetting the log, lose rows in older SQLite. */
-Test(checkpoint, is_copied_under_the_turnstile_only)
+/* Two at once, one of them beginning the WAL anew, lose rows in older SQLite. */
+Test(checkpoint, is_copied_under_the_write_lock_only)
 {
 	int gate, before;
 
@@ -179,7 +179,7 @@ write_as_foreign(void)
 	sqlite3_close(foreign);
 }
 
-/* Nor do those write who do not know of the turnstile. */
+/* Nor do those write who do not know of the lock file. */
 Test(checkpoint, is_copied_while_nobody_writes)
 {
 	suite_put(100);
@@ -213,7 +213,7 @@ Test(checkpoint, is_not_copied_while_a_foreign_one_writes)
 	sqlite3_close(foreign);
 }
 
-/* The housekeeper writes nothing itself. */
+/* The checkpointer writes nothing itself. */
 Test(checkpoint, is_copied_for_others)
 {
 	struct store *other;

@@ -1,0 +1,174 @@
+/*
+ * The SQLite database under the store, the policy and the archive: its files,
+ * the write lock, transactions that survive, statements, and what errors mean.
+ *
+ * The write lock is a file beside the database, where the kernel queues the
+ * processes that write.  Whoever takes it writes into a WAL that can be
+ * trusted; database/wal.c tells what that takes.
+ */
+#ifndef DATABASE_H
+#define DATABASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mail/span.h"
+#include "mail/verdict.h"
+
+enum {
+	/* Of the database's header: "smtd", and what schema.sql is. */
+	DATABASE_APPLICATION_ID = 0x736d7464,
+	DATABASE_VERSION = 3,
+};
+
+struct database;
+struct sqlite3;
+struct statement;
+
+/*
+ * Gets the library ready for this process and those that it forks, which need
+ * not do it again; opens nothing.  database_new() does it if nobody has.
+ * SIGXFSZ is ignored from then on: a file that may not grow is an error like
+ * others.
+ */
+void database_start(void);
+
+/*
+ * Takes no notice of the disk yet.  `path` is borrowed for the database's life.
+ * NULL: no memory.
+ */
+struct database *database_new(const char *path);
+/*
+ * Closes it, and as the last process that has it open, copies the WAL into it;
+ * that can take a while.
+ */
+void database_free(struct database *db);
+
+/* How long each call that follows waits for others, in milliseconds. */
+void database_set_wait(struct database *db, int wait_ms);
+
+/*
+ * Opens the database, makes it if its folder exists, and leads one of an older
+ * version to the present one.  Costs nothing once it has worked; until then,
+ * every call tries again.
+ */
+enum verdict database_open(struct database *db);
+/* The same for who waits for nobody: makes nothing, and leads nothing on. */
+enum verdict database_open_ahead(struct database *db);
+bool database_is_open(const struct database *db);
+/* Nothing happens where it is not open. */
+void database_close(struct database *db);
+/* Closes it if another file, or none, has its name by now. */
+void database_leave_if_moved(struct database *db);
+
+/*
+ * The folder of the file itself, links resolved, also where it is not open;
+ * lent.  NULL: it cannot be told, database_error() says why.
+ */
+const char *database_folder(struct database *db);
+/* The file of one that is open, as SQLite names it. */
+const char *database_file(const struct database *db);
+
+/*
+ * Transactions
+ */
+
+/*
+ * Takes the write lock and begins a transaction.  Of what is not VERDICT_OK
+ * nothing remains to be ended.
+ */
+enum verdict database_begin(struct database *db);
+/*
+ * Ends it with all that was written on the disk, or with nothing of it; then
+ * others may write.
+ */
+enum verdict database_commit(struct database *db);
+/*
+ * Ends it with nothing, whatever that takes: where there is no memory to roll
+ * back, the database is closed.
+ */
+void database_rollback(struct database *db);
+
+/* A transaction that only reads needs no write lock. */
+int database_begin_read(struct database *db);
+void database_end_read(struct database *db);
+
+/*
+ * Copies the WAL into the database, as far as readers let it, if our last
+ * commit has left it so many pages long, and no other process copied it
+ * meanwhile.  Trouble is no lost mail.
+ */
+enum verdict database_tidy(struct database *db, int least_pages);
+/* The same whenever others have committed anything since the last call. */
+enum verdict database_checkpoint(struct database *db);
+/* Gives the room of deleted rows back; nobody writes meanwhile. */
+enum verdict database_vacuum(struct database *db);
+
+/* Is the mark set, so that the next who writes has the WAL to heal? */
+bool database_is_marked(const struct database *db);
+
+/*
+ * Statements.  An error stays with the statement: whatever is done with it
+ * after that does nothing, and statement_end() returns it (SQLITE_OK: none).
+ */
+
+/*
+ * A statement at rest, made if there is none of this text.  Each is to be
+ * ended, before its transaction is.  Never NULL.
+ */
+struct statement *statement_take(struct database *db, const char *sql);
+/*
+ * Bind the parameter of that name; one that the statement lacks is no error.
+ * Texts are borrowed until statement_end(); NULL is NULL, but a span is a text
+ * if it is empty.
+ */
+void statement_bind_text(
+    struct statement *s, const char *name, const char *text);
+void statement_bind_span(
+    struct statement *s, const char *name, struct span text);
+void statement_bind_integer(struct statement *s, const char *name, int64_t n);
+void statement_bind_blob(
+    struct statement *s, const char *name, struct span octets);
+void statement_bind_zeros(struct statement *s, const char *name, uint64_t len);
+/* Bind the parameter "?number". */
+void statement_bind_nth(struct statement *s, int number, const char *text);
+/* Has it another row? */
+bool statement_row(struct statement *s);
+/* The columns of that row, from 0; lent until the next one. */
+bool statement_is_null(struct statement *s, int column);
+int64_t statement_integer(struct statement *s, int column);
+const char *statement_text(struct statement *s, int column);
+struct span statement_blob(struct statement *s, int column);
+int statement_end(struct statement *s);
+
+/* Runs to the end one that answers nothing; SQLITE_OK or the error. */
+int statement_run(struct statement *s);
+/* The same for the one integer that it answers; none or NULL is 0. */
+int statement_run_integer(struct statement *s, int64_t *ret);
+/* Both in one, of a text without parameters. */
+int database_run(struct database *db, const char *sql);
+/* Rows that the last statement changed. */
+int database_changes(const struct database *db);
+
+/* What has no function here: blobs, functions in SQL.  NULL: it is not open. */
+struct sqlite3 *database_handle(struct database *db);
+
+/*
+ * Errors
+ */
+
+/* The cause of the last verdict that was not VERDICT_OK, as one line. */
+const char *database_error(const struct database *db);
+
+/* Each keeps the cause and returns the verdict. */
+__attribute__((format(printf, 3, 4))) enum verdict database_fail(
+    struct database *db, enum verdict verdict, const char *format, ...);
+/* `what` was tried, `error` is its errno. */
+enum verdict database_fail_errno(
+    struct database *db, const char *what, int error);
+/* `what` was tried, `rc` is what SQLite's last call on it returned. */
+enum verdict database_fail_sqlite(
+    struct database *db, const char *what, int rc);
+
+#endif

@@ -1,0 +1,127 @@
+/*
+ * What errors of SQLite and of the kernel mean for a mail.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "private.h"
+
+const char *
+database_error(const struct database *db)
+{
+	return db->error;
+}
+
+enum verdict
+database_fail(
+    struct database *db, enum verdict verdict, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(db->error, sizeof db->error, format, args);
+	va_end(args);
+	return verdict;
+}
+
+enum verdict
+error_verdict(int error)
+{
+	switch (error) {
+	case ENOSPC:
+	case EDQUOT:
+		return VERDICT_FULL;
+	case ENOMEM:
+		return VERDICT_NO_MEMORY;
+	case ETIMEDOUT:
+		return VERDICT_BUSY;
+	default:
+		return VERDICT_FAILED;
+	}
+}
+
+enum verdict
+database_fail_errno(struct database *db, const char *what, int error)
+{
+	return database_fail(
+	    db, error_verdict(error), "%s: %s", what, strerror(error));
+}
+
+static enum verdict
+verdict_of_sqlite(int rc, int system_error)
+{
+	switch (rc & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return VERDICT_BUSY;
+	case SQLITE_FULL:
+		return VERDICT_FULL;
+	case SQLITE_NOMEM:
+		return VERDICT_NO_MEMORY;
+	case SQLITE_TOOBIG:
+		return VERDICT_TOO_BIG;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return VERDICT_CORRUPT;
+	case SQLITE_IOERR: /* which hides EDQUOT, and ENOSPC in the -shm */
+		if (rc == SQLITE_IOERR_NOMEM)
+			return VERDICT_NO_MEMORY;
+		return error_verdict(system_error);
+	default:
+		return VERDICT_FAILED;
+	}
+}
+
+sqlite3_file *
+error_file(sqlite3 *sqlite, int which)
+{
+	sqlite3_file *file = NULL;
+	int rc = sqlite3_file_control(sqlite, "main", which, &file);
+
+	return rc == SQLITE_OK && file && file->pMethods ? file : NULL;
+}
+
+/*
+ * SQLite forgets the errno of a write before it returns from a COMMIT, but the
+ * file remembers: the WAL (or journal), or the database.
+ */
+static int
+errno_of(sqlite3 *sqlite)
+{
+	static const int files[] = { SQLITE_FCNTL_JOURNAL_POINTER,
+		SQLITE_FCNTL_FILE_POINTER };
+	int error = 0;
+
+	for (size_t i = 0; i < sizeof files / sizeof *files && !error; i++) {
+		sqlite3_file *file = error_file(sqlite, files[i]);
+
+		if (file)
+			file->pMethods->xFileControl(
+			    file, SQLITE_FCNTL_LAST_ERRNO, &error);
+	}
+	return error ? error : sqlite3_system_errno(sqlite);
+}
+
+enum verdict
+error_on(struct database *db, sqlite3 *sqlite, const char *what, int rc)
+{
+	int error = sqlite ? errno_of(sqlite) : 0;
+	/* A rollback may have replaced the message. */
+	const char *message = sqlite && sqlite3_extended_errcode(sqlite) == rc
+				  ? sqlite3_errmsg(sqlite)
+				  : sqlite3_errstr(rc);
+
+	if ((rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN)
+		return database_fail(db, verdict_of_sqlite(rc, error),
+		    "%s: %s (%d): %s", what, message, rc, strerror(error));
+	return database_fail(
+	    db, verdict_of_sqlite(rc, error), "%s: %s (%d)", what, message, rc);
+}
+
+enum verdict
+database_fail_sqlite(struct database *db, const char *what, int rc)
+{
+	return error_on(db, db->sqlite, what, rc);
+}

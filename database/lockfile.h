@@ -1,0 +1,36 @@
+/*
+ * The write lock: an flock(2) on a file beside the database, where the kernel
+ * queues the processes that wait.  SQLite's own way to wait is to sleep and
+ * look again, which costs most of the throughput (docs/bench.md, a: the naive
+ * store).
+ *
+ * The first octet of the file is the mark: a sync failed, or whoever made one
+ * never came back from it, so what seems to be on the disk may not be
+ * (wal.c).  It is written for the processes, and needs no sync: a power cut
+ * leaves nothing that only seems to be there.
+ */
+#ifndef LOCKFILE_H
+#define LOCKFILE_H
+
+#include <stdbool.h>
+
+/*
+ * Opens or makes the file.  Returns its descriptor, or -1 with errno.
+ * Takes over SIGALRM for the process: only so can a wait in the kernel end.
+ */
+int lockfile_open(const char *path);
+void lockfile_close(int fd); /* -1 is fine */
+
+/*
+ * Waits up to `timeout_ms` for the lock.  Returns 0, or -1 with errno:
+ * ETIMEDOUT when others held it for so long.
+ */
+int lockfile_enter(int fd, int timeout_ms);
+void lockfile_leave(int fd);
+
+/* Is the mark set?  When it cannot be read it counts as set. */
+bool lockfile_is_marked(int fd);
+/* Sets or clears the mark.  Returns 0, or -1 with errno. */
+int lockfile_mark(int fd, bool set);
+
+#endif

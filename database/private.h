@@ -1,0 +1,98 @@
+/*
+ * What the modules of database/ share.  They stand on each other in this order:
+ * error.c, lockfile.c, statement.c, index.c; heal.c; wal.c; checkpoint.c,
+ * version.c; open.c.
+ */
+#ifndef DATABASE_PRIVATE_H
+#define DATABASE_PRIVATE_H
+
+#include <limits.h>
+
+#include <sqlite3.h>
+
+#include "../database.h"
+
+enum {
+	DATABASE_ERROR_MAX = 512,
+	/* At rest or taken: three times what a session uses. */
+	STATEMENTS_MAX = 64,
+};
+
+struct statement {
+	sqlite3_stmt *q; /* NULL: none, or it could not be made */
+	size_t len;      /* of its text */
+	int rc;          /* the first error since it was taken */
+	int parameter;   /* the one bound last */
+	bool taken;
+	unsigned long last_use;
+};
+
+struct database {
+	const char *path;
+	int wait_ms;
+	char folder[PATH_MAX];  /* of the file itself, links resolved; or "" */
+	sqlite3 *sqlite;        /* NULL: not open */
+	sqlite3 *guard;         /* see checkpoint.c; NULL: not open */
+	int lock;               /* the lock file; -1: not open */
+	bool is_inside;         /* the write lock is ours */
+	bool was_marked;        /* when we came in, and is not healed */
+	int wal_pages;          /* in the WAL after our last commit */
+	int copied_pages;       /* in it at our last checkpoint */
+	int64_t copied_version; /* PRAGMA data_version then */
+	struct statement statements[STATEMENTS_MAX];
+	unsigned long uses; /* of statements */
+	char error[DATABASE_ERROR_MAX];
+};
+
+/* error.c */
+
+/* As database_fail_sqlite(), for another connection. */
+enum verdict error_on(
+    struct database *db, sqlite3 *sqlite, const char *what, int rc);
+/* What an errno means for a mail. */
+enum verdict error_verdict(int error);
+/*
+ * What SQLite has open, by SQLITE_FCNTL_FILE_POINTER (the database) or
+ * SQLITE_FCNTL_JOURNAL_POINTER (its WAL); NULL: it has not.
+ */
+sqlite3_file *error_file(sqlite3 *sqlite, int which);
+
+/* statement.c */
+
+/* Before the database is closed; those that are taken have failed. */
+void statement_drop_all(struct database *db);
+
+/* heal.c */
+
+/* Makes the WAL one that can be trusted, under the write lock. */
+enum verdict heal_wal(struct database *db);
+
+/* wal.c */
+
+/* Before the first database is opened. */
+void wal_watch(void);
+/*
+ * Take the write lock, and leave it.  wal_enter() heals; wal_enter_raw() is for
+ * a database that is yet to be made, or is to be closed.
+ */
+enum verdict wal_enter(struct database *db);
+enum verdict wal_enter_raw(struct database *db, int wait_ms);
+void wal_leave(struct database *db);
+/*
+ * Around all that may sync: the mark stands meanwhile, and stays if a sync
+ * failed.  With anything but VERDICT_OK the mark could not be set.
+ */
+enum verdict wal_begin_sync(struct database *db);
+void wal_end_sync(struct database *db);
+
+/* version.c */
+
+/*
+ * Is it ours, and of which version?  0: it has no content.
+ */
+enum verdict version_read(struct database *db, int64_t *ret_version);
+bool version_is_present(int64_t version);
+/* Makes the tables, or leads them on; under the write lock. */
+enum verdict version_make(struct database *db);
+
+#endif

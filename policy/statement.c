@@ -1,0 +1,77 @@
+#include "private.h"
+
+/* As the indexes mailbox_domain and alias_domain have it. */
+#define DOMAIN_OF                                                              \
+	"substr(address, length(rtrim(address, replace(address, '@', ''))) + " \
+	"1) COLLATE NOCASE "
+
+/* The limits, with what is counted for this client and sender. */
+#define RATES                                                                  \
+	"SELECT l.scope, l.max_messages, c.messages, l.max_recipients,"        \
+	" c.recipients, l.max_octets, c.octets, c.ends_at"                     \
+	" FROM rate_limit AS l LEFT JOIN rate_count AS c"                      \
+	" ON c.scope = l.scope AND c.ends_at > :now AND c.key ="               \
+	" CASE l.scope WHEN 'client' THEN :client"                             \
+	" WHEN 'sender' THEN :sender ELSE '' END"
+
+/* Counts a mail for its mailbox, or for all of them. */
+#define COUNT_MAILBOX(is)                                                      \
+	"UPDATE mailbox SET messages = messages + 1,"                          \
+	" octets = octets + :octets,"                                          \
+	" counted_from = coalesce(counted_from, :id)"                          \
+	" WHERE address " is                                                   \
+	" (SELECT mailbox FROM recipient WHERE message_id = :id) AND"          \
+	" coalesce(quota_messages, quota_octets, counted_from) NOT NULL"
+
+const char *const policy_sql[SQL__COUNT] = {
+	[SQL_POLICY_USED] = "SELECT name FROM sqlite_sequence",
+	[SQL_DOMAIN_USED] = "SELECT EXISTS (SELECT 1 FROM domain)",
+	[SQL_DOMAIN] = "SELECT name FROM domain WHERE name = ?",
+	[SQL_DOMAIN_CLOSED] =
+	    "SELECT EXISTS (SELECT 1 FROM mailbox WHERE " DOMAIN_OF "= ?1)"
+	    " OR EXISTS (SELECT 1 FROM alias WHERE " DOMAIN_OF "= ?1)",
+	[SQL_MAILBOX] = "SELECT address, state, moved_to, quota_permanent,"
+			" quota_messages, messages, quota_octets, octets"
+			" FROM mailbox WHERE address = ?",
+	[SQL_ALIAS] =
+	    "SELECT address, target, forward FROM alias WHERE address = ?",
+	/* Up to two, as two are as ambiguous as many. */
+	[SQL_NAMES] = "SELECT address FROM mailbox"
+		      " WHERE address >= ?1 AND address < ?2"
+		      " UNION SELECT address FROM alias"
+		      " WHERE address >= ?1 AND address < ?2 LIMIT 2",
+	[SQL_LISTS] = "SELECT DISTINCT address FROM alias"
+		      " WHERE address >= ?1 AND address < ?2 LIMIT 2",
+	[SQL_CLIENT_RULE] = "SELECT network, allow, code, enhanced, text"
+			    " FROM client_rule WHERE network = ?",
+	[SQL_NETWORKS] = "SELECT network FROM client_rule",
+	[SQL_SENDER_RULE] = "SELECT pattern, allow, code, enhanced, text"
+			    " FROM sender_rule WHERE pattern = ?",
+	[SQL_QUOTA] = "SELECT max_messages, messages, max_octets, octets"
+		      " FROM quota",
+	[SQL_RATES] = RATES,
+	[SQL_RATES_RCPT] = RATES " WHERE l.max_recipients NOT NULL",
+	[SQL_COUNT_RATE] =
+	    "UPDATE rate_count SET messages = messages + 1,"
+	    " recipients = recipients + :recipients,"
+	    " octets = octets + :octets"
+	    " WHERE scope = :scope AND key = :key AND ends_at > :now",
+	[SQL_BEGIN_RATE] =
+	    "INSERT OR REPLACE INTO rate_count"
+	    " (scope, key, ends_at, messages, recipients, octets)"
+	    " SELECT scope, :key, :now + window_sec, 1, :recipients, :octets"
+	    " FROM rate_limit WHERE scope = :scope",
+	[SQL_COUNT_MAILBOX] = COUNT_MAILBOX("="),
+	/* For IN, SQLite makes a table: 24,000 instructions of a mail. */
+	[SQL_COUNT_MAILBOXES] = COUNT_MAILBOX("IN"),
+	[SQL_COUNT_QUOTA] = "UPDATE quota SET"
+			    " messages = coalesce(messages + 1, (SELECT "
+			    "count(*) FROM message)),"
+			    " octets = coalesce(octets + :octets,"
+			    " (SELECT sum(size) FROM message))",
+	/* Of those behind a key that is as good as any other. */
+	[SQL_PURGE_RATES] =
+	    "DELETE FROM rate_count WHERE ends_at <= :now AND (scope, key) IN"
+	    " (SELECT scope, key FROM rate_count"
+	    " WHERE (scope, key) > (:scope, :key) LIMIT 64)",
+};

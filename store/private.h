@@ -1,0 +1,30 @@
+/*
+ * What store.c and the modules of store/ share.
+ */
+#ifndef STORE_PRIVATE_H
+#define STORE_PRIVATE_H
+
+#include "../database.h"
+#include "../policy.h"
+#include "../store.h"
+#include "spool.h"
+
+struct store {
+	const struct store_conf *conf;
+	struct database *db;
+	bool owns_database;
+	struct policy *policy;
+	struct spool *spool;
+	enum verdict spooled; /* trouble while appending */
+	bool was_big;         /* the last commit took its mail from a file */
+	bool was_known; /* the last mail inserted had its row (dedupe.c) */
+};
+
+/*
+ * Looks for the row that the mail begun was made before; 0: there is none.
+ * SQLITE_OK or the error.
+ */
+int dedupe_find(struct store *st, const struct store_mail *m, int64_t next_id,
+    int64_t *ret);
+
+#endif
