@@ -30,7 +30,7 @@ worker_fork(struct worker *w, int *ret_fd)
 	return pid;
 }
 
-/* One octet, since a descriptor does not travel without. */
+/* A descriptor travels with an octet at least. */
 struct message {
 	char octet;
 	struct iovec data;
