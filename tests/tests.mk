@@ -44,8 +44,10 @@ check-units: all $(B)/tests/units
 
 check: all check-smtpdb check-units ## units, transcripts, smtpdb: a minute
 
-# The units come last, for their closing line.
-test: all test-durability-short test-system ## all: real clients, superservers
+# What was skipped, and then the units, for their closing line, come last.
+test: all ## all: real clients, superservers, kills, power cuts
+	$(Q)sh tests/support/skips.sh $(MAKE) --no-print-directory \
+	    test-durability-short test-system
 	$(Q)$(MAKE) --no-print-directory check-units
 
 test-system: all check-smtpdb $(B)/tests/misbehave

@@ -294,12 +294,16 @@ def accepting():
 #
 
 def has(*programs):
-    return all(shutil.which(p) for p in programs)
+    lacking = [p for p in programs if not shutil.which(p)]
+    if lacking:
+        print(f'skipped: recipes of {programs[0]},'
+              f' since there is no {lacking[0]}')
+    return not lacking
 
 
 def tty(command):
     """With a terminal, and mutt's own settings only."""
-    return shell('TERM=xterm timeout 20 script -qec "$COMMAND" /dev/null'
+    return shell('TERM=xterm timeout 60 script -qec "$COMMAND" /dev/null'
                  ' </dev/null', env={**os.environ, 'COMMAND': command})
 
 
@@ -309,7 +313,8 @@ def other_programs():
         'smtpdb.1', 'sqlite3(1), litecli(1), sqlitebrowser(1)')
     send(3)
     if has('mutt', 'script'):
-        config = 'set copy=yes quit=yes move=no confirmappend=no' \
+        # Without a name of its host mutt asks the DNS for it, which may be slow.
+        config = 'set hostname=localhost copy=yes quit=yes move=no confirmappend=no' \
             ' confirmcreate=no mbox_type=Maildir wait_key=no record=""'
         with open('muttrc', 'w') as file:
             file.write(config + '\npush "<tag-pattern>~A<enter><tag-prefix>'
