@@ -57,6 +57,8 @@ test-system: all check-smtpdb $(B)/tests/misbehave
 	python3 tests/system/recipes.py
 	/usr/bin/python3 -B tests/system/listener.py
 	/usr/bin/python3 -B tests/system/clients.py --smtpd $(OUT)/smtpd
+	/usr/bin/python3 -B tests/system/peers.py --smtpd $(OUT)/smtpd --check docs/peers.md
+	/usr/bin/python3 -B tests/system/smuggling.py --smtpd $(OUT)/smtpd --smtpdb $(OUT)/smtpdb
 	sh tests/system/superservers.sh
 	sh tests/system/inetd.sh
 	bash tests/system/lab/test.sh
