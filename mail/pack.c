@@ -4,9 +4,7 @@
 
 #include "utf8.h"
 
-enum {
-	LENGTH_OF_NULL = UINT32_MAX,
-};
+static const uint32_t LENGTH_OF_NULL = UINT32_MAX;
 
 static void
 write_octets(struct pack *m, const void *octets, size_t len)
