@@ -297,7 +297,7 @@ html_charset(struct span octets)
 		if (*rest.p == '<')
 			in_tag = span_skip(&rest, "<meta") ||
 				 span_skip(&rest, "<?xml");
-		if (*rest.p == '>')
+		if (octets.p[i] == '>')
 			in_tag = false;
 		if (!in_tag || (!span_skip(&rest, "charset") &&
 				   !span_skip(&rest, "encoding")))

@@ -151,8 +151,9 @@ static sqlite3 *
 connect_to(const char *name, int flags)
 {
 	sqlite3 *db;
+	int rc = sqlite3_open_v2(name, &db, flags, NULL);
 
-	must_sqlite(db, sqlite3_open_v2(name, &db, flags, NULL), name);
+	must_sqlite(db, rc, name);
 	sqlite3_busy_timeout(db, 10000);
 	/* A consumer that never checkpoints, as the manual wants it. */
 	scratch_exec(db, "PRAGMA wal_autocheckpoint = 0");
