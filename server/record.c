@@ -10,12 +10,12 @@
 
 struct record {
 	FILE *file;
-	/* Input of a line that has not ended. */
+	/* Input whose line has not ended yet. */
 	char line[1024];
 	size_t len;
 	/*
-	 * Temporary files: the text of the mail that comes in, and the lines
-	 * about mails whose reply is not yet written.
+	 * Temporary files: the text of the mail being received, and what is to
+	 * be said of those whose reply is still to be written.
 	 */
 	FILE *body, *stored;
 };
@@ -39,7 +39,7 @@ write_escaped(FILE *file, struct span text)
 	}
 }
 
-/* Empties a temporary file; if that fails, the file is only longer. */
+/* A temporary file that cannot be emptied is only a longer one. */
 static void
 empty(FILE *file)
 {
@@ -48,7 +48,7 @@ empty(FILE *file)
 		clearerr(file);
 }
 
-/* Moves the contents of `from` to the end of `to`. */
+/* Moves what was kept in `from` into `to`. */
 static void
 move_text(FILE *to, FILE *from)
 {
@@ -61,7 +61,7 @@ move_text(FILE *to, FILE *from)
 	empty(from);
 }
 
-/* Can the line be shown as it is?  It ends in CRLF and is printable. */
+/* A line that can be shown as it is ends in CRLF and has nothing odd in it. */
 static void
 write_input(struct record *r)
 {
@@ -143,7 +143,7 @@ record_input(struct record *r, struct span data)
 	}
 }
 
-/* Replies come as whole lines of text. */
+/* Replies are whole lines of text. */
 void
 record_output(struct record *r, struct span data)
 {

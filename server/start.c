@@ -46,7 +46,7 @@ is_stream(int fd)
 	       type == SOCK_STREAM;
 }
 
-/* Is it a listening socket? */
+/* Is it a socket that waits for connections? */
 static bool
 is_listening(int fd)
 {
@@ -112,7 +112,7 @@ start_clear_descriptors(struct start *start)
 	close(null);
 }
 
-/* Returns why no mail can be stored there, as an errno; 0: it is not known. */
+/* Why no mail can be stored there, as an errno; 0: nothing is known. */
 static int
 trouble_with(const char *database)
 {

@@ -30,7 +30,7 @@ worker_fork(struct worker *w, int *ret_fd)
 	return pid;
 }
 
-/* A descriptor travels with an octet at least. */
+/* One octet, since a descriptor does not travel without. */
 struct message {
 	char octet;
 	struct iovec data;

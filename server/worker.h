@@ -1,6 +1,7 @@
 /*
- * A pre-forked worker: a process that is forked before its connection comes, so
- * that the client waits neither for the fork nor for what the process prepares.
+ * A pre-forked worker: a process that is forked before the connection that it
+ * will serve is there, so that the client does not wait for the fork, nor for
+ * what the process makes ready meanwhile.
  */
 #ifndef WORKER_H
 #define WORKER_H
@@ -8,30 +9,30 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* The parent's side; all 0: there is no worker. */
+/* Of the parent; all 0: there is none. */
 struct worker {
 	pid_t pid;
-	int fd; /* sends it its connection */
+	int fd; /* over which it gets its connection */
 };
 
 /*
- * Forks, as fork(2) does.  In the child, the connection will come over
- * `*ret_fd`, and `w` has no worker.
+ * As fork(2).  In the child, `*ret_fd` is where its connection comes from,
+ * and `w` stands for nothing.
  */
 pid_t worker_fork(struct worker *w, int *ret_fd);
 
 /*
- * Gives the worker this connection, which stays open here, and forgets the
- * worker.  Returns its process id, or -1 with errno: there is none.
+ * Gives the worker this connection, which is open here still; then
+ * there is none any more.  Returns its id, or -1 with errno: there is none.
  */
 pid_t worker_give(struct worker *w, int connection);
 
-/* Forgets the worker, which ends if it has no connection. */
+/* Forgets it.  Without a connection it ends. */
 void worker_release(struct worker *w);
 
-/* In the child: did a connection come, or will none? */
+/* In the child: is there a connection by now, or none to come? */
 bool worker_is_called(int fd);
-/* Waits for the connection and closes `fd`.  -1: none comes. */
+/* Waits for it and closes `fd`.  Returns the connection, or -1: none comes. */
 int worker_wait(int fd);
 
 #endif

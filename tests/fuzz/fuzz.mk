@@ -11,12 +11,24 @@ FUZZ_CFLAGS = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined \
 PLAYER = $(call files,$(addprefix tests/support/,buffer mails play script))
 # A target is a file of that name, and what it needs besides.  Those of the
 # first row need no library, which MemorySanitizer would know nothing of.
-FUZZ_PURE = session address script
-FUZZ_TARGETS = $(FUZZ_PURE)
+FUZZ_PURE = session address script mime linear import
+FUZZ_TARGETS = $(FUZZ_PURE) query
 FUZZ_session = $(call files,$(FUZZ)/tape $(FUZZ)/watch tests/support/poor) \
 	$(PLAYER) $(POOR)
 FUZZ_address = $(MAIL)
 FUZZ_script = $(PLAYER) $(SESSION) $(MAIL)
+# What of the reader's tool looks at mails.
+READING = $(call files,$(addprefix reader/,charset charset_table file html \
+	html_layout html_names html_tag mbox mime mime_split param query text \
+	transfer words)) $(MAIL)
+FUZZ_mime = $(READING)
+FUZZ_linear = $(READING)
+FUZZ_import = $(call files,reader/envelope_field reader/import) $(READING)
+FUZZ_query = $(READING)
+FUZZ_LIBS_query = $(SQLITE_LIBS)
+FUZZ_database = $(call files,$(FUZZ)/image tests/support/buffer \
+	tests/support/scratch) $(call folders,archive) $(STORE) $(MAIL)
+FUZZ_LIBS_database = $(SQLITE_LIBS)
 
 # fuzz-TARGET has libFuzzer's main(), run-TARGET our own that runs files.
 define fuzz_target
@@ -34,9 +46,9 @@ $(B)/seeds: $(call files,$(FUZZ)/seeds) $(PLAYER) $(MAIL) $(SESSION)
 	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
 
 FUZZ_SEEDS = $(FUZZ_FOLDER)/seeds/made
-$(FUZZ_SEEDS): build/seeds $(wildcard tests/transcripts/*.smtp)
+$(FUZZ_SEEDS): build/seeds $(FUZZ)/mails.smtp $(wildcard tests/transcripts/*.smtp)
 	$(Q)rm -rf $(@D) && mkdir -p $(@D)
-	$(Q)build/seeds $(@D) tests/transcripts/*.smtp
+	$(Q)build/seeds $(@D) $(FUZZ)/mails.smtp tests/transcripts/*.smtp
 	$(Q)touch $@
 
 fuzz-targets: $(FUZZ_SEEDS)

@@ -9,6 +9,12 @@ shift 2
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=1}
 failed=0
 
+# Where databases are made.
+TMPDIR=$(mktemp -d /dev/shm/fuzz.XXXXXX || mktemp -d) || exit 1
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+trap 'exit 1' INT TERM
+
 # stat NAME LOG: one of libFuzzer's final numbers.
 stat() {
 	sed -n "s/^stat::$1: *//p" "$2" | tail -n 1
@@ -28,8 +34,9 @@ for target; do
 	log=$folder/log/$target
 	mkdir -p "$corpus" "$folder/seeds/$target"
 	set -- "$corpus" "$folder/seeds/$target" -print_final_stats=1 \
-	    -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 \
+	    -max_total_time="$seconds" -timeout=20 -close_fd_mask=1 -rss_limit_mb=2048 \
 	    -max_len=16384 -artifact_prefix="$folder/finds/$target-"
+	dict=tests/fuzz/$target.dict
 	[ ! -f "tests/fuzz/$target.dict" ] ||
 		set -- "$@" -dict="tests/fuzz/$target.dict"
 	note_cpu

@@ -1,6 +1,6 @@
 /*
- * Makes the seeds of some targets from the transcripts: seeds FOLDER
- * TRANSCRIPT...  Each target gets a folder.
+ * Makes the seeds of the targets: seeds FOLDER MAILS TRANSCRIPT...  Each target
+ * gets a folder.  MAILS is written as a transcript, and has a mail a line.
  */
 #include <sys/stat.h>
 
@@ -215,7 +215,75 @@ static const char *const words[] = {
 	"From: a\r\n b\r\nTo: c\nSubject:\r\n\td\r\nDate: x\rMessage-ID: <a@b>\r\n\r\nx",
 	NULL
 };
+/* SQL that is run one after the other on the database of image.h. */
+static const char *const statements[] = {
+	"SELECT 1",
+	"UPDATE sqlite_schema SET sql = replace(sql, 'NOT NULL', '')",
+	"UPDATE message SET reverse_path = NULL, client_address = NULL, data = NULL",
+	"UPDATE message SET trace = NULL, helo = NULL, verb = NULL, size = -1",
+	"UPDATE message SET id = -id, received_at = 9223372036854775807",
+	"UPDATE recipient SET forward_path = NULL, mailbox = NULL",
+	"UPDATE recipient SET message_id = x'00', mailbox = 3.5",
+	"UPDATE domain SET name = NULL",
+	"UPDATE mailbox SET address = NULL, state = 7",
+	"UPDATE mailbox SET state = 'moved', moved_to = x'ff00ff'",
+	"UPDATE mailbox SET messages = -9223372036854775807, octets = 1e300",
+	"UPDATE alias SET target = address",
+	"UPDATE alias SET target = NULL",
+	"UPDATE client_rule SET network = NULL, code = -1, enhanced = NULL",
+	"UPDATE client_rule SET network = '198.51.100.0/999', text = x'0d0a'",
+	"UPDATE sender_rule SET pattern = NULL, text = NULL",
+	"UPDATE sender_rule SET code = 99999, text = replace(hex(zeroblob(500)), '0', 'x')",
+	"UPDATE quota SET messages = 9223372036854775807, octets = -9223372036854775807",
+	"UPDATE quota SET max_octets = 9223372036854775807, max_messages = 'many'",
+	"UPDATE rate_limit SET window_sec = 0, max_messages = NULL",
+	"UPDATE rate_limit SET window_sec = -9223372036854775808",
+	"INSERT INTO rate_count VALUES ('client', '198.51.100.7', 9e18, 9e18, 9e18, 9e18)",
+	"UPDATE sqlite_sequence SET seq = 9223372036854775807",
+	"DROP TABLE recipient",
+	"DROP TABLE message",
+	"CREATE VIEW message AS SELECT 1 AS id",
+	"DROP TABLE alias",
+	"CREATE VIEW alias AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1"
+	" FROM n) SELECT 'a@b' AS address, 'a@b' AS target, 0 AS forward, i AS id FROM n",
+	"CREATE TRIGGER t AFTER INSERT ON message BEGIN DELETE FROM message; END",
+	"PRAGMA user_version = 99",
+	"PRAGMA application_id = 1",
+	"PRAGMA auto_vacuum = FULL",
+	"PRAGMA encoding = 'UTF-16'",
+	NULL
+};
 /* clang-format on */
+
+/* Each alone, each behind the one that takes the constraints away, and edits. */
+static void
+write_images(struct seed *seed)
+{
+	struct buffer image = { .p = NULL };
+
+	for (int i = 0; statements[i]; i++) {
+		for (int relaxed = 0; relaxed < 2; relaxed++) {
+			buffer_clear(&image);
+			if (relaxed) {
+				put(&image, "S", 1);
+				put(&image, statements[1],
+				    strlen(statements[1]) + 1);
+			}
+			put(&image, "S", 1);
+			put(&image, statements[i], strlen(statements[i]) + 1);
+			write_seed(seed, "database", buffer_span(&image));
+		}
+	}
+	for (unsigned i = 0; i < 200; i++) {
+		const char edit[] = { i % 4 ? 'E' : 'W', (char)(i / 40),
+			(char)(i * 37), (char)(i * 101), 4, (char)i, 0x7f,
+			(char)0xff, (char)(i * 3) };
+
+		write_seed(
+		    seed, "database", (struct span){ edit, sizeof edit });
+	}
+	buffer_free(&image);
+}
 
 /*
  * Many recipients' worth of memory: the list grows, and with N fails to, one
@@ -255,23 +323,48 @@ write_more(const char *folder)
 	for (int i = 1; i < 8; i++)
 		write_poor_tape(&seed, (unsigned char)i);
 	write_poor_tape(&seed, 0x81);
+	write_images(&seed);
+}
+
+static struct script *
+read_script(const char *path)
+{
+	struct script_error error = { "" };
+	struct script *s = script_read(path, &error);
+
+	if (s)
+		return s;
+	fprintf(stderr, "%s\n", error.text);
+	exit(1);
+}
+
+static void
+write_mails(const char *folder, const char *path)
+{
+	static const char *const targets[] = { "mime", "linear", "import",
+		"query" };
+	struct script *s = read_script(path);
+	struct seed seed = { .folder = folder, .name = "mail" };
+
+	for (unsigned i = 0; i < s->nsteps; i++) {
+		for (size_t j = 0; j < sizeof targets / sizeof *targets; j++)
+			write_seed(&seed, targets[j], s->steps[i].text);
+	}
+	script_free(s);
 }
 
 int
 main(int argc, char **argv)
 {
-	if (argc > 1)
-		write_more(argv[1]);
-	for (int i = 2; i < argc; i++) {
-		struct script_error error = { "" };
-		struct script *s = script_read(argv[i], &error);
+	if (argc < 3)
+		return 1;
+	write_more(argv[1]);
+	write_mails(argv[1], argv[2]);
+	for (int i = 3; i < argc; i++) {
+		struct script *s = read_script(argv[i]);
 		const char *slash = strrchr(argv[i], '/');
 		struct seed seed = { .folder = argv[1] };
 
-		if (!s) {
-			fprintf(stderr, "%s\n", error.text);
-			return 1;
-		}
 		seed.name = slash ? slash + 1 : argv[i];
 		write_tape(&seed, s);
 		write_file(&seed, argv[i]);
