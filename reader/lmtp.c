@@ -247,6 +247,25 @@ worse(int a, int b)
 	return a == EX_OK || b == EX_TEMPFAIL ? b : a;
 }
 
+static bool
+is_ascii(const char *text)
+{
+	while (*text && !(*text & 0x80))
+		text++;
+	return !*text;
+}
+
+/* Has it an address that only SMTPUTF8 allows?  smtpd takes such without. */
+static bool
+needs_utf8(const struct envelope *e)
+{
+	bool needed = e->smtputf8 || !is_ascii(e->reverse_path);
+
+	for (unsigned i = 0; i < e->nrecipients && !needed; i++)
+		needed = !is_ascii(recipient_mailbox(&e->recipients[i]));
+	return needed;
+}
+
 /* Names those that lack the mail; `taken` is set for those that will do. */
 static int
 send_envelope(
@@ -256,7 +275,7 @@ send_envelope(
 
 	say(l, "MAIL FROM:<%s>%s%s", e->reverse_path,
 	    l->has_8bitmime ? " BODY=8BITMIME" : "",
-	    e->smtputf8 && l->has_smtputf8 ? " SMTPUTF8" : "");
+	    l->has_smtputf8 && needs_utf8(e) ? " SMTPUTF8" : "");
 	worst = expect(l, '2', "MAIL");
 	if (worst != EX_OK)
 		return worst;

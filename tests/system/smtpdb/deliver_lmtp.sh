@@ -20,7 +20,10 @@ def serve(f):
     say(b'220 hi'); taken = []; data = b''
     while line := f.readline():
         verb = line[:4].upper()
-        if verb == b'LHLO': say(b'250-me'); say(b'250 8BITMIME')
+        if verb == b'LHLO':
+            for word in b'me', b'8BITMIME': say(b'250-' + word)
+            say(b'250 SMTPUTF8')
+        elif verb == b'MAIL': open('lmtp.mail', 'wb').write(line); say(b'250 ok')
         elif verb == b'RCPT':
             box = line.split(b'<')[1].split(b'@')[0].decode()
             if verdict('rcpt', box): taken.append(box)
@@ -143,6 +146,13 @@ answers 'hello
 ' "no reply to the connection: what it says is no reply"
 answers '421 4.3.2 not now
 ' "the connection: 421 4.3.2 not now"
+
+# Addresses in UTF-8 need SMTPUTF8 there, whether the client said so or not.
+lacks SMTPUTF8 lmtp.mail
+SMTPD_DATABASE=$dir/utf8.db
+printf 'Subject: x\n\nx\n' | send "j$(printf '\303\274')rgen@a.example" bob@b.example
+lmtp 0 "bob "
+holds "BODY=8BITMIME SMTPUTF8" lmtp.mail
 
 # A mailbox that several recipients lead to gets the mail once.
 SMTPD_DATABASE=$dir/twins.db
