@@ -61,7 +61,9 @@ archive_open(struct archive *a)
 {
 	int rc;
 
-	a->result = store_open(a->store);
+	a->result = database_is_for_reading(a->db)
+			? database_open_for_reading(a->db)
+			: store_open(a->store);
 	if (a->result != VERDICT_OK)
 		return a->result;
 	rc = sqlite3_create_function(database_handle(a->db), "holds", 2,

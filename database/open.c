@@ -86,7 +86,7 @@ database_is_open(const struct database *db)
 bool
 database_is_marked(const struct database *db)
 {
-	return lockfile_is_marked(db->lock);
+	return !db->is_for_reading && lockfile_is_marked(db->lock);
 }
 
 const char *

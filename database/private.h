@@ -1,7 +1,7 @@
 /*
  * What the modules of database/ share.  They stand on each other in this order:
  * error.c, lockfile.c, statement.c, index.c; heal.c; wal.c; checkpoint.c,
- * version.c; open.c.
+ * version.c; copy.c, open.c.
  */
 #ifndef DATABASE_PRIVATE_H
 #define DATABASE_PRIVATE_H
@@ -34,6 +34,7 @@ struct database {
 	sqlite3 *sqlite;        /* NULL: not open */
 	sqlite3 *guard;         /* see checkpoint.c; NULL: not open */
 	int lock;               /* the lock file; -1: not open */
+	bool is_for_reading;    /* see copy.c */
 	bool is_inside;         /* the write lock is ours */
 	bool was_marked;        /* when we came in, and is not healed */
 	int wal_pages;          /* in the WAL after our last commit */

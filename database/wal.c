@@ -37,6 +37,9 @@ wal_watch(void)
 enum verdict
 wal_enter_raw(struct database *db, int wait_ms)
 {
+	if (db->is_for_reading)
+		return database_fail(
+		    db, VERDICT_FAILED, "%s: no permission to write", db->path);
 	if (lockfile_enter(db->lock, wait_ms) < 0)
 		return database_fail_errno(
 		    db, "waiting for other writers", errno);

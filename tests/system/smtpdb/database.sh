@@ -21,10 +21,30 @@ elif have setpriv "other users"; then
 	chmod 755 . readonly
 	chmod 444 readonly/mail.db
 	stranger="setpriv --reuid=65534 --regid=65534 --clear-groups"
-	for command in list 'rm 1' 'prune --keep=0' doctor; do
-		status 74 $stranger "$tool" --database=readonly/mail.db $command
-		holds "readonly/mail.db" err
+	# A copy that may not be written can be read, and nothing is made there.
+	for command in list 'show 1' 'raw 1' 'extract 2 3' stats 'domain list' \
+	    'explain --to=a@b.example' 'export --mbox=-' 'list --from=ann'; do
+		status 0 $stranger "$tool" --database=readonly/mail.db $command
+		[ "$command" = 'domain list' ] || [ -s out ]
+		ok "$command of a copy" $?
 	done
+	status 78 $stranger "$tool" --database=readonly/mail.db doctor
+	holds "the database is whole" out
+	holds "everybody on this host can get at the mails" out
+	for command in 'rm 1' 'prune --keep=0' 'prune --vacuum' \
+	    'deliver 1 true' 'domain add x.example'; do
+		status 74 $stranger "$tool" --database=readonly/mail.db $command
+		holds "readonly/mail.db: no permission to write" err
+	done
+	cp readonly/mail.db 'readonly/50%?x#.db'
+	status 0 $stranger "$tool" --database='readonly/50%?x#.db' list
+	is "by any name" "$total" "$(wc -l <out)"
+	rm -f readonly/50*
+	# But not one that is in use: what is in its log would be missed.
+	: >readonly/mail.db-lock
+	status 74 $stranger "$tool" --database=readonly/mail.db list
+	holds "no permission to write" err
+	rm readonly/mail.db-lock
 	chmod 000 readonly/mail.db
 	status 74 $stranger "$tool" --database=readonly/mail.db list
 	holds "ermission" err
