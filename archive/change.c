@@ -145,17 +145,32 @@ is_full(const struct archive *a, int result)
 	return result < 0 && archive_result(a) == VERDICT_FULL;
 }
 
-/* On a full disk there is room in the WAL when it begins anew. */
+/*
+ * Debian's SQLite writes zeros over what is deleted, and so all of its pages
+ * into the WAL; without that it writes a few pages a mail.
+ */
+static int
+delete_sparingly(struct archive *a, const struct portion *portion)
+{
+	sqlite3_exec(database_handle(a->db), "PRAGMA secure_delete = FAST",
+	    NULL, NULL, NULL);
+	return delete_portion(a, portion);
+}
+
+/*
+ * On a full disk there is room in the WAL when it begins anew.  Where it does
+ * not fit into the database either, what is deleted is added to it.
+ */
 static int
 delete_if_it_fits(struct archive *a, const struct portion *portion)
 {
 	int result = delete_portion(a, portion);
 
-	if (!is_full(a, result))
-		return result;
-	if (store_checkpoint(a->store) != VERDICT_OK)
-		return archive_fail_result(a, VERDICT_FULL);
-	return delete_portion(a, portion);
+	if (is_full(a, result) && store_checkpoint(a->store) == VERDICT_OK)
+		result = delete_portion(a, portion);
+	if (is_full(a, result) && portion->nids == 1)
+		result = delete_sparingly(a, portion);
+	return result;
 }
 
 int

@@ -1,6 +1,11 @@
 /*
  * rm and prune: in small transactions, so that sessions go on meanwhile.
  */
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sysexits.h>
 
@@ -8,6 +13,37 @@
 #include "options.h"
 #include "smtpdb.h"
 #include "terminal.h"
+
+enum {
+	/* The shared memory, and what one mail puts into the WAL. */
+	ROOM_OCTETS = 64 * 1024,
+};
+
+/*
+ * What is deleted is written to the WAL first; and what that holds already may
+ * be more than the database has room for.
+ */
+static int
+fail_delete(const struct smtpdb *t, int status)
+{
+	char log[PATH_MAX + 8], folder[PATH_MAX];
+	char wanted[TERMINAL_SIZE_MAX], is_free[TERMINAL_SIZE_MAX];
+	struct statvfs fs;
+	struct stat st;
+
+	if (!t->archive || archive_result(t->archive) != VERDICT_FULL)
+		return status;
+	snprintf(log, sizeof log, "%s-wal", t->path);
+	snprintf(folder, sizeof folder, "%s", t->path);
+	if (statvfs(dirname(folder), &fs) < 0)
+		return status;
+	terminal_size(
+	    ROOM_OCTETS + (stat(log, &st) == 0 ? st.st_size : 0), wanted);
+	terminal_size((int64_t)(fs.f_bavail * fs.f_frsize), is_free);
+	return smtpdb_fail(status,
+	    "deleting wants up to %s of room where %s lies, which has %s free",
+	    wanted, t->path, is_free);
+}
 
 /* Returns how many were deleted, or -1. */
 static int64_t
@@ -33,7 +69,7 @@ rm_ids(struct smtpdb *t, const char *arg, bool *ret_missing)
 		return status;
 	deleted = delete_range(t->archive, ids.first, ids.last);
 	if (deleted < 0)
-		return smtpdb_fail_archive(t);
+		return fail_delete(t, smtpdb_fail_archive(t));
 	if (deleted == 0) {
 		*ret_missing = true;
 		smtpdb_fail(0, "there is no mail %s", arg);
@@ -49,7 +85,7 @@ rm_run(struct smtpdb *t)
 	bool missing = false;
 
 	if (status == EX_OK)
-		status = smtpdb_open(t, false);
+		status = fail_delete(t, smtpdb_open(t, false));
 	for (int i = 0; i < t->nargs && status == EX_OK; i++)
 		status = rm_ids(t, t->args[i], &missing);
 	return status == EX_OK && missing ? EX_NOINPUT : status;
@@ -121,7 +157,7 @@ prune(struct smtpdb *t, struct archive_prune *p)
 		progress_tell(&progress, p->mails);
 	progress_end(&progress);
 	if (result < 0)
-		return smtpdb_fail_archive(t);
+		return fail_delete(t, smtpdb_fail_archive(t));
 	terminal_size((int64_t)p->octets, size);
 	printf("%s %llu mails of %s\n", p->dry_run ? "would delete" : "deleted",
 	    (unsigned long long)p->mails, size);
@@ -140,7 +176,7 @@ prune_run(struct smtpdb *t)
 		return smtpdb_fail(EX_USAGE,
 		    "prune what?  Say --older, --keep, --max-bytes, --had-by "
 		    "or --vacuum");
-	status = smtpdb_open(t, false);
+	status = fail_delete(t, smtpdb_open(t, false));
 	if (status == EX_OK && says_what)
 		status = find_what(t, &p);
 	if (status == EX_OK && says_what)
