@@ -150,21 +150,6 @@ read_recipients(sqlite3 *db, struct mail *mail, sqlite3_int64 id)
 	return ok && rc == SQLITE_DONE;
 }
 
-/* Has it a CR or LF outside CRLF? */
-static bool
-is_bare(struct span data)
-{
-	for (size_t i = 0; i < data.len; i++) {
-		bool after_cr = i > 0 && data.p[i - 1] == '\r';
-		bool before_lf = i + 1 < data.len && data.p[i + 1] == '\n';
-
-		if (data.p[i] == '\n' ? !after_cr
-				      : data.p[i] == '\r' && !before_lf)
-			return true;
-	}
-	return false;
-}
-
 static bool
 read_message(sqlite3 *db, sqlite3_stmt *q, struct mails *ret)
 {
@@ -177,6 +162,7 @@ read_message(sqlite3 *db, sqlite3_stmt *q, struct mails *ret)
 		SCRIPT_ENVID,
 		SCRIPT_RET,
 		SCRIPT_SMTPUTF8,
+		SCRIPT_BARE_LINE_ENDS,
 	};
 	enum {
 		ID,
@@ -193,7 +179,6 @@ read_message(sqlite3 *db, sqlite3_stmt *q, struct mails *ret)
 	data.p = sqlite3_column_blob(q, DATA);
 	data.len = (size_t)sqlite3_column_bytes(q, DATA);
 	buffer_add(&mail->body, data);
-	mail_set(mail, SCRIPT_BARE_LINE_ENDS, is_bare(data) ? "1" : NULL);
 	return id == ret->nmails &&
 	       sqlite3_column_int64(q, SIZE) == (sqlite3_int64)data.len &&
 	       sqlite3_column_type(q, DATA) == SQLITE_BLOB &&
@@ -206,7 +191,8 @@ read_mails(const struct folder *f, struct mails *ret)
 {
 	static const char sql[] =
 	    "SELECT id, reverse_path, protocol, helo, verb, body_type,"
-	    " envelope_id, dsn_return, nullif(smtputf8, 0), size, data"
+	    " envelope_id, dsn_return, nullif(smtputf8, 0),"
+	    " nullif(bare_line_ends, 0), size, data"
 	    " FROM message ORDER BY id";
 	sqlite3 *db;
 	sqlite3_stmt *q = NULL;
