@@ -97,7 +97,6 @@ decide_in_transaction(struct decision *d)
 	if (p->used & kinds[d->q->kind].uses) {
 		if (!begun)
 			rc = database_begin_read(p->db);
-		begun = true;
 		if (rc == SQLITE_OK)
 			kinds[d->q->kind].decide(d);
 		if (rc == SQLITE_OK)
