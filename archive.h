@@ -339,6 +339,12 @@ struct archive_hour {
 /* The newest hours that had mail, newest first.  Returns how many, or -1. */
 int archive_hours(struct archive *a, struct archive_hour *ret, int max);
 
+/*
+ * Makes a new file of a database that cannot be opened since its schema is
+ * damaged: the same with the schema of a new one.  Returns how many mails can
+ * be read of it, up to the first damage; with 0 or -1 (failed) there is no file.
+ */
+int64_t archive_lend_schema(struct archive *a, const char *path);
 /* What PRAGMA quick_check finds first; to be freed.  NULL: it failed. */
 char *archive_check(struct archive *a);
 /* Did a sync fail, and nobody has healed the WAL since? */

@@ -59,7 +59,7 @@ static const struct command commands[] = {
 	{ "stats", "", "how much there is",
 	  OPTION(JSON) | OPTION(OPENMETRICS) | OPTION(PLOT) | OPTION(TIMEOUT), 0, 0, stats_run },
 	{ "doctor", "", "what is wrong, and the command that mends it",
-	  OPTION(JSON), 0, 0, doctor_run },
+	  OPTION(NEW_SCHEMA) | OPTION(JSON), 0, 0, doctor_run },
 	{ "help", "[COMMAND]", "this, or what a command takes",
 	  0, 0, 1, help_run },
 };

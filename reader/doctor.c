@@ -58,6 +58,21 @@ check_mark(const struct patient *p, struct finding *f)
 	MEND(f, "dmesg | grep -i -e 'I/O error' -e ext4 -e xfs");
 }
 
+/*
+ * What saves the mails of a damaged database into a new one.  Debian's sqlite3
+ * has no .recover that works.
+ */
+static void
+mend_damage(const char *first, const char *path, struct finding *f)
+{
+	MEND(f,
+	    "%s(sqlite3 %s .dump |"
+	    " sed 's/^ROLLBACK; -- due to errors.*/COMMIT;/';"
+	    " echo 'PRAGMA application_id = %d;"
+	    " PRAGMA user_version = %d;') | sqlite3 recovered.db",
+	    first, path, archive_application_id(), archive_schema_version());
+}
+
 static void
 check_integrity(const struct patient *p, struct finding *f)
 {
@@ -69,14 +84,7 @@ check_integrity(const struct patient *p, struct finding *f)
 		f->state = STATE_BAD;
 		SAY(f, "the database is damaged: %s",
 		    found ? found : archive_error(p->archive));
-		/* Debian's sqlite3 has no .recover that works. */
-		MEND(f,
-		    "(sqlite3 %s .dump |"
-		    " sed 's/^ROLLBACK; -- due to errors.*/COMMIT;/';"
-		    " echo 'PRAGMA application_id = %d;"
-		    " PRAGMA user_version = %d;') | sqlite3 recovered.db",
-		    p->path, archive_application_id(),
-		    archive_schema_version());
+		mend_damage("", p->path, f);
 	}
 	free(found);
 }
@@ -282,16 +290,55 @@ print(const struct smtpdb *t, const char *name, const struct finding *f)
 	json_close(&j, '}');
 }
 
+/* One that is too damaged to be opened has no other findings. */
+static int
+tell_damage(const struct smtpdb *t)
+{
+	struct finding finding = { .state = STATE_BAD };
+	char first[PATH_MAX + 64];
+
+	snprintf(first, sizeof first,
+	    "smtpdb --database=%s doctor --new-schema=schema.db && ", t->path);
+	SAY(&finding, "the database is damaged: %s", archive_error(t->archive));
+	mend_damage(first, "schema.db", &finding);
+	print(t, "integrity", &finding);
+	return EX_CONFIG;
+}
+
+static int
+lend_schema(struct smtpdb *t, const char *path)
+{
+	int64_t n = archive_lend_schema(t->archive, path);
+
+	if (n < 0)
+		return smtpdb_fail_archive(t);
+	if (n == 0)
+		return smtpdb_fail(EX_DATAERR,
+		    "%s has no mails where a database of this version has them",
+		    t->path);
+	printf("%lld mails and more can be read of %s\n", (long long)n, path);
+	return EX_OK;
+}
+
 int
 doctor_run(struct smtpdb *t)
 {
 	struct patient patient = { .archive = NULL };
 	char folder[PATH_MAX];
 	char *slash;
-	int status = smtpdb_open(t, false);
+	int status = smtpdb_try_open(t, false);
+	bool is_damaged =
+	    t->archive && archive_result(t->archive) == VERDICT_CORRUPT;
 
+	if (is_damaged && t->options[OPT_NEW_SCHEMA])
+		return lend_schema(t, t->options[OPT_NEW_SCHEMA]);
+	if (is_damaged)
+		return tell_damage(t);
+	if (status == EX_OK && t->options[OPT_NEW_SCHEMA])
+		return smtpdb_fail(EX_USAGE,
+		    "--new-schema is for a database that cannot be opened");
 	if (status != EX_OK)
-		return status;
+		return t->archive ? smtpdb_fail_archive(t) : status;
 	patient.archive = t->archive;
 	patient.path = archive_file(t->archive);
 	snprintf(folder, sizeof folder, "%s", patient.path);

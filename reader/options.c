@@ -71,6 +71,7 @@ static const struct cli_option rows[OPT__COUNT] = {
 	[OPT_MAX_MESSAGES] = { 0, "max-messages", "N", "mails" },
 	[OPT_MAX_RECIPIENTS] = { 0, "max-recipients", "N", "recipients" },
 	[OPT_MAX_OCTETS] = { 0, "max-octets", "SIZE", "octets of all mails together: 10K, 5M" },
+	[OPT_NEW_SCHEMA] = { 0, "new-schema", "FILE", "make FILE, a copy with a schema that is whole" },
 	[OPT_OPENMETRICS] = { 0, "openmetrics", NULL, "as OpenMetrics text" },
 	[OPT_PLOT] = { 0, "plot", "FILE", "mails per hour as a PNG, by gnuplot" },
 	[OPT_HELP] = { 'h', "help", NULL, "print this" },

@@ -82,6 +82,7 @@ enum smtpdb_option {
 	OPT_MAX_MESSAGES,
 	OPT_MAX_RECIPIENTS,
 	OPT_MAX_OCTETS,
+	OPT_NEW_SCHEMA,
 	OPT_OPENMETRICS,
 	OPT_PLOT,
 	OPT_HELP,
@@ -138,6 +139,8 @@ bool smtpdb_pause(int ms);
 
 /* It must exist, unless `make`. */
 int smtpdb_open(struct smtpdb *t, bool make);
+/* The same, but trouble of the archive is told by smtpdb_fail_archive() only. */
+int smtpdb_try_open(struct smtpdb *t, bool make);
 /*
  * Waits for it up to t->deadline_ms, if it is not there but its folder is, and
  * says so.  EX_NOINPUT: it did not come.

@@ -78,7 +78,7 @@ open_archive(struct smtpdb *t)
 }
 
 int
-smtpdb_open(struct smtpdb *t, bool make)
+smtpdb_try_open(struct smtpdb *t, bool make)
 {
 	if (t->archive)
 		return EX_OK;
@@ -90,9 +90,17 @@ smtpdb_open(struct smtpdb *t, bool make)
 	t->archive = archive_new(&t->conf);
 	if (!t->archive)
 		return smtpdb_fail_errno(EX_OSERR, "start");
-	if (open_archive(t) != VERDICT_OK)
+	return status_of(open_archive(t));
+}
+
+int
+smtpdb_open(struct smtpdb *t, bool make)
+{
+	int status = smtpdb_try_open(t, make);
+
+	if (status != EX_OK && t->archive)
 		return smtpdb_fail_archive(t);
-	return EX_OK;
+	return status;
 }
 
 /* Is it not there, though it could be made? */

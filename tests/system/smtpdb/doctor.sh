@@ -91,4 +91,52 @@ is "the mails beside the damage" 8 "$(wc -l <out)"
 status 0 sqlite3 recovered.db 'PRAGMA integrity_check'
 is "the new one is whole" ok "$(cat out)"
 
+# Also where the schema is what is damaged, as it was made, or by VACUUM.
+mkdir bin
+ln -s "$tool" bin/smtpdb
+seq 1000 3000 >text
+i=1
+while [ $i -le 9 ]; do
+	printf 'HELO me\nMAIL FROM:<a@b.example>\nRCPT TO:<c@d.example>\nDATA\n'
+	printf 'Subject: %s\n\n' $i
+	cat text
+	printf '.\n'
+	i=$((i + 1))
+done | "$smtpd" --database=made.db >out 2>err
+"$tool" -d made.db rule add client 192.0.2.0/24
+cp made.db vacuumed.db
+"$tool" -d vacuumed.db rm 2 4
+"$tool" -d vacuumed.db prune --vacuum
+for kind in made vacuumed; do
+	"$tool" -d $kind.db list >want
+	"$tool" -d $kind.db raw 1-last >want.raw
+	pages=$(sqlite3 $kind.db "SELECT pageno - 1 FROM dbstat WHERE name = 'sqlite_schema'")
+	ok "pages of the schema, $kind" $?
+	for page in $pages; do
+		rm -f recovered.db* schema.db*
+		cp $kind.db damaged.db
+		tr '\0' '\377' </dev/zero | dd of=damaged.db bs=4096 seek="$page" \
+		    count=1 iflag=fullblock conv=notrunc 2>/dev/null
+		status 78 "$tool" -d damaged.db doctor
+		holds "the database is damaged" out
+		sed -n 's/^ *\$ //p' out >remedy
+		status 0 env PATH="$dir/bin:$PATH" sh remedy
+		is "no error" "" "$(cat err)"
+		"$tool" -d recovered.db list | cmp -s - want
+		ok "the mails of $kind, without page $page of the schema" $?
+		"$tool" -d recovered.db raw 1-last | cmp -s - want.raw
+		ok "and their octets" $?
+		is "the rows of rules" 192.0.2.0/24 \
+		    "$("$tool" -d recovered.db rule list client | cut -f1)"
+		is "the new one is whole" ok \
+		    "$(sqlite3 recovered.db 'PRAGMA integrity_check')"
+	done
+done
+status 64 "$tool" -d made.db doctor --new-schema=x.db
+head -c 20000 /dev/zero >zeros.db
+status 78 "$tool" -d zeros.db doctor
+status 65 "$tool" -d zeros.db doctor --new-schema=x.db
+holds "has no mails" err
+is "nothing is left" "" "$(ls x.db* 2>/dev/null)"
+
 finish
