@@ -6,6 +6,7 @@ the database is another.
     tests/system/recipes.py        (make test; in the folder of the sources)
 """
 
+import glob
 import os
 import random
 import re
@@ -98,6 +99,12 @@ def python(code):
     return process
 
 
+def remove_database():
+    """What waits for the database is to meet none."""
+    for path in glob.glob('mail.db*'):
+        os.unlink(path)
+
+
 def kill(process):
     """With what it runs; it is the leader of its group."""
     os.killpg(process.pid, signal.SIGKILL)
@@ -110,8 +117,11 @@ def kill(process):
 
 def polling():
     recipe, by_shell = blocks('smtpd-db.5', 'Polling')
-    send(1)
+    remove_database()
     poller = python(recipe)
+    time.sleep(0.5)
+    check('polling makes no database', [], glob.glob('mail.db*'))
+    send(1)
     senders = [smtpd(50, i * 100) for i in range(4)]
     for process, session in senders:
         process.stdin.write(session)
@@ -142,7 +152,8 @@ while True:
 def taking():
     """Four workers, of which some are killed, while mail comes in."""
     by_sql, by_shell, by_python = blocks('smtpd-db.5', 'Taking')
-    recipe = 'import time\n' + by_python + WORK
+    recipe = by_python + WORK
+    remove_database()
     workers = [python(recipe) for _ in range(4)]
     gone = []
     for turn in range(10):
