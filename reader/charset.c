@@ -8,8 +8,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "charset_table.h"
-
 enum {
 	IN_MAX = 1024, /* octets that go into iconv at once */
 	OUT_MAX = 4096,
@@ -30,21 +28,6 @@ static const uint16_t windows_1252[32] = {
 	0, 0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014, /* 90 */
 	0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0, 0x017E, 0x0178, /* 98 */
 };
-
-bool
-charset_is_known(struct span label)
-{
-	return charset_find(label);
-}
-
-bool
-charset_is_same(struct span label, struct span other)
-{
-	const struct charset_kind *a = charset_find(label);
-	const struct charset_kind *b = charset_find(other);
-
-	return a == b;
-}
 
 struct span
 charset_of_mark(struct span octets)
@@ -81,6 +64,28 @@ skip_mark(struct charset *c, struct span *utf8)
 	span_skip(utf8, "\xEF\xBB\xBF");
 }
 
+static bool
+flush(struct charset *c)
+{
+	size_t len = c->nout;
+
+	c->nout = 0;
+	return sink_put(c->to, (struct span){ c->out, len });
+}
+
+static bool
+add(struct charset *c, struct span utf8)
+{
+	if (utf8.len > sizeof c->out - c->nout && !flush(c))
+		return false;
+	if (utf8.len > sizeof c->out)
+		return sink_put(c->to, utf8);
+	if (utf8.len > 0)
+		memcpy(c->out + c->nout, utf8.p, utf8.len);
+	c->nout += utf8.len;
+	return true;
+}
+
 /* Whole characters of UTF-8, but maybe NULs among them. */
 static bool
 give(struct charset *c, struct span utf8)
@@ -90,9 +95,9 @@ give(struct charset *c, struct span utf8)
 		const char *nul = memchr(utf8.p, '\0', utf8.len);
 		size_t len = nul ? (size_t)(nul - utf8.p) : utf8.len;
 
-		if (!sink_put(c->to, (struct span){ utf8.p, len }))
+		if (!add(c, (struct span){ utf8.p, len }))
 			return false;
-		if (nul && !sink_put(c->to, span_of(TEXT_REPLACEMENT)))
+		if (nul && !add(c, span_of(TEXT_REPLACEMENT)))
 			return false;
 		utf8.p += len + (nul != NULL);
 		utf8.len -= len + (nul != NULL);
@@ -103,13 +108,12 @@ give(struct charset *c, struct span utf8)
 static bool
 give_code(struct charset *c, uint32_t code)
 {
-	struct text text = { 0 };
-	bool more;
+	char utf8[4];
+	struct span character = { utf8,
+		text_encode(code != 0 ? code : 0xFFFD, utf8) };
 
-	text_add_code(&text, code);
-	more = give(c, (struct span){ text.p, text.len });
-	text_free(&text);
-	return more;
+	skip_mark(c, &character);
+	return add(c, character);
 }
 
 /*
@@ -374,11 +378,13 @@ put_shifted(struct charset *c, struct span octets)
  */
 
 void
-charset_begin(struct charset *c, struct span label, struct sink to)
+charset_begin(
+    struct charset *c, const struct charset_kind *kind, struct sink to)
 {
-	const struct charset_kind *kind = charset_find(label);
-
-	*c = (struct charset){ .to = to };
+	c->to = to;
+	c->has_iconv = c->begun = false;
+	c->nheld = c->nout = 0;
+	c->set = SET_ASCII;
 	c->kind = kind ? (int)kind->way : CHARSET_LENIENT;
 	if (!kind || !kind->iconv)
 		return;
@@ -480,7 +486,7 @@ charset_end(struct charset *c)
 	for (size_t i = 0; c->kind == CHARSET_LENIENT && i < c->nheld; i++)
 		more = more && give_1252(c, (unsigned char)c->held[i]);
 	c->nheld = 0;
-	return more;
+	return flush(c) && more;
 }
 
 static bool

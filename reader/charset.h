@@ -14,17 +14,18 @@
 
 #include <iconv.h>
 
+#include "charset_table.h"
 #include "text.h"
 
-/* Is the label one of the table, whatever its case and punctuation? */
-bool charset_is_known(struct span label);
-/* Do both mean the same? */
-bool charset_is_same(struct span label, struct span other);
 /* The label that a byte order mark stands for; empty: there is none. */
 struct span charset_of_mark(struct span octets);
 
 /* What the octet means there; U+FFFD: nothing. */
 uint32_t charset_windows_1252(unsigned char octet);
+
+enum {
+	CHARSET_OUT_MAX = 4096,
+};
 
 /* On a stack; its members are private to charset.c. */
 struct charset {
@@ -36,10 +37,16 @@ struct charset {
 	size_t nheld;
 	int set; /* of ISO-2022-JP and HZ: which one is shifted to */
 	bool begun;
+	size_t nout;
+	char out[CHARSET_OUT_MAX];
 };
 
-/* `label` may be empty.  Every charset that is begun must be ended. */
-void charset_begin(struct charset *c, struct span label, struct sink to);
+/*
+ * `kind` is of charset_find(), and may be NULL.  Every charset that is begun
+ * must be ended.
+ */
+void charset_begin(
+    struct charset *c, const struct charset_kind *kind, struct sink to);
 /* Each piece that the sink gets is whole characters. */
 bool charset_put(struct charset *c, struct span octets);
 /* What is held is given to the sink. */

@@ -144,22 +144,22 @@ take_hidden(struct html *h, char c)
 static void
 end_entity(struct html *h, bool has_end)
 {
-	struct text text = { 0 };
+	char text[HTML_NAME_MAX + 3] = "&";
+	size_t len;
 	uint32_t c;
 
 	h->entity[h->nentity] = '\0';
-	c = html_character(h->entity);
+	c = h->nentity > 0 ? html_character(h->entity) : 0;
 	h->state = TEXT;
 	if (c != 0) {
-		text_add_code(&text, c);
+		len = text_encode(c, text);
 	} else {
-		text_add_char(&text, '&');
-		text_add(&text, span_of(h->entity));
+		memcpy(text + 1, h->entity, h->nentity);
+		len = 1 + h->nentity;
 		if (has_end)
-			text_add_char(&text, ';');
+			text[len++] = ';';
 	}
-	layout_text(&h->layout, (struct span){ text.p, text.len });
-	text_free(&text);
+	layout_text(&h->layout, (struct span){ text, len });
 }
 
 static bool

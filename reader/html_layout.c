@@ -36,16 +36,16 @@ least(int a, int b)
 static void
 begin_line(struct layout *l)
 {
-	int indent = least(l->lists, LAYOUT_DEPTH_MAX);
+	static const char quotes[] = "> > > > ";
+	static const char blanks[] = "      ";
+	int nquotes = least(l->quotes, LAYOUT_QUOTES_MAX);
+	int indent = least(l->lists, LAYOUT_INDENT_MAX);
 
-	for (int i = 0; i < least(l->quotes, LAYOUT_DEPTH_MAX); i++)
-		add(l, span_of("> "));
-	for (int i = 1; i < indent; i++)
-		add(l, span_of("  "));
-	if (*l->marker)
-		add(l, span_of(l->marker));
-	else if (indent > 0)
-		add(l, span_of("  "));
+	if (*l->marker && indent > 0)
+		indent--;
+	add(l, (struct span){ quotes, (size_t)nquotes * 2 });
+	add(l, (struct span){ blanks, (size_t)indent * 2 });
+	add(l, span_of(l->marker));
 	l->marker[0] = '\0';
 }
 

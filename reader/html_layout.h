@@ -9,7 +9,8 @@
 
 enum {
 	/* What is deeper is not indented further: lines stay short. */
-	LAYOUT_DEPTH_MAX = 5,
+	LAYOUT_QUOTES_MAX = 4,
+	LAYOUT_INDENT_MAX = 3,
 	LAYOUT_LISTS_MAX = 16,
 };
 

@@ -6,7 +6,7 @@
 
 #include "terminal.h"
 
-/* What stands for an octet below 0x80; NULL: itself. */
+/* What stands for an octet below 0x80 that is not plain. */
 static const char *
 escape(unsigned char c, char *buffer, size_t size)
 {
@@ -22,8 +22,6 @@ escape(unsigned char c, char *buffer, size_t size)
 	case '\t':
 		return "\\t";
 	}
-	if (c >= 0x20 && c != 0x7F)
-		return NULL;
 	snprintf(buffer, size, "\\u%04x", c);
 	return buffer;
 }
@@ -36,7 +34,7 @@ static void
 write_character(struct span utf8, uint32_t c)
 {
 	if (terminal_is_harmless(c))
-		fwrite(utf8.p, 1, utf8.len, stdout);
+		fwrite_unlocked(utf8.p, 1, utf8.len, stdout);
 	else if (c < 0x10000)
 		printf("\\u%04x", (unsigned)c);
 	else
@@ -45,25 +43,45 @@ write_character(struct span utf8, uint32_t c)
 		    (unsigned)(0xDC00 + ((c - 0x10000) & 0x3FF)));
 }
 
+/* Octets that stand for themselves. */
+static size_t
+plain_len(struct span text)
+{
+	size_t len = 0;
+
+	while (len < text.len && text.p[len] >= ' ' && text.p[len] <= '~' &&
+	       text.p[len] != '"' && text.p[len] != '\\')
+		len++;
+	return len;
+}
+
+static size_t
+write_odd(struct span text)
+{
+	char buffer[8];
+	uint32_t c;
+	size_t len = text_read(text, &c);
+
+	if (c == TEXT_NONE)
+		fputs_unlocked(TEXT_REPLACEMENT, stdout);
+	else if (c >= 0x80)
+		write_character((struct span){ text.p, len }, c);
+	else
+		fputs_unlocked(
+		    escape((unsigned char)c, buffer, sizeof buffer), stdout);
+	return len;
+}
+
 static void
 write_octets(struct span text)
 {
 	while (text.len > 0) {
-		char buffer[8];
-		uint32_t c;
-		size_t len = text_read(text, &c);
-		const char *escaped =
-		    c < 0x80 ? escape((unsigned char)c, buffer, sizeof buffer)
-			     : NULL;
+		size_t len = plain_len(text);
 
-		if (c == TEXT_NONE)
-			fputs(TEXT_REPLACEMENT, stdout);
-		else if (c >= 0x80)
-			write_character((struct span){ text.p, len }, c);
-		else if (escaped)
-			fputs(escaped, stdout);
+		if (len > 0)
+			fwrite_unlocked(text.p, 1, len, stdout);
 		else
-			putchar((int)c);
+			len = write_odd(text);
 		text.p += len;
 		text.len -= len;
 	}

@@ -66,6 +66,10 @@ mime_decode(struct span value)
 	if (is_cut)
 		value.len = VALUE_MAX;
 	value = trim(value);
+	if (!is_cut && is_plain(value)) {
+		text_add(&text, value);
+		return text_take(&text);
+	}
 	words_decode(value, &text);
 	if (is_cut)
 		text_add(&text, span_of("\xE2\x80\xA6")); /* ... */
@@ -102,14 +106,9 @@ mime_fields(const struct mime *m)
 char *
 mime_field(const struct mime *m, const char *name)
 {
-	struct header_fields f = mime_fields(m);
-	struct span found, value;
+	struct span value = mime_find(m->split.header, name);
 
-	while (header_next(&f, &found, &value)) {
-		if (span_is(found, name))
-			return mime_decode(value);
-	}
-	return NULL;
+	return value.p ? mime_decode(value) : NULL;
 }
 
 bool
@@ -397,9 +396,9 @@ find_charset(const struct mime_part *part, struct text *first)
 	label = charset_of_mark(octets);
 	if (label.len > 0)
 		return label;
-	if (*part->charset != '\0' || !part->is_html)
-		return span_of(part->charset);
-	return html_charset(octets);
+	label = span_of(part->charset);
+	return part->is_html && !charset_find(label) ? html_charset(octets)
+						     : label;
 }
 
 bool
@@ -409,7 +408,7 @@ mime_source(const struct mime_part *part, struct sink to)
 	struct charset charset;
 	bool more;
 
-	charset_begin(&charset, find_charset(part, &first), to);
+	charset_begin(&charset, charset_find(find_charset(part, &first)), to);
 	more = mime_content(part, charset_sink(&charset));
 	more = charset_end(&charset) && more;
 	text_free(&first);

@@ -19,10 +19,11 @@
 #include "param.h"
 
 enum {
-	DEPTH_MAX = 32,        /* of multiparts in multiparts */
-	LEAVES_MAX = 10000,    /* about; what is behind is one leaf */
-	BOUNDARY_MAX = 998,    /* RFC 2046 s. 5.1.1 has 70 */
-	FIELD_MAX = 64 * 1024, /* octets of a field that are read */
+	DEPTH_MAX = 32,     /* of multiparts in multiparts */
+	LEAVES_MAX = 10000, /* about; what is behind is one leaf */
+	BOUNDARY_MAX = 998, /* RFC 2046 s. 5.1.1 has 70 */
+	/* Octets of a header in which a field is looked for. */
+	HEADER_MAX = 1024 * 1024,
 };
 
 /* An open multipart. */
@@ -197,14 +198,13 @@ mime_find(struct span header, const char *name)
 	struct header_fields f = { .rest = header };
 	struct span found, value;
 
+	if (f.rest.len > HEADER_MAX)
+		f.rest.len = HEADER_MAX;
 	while (header_next(&f, &found, &value)) {
-		if (!span_is(found, name))
-			continue;
-		if (value.len > FIELD_MAX)
-			value.len = FIELD_MAX;
-		return value;
+		if (span_is(found, name))
+			return value;
 	}
-	return span_of("");
+	return (struct span){ NULL, 0 };
 }
 
 /*

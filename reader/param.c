@@ -333,7 +333,8 @@ param_text(struct span value, const char *name)
 	if (is_encoded) {
 		struct charset charset;
 
-		charset_begin(&charset, (struct span){ label.p, label.len },
+		charset_begin(&charset,
+		    charset_find((struct span){ label.p, label.len }),
 		    sink_to_text(&text));
 		charset_put(&charset, (struct span){ octets.p, octets.len });
 		charset_end(&charset);

@@ -25,16 +25,17 @@ struct view {
 static void
 print_field(const struct view *v, struct span name, const char *value)
 {
-	char *safe_name = terminal_safe(name, TERMINAL_LINE);
-	char *safe = terminal_safe(span_of(value), TERMINAL_LINE);
-	const char *bold = v->terminal.colour ? "\033[1m" : "";
-	const char *plain = v->terminal.colour ? "\033[0m" : "";
-
+	if (v->terminal.colour)
+		fputs("\033[1m", stdout);
+	terminal_print(name, TERMINAL_LINE);
 	if (name.len > 0)
-		printf("%s%s:%s ", bold, safe_name, plain);
-	puts(safe);
-	free(safe_name);
-	free(safe);
+		putchar(':');
+	if (v->terminal.colour)
+		fputs("\033[0m", stdout);
+	if (name.len > 0)
+		putchar(' ');
+	terminal_print(span_of(value), TERMINAL_LINE);
+	putchar('\n');
 }
 
 /* The fields that people look at, in this order.  False: there are none. */

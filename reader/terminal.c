@@ -73,6 +73,10 @@ terminal_is_harmless(uint32_t c)
 		return c >= ' ';
 	if (c < 0xA0)
 		return false;
+	/* Most of what there is, without a look at the table. */
+	if ((c < 0x370 && c != 0xAD) || (c >= 0x2010 && c < 0x2028) ||
+	    (c >= 0x2030 && c < 0x205F) || (c >= 0x4E00 && c < 0xA000))
+		return true;
 	for (size_t i = 0; i < sizeof harmful / sizeof *harmful; i++) {
 		if (c >= harmful[i].from && c <= harmful[i].to)
 			return false;
@@ -142,11 +146,27 @@ terminal_safe(struct span text, enum terminal_form form)
 	return text_take(&safe);
 }
 
+/* Most of it is: nothing is to be made safe. */
+static bool
+is_plain(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.p[i] < ' ' || text.p[i] > '~')
+			return false;
+	}
+	return true;
+}
+
 static bool
 put(void *arg, struct span piece)
 {
 	struct terminal_text *t = arg;
 	struct text safe = { 0 };
+
+	if (!t->has_cr && is_plain(piece)) {
+		t->is_open = true;
+		return fwrite(piece.p, 1, piece.len, stdout) == piece.len;
+	}
 
 	while (piece.len > 0) {
 		size_t len = piece.len < PIECE_MAX ? piece.len : PIECE_MAX;

@@ -43,10 +43,9 @@ text_add_char(struct text *t, char c)
 	text_add(t, (struct span){ &c, 1 });
 }
 
-void
-text_add_code(struct text *t, uint32_t c)
+size_t
+text_encode(uint32_t c, char p[4])
 {
-	char p[4];
 	size_t len;
 
 	if (c < 0x80) {
@@ -64,6 +63,15 @@ text_add_code(struct text *t, uint32_t c)
 	}
 	for (size_t i = 1; i < len; i++)
 		p[i] = (char)(0x80 | (c >> 6 * (len - 1 - i) & 0x3F));
+	return len;
+}
+
+void
+text_add_code(struct text *t, uint32_t code)
+{
+	char p[4];
+	size_t len = text_encode(code, p);
+
 	text_add(t, (struct span){ p, len });
 }
 

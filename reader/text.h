@@ -28,6 +28,8 @@ void text_add(struct text *t, struct span more);
 void text_add_char(struct text *t, char c);
 /* A character of Unicode as UTF-8. */
 void text_add_code(struct text *t, uint32_t code);
+/* Its octets, of which there are as many as are returned. */
+size_t text_encode(uint32_t code, char ret[4]);
 /* Its string, to be freed, never NULL; `t` is empty behind it. */
 char *text_take(struct text *t);
 void text_free(struct text *t);

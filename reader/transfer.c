@@ -203,10 +203,9 @@ decode_uu_line(struct span line, struct out *o)
 	unsigned bits = 0;
 	int nbits = 0;
 
-	for (size_t i = 1; n > 0; i++) {
-		unsigned c = i < line.len ? (unsigned char)line.p[i] : ' ';
-
-		bits = bits << 6 | ((c - ' ') & 0x3F);
+	for (size_t i = 1; n > 0 && i < line.len; i++) {
+		bits = bits << 6 |
+		       (((unsigned char)line.p[i] - (unsigned)' ') & 0x3F);
 		nbits += 6;
 		if (nbits < 8)
 			continue;

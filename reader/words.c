@@ -16,7 +16,7 @@ struct word {
 struct words {
 	struct text *to;
 	bool is_open;
-	struct span label; /* of what is open */
+	const struct charset_kind *kind; /* of what is open */
 	struct charset charset;
 };
 
@@ -28,15 +28,15 @@ close_charset(struct words *w)
 	w->is_open = false;
 }
 
+/* Neighbours of one kind share it. */
 static void
-open_charset(struct words *w, struct span label)
+open_charset(struct words *w, const struct charset_kind *kind)
 {
-	if (w->is_open && label.len > 0 && w->label.len > 0 &&
-	    charset_is_same(label, w->label))
+	if (w->is_open && kind && kind == w->kind)
 		return;
 	close_charset(w);
-	charset_begin(&w->charset, label, sink_to_text(w->to));
-	w->label = label;
+	charset_begin(&w->charset, kind, sink_to_text(w->to));
+	w->kind = kind;
 	w->is_open = true;
 }
 
@@ -47,7 +47,7 @@ add_plain(struct words *w, struct span text)
 	if (text.len == 0)
 		return;
 	close_charset(w);
-	open_charset(w, span_of(""));
+	open_charset(w, NULL);
 	while (text.len > 0) {
 		size_t len = 0;
 
@@ -126,7 +126,7 @@ without_language(struct span label)
 static void
 add_word(struct words *w, const struct word *word)
 {
-	open_charset(w, without_language(word->charset));
+	open_charset(w, charset_find(without_language(word->charset)));
 	transfer_decode(word->way, word->encoded, charset_sink(&w->charset));
 }
 
@@ -152,10 +152,12 @@ plain_len(struct span in)
 void
 words_decode(struct span value, struct text *to)
 {
-	struct words w = { .to = to };
+	struct words w;
 	struct span plain = { value.p, 0 }; /* before what comes next */
 	bool behind_word = false;
 
+	w.to = to;
+	w.is_open = false;
 	while (value.len > 0) {
 		size_t len = plain_len(value);
 		struct word word;
