@@ -88,8 +88,10 @@ end_field(struct header *h)
 		return;
 	value = h->value[h->field];
 	clean(value, h->len);
-	text = span_trim((struct span){ value, h->len });
-	memmove(value, text.p, text.len);
+	text = (struct span){ value, h->len };
+	/* Where there was more, as much as fits, so that it can be told. */
+	if (h->len < HEADER_VALUE_MAX)
+		text = span_trim(text);
 	value[text.len] = '\0';
 	h->has[h->field] = true;
 	h->field = HEADER__COUNT;
@@ -188,19 +190,30 @@ begin_field(struct header *h)
 		    span_is(name, names[i])) {
 			h->field = i;
 			h->len = 0;
+			h->has_cr = false;
 		}
 	}
 }
 
-/* Unfolds: removes line ends, and keeps the blanks behind them. */
+/*
+ * Unfolds: removes line ends, and keeps the blanks behind them.  A CR that ends
+ * no line becomes a blank.
+ */
 static void
 keep(struct header *h, const char *text, size_t len)
 {
 	char *value = h->value[h->field];
 
 	for (size_t i = 0; i < len && h->len < HEADER_VALUE_MAX; i++) {
-		if (text[i] != '\r' && text[i] != '\n')
-			value[h->len++] = text[i];
+		if (h->has_cr && text[i] != '\n' && h->len > 0)
+			value[h->len++] = ' ';
+		h->has_cr = text[i] == '\r';
+		/* The blanks before the text are none of it. */
+		if (h->has_cr || text[i] == '\n' ||
+		    (h->len == 0 && is_blank(text[i])) ||
+		    h->len == HEADER_VALUE_MAX)
+			continue;
+		value[h->len++] = text[i];
 	}
 }
 

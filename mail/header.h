@@ -43,6 +43,7 @@ struct header {
 	int at;
 	int field;         /* the one that is kept; HEADER__COUNT: none */
 	size_t len;        /* octets of it that are kept */
+	bool has_cr;       /* the last octet was a CR, which is not kept yet */
 	char name[16];     /* of the field begun, long enough to tell */
 	size_t name_len;   /* with the blanks behind it */
 	size_t name_end;   /* without them */

@@ -70,7 +70,8 @@ flush(struct charset *c)
 	size_t len = c->nout;
 
 	c->nout = 0;
-	return sink_put(c->to, (struct span){ c->out, len });
+	c->more = c->more && sink_put(c->to, (struct span){ c->out, len });
+	return c->more;
 }
 
 static bool
@@ -78,8 +79,10 @@ add(struct charset *c, struct span utf8)
 {
 	if (utf8.len > sizeof c->out - c->nout && !flush(c))
 		return false;
-	if (utf8.len > sizeof c->out)
-		return sink_put(c->to, utf8);
+	if (utf8.len > sizeof c->out) {
+		c->more = c->more && sink_put(c->to, utf8);
+		return c->more;
+	}
 	if (utf8.len > 0)
 		memcpy(c->out + c->nout, utf8.p, utf8.len);
 	c->nout += utf8.len;
@@ -382,6 +385,7 @@ charset_begin(
     struct charset *c, const struct charset_kind *kind, struct sink to)
 {
 	c->to = to;
+	c->more = true;
 	c->has_iconv = c->begun = false;
 	c->nheld = c->nout = 0;
 	c->set = SET_ASCII;

@@ -30,6 +30,7 @@ enum {
 /* On a stack; its members are private to charset.c. */
 struct charset {
 	struct sink to;
+	bool more; /* the sink wants it */
 	int kind;
 	bool has_iconv;
 	iconv_t iconv;

@@ -181,6 +181,8 @@ void
 layout_break(struct layout *l, int wanted)
 {
 	l->blank = false;
+	if (*l->marker)
+		wanted = 1; /* a paragraph begins an item */
 	if (l->line_ends < wanted)
 		l->line_ends = wanted;
 }
@@ -256,6 +258,7 @@ end_link(struct layout *l)
 	struct span text =
 	    bare_url((struct span){ l->linked.p, l->linked.len });
 	struct text shown = { 0 };
+	bool blank = l->blank; /* behind the text, so behind the URL */
 
 	if (url.len == 0)
 		return;
@@ -265,9 +268,9 @@ end_link(struct layout *l)
 	text_add_char(&shown, '<');
 	text_add(&shown, url);
 	text_add_char(&shown, '>');
-	if (l->line_ends == 0)
-		l->blank = true;
+	l->blank = l->line_ends == 0;
 	add_word(l, (struct span){ shown.p, shown.len });
+	l->blank = blank;
 	text_free(&shown);
 }
 

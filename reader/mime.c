@@ -106,9 +106,10 @@ mime_fields(const struct mime *m)
 char *
 mime_field(const struct mime *m, const char *name)
 {
-	struct span value = mime_find(m->split.header, name);
+	struct span value;
 
-	return value.p ? mime_decode(value) : NULL;
+	return mime_find(m->split.header, name, &value) ? mime_decode(value)
+							: NULL;
 }
 
 bool
@@ -183,17 +184,17 @@ is_attachment(struct span disposition)
 static void
 describe(const struct mime_leaf *leaf, struct mime_part *ret)
 {
-	struct span type = mime_find(leaf->header, "Content-Type");
-	struct span disposition =
-	    mime_find(leaf->header, "Content-Disposition");
+	struct span type, disposition, transfer;
 	char name[PARAM_TYPE_MAX];
 
+	mime_find(leaf->header, "Content-Type", &type);
+	mime_find(leaf->header, "Content-Disposition", &disposition);
+	mime_find(leaf->header, "Content-Transfer-Encoding", &transfer);
 	ret->type = copy_of(
 	    span_of(param_type(type, name) ? name : leaf->default_type));
 	ret->name = file_name(disposition, type);
 	ret->charset = charset_label(type);
-	ret->transfer = (int)transfer_find(
-	    trim(mime_find(leaf->header, "Content-Transfer-Encoding")));
+	ret->transfer = (int)transfer_find(trim(transfer));
 	ret->octets = leaf->content;
 	ret->is_text = strncmp(ret->type, "text/", 5) == 0;
 	ret->is_html = strcmp(ret->type, "text/html") == 0;

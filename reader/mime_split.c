@@ -192,19 +192,20 @@ content_end(const struct divider *d, const char *content)
  * Entities
  */
 
-struct span
-mime_find(struct span header, const char *name)
+bool
+mime_find(struct span header, const char *name, struct span *ret)
 {
 	struct header_fields f = { .rest = header };
-	struct span found, value;
+	struct span found;
 
 	if (f.rest.len > HEADER_MAX)
 		f.rest.len = HEADER_MAX;
-	while (header_next(&f, &found, &value)) {
+	while (header_next(&f, &found, ret)) {
 		if (span_is(found, name))
-			return value;
+			return true;
 	}
-	return (struct span){ NULL, 0 };
+	*ret = span_of("");
+	return false;
 }
 
 /*
@@ -313,7 +314,7 @@ begin_entity(struct splitter *s, struct mime_leaf *leaf)
 		s->to->header = leaf->header;
 		s->to->is_header_plain = is_plain;
 	}
-	field = mime_find(leaf->header, "Content-Type");
+	mime_find(leaf->header, "Content-Type", &field);
 	if (param_type(field, type) && strncmp(type, "multipart/", 10) == 0) {
 		if (push(s, field, type))
 			return IN_PREAMBLE;

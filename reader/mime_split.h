@@ -36,7 +36,7 @@ struct mime_split {
 void mime_split(struct span mail, struct mime_split *ret);
 void mime_split_free(struct mime_split *s);
 
-/* The first field of that name in a header; `p` is NULL: there is none. */
-struct span mime_find(struct span header, const char *name);
+/* The first field of that name in a header.  False: none; it is empty. */
+bool mime_find(struct span header, const char *name, struct span *ret);
 
 #endif

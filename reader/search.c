@@ -62,6 +62,7 @@ add_text(struct text *words, const struct mime *m)
 		char *value = mime_decode(raw);
 
 		put_words(words, name);
+		put_words(words, span_of(" "));
 		add_words(words, value);
 		free(value);
 	}

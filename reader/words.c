@@ -40,29 +40,42 @@ open_charset(struct words *w, const struct charset_kind *kind)
 	w->is_open = true;
 }
 
-/* Line ends go, the blanks that follow them stay; a tab is a blank. */
+/* Octets up to the next line end or tab. */
+static size_t
+line_len(struct span text)
+{
+	size_t len = 0;
+
+	while (len < text.len && text.p[len] != '\r' && text.p[len] != '\n' &&
+	       text.p[len] != '\t')
+		len++;
+	return len;
+}
+
+/*
+ * Line ends go, the blanks that follow them stay.  A tab is a blank, and so is
+ * a CR that ends no line.
+ */
 static void
 add_plain(struct words *w, struct span text)
 {
 	if (text.len == 0)
 		return;
-	close_charset(w);
 	open_charset(w, NULL);
 	while (text.len > 0) {
-		size_t len = 0;
+		size_t len = line_len(text);
+		bool ends;
 
-		while (len < text.len && !strchr("\r\n\t", text.p[len]))
-			len++;
-		/* strchr() finds a NUL as well. */
-		if (len < text.len && text.p[len] == '\0')
-			len++;
 		charset_put(&w->charset, (struct span){ text.p, len });
-		if (len < text.len && text.p[len] == '\t')
+		if (len == text.len)
+			break;
+		ends = text.p[len] == '\n' ||
+		       (text.p[len] == '\r' &&
+			   (len + 1 == text.len || text.p[len + 1] == '\n'));
+		if (!ends)
 			charset_put(&w->charset, span_of(" "));
-		len += len < text.len && strchr("\r\n\t", text.p[len]) &&
-		       text.p[len] != '\0';
-		text.p += len;
-		text.len -= len;
+		text.p += len + 1;
+		text.len -= len + 1;
 	}
 	close_charset(w);
 }

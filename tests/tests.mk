@@ -5,7 +5,11 @@ UNIT = $(call folders,tests/unit)
 POWERCUT = $(call folders,tests/powercut)
 # The session's objects, whose memory runs out when a test wants it to.
 POOR = $(patsubst $(B)/%,$(B)/poor/%,$(SESSION) $(MAIL))
-UNITS_USE = $(POOR) $(STORE) $(call files,cli server/peer)
+# What a mail says, without the commands of smtpdb.
+MIME = $(call files,$(addprefix reader/,charset charset_table html html_layout \
+	html_names html_tag mbox mime mime_split param query text transfer \
+	words))
+UNITS_USE = $(POOR) $(STORE) $(MIME) $(call files,cli server/peer)
 
 $(B)/poor/%.o: $(B)/%.o tests/support/poor.syms
 	@mkdir -p $(@D)
@@ -42,7 +46,11 @@ check-smtpdb: all
 check-units: all $(B)/tests/units
 	$(Q)SMTPD_PROGRAM=$(OUT)/smtpd $(B)/tests/units
 
-check: all check-smtpdb check-units ## units, transcripts, smtpdb: a minute
+check-mime: all
+	$(Q)SMTPD_PROGRAM=$(OUT)/smtpd SMTPDB_PROGRAM=$(OUT)/smtpdb \
+	    python3 tests/mime/run.py
+
+check: all check-smtpdb check-mime check-units ## units, transcripts, smtpdb: a minute
 
 # What was skipped, and then the units, for their closing line, come last.
 test: all ## all: real clients, superservers, kills, power cuts

@@ -18,9 +18,7 @@ FUZZ_session = $(call files,$(FUZZ)/tape $(FUZZ)/watch tests/support/poor) \
 FUZZ_address = $(MAIL)
 FUZZ_script = $(PLAYER) $(SESSION) $(MAIL)
 # What of the reader's tool looks at mails.
-READING = $(call files,$(addprefix reader/,charset charset_table file html \
-	html_layout html_names html_tag mbox mime mime_split param query text \
-	transfer words)) $(MAIL)
+READING = $(MIME) $(call files,reader/file) $(MAIL)
 FUZZ_mime = $(READING)
 FUZZ_linear = $(READING)
 FUZZ_import = $(call files,reader/envelope_field reader/import) $(READING)
@@ -47,7 +45,8 @@ $(B)/seeds: $(call files,$(FUZZ)/seeds) $(PLAYER) $(MAIL) $(SESSION)
 
 FUZZ_SEEDS = $(FUZZ_FOLDER)/seeds/made
 $(FUZZ_SEEDS): build/seeds $(FUZZ)/mails.smtp $(wildcard tests/transcripts/*.smtp)
-	$(Q)rm -rf $(@D) && mkdir -p $(@D)
+	$(Q)rm -rf $(@D) && mkdir -p $(@D)/mime
+	$(Q)cp tests/mime/*.eml $(@D)/mime
 	$(Q)build/seeds $(@D) $(FUZZ)/mails.smtp tests/transcripts/*.smtp
 	$(Q)touch $@
 

@@ -192,7 +192,7 @@ convert(struct span label, struct span octets, size_t step, struct text *ret)
 	struct watch w = { .is_text = true };
 	struct charset c;
 
-	charset_begin(&c, label, sink_of(&w));
+	charset_begin(&c, charset_find(label), sink_of(&w));
 	while (octets.len > 0) {
 		struct span piece = octets;
 
@@ -234,8 +234,9 @@ read_html(const struct text *html, bool cut, struct text *ret)
 static bool
 is_shifted_nonsense(struct span label, struct span octets)
 {
-	bool is_shifted = charset_is_same(label, span_of("hz-gb-2312")) ||
-			  charset_is_same(label, span_of("iso-2022-jp"));
+	const struct charset_kind *kind = charset_find(label);
+	bool is_shifted =
+	    kind && (kind->way == CHARSET_HZ || kind->way == CHARSET_JIS);
 
 	for (size_t i = 0; is_shifted && i < octets.len; i++) {
 		if (octets.p[i] & 0x80)
@@ -252,7 +253,7 @@ read_text(struct span input)
 	struct span label = { input.p, lf ? (size_t)(lf - input.p) : 0 };
 	struct text whole, cut, shown, shown_cut;
 
-	charset_is_same(label, charset_of_mark(input));
+	charset_of_mark(input);
 	html_charset(input);
 	convert(label, input, 0, &whole);
 	convert(label, input, 1, &cut);

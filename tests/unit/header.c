@@ -182,7 +182,8 @@ static const struct {
 	/* No octet that a terminal or a table should not see. */
 	{ T("Subject: a\x1b[31mb\0c\x7f" "d\r\n\r\n"),      "a?[31mb?c?d" },
 	{ T("Subject: \xC3\xBC \xFC \xC2\x85 \xED\xA0\x80\r\n\r\n"), "\xC3\xBC ? ?? ???" },
-	{ T("Subject: a\rb\r\n\r\n"),                       "ab" },
+	{ T("Subject: a\rb\r\n\r\n"),                       "a b" },
+	{ T("Subject: \t a\r\r\n\r\n"),                   "a" },
 };
 /* clang-format on */
 
