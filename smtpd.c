@@ -158,7 +158,7 @@ commit(struct server *sv)
  */
 
 static void
-ask(struct server *sv)
+answer_question(struct server *sv)
 {
 	struct policy_asker asker = {
 		.hostname = sv->options->hostname,
@@ -285,7 +285,7 @@ run(struct server *sv)
 				return;
 			break;
 		case SESSION_ASK:
-			ask(sv);
+			answer_question(sv);
 			break;
 		case SESSION_BODY:
 			append(sv, session_body(s));

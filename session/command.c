@@ -137,7 +137,7 @@ read_path(const struct session *s, const struct path_command *c,
 
 /* The command is answered once the caller has (session_answer()). */
 static enum reply
-ask(struct session *s, enum question_kind kind, struct span address,
+ask_about(struct session *s, enum question_kind kind, struct span address,
     struct span sender)
 {
 	s->question = (struct question){
@@ -182,7 +182,7 @@ cmd_mail(struct session *s, struct span arg)
 	if (params.size > s->conf->max_size)
 		return REPLY_TOO_BIG;
 	s->mail.announced_size = params.size;
-	ask(s, QUESTION_MAIL, path.mailbox, path.mailbox);
+	ask_about(s, QUESTION_MAIL, path.mailbox, path.mailbox);
 	s->question.mail = (struct question_mail){
 		.verb = s->command->verb,
 		.protocol = protocol_name(s, params.smtputf8),
@@ -227,7 +227,8 @@ cmd_rcpt(struct session *s, struct span arg)
 		transaction_note_rcpt(&s->mail, replies[id].code);
 		return id;
 	}
-	ask(s, QUESTION_RCPT, mailbox, span_of(s->mail.envelope.reverse_path));
+	ask_about(
+	    s, QUESTION_RCPT, mailbox, span_of(s->mail.envelope.reverse_path));
 	s->question.notify = params.notify;
 	s->question.original_recipient = params.orcpt;
 	return REPLY_NONE;
@@ -246,7 +247,7 @@ ask_name(struct session *s, enum question_kind kind, struct span arg)
 		arg.len -= len;
 		may_be_utf8 = true;
 	}
-	ask(s, kind, span_trim(arg), span_of(""));
+	ask_about(s, kind, span_trim(arg), span_of(""));
 	s->utf8_reply = may_be_utf8;
 	return REPLY_NONE;
 }
