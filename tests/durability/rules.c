@@ -40,6 +40,7 @@ static struct rule {
 static unsigned nrules;             /* 0: this process is none of ours */
 static struct rule menu[RULES_MAX]; /* what lots are drawn for */
 static unsigned nmenu;
+static pid_t drawn_by; /* the process that the lots are for */
 static unsigned long percent;
 static const char *folder;
 static size_t folder_len;
@@ -115,6 +116,7 @@ draw_lots(void)
 	unsigned long lot;
 	struct rule *r = &rules[0];
 
+	drawn_by = getpid();
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	lot = ((unsigned long)now.tv_nsec ^ (unsigned long)getpid() << 20) *
 	      6364136223846793005UL;
@@ -147,8 +149,6 @@ start(void)
 		memcpy(menu, rules, sizeof menu);
 		nmenu = nrules;
 		draw_lots();
-		/* A session that the listening smtpd forks draws its own. */
-		pthread_atfork(NULL, NULL, draw_lots);
 	}
 }
 
@@ -183,6 +183,9 @@ rules_judge(const char *class, const char *file)
 	struct verdict v = { ACT_NONE, 0 };
 	int saved = errno;
 
+	/* A session that the listening smtpd forks draws its own. */
+	if (nmenu > 0 && drawn_by != getpid())
+		draw_lots();
 	for (unsigned i = 0; file && i < nrules; i++) {
 		struct rule *r = &rules[i];
 
