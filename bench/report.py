@@ -244,8 +244,8 @@ WHO = """\
 - smtpd: the program; as a listener that forks, or a process started by
   tcpserver for each connection.
 - null store: the same with a store that answers at once and keeps nothing.
-- naive store: the same with WAL, synchronous=FULL, SQLite's busy timeout and
-  no turnstile.
+- naive store: the same with SQLite's busy timeout alone, and no lock file where
+  writers queue.
 - sink: a small C program that speaks the dialogue and keeps nothing.
 - append + fdatasync: as many processes that append 8 KiB to one file and sync
   it, each time; no SMTP.

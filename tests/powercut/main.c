@@ -97,7 +97,7 @@ static const struct kind {
 	{ .name = "others checkpoint", .kills = true, .checkpointer = true },
 	{ .name = "listener", .kills = true, .listener = true },
 	{ .name = "failed syncs of a listener", .fails = 1, .listener = true },
-	{ .name = "long log", .large = true },
+	{ .name = "long WAL", .large = true },
 };
 
 /*
@@ -300,7 +300,7 @@ run_round(struct run *run, unsigned number, const struct kind *kind)
 		/* Who comes after a kill heals, and so mends that race. */
 		.kills = kind->kills && !bad,
 		.listener = kind->listener,
-		/* A reader keeps the log from being begun anew. */
+		/* A reader keeps the WAL from being begun anew. */
 		.reader = kind->reader && !bad,
 		.checkpointer = kind->checkpointer || bad,
 		.plan = {
@@ -351,12 +351,12 @@ print_summary(const struct run *run)
 
 	if (w->mails > 0)
 		printf("%u mails, %u confirmed; %u writers killed; %u syncs, "
-		       "%u failed; log begun anew %u times\n",
+		       "%u failed; WAL begun anew %u times\n",
 		    w->mails, w->acks, w->killed, w->syncs, w->failed_syncs,
 		    w->resets);
 	if (run->o->sabotage == SABOTAGE_CHECKPOINT)
 		printf("%u checkpoints without the write lock met a new "
-		       "log\n",
+		       "WAL\n",
 		    w->races);
 	printf("%zu events, %lu cuts (%lu of them exhaustively), %lu images, "
 	       "%lu of them used by the store, %lu confirmed mails looked "

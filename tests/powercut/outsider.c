@@ -62,7 +62,7 @@ outsider_read(const char *path, struct vfs *v, const atomic_int *stop)
 
 		sqlite3_exec(
 		    db, "BEGIN; SELECT max(id) FROM message", NULL, NULL, NULL);
-		/* Until the log has moved on, or nobody writes. */
+		/* Until the WAL has moved on, or nobody writes. */
 		for (int i = 0; i < SNAPSHOT_LOOKS && !*stop &&
 				vfs_log(v).pages < pages + LONG_LOG;
 		     i++)

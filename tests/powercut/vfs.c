@@ -457,9 +457,9 @@ file_fetch(sqlite3_file *f, sqlite3_int64 at, int len, void **ret)
 }
 
 /*
- * SQLite forgets what it has mapped when a checkpoint has read the index of
- * the log and found it changed; what it has read is then used.  In between is
- * where another connection may begin the log anew.
+ * SQLite forgets what it has mapped when a checkpoint has read the
+ * wal-index and found it changed; what it has read is then used.  In between is
+ * where another connection may begin the WAL anew.
  */
 static int
 file_unfetch(sqlite3_file *f, sqlite3_int64 at, void *octets)

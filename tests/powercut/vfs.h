@@ -3,7 +3,7 @@
  * log, and with the troubles that are ordered from it.  Once registered it is
  * the default, so that the store uses it and does not know.
  *
- * Recorded are the database, its log and its rollback journal.  The -shm file
+ * Recorded are the database, its WAL and its rollback journal.  The -shm file
  * is memory; the spool is a file without a name, gone with the power.
  */
 #ifndef POWERCUT_VFS_H
@@ -67,7 +67,7 @@ void vfs_acknowledge(uint64_t key, int64_t id);
 /* Notes that this process was told the database is damaged. */
 void vfs_note_damage(void);
 
-/* The write-ahead log. */
+/* The WAL. */
 struct vfs_log {
 	unsigned generation; /* how often it was begun */
 	unsigned commits;    /* in all of them */
@@ -78,12 +78,12 @@ struct vfs_log vfs_log(struct vfs *v);
 
 /*
  * The checkpoint that this process begins next, on a connection that has not
- * seen the last commit, stops between its look at the index of the log and its
- * work.  It leaves the write lock, and waits until another has begun the log
+ * seen the last commit, stops between its look at the wal-index and its
+ * work.  It leaves the write lock, and waits until another has begun the WAL
  * anew or `timeout_ms` are over.
  */
 void vfs_hold_checkpoint(int timeout_ms, int lock_file);
-/* Whether the log was begun anew in that time. */
+/* Whether the WAL was begun anew in that time. */
 bool vfs_held_until_reset(void);
 
 #endif

@@ -75,7 +75,7 @@ store_one(struct round *round, struct store *st, int writer, struct random *r)
 		vfs_acknowledge(m.key, id);
 	else
 		judge(round, st, result);
-	/* The log is rarely as long as store_tidy() wants it. */
+	/* The WAL is rarely as long as store_tidy() wants it. */
 	result = random_below(r, 6) ? store_tidy(st) : store_checkpoint(st);
 	if (result == VERDICT_CORRUPT)
 		vfs_note_damage();

@@ -15,7 +15,7 @@ struct workload {
 	int writers;
 	unsigned first; /* the number of each writer's first mail */
 	unsigned mails; /* of each writer */
-	bool large;     /* mails that make the log long */
+	bool large;     /* mails that make the WAL long */
 	bool kills;     /* writers are killed in between */
 	bool listener;  /* a process that stays checkpoints for the others */
 	bool reader;    /* an application reads, and holds checkpoints up */
@@ -34,7 +34,7 @@ struct worked {
 	unsigned killed;  /* writers */
 	unsigned syncs;
 	unsigned failed_syncs;
-	unsigned resets; /* log files begun anew */
+	unsigned resets; /* WALs begun anew */
 	unsigned races;  /* checkpoints during which one was, by sabotage */
 };
 
