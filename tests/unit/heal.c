@@ -386,7 +386,7 @@ Test(heal, is_copied_from_its_beginning_when_healed)
 
 	suite_put(100);
 	suite_reopen();
-	suite_put(3000);
+	suite_put(50000); /* with pages that no later mail changes */
 	scratch_exec(reader, "BEGIN");
 	scratch_query(&box, reader, "SELECT count(*) FROM message");
 	suite_put(3000);
