@@ -43,6 +43,8 @@ void policy_ask(struct policy *p, const struct policy_asker *asker,
  * locked for too long, the others of the group are VERDICT_BUSY at once.
  */
 void policy_refresh(struct policy *p);
+/* Had none of the tables a row at the last MAIL? */
+bool policy_is_open(const struct policy *p);
 
 /*
  * Counting.  Both are called in the transaction that makes a mail a row, before

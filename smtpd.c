@@ -3,8 +3,8 @@
  * machine asks for, with a connection, a store, a clock and a log.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -17,9 +17,9 @@
 #include "server/confine.h"
 #include "server/connection.h"
 #include "server/entries.h"
-#include "server/housekeep.h"
 #include "server/listen.h"
 #include "server/log.h"
+#include "server/new_mail.h"
 #include "server/options.h"
 #include "server/peer.h"
 #include "server/record.h"
@@ -29,9 +29,12 @@
 #include "session.h"
 #include "store.h"
 #include "version.h"
+#include "writer.h"
 
 enum {
 	INPUT_SIZE = 64 * 1024,
+	/* Octets that a spool may have beyond the longest mail. */
+	SPOOL_SLACK = 1024 * 1024,
 	/* Refusals of one session with an entry of their own. */
 	REPORTS_MAX = 10,
 };
@@ -90,61 +93,37 @@ drop(struct server *sv)
 	store_drop(sv->store);
 }
 
-/*
- * The row can be seen by now.  Who waits for the file removes it and then looks
- * at the table, so no mail is missed.
- */
-static void
-tell_new_mail(const struct server *sv)
-{
-	const char *path = sv->options->new_mail;
-	int fd;
-
-	if (!path)
-		return;
-	/* Of a FIFO, it would wait for a reader. */
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0660);
-	if (fd < 0)
-		log_line(
-		    LOG_WARNING, "--new-mail: %s: %s", path, strerror(errno));
-	else
-		close(fd);
-}
-
 static void
 commit(struct server *sv)
 {
 	const struct envelope *e = session_envelope(sv->session);
-	int64_t received_at = clock_us();
 	struct trace_mail lines = {
 		.envelope = e,
 		.peer = &sv->peer,
 		.hostname = sv->options->hostname,
-		.received_at = received_at,
+		.received_at = clock_us(),
 		.header = sv->options->submission ? &sv->header : NULL,
 		.process_id = (long)getpid(),
 	};
-	struct trace trace;
 	struct store_mail mail = {
 		.envelope = e,
 		.header = &sv->header,
-		.received_at = received_at,
+		.received_at = lines.received_at,
 		.client_address = sv->peer.address,
 		.client_port = sv->peer.port,
-		.trace_before_id = trace.before_id,
-		.trace_after_id = trace.after_id,
+		.trace_mail = &lines,
 		.dedupe_sec = sv->options->dedupe_sec,
 	};
 	enum verdict result;
 	int64_t id = 0;
 
 	header_end(&sv->header);
-	trace_write(&lines, &trace);
 	result = store_commit(sv->store, &mail, &id);
 	header_start(&sv->header);
 	if (result == VERDICT_OK) {
 		entry_stored(&sv->peer, e, id, store_was_known(sv->store));
-		tell_new_mail(sv);
+		if (sv->is_alone) /* else the writer does it */
+			new_mail_tell(sv->options->new_mail);
 		record_stored(sv->record, e);
 		sv->unanswered++;
 		sv->unanswered_id = id;
@@ -166,8 +145,7 @@ answer_question(struct server *sv)
 		.now = clock_us() / 1000000,
 	};
 
-	policy_ask(store_policy(sv->store), &asker,
-	    session_question(sv->session), sv->answer);
+	store_ask(sv->store, &asker, session_question(sv->session), sv->answer);
 	note(sv, sv->answer->verdict);
 	session_answer(sv->session, sv->answer);
 }
@@ -214,7 +192,7 @@ read_input(struct server *sv)
 		log_line(LOG_WARNING, "%s", store_error(sv->store));
 	result =
 	    connection_read(sv->connection, input, sizeof input, &data.len);
-	policy_refresh(store_policy(sv->store));
+	store_refresh(sv->store);
 	if (result == CONNECTION_OK) {
 		record_input(sv->record, data);
 		session_feed(sv->session, data.p, data.len);
@@ -307,17 +285,24 @@ run(struct server *sv)
 
 /* What is opened or loaded on the way must be so by now. */
 static bool
-confine(const struct options *o)
+confine(const struct server *sv)
 {
+	const struct options *o = sv->options;
+
 	if (o->no_confine)
 		return true;
-	idn_load();
-	return confine_session_alone(o->database, o->new_mail);
+	if (sv->is_alone) {
+		idn_load();
+		return confine_session_alone(o->database, o->new_mail);
+	}
+	/* A spool, and what is written down. */
+	return confine_session_of_listener(
+	    o->record ? RLIM_INFINITY : o->max_size + SPOOL_SLACK);
 }
 
-/* False: it cannot be served; logged, with the exit status set. */
+/* False: it cannot serve; logged, with the exit status set. */
 static bool
-begin(struct server *sv, const struct session_conf *session)
+prepare(struct server *sv, const struct session_conf *session)
 {
 	const struct options *o = sv->options;
 
@@ -327,34 +312,42 @@ begin(struct server *sv, const struct session_conf *session)
 		sv->exit_status = EX_OSERR;
 		return false;
 	}
-	if (o->record) {
-		sv->record = record_open(o->record, o, session->any_line_end);
-		if (!sv->record) {
-			log_line(LOG_ERR, "--record: %s: %s", o->record,
-			    strerror(errno));
-			sv->exit_status = EX_CANTCREAT;
-			return false;
-		}
+	if (o->record && !(sv->record = record_open(o->record))) {
+		log_line(
+		    LOG_ERR, "--record: %s: %s", o->record, strerror(errno));
+		sv->exit_status = EX_CANTCREAT;
+		return false;
 	}
-	if (sv->is_alone && !confine(o)) {
+	if (!confine(sv)) {
 		sv->exit_status = EX_OSERR;
 		return false;
 	}
 	header_start(&sv->header);
-	connection_start(
-	    sv->connection, o->timeout_sec, o->session_timeout_sec);
 	return true;
 }
 
-/*
- * One SMTP session, from the greeting to the close; the exit status.  If it
- * `is_alone`, no listener has made it.
- */
-static int
-serve(const struct options *o, struct connection *connection,
-    struct store *store, bool is_alone)
+/* One SMTP session, from the greeting to the close. */
+static void
+serve(struct server *sv, bool any_line_end)
 {
-	struct session_conf session = {
+	const struct options *o = sv->options;
+
+	record_begin(sv->record, o, any_line_end);
+	connection_start(
+	    sv->connection, o->timeout_sec, o->session_timeout_sec);
+	run(sv);
+	report_end(sv);
+	connection_close(sv->connection);
+}
+
+/*
+ * The start
+ */
+
+static struct session_conf
+session_conf(const struct options *o)
+{
+	return (struct session_conf){
 		.hostname = o->hostname,
 		.version = VERSION,
 		.max_size = o->max_size,
@@ -364,72 +357,81 @@ serve(const struct options *o, struct connection *connection,
 		.rfc821 = o->rfc821,
 		.vrfy = o->vrfy,
 	};
-	/* These 32 KiB would be zeroed on the stack (Makefile). */
-	static struct answer answer;
-	struct server sv = {
-		.options = o,
-		.connection = connection,
-		.is_alone = is_alone,
-		.store = store,
-		.answer = &answer,
-		.exit_status = EX_OK,
-	};
-
-	peer_find(connection->in, &sv.peer);
-	/* A pipe may be what a TLS wrapper puts before a stranger. */
-	session.any_line_end =
-	    !connection->is_socket && peer_is_local(&sv.peer);
-	if (begin(&sv, &session)) {
-		run(&sv);
-		report_end(&sv);
-		connection_close(connection);
-	} else {
-		connection_refuse(connection);
-	}
-	record_close(sv.record);
-	session_free(sv.session);
-	return sv.exit_status;
 }
 
-/*
- * The start
- */
+/* These 32 KiB would be zeroed on the stack (Makefile). */
+static struct answer answer;
 
+/* A session of its own; the exit status. */
 static int
 serve_connection(const struct options *o, struct connection *c)
 {
 	const struct store_conf conf = { .path = o->database,
 		.wait_ms = STORE_WAIT_MS };
-	struct store *st = store_new(&conf);
-	int status = serve(o, c, st, true);
+	struct session_conf session = session_conf(o);
+	struct server sv = {
+		.options = o,
+		.connection = c,
+		.is_alone = true,
+		.store = store_new(&conf),
+		.answer = &answer,
+	};
 
-	store_free(st);
-	return status;
+	peer_find(c->in, &sv.peer);
+	/* A pipe may be what a TLS wrapper puts before a stranger. */
+	session.any_line_end = !c->is_socket && peer_is_local(&sv.peer);
+	if (prepare(&sv, &session))
+		serve(&sv, session.any_line_end);
+	else
+		connection_refuse(c);
+	record_close(sv.record);
+	session_free(sv.session);
+	store_free(sv.store);
+	return sv.exit_status;
 }
 
 /*
- * Has the database open by the time the connection comes, if there is one: a
- * port scan does not make it.
+ * A session of the listener, which is confined before its connection comes;
+ * what it asks a store, a writer answers.
  */
 static int
 serve_when_called(const struct options *o, int fd)
 {
-	const struct store_conf conf = { .path = o->database,
-		.wait_ms = STORE_WAIT_MS,
-		.has_checkpointer = true };
+	const struct store_conf conf = { .wait_ms = STORE_WAIT_MS };
+	struct session_conf session = session_conf(o);
 	struct connection c = { .is_socket = true };
-	struct store *st = store_new(&conf);
-	int status = EX_OK;
+	struct server sv = {
+		.options = o,
+		.connection = &c,
+		.store = store_connect(&conf, fd),
+		.answer = &answer,
+	};
+	bool ready = prepare(&sv, &session);
 
-	if (st && !worker_is_called(fd) && access(o->database, F_OK) == 0)
-		store_open_ahead(st);
-	c.in = c.out = worker_wait(fd);
-	if (st)
-		store_leave_if_moved(st);
-	if (c.in >= 0)
-		status = serve(o, &c, st, false);
-	store_free(st);
-	return status;
+	c.in = c.out = worker_wait(fd, &sv.peer);
+	if (c.in >= 0 && ready)
+		serve(&sv, false);
+	else if (c.in >= 0)
+		connection_refuse(&c);
+	record_close(sv.record);
+	return sv.exit_status;
+}
+
+static int
+write_for_sessions(const struct options *o, int fd)
+{
+	const struct writer_conf conf = {
+		.database = o->database,
+		.hostname = o->hostname,
+		.max_size = o->max_size,
+		.max_recipients = o->max_recipients,
+		.max_spool = o->max_spool,
+		.dedupe_sec = o->dedupe_sec,
+		.submission = o->submission,
+		.new_mail = o->new_mail,
+	};
+
+	return writer_run(&conf, fd);
 }
 
 /* Listens; serves in the processes that come of it. */
@@ -447,12 +449,13 @@ listen_and_serve(const struct options *o, struct start *start)
 
 	start_clear_descriptors(start);
 	store_start(); /* once, not in each session */
+	confine_prepare();
 	switch (listen_run(&conf, start->listening, start->nlistening, &fd)) {
 	case LISTEN_SESSION:
 		/* What exit(3) calls was the listener's, and takes time. */
 		_exit(serve_when_called(o, fd));
-	case LISTEN_HOUSEKEEPER:
-		return housekeep(o);
+	case LISTEN_WRITER:
+		return write_for_sessions(o, fd);
 	case LISTEN_DONE:
 		return EX_OK;
 	case LISTEN_FAILED:

@@ -22,14 +22,15 @@
 #include <sqlite3.h>
 
 #include "database.h"
+#include "mail/trace.h"
 #include "policy.h"
 #include "store/private.h"
 
 enum {
+	/* A writer may wait itself, and then commit a big mail. */
+	LINK_WAIT_MS = 4 * STORE_WAIT_MS,
 	/* Pages of the WAL that are worth a checkpoint: about 8 MB. */
 	TIDY_PAGES = 2000,
-	/* Those that are not left to a checkpointer: about 128 MB. */
-	CHECKPOINTER_PAGES = 32000,
 };
 
 void
@@ -72,6 +73,22 @@ store_new(const struct store_conf *conf)
 }
 
 struct store *
+store_connect(const struct store_conf *conf, int writer)
+{
+	struct store *st = calloc(1, sizeof *st);
+
+	if (st) {
+		st->conf = conf;
+		st->spool = spool_new();
+		st->link = link_new(writer, LINK_WAIT_MS);
+	}
+	if (st && st->spool && st->link)
+		return st;
+	store_free(st);
+	return NULL;
+}
+
+struct store *
 store_beside(struct store *first)
 {
 	return make(first->conf, first->db);
@@ -84,6 +101,7 @@ store_free(struct store *st)
 		return;
 	if (st->owns_database)
 		database_free(st->db);
+	link_free(st->link);
 	spool_free(st->spool);
 	policy_free(st->policy);
 	free(st);
@@ -124,35 +142,24 @@ store_leave_if_moved(struct store *st)
 const char *
 store_error(const struct store *st)
 {
-	return database_error(st->db);
-}
-
-/*
- * The text
- */
-
-void
-store_append(struct store *st, struct span data)
-{
-	const char *folder;
-
-	if (st->spooled != VERDICT_OK)
-		return;
-	folder = database_folder(st->db);
-	if (!folder)
-		st->spooled = VERDICT_FAILED;
-	else if (spool_append(st->spool, folder, data) < 0)
-		st->spooled =
-		    database_fail_errno(st->db, "spooling the mail", errno);
-	if (st->spooled != VERDICT_OK)
-		spool_reset(st->spool);
+	return st->link ? link_error(st->link) : database_error(st->db);
 }
 
 void
-store_drop(struct store *st)
+store_ask(struct store *st, const struct policy_asker *asker,
+    const struct question *q, struct answer *ret)
 {
-	spool_reset(st->spool);
-	st->spooled = VERDICT_OK;
+	if (st->link)
+		link_ask(st->link, q, ret);
+	else
+		policy_ask(store_policy(st), asker, q, ret);
+}
+
+void
+store_refresh(struct store *st)
+{
+	if (!st->link)
+		policy_refresh(st->policy);
 }
 
 /*
@@ -198,6 +205,18 @@ bind_envelope(struct statement *s, const struct envelope *e)
 }
 
 static void
+bind_trace(struct statement *s, const struct store_mail *m, struct trace *lines)
+{
+	if (m->trace_mail)
+		trace_write(m->trace_mail, lines);
+	statement_bind_text(s, ":trace", m->trace);
+	statement_bind_text(s, ":trace_before_id",
+	    m->trace_mail ? lines->before_id : m->trace_before_id);
+	statement_bind_text(s, ":trace_after_id",
+	    m->trace_mail ? lines->after_id : m->trace_after_id);
+}
+
+static void
 bind_header(struct statement *s, const struct header *h)
 {
 	static const char *const names[HEADER__COUNT] = {
@@ -238,6 +257,7 @@ static int
 insert_message(struct store *st, const struct store_mail *m, int64_t id)
 {
 	struct statement *s = statement_take(st->db, message_sql);
+	struct trace trace;
 	int rc, rc_run;
 
 	statement_bind_integer(s, ":id", id);
@@ -246,9 +266,7 @@ insert_message(struct store *st, const struct store_mail *m, int64_t id)
 	if (m->client_port)
 		statement_bind_integer(s, ":client_port", m->client_port);
 	bind_envelope(s, m->envelope);
-	statement_bind_text(s, ":trace", m->trace);
-	statement_bind_text(s, ":trace_before_id", m->trace_before_id);
-	statement_bind_text(s, ":trace_after_id", m->trace_after_id);
+	bind_trace(s, m, &trace);
 	bind_header(s, m->header);
 	statement_bind_integer(
 	    s, ":bare_line_ends", m->envelope->bare_line_ends);
@@ -379,11 +397,33 @@ store_abandon(struct store *st)
 	database_rollback(st->db);
 }
 
+enum verdict
+store_save(struct store *st)
+{
+	int rc = database_run(st->db, "SAVEPOINT mail");
+
+	return rc == SQLITE_OK ? VERDICT_OK
+			       : database_fail_sqlite(st->db, "savepoint", rc);
+}
+
+bool
+store_settle(struct store *st, bool keep)
+{
+	if (sqlite3_get_autocommit(database_handle(st->db)))
+		return false;
+	return (keep ||
+		   database_run(st->db, "ROLLBACK TO mail") == SQLITE_OK) &&
+	       database_run(st->db, "RELEASE mail") == SQLITE_OK;
+}
+
 static enum verdict
 commit(struct store *st, const struct store_mail *mail, int64_t *ret_id)
 {
 	enum verdict result = st->spooled;
 
+	if (result == VERDICT_OK && st->link)
+		return link_commit(
+		    st->link, mail, st->spool, ret_id, &st->was_known);
 	if (result == VERDICT_OK)
 		result = store_begin(st);
 	if (result != VERDICT_OK)
@@ -401,7 +441,6 @@ store_commit(struct store *st, const struct store_mail *mail, int64_t *ret_id)
 	int64_t id = 0;
 	enum verdict result = commit(st, mail, &id);
 
-	st->was_big = spool_is_big(st->spool);
 	store_drop(st);
 	if (result == VERDICT_OK)
 		*ret_id = id;
@@ -414,18 +453,13 @@ store_was_known(const struct store *st)
 	return st->was_known;
 }
 
-/*
- * Behind a big mail there often comes another: if a checkpointer copies while
- * it is sent, mails of 50 MB come 12 % faster (docs/speed.md).  If all was left
- * to it, others would wait for it longer.
- */
 enum verdict
 store_tidy(struct store *st)
 {
+	if (st->link)
+		return VERDICT_OK;
 	database_set_wait(st->db, st->conf->wait_ms);
-	return database_tidy(st->db, st->conf->has_checkpointer && st->was_big
-					 ? CHECKPOINTER_PAGES
-					 : TIDY_PAGES);
+	return database_tidy(st->db, TIDY_PAGES);
 }
 
 enum verdict

@@ -17,8 +17,12 @@
 #include "mail/verdict.h"
 
 struct database;
+struct answer;
 struct policy;
+struct policy_asker;
+struct question;
 struct store;
+struct trace_mail;
 
 enum {
 	/* For `wait_ms` of who has nothing else in mind. */
@@ -28,8 +32,6 @@ enum {
 struct store_conf {
 	const char *path; /* of the database; made if its folder exists */
 	int wait_ms;      /* how long a writer waits for the others */
-	/* Another process calls store_checkpoint() often. */
-	bool has_checkpointer;
 };
 
 struct store_mail {
@@ -42,6 +44,8 @@ struct store_mail {
 	const char *trace_before_id;
 	const char *trace_after_id;
 	const char *trace; /* all of them as they are; NULL: those above */
+	/* Or what they are to be written from; NULL: they are there. */
+	const struct trace_mail *trace_mail;
 	/*
 	 * If the same client sent the same mail (envelope and octets) within
 	 * so many seconds, it stays the one row; 0: do not look.
@@ -68,6 +72,13 @@ struct store *store_beside(struct store *first);
  */
 void store_free(struct store *st);
 
+/*
+ * One whose database a writer has open, at the other end of this socket, which
+ * it takes over.  Of the functions below it has those that a session needs:
+ * ask, append, drop, commit.  NULL: no memory.
+ */
+struct store *store_connect(const struct store_conf *conf, int writer);
+
 /* What it stands on, for archive.h; lent. */
 struct database *store_database(struct store *st);
 /* What the rows say to this store's client (policy.h); lent. */
@@ -86,6 +97,16 @@ void store_open_ahead(struct store *st);
  * another file, or none, has its name by now.
  */
 void store_leave_if_moved(struct store *st);
+
+/*
+ * A question of the client that this store is for.  The verdict in the answer
+ * is VERDICT_OK when the rows have decided; else store_error() has the cause.
+ * store_refresh() comes before the questions of commands that have just come
+ * (policy.h).
+ */
+void store_ask(struct store *st, const struct policy_asker *asker,
+    const struct question *q, struct answer *ret);
+void store_refresh(struct store *st);
 
 /*
  * Appends to the mail begun.  Trouble is kept for store_commit() to return,
@@ -120,10 +141,26 @@ enum verdict store_end(struct store *st);
 void store_abandon(struct store *st);
 
 /*
+ * Between store_begin() and store_end(): a savepoint, and its end, which keeps
+ * what was done since or takes it back.  False: the whole transaction is lost.
+ */
+enum verdict store_save(struct store *st);
+bool store_settle(struct store *st, bool keep);
+
+/*
+ * For a mail that another process spools: makes the file, whose descriptor
+ * stays the store's; then takes it with so many octets.  The second returns 0,
+ * or -1: it has not so many.
+ */
+enum verdict store_open_spool(struct store *st, int *ret_fd);
+int store_take_spool(struct store *st, uint64_t size);
+/* Octets that are free on the disk of the database; 0: unknown. */
+uint64_t store_free_octets(struct store *st);
+
+/*
  * Work that can wait until the client has its reply: copies the WAL into the
- * database when it has grown long; behind a big mail this is left to the
- * checkpointer, if there is one.  Trouble is not lost mail; it is returned to
- * be logged.
+ * database when it has grown long.  Trouble is not lost mail; it is returned
+ * to be logged.
  */
 enum verdict store_tidy(struct store *st);
 

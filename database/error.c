@@ -27,26 +27,10 @@ database_fail(
 }
 
 enum verdict
-error_verdict(int error)
-{
-	switch (error) {
-	case ENOSPC:
-	case EDQUOT:
-		return VERDICT_FULL;
-	case ENOMEM:
-		return VERDICT_NO_MEMORY;
-	case ETIMEDOUT:
-		return VERDICT_BUSY;
-	default:
-		return VERDICT_FAILED;
-	}
-}
-
-enum verdict
 database_fail_errno(struct database *db, const char *what, int error)
 {
 	return database_fail(
-	    db, error_verdict(error), "%s: %s", what, strerror(error));
+	    db, verdict_of_errno(error), "%s: %s", what, strerror(error));
 }
 
 static enum verdict
@@ -68,7 +52,7 @@ verdict_of_sqlite(int rc, int system_error)
 	case SQLITE_IOERR: /* which hides EDQUOT, and ENOSPC in the -shm */
 		if (rc == SQLITE_IOERR_NOMEM)
 			return VERDICT_NO_MEMORY;
-		return error_verdict(system_error);
+		return verdict_of_errno(system_error);
 	default:
 		return VERDICT_FAILED;
 	}

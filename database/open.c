@@ -172,8 +172,9 @@ check_file_system(struct database *db)
 
 	if (statfs(db->folder, &fs) < 0)
 		return database_fail(db,
-		    errno == ENOENT || errno == ENOTDIR ? VERDICT_UNUSABLE
-							: error_verdict(errno),
+		    errno == ENOENT || errno == ENOTDIR
+			? VERDICT_UNUSABLE
+			: verdict_of_errno(errno),
 		    "folder %s: %s", db->folder, strerror(errno));
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
 		if ((unsigned)fs.f_type == refused[i].magic)

@@ -50,8 +50,6 @@ struct database {
 /* As database_fail_sqlite(), for another connection. */
 enum verdict error_on(
     struct database *db, sqlite3 *sqlite, const char *what, int rc);
-/* What an errno means for a mail. */
-enum verdict error_verdict(int error);
 /*
  * What SQLite has open, by SQLITE_FCNTL_FILE_POINTER (the database) or
  * SQLITE_FCNTL_JOURNAL_POINTER (its WAL); NULL: it has not.

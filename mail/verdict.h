@@ -21,4 +21,7 @@ enum verdict {
 	VERDICT_UNUSABLE,
 };
 
+/* What an errno means for a mail. */
+enum verdict verdict_of_errno(int error);
+
 #endif

@@ -34,6 +34,12 @@ policy_refresh(struct policy *p)
 	p->busy = false;
 }
 
+bool
+policy_is_open(const struct policy *p)
+{
+	return p->used == 0;
+}
+
 static void
 decide_mail(struct decision *d)
 {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../clock.h"
+#include "introduce.h"
 #include "log.h"
 #include "peer.h"
 #include "sockets.h"
@@ -26,7 +27,9 @@ open_reserve(void)
 bool
 admission_open(struct admission *a, const struct listen_conf *conf)
 {
-	*a = (struct admission){ .conf = conf, .reserve = open_reserve() };
+	*a = (struct admission){
+		.conf = conf, .writer = -1, .reserve = open_reserve()
+	};
 	return children_open(&a->children, conf->max_connections);
 }
 
@@ -35,6 +38,9 @@ admission_leave(struct admission *a)
 {
 	close(a->reserve);
 	worker_release(&a->worker);
+	if (a->writer >= 0)
+		close(a->writer);
+	a->writer = -1;
 }
 
 void
@@ -52,21 +58,45 @@ refuse(struct admission *a, int fd, enum reply why)
 	a->changed = true;
 }
 
-/* All zeros, of whom there can be any number, for who has no address. */
+/*
+ * Who it is, for the writer, and what it counts as: all zeros, of whom there
+ * can be any number, for who has no address.
+ */
 static struct ip
-source_of(const struct sockaddr_storage *name)
+read_peer(int fd, const struct sockaddr_storage *name, struct peer *ret)
 {
 	struct ip ip = { { 0 } };
-	int port;
 
-	return peer_read_name(name, &ip, &port) ? ip_source(&ip) : ip;
+	if (peer_read_name(name, &ip, &ret->port)) {
+		ip_write(&ip, ret->address);
+		return ip_source(&ip);
+	}
+	peer_find(fd, ret);
+	return ip;
+}
+
+/* Gives the worker its connection, and the writer its socket. */
+static pid_t
+start_session(struct admission *a, int fd, const struct peer *peer)
+{
+	pid_t pid = worker_give(&a->worker, fd, peer);
+	int error = errno;
+
+	/* Without a writer, the session answers 451 and 421. */
+	if (pid > 0 && introduce_session(a->writer, a->worker.fd, peer) < 0)
+		log_line(LOG_ERR, "the writer cannot be reached: %s",
+		    strerror(errno));
+	worker_release(&a->worker);
+	errno = error;
+	return pid;
 }
 
 /* Gives it to the pre-forked worker, unless a limit is reached. */
 static void
 serve(struct admission *a, int fd, const struct sockaddr_storage *name)
 {
-	struct ip source = source_of(name);
+	struct peer peer = { .port = 0 };
+	struct ip source = read_peer(fd, name, &peer);
 	pid_t pid;
 
 	if (a->children.n == a->children.max) {
@@ -77,7 +107,7 @@ serve(struct admission *a, int fd, const struct sockaddr_storage *name)
 		refuse(a, fd, REPLY_TOO_MANY_FROM_YOU);
 		return;
 	}
-	pid = worker_give(&a->worker, fd);
+	pid = start_session(a, fd, &peer);
 	if (pid < 0) {
 		log_line(LOG_ERR, "no process for a session: %s",
 		    strerror(a->fork_error ? a->fork_error : errno));

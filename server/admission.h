@@ -17,6 +17,7 @@ struct admission {
 	struct children children; /* the sessions */
 	struct worker worker;     /* for the next connection */
 	int fork_error;           /* why there is no worker; 0: it is gone */
+	int writer;               /* to introduce sessions to it; -1: none */
 	int reserve;       /* given up to have a descriptor for one 421 */
 	int64_t accept_at; /* not before; ms, CLOCK_MONOTONIC */
 	uint64_t served, refused;

@@ -23,8 +23,8 @@
 
 enum {
 	STATUS_MS = 1000,
-	/* Should the housekeeper fail: no more often than this. */
-	HOUSEKEEPER_MS = 1000,
+	/* Should the writer fail: no more often than this. */
+	WRITER_MS = 100,
 };
 
 struct listener {
@@ -33,12 +33,12 @@ struct listener {
 	size_t nfds;
 	int signals; /* signalfd: SIGTERM, SIGCHLD */
 	struct admission admission;
-	bool worker_due;        /* there was one; it is worth a try */
-	pid_t housekeeper;      /* 0: none */
-	int64_t housekeeper_at; /* not before */
-	int64_t idle_since;     /* ms, as all times here: CLOCK_MONOTONIC */
-	int64_t stop_at;        /* then sessions get SIGTERM; 0: not stopping */
-	int64_t status_at;      /* when systemd was last told */
+	bool worker_due;    /* there was one; it is worth a try */
+	pid_t writer;       /* 0: none */
+	int64_t writer_at;  /* not before */
+	int64_t idle_since; /* ms, as all times here: CLOCK_MONOTONIC */
+	int64_t stop_at;    /* then sessions get SIGTERM; 0: not stopping */
+	int64_t status_at;  /* when systemd was last told */
 };
 
 /*
@@ -110,20 +110,42 @@ start_worker(struct listener *l, int *ret_fd)
 	return pid == 0;
 }
 
-/* Where there is none, and somebody is connected.  True in the child. */
+/* Where there is none.  True in the child, with `*ret_fd`. */
 static bool
-start_housekeeper(struct listener *l)
+start_writer(struct listener *l, int *ret_fd)
 {
+	int ends[2];
 	pid_t pid;
 
-	if (l->admission.children.n == 0 || l->housekeeper > 0 ||
-	    clock_ms() < l->housekeeper_at)
+	if (l->writer > 0 || clock_ms() < l->writer_at)
 		return false;
-	l->housekeeper_at = clock_ms() + HOUSEKEEPER_MS;
+	l->writer_at = clock_ms() + WRITER_MS;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
+		log_line(LOG_ERR, "no writer: %s", strerror(errno));
+		return false;
+	}
 	pid = fork();
-	if (pid > 0)
-		l->housekeeper = pid;
-	return pid == 0;
+	if (pid < 0)
+		log_line(LOG_ERR, "no writer: %s", strerror(errno));
+	if (pid == 0) {
+		close(ends[0]);
+		*ret_fd = ends[1];
+		return true;
+	}
+	close(ends[1]);
+	if (pid < 0)
+		close(ends[0]);
+	l->writer = pid > 0 ? pid : 0;
+	l->admission.writer = pid > 0 ? ends[0] : -1;
+	return false;
+}
+
+static void
+forget_writer(struct listener *l)
+{
+	close(l->admission.writer);
+	l->admission.writer = -1;
+	l->writer = 0;
 }
 
 static void
@@ -131,13 +153,13 @@ forget_child(struct listener *l, pid_t pid, int status)
 {
 	if (WIFSIGNALED(status))
 		log_line(LOG_ERR, "%s %ld was killed by signal %d",
-		    pid == l->housekeeper ? "housekeeper" : "session",
-		    (long)pid, WTERMSIG(status));
-	else if (pid == l->housekeeper && WEXITSTATUS(status) != 0)
-		log_line(LOG_ERR, "housekeeper ended with status %d",
+		    pid == l->writer ? "writer" : "session", (long)pid,
+		    WTERMSIG(status));
+	else if (pid == l->writer)
+		log_line(LOG_ERR, "the writer ended with status %d",
 		    WEXITSTATUS(status));
-	if (pid == l->housekeeper)
-		l->housekeeper = 0;
+	if (pid == l->writer)
+		forget_writer(l);
 	if (pid == l->admission.worker.pid)
 		worker_release(&l->admission.worker);
 	l->admission.changed |= children_remove(&l->admission.children, pid);
@@ -249,8 +271,6 @@ wake_at(const struct listener *l)
 		until = earlier(until, l->stop_at);
 	if (l->admission.accept_at > clock_ms())
 		until = earlier(until, l->admission.accept_at);
-	if (l->admission.children.n > 0 && l->housekeeper == 0)
-		until = earlier(until, l->housekeeper_at);
 	return until;
 }
 
@@ -263,8 +283,11 @@ time_left(const struct listener *l)
 	return left > 0 ? (int)left : 0;
 }
 
-/* Waits for something and does it; true in a process to serve one client. */
-static bool
+/*
+ * Waits for something and does it.  LISTEN_DONE: nothing more is to be done
+ * now; else this is a process just forked.
+ */
+static enum listen_role
 step(struct listener *l, int *ret_fd)
 {
 	struct pollfd p[LISTENERS_MAX + 1];
@@ -277,25 +300,30 @@ step(struct listener *l, int *ret_fd)
 	p[l->nfds] = (struct pollfd){ .fd = l->signals, .events = POLLIN };
 
 	if (poll(p, l->nfds + 1, time_left(l)) < 0)
-		return false;
+		return LISTEN_DONE;
 	if (p[l->nfds].revents)
 		read_signals(l);
 	for (size_t i = 0; i < l->nfds && l->stop_at == 0; i++) {
 		if (!p[i].revents)
 			continue;
-		if (start_worker(l, ret_fd))
-			return true;
 		reap(l); /* who has ended does not count */
+		if (start_writer(l, ret_fd))
+			return LISTEN_WRITER;
+		if (l->writer == 0) {
+			l->admission.accept_at = l->writer_at;
+			break;
+		}
+		if (start_worker(l, ret_fd))
+			return LISTEN_SESSION;
 		admission_accept(&l->admission, l->fds[i]);
 		l->worker_due = true;
 	}
-	return false;
+	return LISTEN_DONE;
 }
 
 /*
  * What is left of the service when its main process has ended, systemd kills;
- * and whichever of these two closes the database as the last one has the log
- * to copy.
+ * and the writer has the WAL to copy.  It ends when nobody is left to serve.
  */
 static void
 finish(struct listener *l)
@@ -305,12 +333,10 @@ finish(struct listener *l)
 	if (l->stop_at == 0)
 		systemd_notify("STOPPING=1");
 	admission_close(&l->admission);
-	if (l->housekeeper > 0) {
-		kill(l->housekeeper, SIGTERM);
-		waitpid(l->housekeeper, NULL, 0);
-	}
 	if (worker > 0)
 		waitpid(worker, NULL, 0);
+	if (l->writer > 0)
+		waitpid(l->writer, NULL, 0);
 	log_line(LOG_INFO, "ended, %llu connections served, %llu refused",
 	    (unsigned long long)l->admission.served,
 	    (unsigned long long)l->admission.refused);
@@ -329,17 +355,13 @@ listen_run(
 		return LISTEN_FAILED;
 	systemd_notify("READY=1");
 	tzset(); /* else each session reads the time zone's file */
-	while (!is_done(&l)) {
-		if ((l.worker_due && start_worker(&l, ret_fd)) ||
-		    step(&l, ret_fd)) {
+	while (role == LISTEN_DONE && !is_done(&l)) {
+		if (l.worker_due && start_worker(&l, ret_fd))
 			role = LISTEN_SESSION;
-			break;
-		}
-		if (start_housekeeper(&l)) {
-			role = LISTEN_HOUSEKEEPER;
-			break;
-		}
-		tell_status(&l);
+		else
+			role = step(&l, ret_fd);
+		if (role == LISTEN_DONE)
+			tell_status(&l);
 	}
 	if (role == LISTEN_DONE)
 		finish(&l);

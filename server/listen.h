@@ -19,17 +19,22 @@ struct listen_conf {
 };
 
 enum listen_role {
-	/* A new process for one connection, which comes over `*ret_fd`. */
+	/*
+	 * A new process for one connection, which comes over `*ret_fd`; that is
+	 * its socket to the writer then.
+	 */
 	LISTEN_SESSION,
-	LISTEN_HOUSEKEEPER, /* a new process, to keep the database open */
-	LISTEN_DONE,        /* this process is done: idle, or SIGTERM */
-	LISTEN_FAILED,      /* it could not start; logged */
+	/* The process to write for them; `*ret_fd` is the listener's socket. */
+	LISTEN_WRITER,
+	LISTEN_DONE,   /* this process is done: idle, or SIGTERM */
+	LISTEN_FAILED, /* it could not start; logged */
 };
 
 /*
  * Accepts from the listening sockets `fds` until it is time to end.  Returns
  * once in this process and once in each that it forks, where nothing of it is
- * left but the answer.  The housekeeper is ended by SIGTERM.
+ * left but the answer.  The writer ends when
+ * nobody is left to serve.
  */
 enum listen_role listen_run(
     const struct listen_conf *conf, const int *fds, size_t nfds, int *ret_fd);

@@ -83,6 +83,10 @@ static const struct cli_option rows[] = {
 	{ 0, "max-per-source", "N",
 	  "listening: of one address, IPv6 by /64 (20)",
 	  KIND_NUMBER, FIELD(max_per_source), 1, 100000 },
+	{ 0, "max-spool", "SIZE",
+	  "listening: room for mails over 256K on their way, each\n"
+	  "counted as --max-size (a quarter of the free disk)",
+	  KIND_SIZE, FIELD(max_spool), 1, UINT64_C(1) << 50 },
 	{ 0, "idle-exit", "TIME",
 	  "listening: end after so long without a connection\n"
 	  "(1m; 0: never)",

@@ -27,6 +27,7 @@ struct options {
 	/* For a socket that listens (listen.h). */
 	uint64_t max_connections;
 	uint64_t max_per_source;
+	uint64_t max_spool; /* octets; 0: a quarter of the free disk */
 	uint64_t idle_exit_sec;
 	uint64_t stop_timeout_sec;
 };

@@ -1,5 +1,6 @@
 #include "record.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,19 +101,31 @@ record_close(struct record *r)
 }
 
 struct record *
-record_open(const char *path, const struct options *o, bool any_line_end)
+record_open(const char *path)
 {
 	struct record *r = calloc(1, sizeof *r);
+	int fd;
 
 	if (!r)
 		return NULL;
-	r->file = fopen(path, "we");
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	r->file = fd >= 0 ? fdopen(fd, "w") : NULL;
 	r->body = tmpfile();
 	r->stored = tmpfile();
-	if (!r->file || !r->body || !r->stored) {
-		record_close(r);
-		return NULL;
-	}
+	if (r->file && r->body && r->stored)
+		return r;
+	if (fd >= 0 && !r->file)
+		close(fd);
+	record_close(r);
+	return NULL;
+}
+
+void
+record_begin(struct record *r, const struct options *o, bool any_line_end)
+{
+	if (!r)
+		return;
+	empty(r->file);
 	fprintf(
 	    r->file, "# Recorded by smtpd %s as %s.\n", VERSION, o->hostname);
 	if (any_line_end)
@@ -128,7 +141,6 @@ record_open(const char *path, const struct options *o, bool any_line_end)
 	    (unsigned long long)o->max_size,
 	    (unsigned long long)o->max_recipients,
 	    (unsigned long long)o->max_errors);
-	return r;
 }
 
 void

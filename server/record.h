@@ -11,16 +11,15 @@
 
 struct record;
 
-/*
- * Makes or empties the file and writes down the settings that matter.  NULL
- * with errno.
- */
-struct record *record_open(
-    const char *path, const struct options *options, bool any_line_end);
+/* Opens or makes the file.  NULL with errno. */
+struct record *record_open(const char *path);
 void record_close(struct record *r);
 
 /* The functions below do nothing when `r` is NULL. */
 
+/* Empties the file and writes down the settings that matter. */
+void record_begin(
+    struct record *r, const struct options *options, bool any_line_end);
 /* Octets from the client, and to it. */
 void record_input(struct record *r, struct span data);
 void record_output(struct record *r, struct span data);

@@ -3,7 +3,6 @@
 #include <sys/socket.h>
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,7 +12,7 @@ worker_fork(struct worker *w, int *ret_fd)
 	int ends[2];
 	pid_t pid;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return -1;
 	/* With one thread there are no locks for fork(2) to see to. */
 	pid = _Fork();
@@ -30,9 +29,8 @@ worker_fork(struct worker *w, int *ret_fd)
 	return pid;
 }
 
-/* One octet, since a descriptor does not travel without. */
 struct message {
-	char octet;
+	struct peer peer;
 	struct iovec data;
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
 	struct msghdr head;
@@ -42,7 +40,7 @@ static struct msghdr *
 prepare(struct message *m)
 {
 	memset(m, 0, sizeof *m);
-	m->data = (struct iovec){ &m->octet, 1 };
+	m->data = (struct iovec){ &m->peer, sizeof m->peer };
 	m->head = (struct msghdr){
 		.msg_iov = &m->data,
 		.msg_iovlen = 1,
@@ -53,15 +51,14 @@ prepare(struct message *m)
 }
 
 pid_t
-worker_give(struct worker *w, int connection)
+worker_give(struct worker *w, int connection, const struct peer *peer)
 {
 	struct message m;
 	struct msghdr *head = prepare(&m);
 	struct cmsghdr *control = CMSG_FIRSTHDR(head);
-	pid_t pid = w->pid;
-	int error;
+	ssize_t n;
 
-	if (pid <= 0) {
+	if (w->pid <= 0) {
 		errno = ESRCH;
 		return -1;
 	}
@@ -71,12 +68,9 @@ worker_give(struct worker *w, int connection)
 		.cmsg_type = SCM_RIGHTS,
 	};
 	memcpy(CMSG_DATA(control), &connection, sizeof connection);
-	if (sendmsg(w->fd, head, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		pid = -1;
-	error = errno;
-	worker_release(w);
-	errno = error;
-	return pid;
+	m.peer = *peer;
+	n = sendmsg(w->fd, head, MSG_NOSIGNAL | MSG_DONTWAIT);
+	return n < 0 ? -1 : w->pid;
 }
 
 void
@@ -87,16 +81,8 @@ worker_release(struct worker *w)
 	*w = (struct worker){ 0, 0 };
 }
 
-bool
-worker_is_called(int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-
-	return poll(&p, 1, 0) != 0;
-}
-
 int
-worker_wait(int fd)
+worker_wait(int fd, struct peer *ret)
 {
 	struct message m;
 	struct msghdr *head = prepare(&m);
@@ -110,6 +96,7 @@ worker_wait(int fd)
 	control = n > 0 ? CMSG_FIRSTHDR(head) : NULL;
 	if (control && control->cmsg_type == SCM_RIGHTS)
 		memcpy(&connection, CMSG_DATA(control), sizeof connection);
-	close(fd);
+	if (connection >= 0)
+		*ret = m.peer;
 	return connection;
 }

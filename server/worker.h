@@ -6,33 +6,35 @@
 #ifndef WORKER_H
 #define WORKER_H
 
-#include <stdbool.h>
 #include <sys/types.h>
+
+#include "../mail/peer.h"
 
 /* Of the parent; all 0: there is none. */
 struct worker {
 	pid_t pid;
-	int fd; /* over which it gets its connection */
+	int fd; /* over which it gets its connection; then the writer's */
 };
 
 /*
  * As fork(2).  In the child, `*ret_fd` is where its connection comes from,
- * and `w` stands for nothing.
+ * and after that the socket to the writer; `w` stands for nothing.
  */
 pid_t worker_fork(struct worker *w, int *ret_fd);
 
 /*
- * Gives the worker this connection, which is open here still; then
- * there is none any more.  Returns its id, or -1 with errno: there is none.
+ * Gives the worker this connection of this client, which is open here still.  Returns its id,
+ * or -1 with errno: there is none.  Either way it is to be released.
  */
-pid_t worker_give(struct worker *w, int connection);
+pid_t worker_give(struct worker *w, int connection, const struct peer *peer);
 
 /* Forgets it.  Without a connection it ends. */
 void worker_release(struct worker *w);
 
-/* In the child: is there a connection by now, or none to come? */
-bool worker_is_called(int fd);
-/* Waits for it and closes `fd`.  Returns the connection, or -1: none comes. */
-int worker_wait(int fd);
+/*
+ * In the child: waits for the connection.  Returns it and whose it is, or -1:
+ * none comes.
+ */
+int worker_wait(int fd, struct peer *ret);
 
 #endif

@@ -7,6 +7,7 @@
 #include "../database.h"
 #include "../policy.h"
 #include "../store.h"
+#include "link.h"
 #include "spool.h"
 
 struct store {
@@ -14,9 +15,10 @@ struct store {
 	struct database *db;
 	bool owns_database;
 	struct policy *policy;
+	struct link
+	    *link; /* to a writer, which has the two; NULL: it is here */
 	struct spool *spool;
 	enum verdict spooled; /* trouble while appending */
-	bool was_big;         /* the last commit took its mail from a file */
 	bool was_known; /* the last mail inserted had its row (dedupe.c) */
 };
 

@@ -59,23 +59,42 @@ open_unlinked(const char *folder)
 	return fd;
 }
 
-static int
-open_file(const char *folder)
+int
+spool_open(struct spool *sp, const char *folder)
 {
-	int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-
-	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR))
-		fd = open_unlinked(folder);
-	return fd;
+	sp->fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (sp->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR))
+		sp->fd = open_unlinked(folder);
+	return sp->fd;
 }
 
-/* Moves what is in memory to the end of the file. */
-static int
-flush(struct spool *sp)
+void
+spool_use(struct spool *sp, int fd)
+{
+	sp->fd = fd;
+}
+
+int
+spool_take(struct spool *sp, uint64_t size)
+{
+	struct stat st;
+
+	if (fstat(sp->fd, &st) < 0)
+		return -1;
+	if ((uint64_t)st.st_size < size) {
+		errno = EIO;
+		return -1;
+	}
+	sp->on_disk = size;
+	return 0;
+}
+
+int
+spool_flush(struct spool *sp)
 {
 	size_t done = 0;
 
-	while (done < sp->len) {
+	while (sp->fd >= 0 && done < sp->len) {
 		ssize_t n = pwrite(sp->fd, sp->buf + done, sp->len - done,
 		    (off_t)(sp->on_disk + done));
 
@@ -84,34 +103,31 @@ flush(struct spool *sp)
 		if (n > 0)
 			done += (size_t)n;
 	}
-	sp->on_disk += sp->len;
-	sp->len = 0;
+	sp->on_disk += done;
+	sp->len -= done;
 	return 0;
 }
 
-int
-spool_append(struct spool *sp, const char *folder, struct span data)
+bool
+spool_needs_file(const struct spool *sp)
 {
+	return sp->fd < 0 && sp->len == SPOOL_MEMORY;
+}
+
+int
+spool_append(struct spool *sp, struct span *data)
+{
+	size_t n = SPOOL_MEMORY - sp->len;
+
 	if (!sp->buf && !(sp->buf = malloc(SPOOL_MEMORY)))
 		return -1;
-	while (data.len > 0) {
-		size_t n = SPOOL_MEMORY - sp->len;
-
-		if (n == 0) {
-			if (sp->fd < 0)
-				sp->fd = open_file(folder);
-			if (sp->fd < 0 || flush(sp) < 0)
-				return -1;
-			continue;
-		}
-		if (n > data.len)
-			n = data.len;
-		memcpy(sp->buf + sp->len, data.p, n);
-		sp->len += n;
-		data.p += n;
-		data.len -= n;
-	}
-	return 0;
+	if (n > data->len)
+		n = data->len;
+	memcpy(sp->buf + sp->len, data->p, n);
+	sp->len += n;
+	data->p += n;
+	data->len -= n;
+	return sp->len == SPOOL_MEMORY ? spool_flush(sp) : 0;
 }
 
 void
@@ -136,6 +152,13 @@ spool_is_big(const struct spool *sp)
 	return spool_size(sp) > SPOOL_MEMORY;
 }
 
+/* Of a file that another process fills, no more counts than it said. */
+static size_t
+least(size_t most, uint64_t left)
+{
+	return left < most ? (size_t)left : most;
+}
+
 int
 spool_read(struct spool *sp, uint64_t offset, struct span *ret)
 {
@@ -147,10 +170,13 @@ spool_read(struct spool *sp, uint64_t offset, struct span *ret)
 		ret->len -= (size_t)offset;
 		return 0;
 	}
-	if (sp->len > 0 && flush(sp) < 0)
+	if (spool_flush(sp) < 0)
+		return -1;
+	if (!sp->buf && !(sp->buf = malloc(SPOOL_MEMORY)))
 		return -1;
 	do
-		n = pread(sp->fd, sp->buf, SPOOL_MEMORY, (off_t)offset);
+		n = pread(sp->fd, sp->buf,
+		    least(SPOOL_MEMORY, sp->on_disk - offset), (off_t)offset);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -1;

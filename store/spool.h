@@ -23,11 +23,28 @@ struct spool;
 struct spool *spool_new(void);
 void spool_free(struct spool *sp);
 
+/* The memory is full: spool_open() or spool_use() comes before more. */
+bool spool_needs_file(const struct spool *sp);
 /*
- * A file that is needed is made in `folder`.  Returns 0, or -1 with errno; the
- * mail is then incomplete and must go.
+ * Makes an unlinked file in `folder` for it.  Returns the descriptor, which
+ * stays the spool's; or -1 with errno.
  */
-int spool_append(struct spool *sp, const char *folder, struct span data);
+int spool_open(struct spool *sp, const char *folder);
+/* Takes over a file that somebody else has made. */
+void spool_use(struct spool *sp, int fd);
+/*
+ * Another process has written so many octets into the file of spool_open(), and
+ * may still have it open.  Returns 0, or -1 with errno: it has not.
+ */
+int spool_take(struct spool *sp, uint64_t size);
+
+/*
+ * Takes octets from the front of `*data`, as long as they have room.  Returns
+ * 0, or -1 with errno; the mail is then incomplete and must go.
+ */
+int spool_append(struct spool *sp, struct span *data);
+/* Writes what is in memory to the file, if there is one.  As above. */
+int spool_flush(struct spool *sp);
 
 /* Forgets the mail and gives its disk space back. */
 void spool_reset(struct spool *sp);

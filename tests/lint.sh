@@ -14,12 +14,12 @@ echo "layers"
 # Which folders each folder may include from; X.h and X.c at the top level are
 # the front of X/ and count as it.  A folder in CLOSED is entered by its front
 # alone.
-CLOSED='session reader archive store policy database'
+CLOSED='session reader archive store policy database writer'
 awk -v closed="$CLOSED" '
 BEGIN {
 	split("cli:mail mail:mail session:mail database:mail policy:mail,database" \
 	    " store:mail,policy,database archive:mail,store,policy,database" \
-	    " server:mail,session,store reader:mail,archive,store,policy", rows, " ")
+	    " writer:mail,policy,store,server server:mail,session,store reader:mail,archive,store,policy", rows, " ")
 	for (i in rows) {
 		split(rows[i], r, ":")
 		n = split(r[2], list, ",")

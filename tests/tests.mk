@@ -9,7 +9,8 @@ POOR = $(patsubst $(B)/%,$(B)/poor/%,$(SESSION) $(MAIL))
 MIME = $(call files,$(addprefix reader/,charset charset_table html html_layout \
 	html_names html_tag mbox mime mime_split param query text transfer \
 	words))
-UNITS_USE = $(POOR) $(STORE) $(MIME) $(call files,cli server/peer)
+UNITS_USE = $(POOR) $(STORE) $(MIME) $(call folders,writer) $(call files,cli \
+	server/introduce server/log server/new_mail server/peer server/systemd)
 
 $(B)/poor/%.o: $(B)/%.o tests/support/poor.syms
 	@mkdir -p $(@D)
@@ -27,7 +28,7 @@ $(B)/tests/powercut/powercut: $(POWERCUT) $(STORE) $(MAIL)
 # A session that misbehaves when its client asks for it.
 $(B)/tests/misbehave: $(B)/tests/system/misbehave.o $(SMTPD)
 	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) \
-	    -Wl,--wrap=connection_read -Wl,--wrap=worker_wait -o $@ $^ \
+	    -Wl,--wrap=connection_read -Wl,--wrap=confine_session_of_listener -o $@ $^ \
 	    $(SQLITE_LIBS)
 
 FAULTS = tests/durability/faults.c tests/durability/rules.c

@@ -8,6 +8,7 @@ keep them or their clients waiting.
 import argparse
 import os
 import resource
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -75,12 +76,10 @@ class Listener:
         return [pid for pid in self.children()
                 if self.database in open_files(pid)]
 
-    def housekeeper(self):
-        """Of those, the one without a socket."""
-        for pid in self.holders():
-            if not any(f.startswith("socket:") for f in open_files(pid)):
-                return pid
-        return 0
+    def writer(self):
+        """The one child that has the database open; 0: there is not one."""
+        holders = self.holders()
+        return holders[0] if len(holders) == 1 else 0
 
 
 def parent_of(pid):
@@ -103,19 +102,37 @@ def is_alive(pid):
     return os.path.exists(f"/proc/{pid}")
 
 
-def housekeeper_ends_with_the_listener(options, report, folder):
+def writer_outlives_the_listener(options, report, folder):
     with Listener(options, folder) as listener:
         report.check(listener.deliver()[0] == 250, "mail")
         client = listener.connect()
         client.greet()
-        keeper = until(listener.housekeeper)
-        report.check(keeper, "there is a housekeeper")
+        writer = until(listener.writer)
+        report.check(writer, "one process alone has the database open")
         listener.process.kill()
-        report.check(until(lambda: not is_alive(keeper)),
-                     "the housekeeper of a killed listener ends")
+        listener.process.wait()
         reply = client.mail(MAIL)
-        report.check(reply[0] == 250, f"the session goes on: {reply}")
+        report.check(reply[0] == 250, f"the session of a killed listener: {reply}")
         client.close()
+        report.check(until(lambda: not is_alive(writer)),
+                     "the writer ends with the last session")
+
+
+def writer_that_is_killed(options, report, folder):
+    with Listener(options, folder) as listener:
+        client = listener.connect()
+        client.greet()
+        report.check(client.mail(MAIL)[0] == 250, "mail")
+        os.kill(listener.writer(), signal.SIGKILL)
+        replies = [client.command("MAIL FROM:<a@client.example>")[0]
+                   for _ in range(2)]
+        report.check(replies == [451, 421], f"its session: {replies}")
+        client.close()
+        reply = listener.deliver()
+        report.check(reply[0] == 250, f"the next one: {reply}")
+        rows = sqlite3.connect(listener.database).execute(
+            "SELECT count(*) FROM message").fetchone()[0]
+        report.check(rows == 2, f"{rows} rows of 2 mails")
 
 
 def greeting_needs_no_database(options, report, folder):
@@ -196,8 +213,9 @@ def main():
     parser.add_argument("--smtpd", default="./smtpd")
     options = parser.parse_args()
     report = common.Report()
-    for test in (housekeeper_ends_with_the_listener, greeting_needs_no_database,
-                 new_mail_is_no_fifo, file_size_limit, refusals_are_summed_up):
+    for test in (writer_outlives_the_listener, writer_that_is_killed,
+                 greeting_needs_no_database, new_mail_is_no_fifo, file_size_limit,
+                 refusals_are_summed_up):
         with tempfile.TemporaryDirectory() as folder:
             test(options, report, folder)
     report.end()

@@ -29,8 +29,8 @@ enum connection_result __real_connection_read(
     struct connection *c, char *buf, size_t size, size_t *ret_len);
 enum connection_result __wrap_connection_read(
     struct connection *c, char *buf, size_t size, size_t *ret_len);
-int __real_worker_wait(int fd);
-int __wrap_worker_wait(int fd);
+bool __real_confine_session_of_listener(uint64_t max_file);
+bool __wrap_confine_session_of_listener(uint64_t max_file);
 
 /* Arguments that are known when an attempt is made. */
 enum {
@@ -249,12 +249,10 @@ __wrap_connection_read(
 	}
 }
 
-/* As a session of the listener that has a writer. */
-int
-__wrap_worker_wait(int fd)
+/* Who started a session of the listener is asked for while it may. */
+bool
+__wrap_confine_session_of_listener(uint64_t max_file)
 {
 	parent = getppid();
-	if (getenv("MISBEHAVE_CONFINED") && !confine_session_of_listener(1024))
-		return -1;
-	return __real_worker_wait(fd);
+	return __real_confine_session_of_listener(max_file);
 }

@@ -68,19 +68,6 @@ Test(checkpoint, is_copied_when_it_is_long_and_there_is_time)
 	cr_expect(eq(int, rows_in_file(), 1 + MAILS));
 }
 
-Test(checkpoint, is_left_to_the_checkpointer_behind_a_big_mail)
-{
-	suite_put(100);
-	suite_reopen();
-	box.conf.has_checkpointer = true;
-	put_until_long();
-	EXPECT_RESULT(st, VERDICT_OK, store_tidy(st));
-	cr_expect(eq(int, rows_in_file(), 1));
-	suite_put(100);
-	EXPECT_RESULT(st, VERDICT_OK, store_tidy(st));
-	cr_expect(eq(int, rows_in_file(), 2 + MAILS));
-}
-
 Test(checkpoint, stops_growing_once_copied)
 {
 	int64_t long_size, size;

@@ -91,7 +91,7 @@ def options():
         check_equal('a bad option: the client is told',
                     client.reply()[:9], b'421 4.3.0')
     check('and the journal', wait_for(
-        lambda: logged(since, "'nonsense' is not a number")))
+        lambda: logged(since, "'nonsense' is not a size")))
     wait_equal('no failed instance is left', instances, [])
     set_options()
     check_equal('mended', deliver()[:3], b'250')

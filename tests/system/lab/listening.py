@@ -35,58 +35,35 @@ def passed_names():
 
 
 def sessions():
-    """The listener's children, but for the housekeeper and the pre-forked worker."""
+    """The listener's children, but for the writer and the pre-forked worker."""
     return [pid for pid in children(main_pid())
-            if not is_housekeeper(pid) and not is_waiting_worker(pid)]
+            if not is_writer(pid) and not is_waiting_worker(pid)]
 
 
-def unix_sockets(pid, kind, has_name):
-    """Of its network: the names that /proc/PID/fd has for them."""
-    rows = [line.split()
-            for line in read(f'/proc/{pid}/net/unix').splitlines()[1:]]
-    return {f'socket:[{row[6]}]' for row in rows
-            if row[4] in kind and (len(row) > 7) == has_name}
-
-
-DATAGRAMS = ('0002',)
-OTHERS = ('0001', '0005')
-
-
-def sockets(pid):
-    """That it has open, but for that of the log."""
-    log = unix_sockets(pid, DATAGRAMS, False)
-    return [f for f in open_files(pid)
-            if f.startswith('socket:') and f not in log]
-
-
-def is_housekeeper(pid):
-    """Of the children it alone has no socket."""
-    return bool(open_files(pid)) and not sockets(pid)
+def is_writer(pid):
+    """Of the children it alone waits for many sockets."""
+    return 'anon_inode:[eventpoll]' in open_files(pid)
 
 
 def is_waiting_worker(pid):
-    """It waits for its connection at one of a pair of sockets, which are
-    those without a name."""
-    pairs = unix_sockets(pid, OTHERS, False)
-    return any(f in pairs for f in open_files(pid))
+    """All its sockets are of pairs, which have no name; a connection has."""
+    nameless = {f'socket:[{line.split()[6]}]'
+                for line in read(f'/proc/{pid}/net/unix').splitlines()[1:]
+                if len(line.split()) == 7}
+    sockets = [f for f in open_files(pid) if f.startswith('socket:')]
+    return (bool(sockets) and all(f in nameless for f in sockets) and
+            not is_writer(pid))
 
 
-def worker_with_database():
+def writer():
     for pid in children(main_pid()):
-        if is_waiting_worker(pid) and holds_database(pid):
-            return pid
-    return 0
-
-
-def housekeeper():
-    for pid in children(main_pid()):
-        if is_housekeeper(pid):
+        if is_writer(pid):
             return pid
     return 0
 
 
 def is_at_rest():
-    """Are there no children but the housekeeper and the pre-forked worker?"""
+    """Are there no children but the writer and the pre-forked worker?"""
     pids = children(main_pid())
     return (set(pids.values()) <= {'S'} and len(pids) <= 2 and
             not sessions())
@@ -145,8 +122,11 @@ def processes():
         check('banners', a.reply()[:3] == b.reply()[:3] == b'220')
         pids = sessions()
         check_equal('a process for each session', len(pids), 2)
+        listening = {os.readlink(f'/proc/{main_pid()}/fd/{fd}')
+                     for fd in range(3, 3 + len(passed_names()))}
         check('no session has the listening sockets',
-              all(len(sockets(pid)) == 1 for pid in pids),
+              listening and not any(listening & set(open_files(pid))
+                                    for pid in pids),
               [open_files(pid) for pid in pids])
         check('the listener has no database open',
               not any('mail.db' in f for f in open_files(main_pid())),
@@ -165,7 +145,7 @@ def processes():
                '0 connections; 2 served, 0 refused', 3)
     for reply in in_threads([deliver] * 15):
         check_equal('mail at once', str(reply)[:5], "b'250")
-    wait_equal('no child is left but the housekeeper and the pre-forked worker',
+    wait_equal('no child is left but the writer and the pre-forked worker',
                is_at_rest, True)
 
 
@@ -180,12 +160,18 @@ def first_mail():
                     ['250'] * 10)
 
 
-def housekeeping():
+def one_writer():
     restart()
     check_equal('mail', deliver()[:3], b'250')
-    check('a housekeeper keeps the database open',
-          wait_for(lambda: housekeeper() and holds_database(housekeeper())),
-          open_files(housekeeper()))
+    check('a writer keeps the database open',
+          wait_for(lambda: writer() and holds_database(writer())),
+          open_files(writer()))
+    with Client() as client:
+        client.mail()
+        check_equal('and it alone',
+                    [pid for pid in children(main_pid()) if holds_database(pid)],
+                    [writer()])
+        client.quit()
     log = os.stat(DATABASE + '-wal').st_ino
     for _ in range(5):
         deliver()
@@ -193,15 +179,11 @@ def housekeeping():
     check('the log outlives the sessions',
           os.path.exists(DATABASE + '-wal') and
           os.stat(DATABASE + '-wal').st_ino == log)
-    first, listener = housekeeper(), main_pid()
+    first, listener = writer(), main_pid()
     kill(first)
     until(lambda: not read(f'/proc/{first}/stat'))
-    check_equal('mail after the housekeeper was killed', deliver()[:3], b'250')
-    with Client() as client:
-        client.reply()
-        check('somebody connected: there is another',
-              wait_for(lambda: housekeeper() not in (0, first), 3))
-        client.quit()
+    check_equal('mail after the writer was killed', deliver()[:3], b'250')
+    check('there is another', writer() not in (0, first))
     until(lambda: any(map(is_waiting_worker, children(main_pid()))))
     workers = [pid for pid in children(main_pid()) if is_waiting_worker(pid)]
     kill(workers[0])
@@ -216,14 +198,11 @@ def housekeeping():
 
 
 def moved_database():
-    """The pre-forked worker has it open long before it is used, the housekeeper
-    all the time."""
+    """The writer has it open all the time."""
     restart()
     deliver()
-    deliver()  # and by now there was one when the pre-forked worker began
     until(is_at_rest)
-    until(worker_with_database)
-    until(lambda: housekeeper() and holds_database(housekeeper()))
+    until(lambda: writer() and holds_database(writer()))
     kept = os.path.dirname(DATABASE) + '/kept'
     os.mkdir(kept)
     for path in glob.glob(DATABASE + '*'):
@@ -231,9 +210,9 @@ def moved_database():
     reply = deliver()
     check_equal('mail after the database was moved', reply[:3], b'250')
     check_equal('it is in a new one', query('SELECT id FROM message'), [(1,)])
-    check('which the housekeeper keeps, too',
-          wait_for(lambda: housekeeper() and holds_database(housekeeper())),
-          open_files(housekeeper()))
+    check('which the writer keeps, too',
+          wait_for(lambda: writer() and holds_database(writer())),
+          open_files(writer()))
     systemctl('stop', SERVICE)
     for path in glob.glob(DATABASE + '*'):
         os.unlink(path)
@@ -399,17 +378,18 @@ def stop():
 
 
 def last_close():
-    """Whoever closes the database as the last one has the log to copy."""
+    """The writer has the WAL to copy; the service waits for it."""
     restart()
     deliver()
-    until(lambda: is_at_rest() and worker_with_database())
-    worker, keeper = worker_with_database(), housekeeper()
-    kill(worker, signal.SIGSTOP)
+    until(lambda: is_at_rest() and writer())
+    pid = writer()
+    kill(pid, signal.SIGSTOP)
     systemctl('stop', '--no-block', SERVICE)
-    until(lambda: not read(f'/proc/{keeper}/stat'))
-    kill(worker, signal.SIGCONT)
+    until(lambda: show(SERVICE, 'ActiveState') == 'deactivating')
+    check('the service waits for the writer', read(f'/proc/{pid}/stat'))
+    kill(pid, signal.SIGCONT)
     wait_inactive(SERVICE)
-    check('the service waits for it', not os.path.exists(DATABASE + '-wal'))
+    check('which has copied all', not os.path.exists(DATABASE + '-wal'))
 
 
 def readable(client):
@@ -491,7 +471,7 @@ def shortage():
         return
     with Client() as first:
         first.reply()
-        until(lambda: len(sessions()) == 1 and housekeeper() and
+        until(lambda: len(sessions()) == 1 and writer() and
               len(children(pid)) == 3)
         systemctl('set-property', '--runtime', SERVICE,
                   f'TasksMax={1 + len(children(pid))}')
@@ -570,7 +550,7 @@ def bad_option():
                                             '/run/smtpd.sock')],
                 [b'421 4.3.0'] * 3)
     until(lambda: show(SERVICE, 'ActiveState') == 'failed')
-    check('it is logged', logged(since, "'nonsense' is not a number"))
+    check('it is logged', logged(since, "'nonsense' is not a size"))
     check_equal('it is not started again for nobody', (
         wait_for(lambda: show(SERVICE, 'ActiveState') != 'failed', 2.5),
         show(SERVICE, 'NRestarts')), (False, '0'))
@@ -602,7 +582,7 @@ def confinement():
     check_exposure(SERVICE)
 
 
-GROUPS = [prepare, addresses, processes, first_mail, housekeeping,
+GROUPS = [prepare, addresses, processes, first_mail, one_writer,
           moved_database, confinement, limits, idle_exit, race_idle_exit,
           start_limit, stop, last_close, restart_under_load, shortage, watchdog, rudeness,
           crowd, bad_option]

@@ -1,0 +1,36 @@
+/*
+ * The client's end of the writer's socket (mail/wire.h): a store whose
+ * database another process has open.
+ */
+#ifndef STORE_LINK_H
+#define STORE_LINK_H
+
+#include "../mail/question.h"
+#include "../store.h"
+#include "spool.h"
+
+struct link;
+
+/* Takes over the descriptor.  NULL: no memory; it is then closed. */
+struct link *link_new(int fd, int wait_ms);
+void link_free(struct link *l);
+
+void link_ask(struct link *l, const struct question *q, struct answer *ret);
+
+/*
+ * A file for a mail that is too big for messages, which the writer reads: a
+ * descriptor of the caller's, or -1, and `*ret` says why.
+ */
+int link_open_spool(struct link *l, enum verdict *ret);
+
+/* The mail in `spool` is stored as store_commit() does it. */
+enum verdict link_commit(struct link *l, const struct store_mail *mail,
+    struct spool *spool, int64_t *ret_id, bool *ret_again);
+/* The mail begun is given up; the next MAIL asked about begins another. */
+void link_drop(struct link *l);
+
+const char *link_error(const struct link *l);
+/* As database_fail_errno(). */
+enum verdict link_fail_errno(struct link *l, const char *what, int error);
+
+#endif

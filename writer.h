@@ -1,0 +1,35 @@
+/*
+ * The writer: the one process of a listener's service that has the database
+ * open.  It serves store.h to many sessions over a socket each (mail/wire.h):
+ * it answers their questions, and puts all complete mails at hand into one
+ * transaction, so one sync is for all of them.
+ *
+ * It believes a session nothing that matters: the client's address comes from
+ * the listener, and sender, recipients and mailboxes of a mail are those that
+ * the writer has answered itself.
+ */
+#ifndef WRITER_H
+#define WRITER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct writer_conf {
+	const char *database; /* its path */
+	const char *hostname; /* for the trace lines */
+	uint64_t max_size;    /* octets of a mail */
+	uint64_t max_recipients;
+	/* Octets of big mails on their way, each counted as max_size. */
+	uint64_t max_spool;
+	uint64_t dedupe_sec;
+	bool submission;
+	const char *new_mail; /* a file to make after each batch; NULL: none */
+};
+
+/*
+ * Serves the sessions that come over `listener`, until that is closed and the
+ * last of them has gone.  Returns the exit status.
+ */
+int writer_run(const struct writer_conf *conf, int listener);
+
+#endif

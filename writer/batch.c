@@ -1,0 +1,155 @@
+/*
+ * One transaction for all mails at hand.  A savepoint keeps each mail's
+ * trouble its own; but a full disk, an I/O error or a lack of memory may take
+ * the whole transaction back (sqlite.org/lang_transaction.html, s. 3), and then
+ * the others are done again.
+ *
+ * A big mail is alone in its transaction: its commit is long, and what is
+ * bounded by it is what the small ones behind it wait.
+ */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "../clock.h"
+#include "../mail/trace.h"
+#include "private.h"
+
+enum {
+	/* What one transaction holds of small mails, about. */
+	BATCH_OCTETS = 4 * 1024 * 1024,
+};
+
+/* Takes the mails of one transaction off `ready`. */
+static struct client *
+take_batch(struct writer *w)
+{
+	struct client *first = w->ready, *last = first;
+	uint64_t octets = first->envelope.size;
+
+	while (last->next && !first->granted && !last->next->granted) {
+		octets += last->next->envelope.size;
+		if (octets > BATCH_OCTETS)
+			break;
+		last = last->next;
+	}
+	w->ready = last->next;
+	last->next = NULL;
+	if (!w->ready)
+		w->ready_end = &w->ready;
+	return first;
+}
+
+static void
+note_failure(struct client *c, enum verdict verdict)
+{
+	c->result.verdict = verdict;
+	snprintf(c->result.cause, sizeof c->result.cause, "%s",
+	    store_error(c->store));
+}
+
+static enum verdict
+insert(struct client *c)
+{
+	const struct writer_conf *conf = c->writer->conf;
+	const struct trace_mail lines = {
+		.envelope = &c->envelope,
+		.peer = &c->peer,
+		.hostname = conf->hostname,
+		.received_at = clock_us(),
+		.header = conf->submission ? &c->header : NULL,
+		.process_id = (long)getpid(),
+	};
+	const struct store_mail mail = {
+		.envelope = &c->envelope,
+		.header = &c->header,
+		.received_at = lines.received_at,
+		.client_address = c->peer.address,
+		.client_port = c->peer.port,
+		.trace_mail = &lines,
+		.dedupe_sec = conf->dedupe_sec,
+	};
+
+	return store_insert(c->store, &mail, &c->result.id);
+}
+
+/*
+ * Inserts those that have not failed.  False: the transaction is lost, with
+ * one more that has failed.
+ */
+static bool
+insert_all(struct client *first)
+{
+	bool one = !first->next;
+
+	for (struct client *c = first; c; c = c->next) {
+		enum verdict verdict;
+
+		if (c->result.verdict != VERDICT_OK)
+			continue;
+		verdict = one ? VERDICT_OK : store_save(c->store);
+		if (verdict == VERDICT_OK)
+			verdict = insert(c);
+		c->result.again = store_was_known(c->store);
+		if (verdict != VERDICT_OK)
+			note_failure(c, verdict);
+		if (!one && !store_settle(c->store, verdict == VERDICT_OK))
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_anything_left(const struct client *first)
+{
+	for (; first; first = first->next) {
+		if (first->result.verdict == VERDICT_OK)
+			return true;
+	}
+	return false;
+}
+
+static void
+fail_the_rest(struct client *first, enum verdict verdict)
+{
+	for (struct client *c = first; c; c = c->next) {
+		if (c->result.verdict == VERDICT_OK)
+			note_failure(c, verdict);
+	}
+}
+
+/* Each round either commits, or leaves one more behind that has failed. */
+static void
+commit_all(struct writer *w, struct client *first)
+{
+	while (is_anything_left(first)) {
+		enum verdict verdict = store_begin(w->store);
+
+		if (verdict == VERDICT_OK && !insert_all(first)) {
+			store_abandon(w->store);
+			continue;
+		}
+		if (verdict == VERDICT_OK && !is_anything_left(first)) {
+			store_abandon(w->store);
+			return;
+		}
+		if (verdict == VERDICT_OK)
+			verdict = store_end(w->store);
+		if (verdict != VERDICT_OK)
+			fail_the_rest(first, verdict);
+		else
+			w->has_new = true;
+		return;
+	}
+}
+
+struct client *
+batch_commit(struct writer *w)
+{
+	struct client *first = take_batch(w);
+
+	for (struct client *c = first; c; c = c->next)
+		c->result = (struct wire_result){ .verdict = VERDICT_OK };
+	store_leave_if_moved(w->store);
+	commit_all(w, first);
+	return first;
+}

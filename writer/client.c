@@ -1,0 +1,320 @@
+/*
+ * One session's messages.  A transaction begins with the answer to
+ * QUESTION_MAIL, and its recipients are those that were answered with yes; so
+ * what the session claims at the end cannot differ from what it was allowed.
+ */
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../clock.h"
+#include "../policy.h"
+#include "private.h"
+
+enum {
+	/* Of the free disk, one part in so many for big mails on their way. */
+	SPOOL_SHARE = 4,
+};
+
+/* One message at a time, from whichever session. */
+static char buffer[WIRE_MAX];
+static struct answer answer;
+
+struct client *
+client_new(struct writer *w, int fd, const struct peer *peer)
+{
+	struct client *c = calloc(1, sizeof *c);
+
+	if (c)
+		c->store = store_beside(w->store);
+	if (!c || !c->store) {
+		free(c);
+		close(fd);
+		return NULL;
+	}
+	c->writer = w;
+	c->fd = fd;
+	c->peer = *peer;
+	return c;
+}
+
+/* Forgets the mail begun, and gives back what it held. */
+static void
+drop_mail(struct client *c)
+{
+	store_drop(c->store);
+	envelope_reset(&c->envelope);
+	c->writer->spooled -= c->granted;
+	c->granted = c->received = 0;
+	c->state = CLIENT_IDLE;
+}
+
+void
+client_free(struct client *c)
+{
+	if (!c)
+		return;
+	drop_mail(c);
+	envelope_free(&c->envelope);
+	store_free(c->store);
+	close(c->fd);
+	free(c);
+}
+
+/* A session reads each reply before it asks again: there is always room. */
+static bool
+send_message(const struct client *c, const struct pack *m, int file)
+{
+	struct iovec data = { m->p, m->len };
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof file)];
+	struct msghdr head = { .msg_iov = &data, .msg_iovlen = 1 };
+
+	if (m->failed)
+		return false;
+	if (file >= 0) {
+		memset(control, 0, sizeof control);
+		*(struct cmsghdr *)control = (struct cmsghdr){
+			.cmsg_len = CMSG_LEN(sizeof file),
+			.cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_RIGHTS,
+		};
+		memcpy(
+		    CMSG_DATA((struct cmsghdr *)control), &file, sizeof file);
+		head.msg_control = control;
+		head.msg_controllen = sizeof control;
+	}
+	return sendmsg(c->fd, &head, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+	       (ssize_t)m->len;
+}
+
+static bool
+send_result(struct client *c, int file)
+{
+	struct pack m = { .p = buffer, .size = sizeof buffer };
+
+	wire_begin(&m, WIRE_RESULT);
+	wire_write_result(&m, &c->result);
+	return send_message(c, &m, file);
+}
+
+/* Of a mail that is not complete yet. */
+static bool
+send_verdict(struct client *c, enum verdict verdict, int file)
+{
+	c->result = (struct wire_result){ .verdict = verdict };
+	if (verdict != VERDICT_OK)
+		snprintf(c->result.cause, sizeof c->result.cause, "%s",
+		    store_error(c->store));
+	return send_result(c, file);
+}
+
+/*
+ * Questions
+ */
+
+/* The machine counts in its own way; what matters is kept here. */
+static bool
+is_in_order(const struct client *c, const struct question *q)
+{
+	switch (q->kind) {
+	case QUESTION_RCPT:
+		return c->state == CLIENT_MAIL && !c->is_open &&
+		       q->address.len > 0;
+	case QUESTION_MAIL:
+	case QUESTION_VRFY:
+	case QUESTION_EXPN:
+		return true;
+	}
+	return false;
+}
+
+/* Keeps what the answer allows.  False: no memory. */
+static bool
+keep_answer(struct client *c, const struct question *q)
+{
+	if (q->kind == QUESTION_MAIL) {
+		c->is_open = policy_is_open(store_policy(c->store));
+		c->state = CLIENT_MAIL;
+		return question_begin_mail(q, &c->envelope);
+	}
+	if (q->kind == QUESTION_RCPT)
+		return question_add_recipient(q, &answer, &c->envelope);
+	return true;
+}
+
+static bool
+take_question(struct client *c, struct unpack *in)
+{
+	struct pack out = { .p = buffer, .size = sizeof buffer };
+	const struct policy_asker asker = {
+		.hostname = c->writer->conf->hostname,
+		.client_address = c->peer.address,
+		.now = clock_us() / 1000000,
+	};
+	const char *cause = "out of memory";
+	struct question q;
+
+	if (!wire_read_question(in, &q) || !is_in_order(c, &q))
+		return false;
+	if (q.kind == QUESTION_MAIL)
+		drop_mail(c);
+	if (q.kind == QUESTION_RCPT)
+		q.sender = span_of(c->envelope.reverse_path);
+	q.nrecipients = c->envelope.nrecipients;
+	store_refresh(c->store);
+	store_ask(c->store, &asker, &q, &answer);
+	if (answer.verdict != VERDICT_OK) {
+		cause = store_error(c->store);
+	} else if (!answer_refuses(&answer) && !keep_answer(c, &q)) {
+		answer.verdict = VERDICT_NO_MEMORY;
+		if (q.kind == QUESTION_MAIL)
+			drop_mail(c);
+	}
+	wire_begin(&out, WIRE_ANSWER);
+	wire_write_answer(&out, &answer, c->is_open, cause);
+	return send_message(c, &out, -1);
+}
+
+/*
+ * Mails
+ */
+
+/*
+ * The octets that big mails may hold; where nobody has said, a quarter of the
+ * free disk when the first of them comes, and one mail at least.
+ */
+static uint64_t
+spool_limit(const struct client *c)
+{
+	struct writer *w = c->writer;
+
+	if (w->conf->max_spool > 0)
+		return w->conf->max_spool;
+	if (w->spooled == 0)
+		w->spool_limit = store_free_octets(c->store) / SPOOL_SHARE;
+	return w->spool_limit > w->conf->max_size ? w->spool_limit
+						  : w->conf->max_size;
+}
+
+static bool
+refuse_spool(struct client *c)
+{
+	c->result = (struct wire_result){ .verdict = VERDICT_FULL };
+	snprintf(c->result.cause, sizeof c->result.cause,
+	    "big mails on their way hold %llu octets (--max-spool)",
+	    (unsigned long long)c->writer->spooled);
+	return send_result(c, -1);
+}
+
+/* Opens a file for a mail that is too big for messages. */
+static bool
+grant_file(struct client *c, struct unpack *in)
+{
+	struct writer *w = c->writer;
+	uint64_t size = w->conf->max_size;
+	enum verdict verdict;
+	int file = -1;
+
+	if (!unpack_is_done(in) || c->state != CLIENT_MAIL || c->granted ||
+	    c->received)
+		return false;
+	if (w->spooled + size > spool_limit(c))
+		return refuse_spool(c);
+	verdict = store_open_spool(c->store, &file);
+	if (verdict == VERDICT_OK) {
+		w->spooled += size;
+		c->granted = size;
+	}
+	return send_verdict(c, verdict, file);
+}
+
+/* Does the file hold what the session says it does? */
+static bool
+take_file(struct client *c, uint64_t size)
+{
+	return c->granted && c->received == 0 &&
+	       store_take_spool(c->store, size) == 0;
+}
+
+static void
+make_ready(struct client *c)
+{
+	struct writer *w = c->writer;
+
+	c->state = CLIENT_READY;
+	c->next = NULL;
+	*w->ready_end = c;
+	w->ready_end = &c->next;
+}
+
+static bool
+take_piece(struct client *c, struct unpack *in, bool is_last)
+{
+	const struct writer_conf *conf = c->writer->conf;
+	struct wire_mail mail = { .spooled = c->granted > 0 };
+	unsigned max = c->is_open ? (unsigned)conf->max_recipients : 0;
+
+	if (c->state != CLIENT_MAIL ||
+	    !wire_read_recipients(in, max, &c->envelope) ||
+	    (is_last && !wire_read_mail(in, &mail, &c->header)))
+		return false;
+	c->received += in->rest.len;
+	if (c->received > conf->max_size)
+		return false;
+	store_append(c->store, in->rest);
+	if (!is_last)
+		return send_verdict(c, VERDICT_OK, -1);
+
+	if (c->envelope.nrecipients == 0 || mail.size > conf->max_size ||
+	    (mail.spooled ? !take_file(c, mail.size)
+			  : c->received != mail.size))
+		return false;
+	c->envelope.size = mail.size;
+	c->envelope.bare_line_ends = mail.bare_line_ends;
+	make_ready(c);
+	return true;
+}
+
+bool
+client_conclude(struct client *c)
+{
+	bool sent = send_result(c, -1);
+
+	drop_mail(c);
+	return sent;
+}
+
+bool
+client_read(struct client *c)
+{
+	ssize_t n =
+	    recv(c->fd, buffer, sizeof buffer, MSG_DONTWAIT | MSG_TRUNC);
+	struct unpack in = { .rest = { buffer, n > 0 ? (size_t)n : 0 } };
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return true;
+	if (n <= 0 || (size_t)n > sizeof buffer || c->state == CLIENT_READY)
+		return false;
+	switch (wire_kind(&in)) {
+	case WIRE_ASK:
+		return take_question(c, &in);
+	case WIRE_SPOOL:
+		return grant_file(c, &in);
+	case WIRE_PIECE:
+		return take_piece(c, &in, false);
+	case WIRE_LAST:
+		return take_piece(c, &in, true);
+	case WIRE_DROP:
+		drop_mail(c);
+		return unpack_is_done(&in);
+	case WIRE_ANSWER:
+	case WIRE_RESULT:
+		break;
+	}
+	return false;
+}
