@@ -21,11 +21,13 @@
 #include "deliver.h"
 #include "distinct.h"
 #include "file.h"
+#include "line_ends.h"
 #include "options.h"
 #include "smtpdb.h"
 
 enum {
 	LEASE_SEC = 3600,
+	WRITE_MIN = 64 * 1024, /* octets that are written at once */
 	/* Of one variable; Linux takes 128 KiB with its name. */
 	ENVIRONMENT_MAX = 128 * 1024 - 64,
 };
@@ -154,23 +156,50 @@ spawn(char **args, int input, pid_t *ret)
 	return error;
 }
 
-/* On Unix sendmail's lines end in LF; any other command gets the octets. */
-static int
-write_text(int fd, struct span text, bool line_feeds)
-{
-	while (text.len > 0) {
-		const char *end =
-		    line_feeds ? memmem(text.p, text.len, "\r\n", 2) : NULL;
-		struct span line = { text.p,
-			end ? (size_t)(end - text.p) : text.len };
+/* Collects what goes to a command. */
+struct pipe_end {
+	int fd;
+	struct text waiting;
+};
 
-		if (file_write(fd, line) < 0 ||
-		    (end && file_write(fd, span_of("\n")) < 0))
-			return -1;
-		text.p += line.len + (end ? 2 : 0);
-		text.len -= line.len + (end ? 2 : 0);
+static bool
+flush_pipe(struct pipe_end *p)
+{
+	bool ok = file_write(p->fd,
+		      (struct span){ p->waiting.p, p->waiting.len }) == 0;
+
+	p->waiting.len = 0;
+	return ok;
+}
+
+static bool
+put_pipe(void *arg, struct span piece)
+{
+	struct pipe_end *p = arg;
+
+	text_add(&p->waiting, piece);
+	return p->waiting.len < WRITE_MIN || flush_pipe(p);
+}
+
+/*
+ * On Unix sendmail's lines end in LF, whatever ended them in the mail; any
+ * other command gets the octets.
+ */
+static void
+write_mail(int fd, const struct archive_mail *m, bool line_feeds)
+{
+	struct span trace = span_of(m->trace), data = { m->data, m->len };
+	struct pipe_end p = { .fd = fd };
+	struct sink to = { put_pipe, &p };
+
+	if (!line_feeds) {
+		if (file_write(fd, trace) == 0)
+			file_write(fd, data);
+		return;
 	}
-	return 0;
+	if (line_convert(trace, "\n", to) && line_convert(data, "\n", to))
+		flush_pipe(&p);
+	text_free(&p.waiting);
 }
 
 /* Its exit status, or EX_TEMPFAIL when a signal ended it. */
@@ -205,10 +234,8 @@ run_command(const struct delivery *d, char **args, const struct archive_mail *m)
 		return smtpdb_fail_errno(EX_TEMPFAIL, args[0]);
 	error = spawn(args, ends[0], &pid);
 	close(ends[0]);
-	if (error == 0 &&
-	    write_text(ends[1], span_of(m->trace), d->sendmail) == 0)
-		write_text(
-		    ends[1], (struct span){ m->data, m->len }, d->sendmail);
+	if (error == 0)
+		write_mail(ends[1], m, d->sendmail);
 	close(ends[1]);
 	if (error != 0)
 		return smtpdb_fail(

@@ -10,6 +10,10 @@
 #include "../mail/peer.h"
 #include "../mail/utf8.h"
 
+enum {
+	ENDS_MAX = 64, /* octets of a word that tells line ends */
+};
+
 static const char field_name[] = "X-Smtpd-Envelope:";
 
 /*
@@ -41,6 +45,21 @@ write_recipient(FILE *f, const struct recipient *r)
 	write_word(f, "mailbox", r->mailbox);
 }
 
+/* In words that fit into a line; together they are what is told. */
+static void
+write_ends(FILE *f, const struct envelope_form *form)
+{
+	struct span rest = { form->ends.p, form->ends.len };
+
+	while (rest.len > 0) {
+		size_t len = rest.len < ENDS_MAX ? rest.len : ENDS_MAX;
+
+		fprintf(f, "\r\n ends=%.*s", (int)len, rest.p);
+		rest.p += len;
+		rest.len -= len;
+	}
+}
+
 char *
 envelope_write(const struct archive_mail *m, const struct envelope_form *form)
 {
@@ -55,12 +74,13 @@ envelope_write(const struct archive_mail *m, const struct envelope_form *form)
 	    (long long)m->received_at);
 	write_word(f, "client", m->client_address);
 	fprintf(f, " port=%d\r\n smtputf8=%d lines=%s open=%d", m->client_port,
-	    e->smtputf8, form->line_feeds ? "lf" : "exact", form->open);
+	    e->smtputf8, form->line_feeds ? "lf" : "crlf", form->open);
 	write_word(f, "protocol", e->protocol);
 	write_word(f, "verb", e->verb);
 	write_word(f, "body", e->body_type);
 	write_word(f, "envid", e->envelope_id);
 	write_word(f, "ret", e->dsn_return);
+	write_ends(f, form);
 	fputs("\r\n", f);
 	write_word(f, "helo", e->helo);
 	fputs("\r\n", f);
@@ -281,8 +301,12 @@ take_plain(
 		ok = read_number(value, 1, &n);
 		r->form->open = n;
 	} else if (strcmp(name, "lines") == 0) {
+		/* "exact" was said before line ends were told. */
 		r->form->line_feeds = strcmp(value, "lf") == 0;
-		ok = r->form->line_feeds || strcmp(value, "exact") == 0;
+		ok = r->form->line_feeds || strcmp(value, "crlf") == 0 ||
+		     strcmp(value, "exact") == 0;
+	} else if (strcmp(name, "ends") == 0) {
+		text_add(&r->form->ends, span_of(value));
 	} else if (strcmp(name, "client") == 0) {
 		ok = is_client(value) && !m->client_address &&
 		     (m->client_address = strdup(value));

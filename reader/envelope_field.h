@@ -7,6 +7,7 @@
  *	Received: from ...
  *	X-Smtpd-Envelope: v=1 id=5 received=1795293692123456 client=192.0.2.1 port=4711
  *	 smtputf8=0 lines=lf open=0 protocol=ESMTP verb=MAIL body=7BIT
+ *	 ends=12c1l
  *	 helo=a.example
  *	 from=ann@a.example
  *	 to=bob@b.example mailbox=bob@b.example
@@ -23,11 +24,14 @@
 
 #include "../archive.h"
 #include "../mail/span.h"
+#include "text.h"
 
 /* How a mail lies in a file. */
 struct envelope_form {
-	bool line_feeds; /* LF stands for CRLF */
+	bool line_feeds; /* lines end in LF, else in CRLF */
 	bool open;       /* an LF was added to the last line */
+	/* What the line ends of the mail were (line_ends.h); empty: CRLF. */
+	struct text ends;
 };
 
 /* The field with its line ends, CRLF; to be freed.  NULL: no memory. */
@@ -43,7 +47,8 @@ bool envelope_find(struct span mail, struct span *ret_before,
 
 /*
  * Reads the field into `m`, which starts as { 0 }, all but the octets of the
- * mail.  False: it is none of ours, or was damaged.
+ * mail.  `ret_form->ends` is to be freed, whatever is returned.  False: it is
+ * none of ours, or was damaged.
  */
 bool envelope_read(
     struct span field, struct archive_mail *m, struct envelope_form *ret_form);

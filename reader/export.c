@@ -1,9 +1,10 @@
 /*
  * export: mails as files of the three usual forms.
  *
- * In a maildir and an mbox lines end in LF, so CRLF is written as LF if the
- * mail has no other CR or LF, and as it is if it has; X-Smtpd-Envelope says
- * which.  What is exported can be imported again, octet for octet.
+ * Lines end in LF in a maildir and an mbox, in CRLF in a file of one mail,
+ * whatever ended them in the mail: a lone CR or LF in a file could end the mail
+ * at a next host.  X-Smtpd-Envelope says which they were, so what is exported
+ * can be imported again, octet for octet.
  */
 #include <sys/stat.h>
 
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "envelope_field.h"
+#include "line_ends.h"
 #include "mbox.h"
 #include "options.h"
 #include "smtpdb.h"
@@ -32,35 +34,18 @@ struct target {
 	bool bare;
 };
 
-/* Are its line ends all CRLF? */
-static bool
-has_plain_lines(struct span text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.p[i] == '\r' &&
-		    (i + 1 == text.len || text.p[i + 1] != '\n'))
-			return false;
-		if (text.p[i] == '\n' && (i == 0 || text.p[i - 1] != '\r'))
-			return false;
-	}
-	return true;
-}
-
 static void
-write_lines(FILE *f, struct span text, bool line_feeds, bool quoted)
+write_lines(FILE *f, struct span text, const char *end, bool quoted)
 {
 	while (text.len > 0) {
-		const char *end = memchr(text.p, '\n', text.len);
-		size_t len = end ? (size_t)(end - text.p) + 1 : text.len;
-		bool cut = line_feeds && end && len >= 2;
+		struct span line;
+		enum line_end was = line_next(&text, &line);
 
-		if (quoted && mbox_is_quoted((struct span){ text.p, len }))
+		if (quoted && mbox_is_quoted(line))
 			fputc('>', f);
-		fwrite(text.p, 1, cut ? len - 2 : len, f);
-		if (cut)
-			fputc('\n', f);
-		text.p += len;
-		text.len -= len;
+		fwrite(line.p, 1, line.len, f);
+		if (was != LINE_OPEN)
+			fputs(end, f);
 	}
 }
 
@@ -69,18 +54,22 @@ write_mail(FILE *f, const struct target *to, const struct archive_mail *m)
 {
 	struct span data = { m->data, m->len };
 	struct envelope_form form = {
-		.line_feeds =
-		    (to->is_mbox || to->is_maildir) && has_plain_lines(data),
-		.open =
-		    to->is_mbox && m->len > 0 && m->data[m->len - 1] != '\n',
+		.line_feeds = to->is_mbox || to->is_maildir,
+		.open = to->is_mbox && m->len > 0 &&
+			m->data[m->len - 1] != '\n' &&
+			m->data[m->len - 1] != '\r',
 	};
-	char *field = to->bare ? strdup("") : envelope_write(m, &form);
+	const char *end = form.line_feeds ? "\n" : "\r\n";
+	char *field;
 
+	line_ends_tell(data, &form.ends);
+	field = to->bare ? strdup("") : envelope_write(m, &form);
+	text_free(&form.ends);
 	if (!field)
 		return smtpdb_fail_errno(EX_OSERR, "export");
-	write_lines(f, span_of(m->trace), form.line_feeds, to->is_mbox);
-	write_lines(f, span_of(field), form.line_feeds, to->is_mbox);
-	write_lines(f, data, form.line_feeds, to->is_mbox);
+	write_lines(f, span_of(m->trace), end, to->is_mbox);
+	write_lines(f, span_of(field), end, to->is_mbox);
+	write_lines(f, data, end, to->is_mbox);
 	if (form.open)
 		fputc('\n', f);
 	free(field);

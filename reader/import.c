@@ -24,6 +24,7 @@
 #include "../mail/utf8.h"
 #include "envelope_field.h"
 #include "file.h"
+#include "line_ends.h"
 #include "mbox.h"
 #include "mime.h"
 #include "options.h"
@@ -97,24 +98,51 @@ is_trace(struct span text)
 	return true;
 }
 
+/* The octets that the client sent.  False: the field is not in order. */
+static bool
+restore_data(
+    const struct envelope_form *form, struct span text, struct archive_mail *m)
+{
+	struct text data = { 0 };
+	struct span copy;
+
+	if (form->open && text.len > 0 && text.p[text.len - 1] == '\n')
+		text.len--;
+	if (form->open && text.len > 0 && text.p[text.len - 1] == '\r')
+		text.len--; /* of who has changed the file's line ends */
+	if (form->ends.len > 0) {
+		struct span ends = { form->ends.p, form->ends.len };
+
+		if (!line_ends_bring_back(text, ends, &data)) {
+			text_free(&data);
+			return false;
+		}
+		m->len = data.len;
+		m->data = text_take(&data);
+		return true;
+	}
+	copy = form->line_feeds ? with_crlf(text) : copy_of(text);
+	m->data = (char *)copy.p;
+	m->len = copy.len;
+	return m->data;
+}
+
 /* Makes the row that was exported.  False: the field is not in order. */
 static bool
 restore(struct span mail, struct archive_mail *m)
 {
-	struct span before, field, behind, trace, data;
-	struct envelope_form form;
+	struct span before, field, behind, trace;
+	struct envelope_form form = { 0 };
+	bool ok = envelope_find(mail, &before, &field, &behind) &&
+		  envelope_read(field, m, &form) && is_trace(before) &&
+		  restore_data(&form, behind, m);
 
-	if (!envelope_find(mail, &before, &field, &behind) ||
-	    !envelope_read(field, m, &form) || !is_trace(before))
+	text_free(&form.ends);
+	if (!ok)
 		return false;
-	if (form.open && behind.len > 0 && behind.p[behind.len - 1] == '\n')
-		behind.len--;
 	trace = form.line_feeds ? with_crlf(before) : copy_of(before);
-	data = form.line_feeds ? with_crlf(behind) : copy_of(behind);
 	m->trace = (char *)trace.p;
-	m->data = (char *)data.p;
-	m->len = data.len;
-	return m->trace && m->data;
+	return m->trace;
 }
 
 /* The address that a field "<a@b>" or "a@b" holds; NULL: none. */

@@ -19,6 +19,7 @@
 
 #include "../clock.h"
 #include "connect.h"
+#include "line_ends.h"
 #include "smtpdb.h"
 #include "terminal.h"
 
@@ -209,34 +210,20 @@ say(struct lmtp *l, const char *format, ...)
  * The mail
  */
 
-/* What is no CRLF ends no line for us, but might for the server. */
-static void
-send_lines(FILE *f, struct span text, bool *at_start)
+static bool
+put_file(void *arg, struct span piece)
 {
-	for (size_t i = 0; i < text.len; i++) {
-		char c = text.p[i];
-
-		if (c == '\r' && i + 1 < text.len && text.p[i + 1] == '\n')
-			continue;
-		if (c == '\r' || c == '\n') {
-			fputs("\r\n", f);
-			*at_start = true;
-			continue;
-		}
-		if (*at_start && c == '.')
-			fputc('.', f);
-		fputc(c, f);
-		*at_start = false;
-	}
+	return fwrite(piece.p, 1, piece.len, arg) == piece.len;
 }
 
 static void
 send_mail(FILE *f, const struct archive_mail *m)
 {
+	struct sink to = { put_file, f };
 	bool at_start = true;
 
-	send_lines(f, span_of(m->trace), &at_start);
-	send_lines(f, (struct span){ m->data, m->len }, &at_start);
+	line_convert_to_smtp(span_of(m->trace), &at_start, to);
+	line_convert_to_smtp((struct span){ m->data, m->len }, &at_start, to);
 	fputs(at_start ? ".\r\n" : "\r\n.\r\n", f);
 }
 
