@@ -365,6 +365,7 @@ session_end(struct session *s, enum session_end why)
 		[SESSION_EOF] = REPLY_NONE,
 		[SESSION_TIMEOUT] = REPLY_TIMEOUT,
 		[SESSION_EXPIRED] = REPLY_EXPIRED,
+		[SESSION_CROWDED] = REPLY_TOO_MANY_CONNECTIONS,
 		[SESSION_SHUTDOWN] = REPLY_SHUTDOWN,
 	};
 
@@ -429,6 +430,14 @@ bool
 session_has_mail(const struct session *s)
 {
 	return s->mail.state != ST_START && s->mail.state != ST_IDLE;
+}
+
+bool
+session_has_text(const struct session *s)
+{
+	enum transaction_state at = s->mail.state;
+
+	return at == ST_DATA || at == ST_CHUNK || at == ST_CHUNKS;
 }
 
 struct session_refusal

@@ -52,6 +52,7 @@ enum session_end {
 	SESSION_EOF,      /* the client is gone: no reply */
 	SESSION_TIMEOUT,  /* the client was silent for too long: 421 4.4.2 */
 	SESSION_EXPIRED,  /* the session took too long: 421 4.4.2 */
+	SESSION_CROWDED,  /* others want its place: 421 4.7.0 */
 	SESSION_SHUTDOWN, /* the server stops: 421 4.3.2 */
 };
 
@@ -102,6 +103,8 @@ void session_stored(struct session *s, enum verdict verdict, int64_t id);
 
 /* Has a mail been begun and not stored? */
 bool session_has_mail(const struct session *s);
+/* Is its text arriving, or part of it between two chunks? */
+bool session_has_text(const struct session *s);
 
 struct session_refusal session_refusal(const struct session *s);
 struct session_counts session_counts(const struct session *s);

@@ -55,6 +55,7 @@ struct server {
 	/* Trouble of ours since the last refusal, which names it. */
 	enum verdict trouble;
 	unsigned refusals, deferrals; /* so far; the latter through trouble */
+	bool was_crowded; /* the listener says that of all, in one line */
 	int exit_status;
 };
 
@@ -174,6 +175,11 @@ stop(struct server *sv, enum connection_result why)
 		record_event(sv->record, "expired");
 		session_end(sv->session, SESSION_EXPIRED);
 		return;
+	case CONNECTION_CROWDED:
+		record_event(sv->record, "crowded");
+		sv->was_crowded = true;
+		session_end(sv->session, SESSION_CROWDED);
+		return;
 	case CONNECTION_SHUTDOWN:
 		record_event(sv->record, "shutdown");
 		session_end(sv->session, SESSION_SHUTDOWN);
@@ -190,6 +196,7 @@ read_input(struct server *sv)
 	/* Everything is answered: time for what nobody waits for. */
 	if (store_tidy(sv->store) != VERDICT_OK)
 		log_line(LOG_WARNING, "%s", store_error(sv->store));
+	connection_expect_text(sv->connection, session_has_text(sv->session));
 	result =
 	    connection_read(sv->connection, input, sizeof input, &data.len);
 	store_refresh(sv->store);
@@ -209,7 +216,7 @@ report(struct server *sv)
 	bool ours = sv->trouble != VERDICT_OK;
 	unsigned *n = ours ? &sv->deferrals : &sv->refusals;
 
-	if (++*n <= REPORTS_MAX)
+	if (!sv->was_crowded && ++*n <= REPORTS_MAX)
 		entry_refused(&sv->peer, r.reply, r.command,
 		    ours ? store_error(sv->store) : NULL);
 	sv->trouble = VERDICT_OK;

@@ -16,6 +16,9 @@
 enum {
 	/* After the kernel had no room for a connection or a process. */
 	BACKOFF_MS = 100,
+	/* What one who is told to leave at once has for it. */
+	LEAVE_MS = 500,
+	CROWD_TOLD_MS = 60 * 1000,
 };
 
 static int
@@ -28,14 +31,21 @@ bool
 admission_open(struct admission *a, const struct listen_conf *conf)
 {
 	*a = (struct admission){
-		.conf = conf, .writer = -1, .reserve = open_reserve()
+		.conf = conf,
+		.writer = -1,
+		.reserve = open_reserve(),
+		.waiting = { .fd = -1 },
+		.crowd_told_at = -CROWD_TOLD_MS,
 	};
-	return children_open(&a->children, conf->max_connections);
+	return children_open(&a->children, conf->max_connections) &&
+	       sources_open(&a->sources, conf->max_connections);
 }
 
 void
 admission_leave(struct admission *a)
 {
+	if (a->waiting.fd >= 0)
+		close(a->waiting.fd);
 	close(a->reserve);
 	worker_release(&a->worker);
 	if (a->writer >= 0)
@@ -48,6 +58,7 @@ admission_close(struct admission *a)
 {
 	admission_leave(a);
 	children_close(&a->children);
+	sources_close(&a->sources);
 }
 
 static void
@@ -75,9 +86,20 @@ read_peer(int fd, const struct sockaddr_storage *name, struct peer *ret)
 	return ip;
 }
 
+/* NULL: it has no address. */
+static struct source *
+find_source(struct admission *a, const struct ip *from)
+{
+	static const struct ip none;
+
+	if (memcmp(from, &none, sizeof none) == 0)
+		return NULL;
+	return sources_find(&a->sources, from, clock_ms());
+}
+
 /* Gives the worker its connection, and the writer its socket. */
 static pid_t
-start_session(struct admission *a, int fd, const struct peer *peer)
+introduce(struct admission *a, int fd, const struct peer *peer)
 {
 	pid_t pid = worker_give(&a->worker, fd, peer);
 	int error = errno;
@@ -91,34 +113,102 @@ start_session(struct admission *a, int fd, const struct peer *peer)
 	return pid;
 }
 
-/* Gives it to the pre-forked worker, unless a limit is reached. */
 static void
-serve(struct admission *a, int fd, const struct sockaddr_storage *name)
+start_session(struct admission *a, const struct newcomer *who)
 {
-	struct peer peer = { .port = 0 };
-	struct ip source = read_peer(fd, name, &peer);
-	pid_t pid;
+	pid_t pid = introduce(a, who->fd, &who->peer);
 
-	if (a->children.n == a->children.max) {
-		refuse(a, fd, REPLY_TOO_MANY_CONNECTIONS);
-		return;
-	}
-	if (children_from(&a->children, &source) >= a->conf->max_per_source) {
-		refuse(a, fd, REPLY_TOO_MANY_FROM_YOU);
-		return;
-	}
-	pid = start_session(a, fd, &peer);
 	if (pid < 0) {
 		log_line(LOG_ERR, "no process for a session: %s",
 		    strerror(a->fork_error ? a->fork_error : errno));
-		refuse(a, fd, REPLY_NO_PROCESS);
+		refuse(a, who->fd, REPLY_NO_PROCESS);
 		a->accept_at = clock_ms() + BACKOFF_MS;
 		return;
 	}
-	close(fd);
-	children_add(&a->children, pid, source);
+	close(who->fd);
+	children_add(&a->children, pid, find_source(a, &who->source));
 	a->changed = true;
 	a->served++;
+}
+
+static void
+tell_crowd(struct admission *a)
+{
+	int64_t now = clock_ms();
+
+	if (now < a->crowd_told_at + CROWD_TOLD_MS)
+		return;
+	a->crowd_told_at = now;
+	log_line(LOG_NOTICE, "%zu connections of %zu: idle ones have to leave",
+	    a->children.n, a->children.max);
+}
+
+/* Makes room for one more.  False: there will be none. */
+static bool
+make_room(struct admission *a, const struct source *source)
+{
+	size_t n = a->children.n, max = a->children.max;
+
+	if (n < max - max / 4)
+		return true;
+	tell_crowd(a);
+	if (n < max - max / 8) {
+		children_press(&a->children, HASTE_SOON, 0);
+		return true;
+	}
+	return children_press(
+		   &a->children, HASTE_NOW, source ? source->nsessions : 1) ||
+	       n < max;
+}
+
+/* Serves it, now or when there is room, unless a limit is reached. */
+static void
+admit(struct admission *a, const struct newcomer *who)
+{
+	struct source *source = find_source(a, &who->source);
+
+	if (source && source->delayed_until > clock_ms()) {
+		refuse(a, who->fd, REPLY_NO_PROCESS);
+	} else if (source && source->nsessions >= a->conf->max_per_source) {
+		refuse(a, who->fd, REPLY_TOO_MANY_FROM_YOU);
+	} else if (!make_room(a, source)) {
+		refuse(a, who->fd, REPLY_TOO_MANY_CONNECTIONS);
+	} else if (a->children.n < a->children.max) {
+		start_session(a, who);
+	} else {
+		a->waiting = *who;
+		a->waiting_until = clock_ms() + LEAVE_MS;
+	}
+}
+
+bool
+admission_look_again(struct admission *a)
+{
+	bool has_room = a->children.n < a->children.max;
+	struct newcomer who = a->waiting;
+
+	if (who.fd < 0 || (!has_room && clock_ms() < a->waiting_until))
+		return false;
+	a->waiting.fd = -1;
+	if (has_room)
+		start_session(a, &who);
+	else
+		refuse(a, who.fd, REPLY_TOO_MANY_CONNECTIONS);
+	return has_room;
+}
+
+bool
+admission_forget(struct admission *a, pid_t pid, bool crashed)
+{
+	struct child *child = children_find(&a->children, pid);
+
+	if (!child)
+		return false;
+	if (crashed && child->source)
+		source_note_crash(child->source, clock_ms());
+	children_remove(&a->children, child);
+	a->changed = true;
+	return true;
 }
 
 /* Out of descriptors: the one in reserve is enough to say so. */
@@ -141,12 +231,15 @@ admission_accept(struct admission *a, int listening)
 {
 	struct sockaddr_storage name = { .ss_family = AF_UNSPEC };
 	socklen_t len = sizeof name;
-	int fd =
-	    accept4(listening, (struct sockaddr *)&name, &len, SOCK_CLOEXEC);
+	struct newcomer who = { .peer = { .port = 0 } };
 
-	if (fd >= 0)
-		serve(a, fd, &name);
-	else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
-		 errno == ENOBUFS)
+	who.fd =
+	    accept4(listening, (struct sockaddr *)&name, &len, SOCK_CLOEXEC);
+	if (who.fd >= 0) {
+		who.source = read_peer(who.fd, &name, &who.peer);
+		admit(a, &who);
+	} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+		   errno == ENOBUFS) {
 		refuse_without_descriptor(a, listening);
+	}
 }

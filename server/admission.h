@@ -1,6 +1,12 @@
 /*
  * Who of those that connect to the listener is let in: each gets a session of
  * its own, or a 421 with the reason.
+ *
+ * Nobody is to be shut out by those who only hold their connections.  Above
+ * three quarters of the limit each that comes makes one session hurry, and
+ * above seven eighths one leave (HASTE_SOON, HASTE_NOW in connection.h): the
+ * oldest one of the source that has the most.  Which of them is idle, the
+ * session knows.
  */
 #ifndef ADMISSION_H
 #define ADMISSION_H
@@ -10,16 +16,28 @@
 
 #include "children.h"
 #include "listen.h"
+#include "sources.h"
 #include "worker.h"
+
+struct newcomer {
+	int fd;
+	struct peer peer;
+	struct ip source; /* what it counts as; all 0: has no address */
+};
 
 struct admission {
 	const struct listen_conf *conf;
+	struct sources sources;
 	struct children children; /* the sessions */
 	struct worker worker;     /* for the next connection */
 	int fork_error;           /* why there is no worker; 0: it is gone */
 	int writer;               /* to introduce sessions to it; -1: none */
-	int reserve;       /* given up to have a descriptor for one 421 */
-	int64_t accept_at; /* not before; ms, CLOCK_MONOTONIC */
+	int reserve; /* given up to have a descriptor for one 421 */
+	/* Times are ms, CLOCK_MONOTONIC. */
+	int64_t accept_at;       /* not before */
+	struct newcomer waiting; /* for another to leave; fd -1: none is */
+	int64_t waiting_until;
+	int64_t crowd_told_at;
 	uint64_t served, refused;
 	bool changed; /* since the caller last said so */
 };
@@ -31,7 +49,14 @@ void admission_close(struct admission *a);
 /* Closes what is open in a process just forked; its memory ends with it. */
 void admission_leave(struct admission *a);
 
-/* Takes one connection, if there still is one. */
+/* Takes one connection, if there still is one.  Not while one is waiting. */
 void admission_accept(struct admission *a, int listening);
+/*
+ * To be called when a session has ended, and at waiting_until.  True: who was
+ * waiting has got the worker.
+ */
+bool admission_look_again(struct admission *a);
+/* A child has ended.  False: it was no session. */
+bool admission_forget(struct admission *a, pid_t pid, bool crashed);
 
 #endif

@@ -2,7 +2,6 @@
 
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 
 bool
 children_open(struct children *c, size_t max)
@@ -20,34 +19,67 @@ children_close(struct children *c)
 }
 
 void
-children_add(struct children *c, pid_t pid, struct ip source)
+children_add(struct children *c, pid_t pid, struct source *source)
 {
-	c->rows[c->n++] = (struct child){ pid, source };
+	c->rows[c->n++] = (struct child){
+		.pid = pid,
+		.source = source,
+		.number = ++c->last_number,
+	};
+	if (source)
+		source->nsessions++;
+}
+
+struct child *
+children_find(const struct children *c, pid_t pid)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		if (c->rows[i].pid == pid)
+			return &c->rows[i];
+	}
+	return NULL;
+}
+
+void
+children_remove(struct children *c, struct child *child)
+{
+	if (child->source)
+		child->source->nsessions--;
+	*child = c->rows[--c->n];
+}
+
+static unsigned
+crowd_of(const struct child *child)
+{
+	return child->source ? child->source->nsessions : 1;
+}
+
+/* Is `a` to go before `b`, which may be NULL? */
+static bool
+goes_first(const struct child *a, const struct child *b)
+{
+	if (!b || crowd_of(a) != crowd_of(b))
+		return !b || crowd_of(a) > crowd_of(b);
+	return a->number < b->number;
 }
 
 bool
-children_remove(struct children *c, pid_t pid)
+children_press(struct children *c, enum connection_haste haste, unsigned than)
 {
+	struct child *first = NULL;
+
 	for (size_t i = 0; i < c->n; i++) {
-		if (c->rows[i].pid == pid) {
-			c->rows[i] = c->rows[--c->n];
-			return true;
-		}
+		struct child *at = &c->rows[i];
+
+		if (at->haste < haste && crowd_of(at) > than &&
+		    goes_first(at, first))
+			first = at;
 	}
-	return false;
-}
-
-uint64_t
-children_from(const struct children *c, const struct ip *source)
-{
-	static const struct ip none;
-	uint64_t n = 0;
-
-	if (memcmp(source, &none, sizeof none) == 0)
-		return 0;
-	for (size_t i = 0; i < c->n; i++)
-		n += memcmp(&c->rows[i].source, source, sizeof none) == 0;
-	return n;
+	if (!first)
+		return false;
+	first->haste = haste;
+	kill(first->pid, connection_signal_of(haste));
+	return true;
 }
 
 void

@@ -14,62 +14,142 @@
 
 enum {
 	LINGER_MS = 1000,
+	HASTE_MS = 1000, /* what a client has to speak, with HASTE_SOON */
+	BEGIN_MS = 250,  /* what it has to begin its mail, with HASTE_NOW */
+	STOP_MS = 1000,  /* what it has to take a reply, after SIGTERM */
 };
+
+int
+connection_signal_of(enum connection_haste haste)
+{
+	return haste == HASTE_NOW ? SIGUSR2 : SIGUSR1;
+}
 
 void
 connection_start(
     struct connection *c, uint64_t timeout_sec, uint64_t session_timeout_sec)
 {
 	struct sigaction ignored = { .sa_handler = SIG_IGN };
-	sigset_t term;
+	sigset_t signals;
 
 	c->timeout_ms = (int64_t)timeout_sec * 1000;
 	c->expires_ms = clock_ms() + (int64_t)session_timeout_sec * 1000;
 
 	sigemptyset(&ignored.sa_mask);
 	sigaction(SIGPIPE, &ignored, NULL);
-	sigemptyset(&term);
-	sigaddset(&term, SIGTERM);
-	sigprocmask(SIG_BLOCK, &term, NULL);
-	c->sigterm = signalfd(-1, &term, SFD_CLOEXEC);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, connection_signal_of(HASTE_SOON));
+	sigaddset(&signals, connection_signal_of(HASTE_NOW));
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	c->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void
+read_signals(struct connection *c)
+{
+	struct signalfd_siginfo info;
+
+	while (read(c->signals, &info, sizeof info) == sizeof info) {
+		int number = (int)info.ssi_signo;
+
+		if (number == SIGTERM)
+			c->stopped_ms = clock_ms();
+		else if (number == connection_signal_of(HASTE_NOW))
+			c->haste = HASTE_NOW;
+		else if (c->haste == HASTE_NONE)
+			c->haste = HASTE_SOON;
+	}
+}
+
+static int64_t
+sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* How long the client may still be waited for. */
+static int64_t
+patience(const struct connection *c)
+{
+	int64_t allowed = c->timeout_ms, left;
+
+	if (c->haste == HASTE_SOON)
+		allowed = sooner(allowed, HASTE_MS);
+	else if (c->haste == HASTE_NOW)
+		allowed = c->in_text ? BEGIN_MS : 0;
+	if (c->in_text)
+		allowed += (int64_t)(c->text_octets * 1000 / TEXT_RATE_MIN);
+	left = allowed - c->waited_ms;
+	return sooner(left, c->timeout_ms);
+}
+
+/* Why the client is waited for no longer. */
+static enum connection_result
+verdict(const struct connection *c, short events, int64_t now)
+{
+	if (c->stopped_ms > 0 &&
+	    (events == POLLIN || now >= c->stopped_ms + STOP_MS))
+		return CONNECTION_SHUTDOWN;
+	if (now >= c->expires_ms)
+		return CONNECTION_EXPIRED;
+	return c->haste != HASTE_NONE ? CONNECTION_CROWDED : CONNECTION_TIMEOUT;
 }
 
 /*
  * Waits until `fd` is ready for `events`, or a deadline comes.  SIGTERM and the
  * end of the session are noticed even if the client keeps us busy, but only
- * before a read: what is to be written is still written.
+ * before a read: what can be written is still written.
  */
 static enum connection_result
-wait_for(const struct connection *c, int fd, short events)
+wait_for(struct connection *c, int fd, short events)
 {
-	int64_t silent = clock_ms() + c->timeout_ms;
-	int64_t until = silent < c->expires_ms ? silent : c->expires_ms;
-
 	for (;;) {
 		struct pollfd p[2] = {
 			{ .fd = fd, .events = events },
-			{ .fd = events == POLLIN ? c->sigterm : -1,
-			    .events = POLLIN },
+			{ .fd = c->signals, .events = POLLIN },
 		};
-		int64_t left = until - clock_ms();
-		int n = poll(p, 2, left > 0 ? (int)left : 0);
+		int64_t now = clock_ms(), then = now;
+		int64_t left = sooner(patience(c), c->expires_ms - now);
+		int n;
 
+		if (events == POLLIN &&
+		    (c->stopped_ms > 0 || now >= c->expires_ms))
+			return verdict(c, events, now);
+		if (c->stopped_ms > 0)
+			left = sooner(left, c->stopped_ms + STOP_MS - now);
+		n = poll(p, 2, left > 0 ? (int)left : 0);
 		if (n < 0 && errno != EINTR)
 			return CONNECTION_EOF;
-		if (p[1].revents)
-			return CONNECTION_SHUTDOWN;
-		if (left <= 0 && until == c->expires_ms)
-			return CONNECTION_EXPIRED;
+		now = clock_ms();
+		c->waited_ms += now - then;
+		if (n > 0 && p[1].revents) {
+			read_signals(c);
+			continue;
+		}
 		if (n > 0)
 			return CONNECTION_OK;
-		if (left <= 0)
-			return CONNECTION_TIMEOUT;
+		if (n == 0 && left <= 0)
+			return verdict(c, events, now);
 	}
+}
+
+void
+connection_expect_text(struct connection *c, bool in_text)
+{
+	if (in_text == c->in_text)
+		return;
+	c->in_text = in_text;
+	c->text_octets = 0;
+	c->waited_ms = 0;
 }
 
 enum connection_result
 connection_read(struct connection *c, char *buf, size_t size, size_t *ret_len)
 {
+	/* Who types is never slow, only silent. */
+	if (!c->is_socket)
+		c->waited_ms = 0;
 	for (;;) {
 		enum connection_result result = wait_for(c, c->in, POLLIN);
 		ssize_t n;
@@ -78,6 +158,7 @@ connection_read(struct connection *c, char *buf, size_t size, size_t *ret_len)
 			return result;
 		n = read(c->in, buf, size);
 		if (n > 0) {
+			c->text_octets += (uint64_t)n;
 			*ret_len = (size_t)n;
 			return CONNECTION_OK;
 		}
@@ -121,6 +202,8 @@ connection_write(struct connection *c, struct span data)
 			data.len -= (size_t)n;
 		}
 	}
+	if (!c->in_text)
+		c->waited_ms = 0;
 	return CONNECTION_OK;
 }
 
@@ -131,7 +214,8 @@ connection_close(struct connection *c)
 	int64_t until = clock_ms() + LINGER_MS;
 	struct pollfd p = { .fd = c->in, .events = POLLIN };
 
-	if (!c->is_socket || shutdown(c->out, SHUT_WR) < 0)
+	if (!c->is_socket || shutdown(c->out, SHUT_WR) < 0 ||
+	    c->haste != HASTE_NONE)
 		return;
 	for (;;) {
 		int64_t left = until - clock_ms();

@@ -45,11 +45,16 @@ struct listener {
  * Start
  */
 
+/* Those by which a session is told to hurry stay blocked until it can tell. */
 static void
 block_signals(sigset_t *ret_old)
 {
 	sigset_t set;
 
+	sigemptyset(&set);
+	sigaddset(&set, connection_signal_of(HASTE_SOON));
+	sigaddset(&set, connection_signal_of(HASTE_NOW));
+	sigprocmask(SIG_BLOCK, &set, NULL);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGCHLD);
@@ -151,6 +156,8 @@ forget_writer(struct listener *l)
 static void
 forget_child(struct listener *l, pid_t pid, int status)
 {
+	bool crashed = WIFSIGNALED(status) && WTERMSIG(status) != SIGTERM;
+
 	if (WIFSIGNALED(status))
 		log_line(LOG_ERR, "%s %ld was killed by signal %d",
 		    pid == l->writer ? "writer" : "session", (long)pid,
@@ -162,7 +169,7 @@ forget_child(struct listener *l, pid_t pid, int status)
 		forget_writer(l);
 	if (pid == l->admission.worker.pid)
 		worker_release(&l->admission.worker);
-	l->admission.changed |= children_remove(&l->admission.children, pid);
+	admission_forget(&l->admission, pid, crashed);
 	if (l->admission.children.n == 0)
 		l->idle_since = clock_ms();
 }
@@ -175,6 +182,7 @@ reap(struct listener *l)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		forget_child(l, pid, status);
+	l->worker_due |= admission_look_again(&l->admission);
 }
 
 /*
@@ -271,6 +279,8 @@ wake_at(const struct listener *l)
 		until = earlier(until, l->stop_at);
 	if (l->admission.accept_at > clock_ms())
 		until = earlier(until, l->admission.accept_at);
+	if (l->admission.waiting.fd >= 0)
+		until = earlier(until, l->admission.waiting_until);
 	return until;
 }
 
@@ -291,8 +301,8 @@ static enum listen_role
 step(struct listener *l, int *ret_fd)
 {
 	struct pollfd p[LISTENERS_MAX + 1];
-	bool accepting =
-	    l->stop_at == 0 && clock_ms() >= l->admission.accept_at;
+	bool accepting = l->stop_at == 0 && l->admission.waiting.fd < 0 &&
+			 clock_ms() >= l->admission.accept_at;
 
 	for (size_t i = 0; i < l->nfds; i++)
 		p[i] = (struct pollfd){ .fd = accepting ? l->fds[i] : -1,
@@ -303,8 +313,9 @@ step(struct listener *l, int *ret_fd)
 		return LISTEN_DONE;
 	if (p[l->nfds].revents)
 		read_signals(l);
+	l->worker_due |= admission_look_again(&l->admission);
 	for (size_t i = 0; i < l->nfds && l->stop_at == 0; i++) {
-		if (!p[i].revents)
+		if (!p[i].revents || l->admission.waiting.fd >= 0)
 			continue;
 		reap(l); /* who has ended does not count */
 		if (start_writer(l, ret_fd))

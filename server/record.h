@@ -23,7 +23,7 @@ void record_begin(
 /* Octets from the client, and to it. */
 void record_input(struct record *r, struct span data);
 void record_output(struct record *r, struct span data);
-/* "timeout", "expired" or "shutdown". */
+/* "timeout", "expired", "crowded" or "shutdown". */
 void record_event(struct record *r, const char *event);
 /* Octets of a mail; that mail was forgotten; or it was stored. */
 void record_body(struct record *r, struct span data);

@@ -68,6 +68,7 @@ test-system: all check-smtpdb $(B)/tests/misbehave
 	/usr/bin/python3 -B tests/system/clients.py --smtpd $(OUT)/smtpd
 	/usr/bin/python3 -B tests/system/peers.py --smtpd $(OUT)/smtpd --check docs/peers.md
 	/usr/bin/python3 -B tests/system/smuggling.py --smtpd $(OUT)/smtpd --smtpdb $(OUT)/smtpdb
+	/usr/bin/python3 -B tests/system/starvation.py --seconds 1
 	sh tests/system/superservers.sh
 	sh tests/system/inetd.sh
 	bash tests/system/lab/test.sh

@@ -97,6 +97,7 @@ put_step(struct buffer *tape, const struct script_step *step)
 	static const char ends[] = {
 		[SESSION_TIMEOUT] = 'T',
 		[SESSION_EXPIRED] = 'X',
+		[SESSION_CROWDED] = 'C',
 		[SESSION_SHUTDOWN] = 'D',
 	};
 	unsigned char mark[3] = { 0xff };

@@ -84,6 +84,9 @@ tape_next(struct tape *t)
 	case 'X':
 		return (struct tape_step){ .mark = TAPE_STOP,
 			.end = SESSION_EXPIRED };
+	case 'C':
+		return (struct tape_step){ .mark = TAPE_STOP,
+			.end = SESSION_CROWDED };
 	case 'D':
 		return (struct tape_step){ .mark = TAPE_STOP,
 			.end = SESSION_SHUTDOWN };

@@ -291,6 +291,7 @@ find_end(struct span name, enum session_end *ret)
 	static const char *const names[] = {
 		[SESSION_TIMEOUT] = "timeout",
 		[SESSION_EXPIRED] = "expired",
+		[SESSION_CROWDED] = "crowded",
 		[SESSION_SHUTDOWN] = "shutdown",
 	};
 

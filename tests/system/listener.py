@@ -183,6 +183,145 @@ def file_size_limit(options, report, folder):
         report.check("killed by signal" not in f.read(), "nobody is killed")
 
 
+def slow_clients_are_silent_clients(options, report, folder):
+    """An octet now and then is no progress: neither in a command nor in a mail,
+    of which 500 octets a second must come."""
+    begun = b"EHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n"
+    with Listener(options, folder, "--timeout=1") as listener:
+        for first, drop, want in (
+                (b"EHLO ", b"x", "421 4.4.2"),
+                (begun + b"DATA\r\n", b"x", "421 4.4.2"),
+                (begun + b"BDAT 9999\r\n", b"x", "421 4.4.2"),
+                (begun + b"BDAT 1\r\nx", b"BDAT 1\r\nx", "421 4.4.2"),
+                (begun + b"DATA\r\n", b"x" * 198 + b"\r\n", "250 2.0.0 Stored")):
+            heard, took = drip(listener.port, first, drop, 2.5)
+            report.check(want in heard and took < 4,
+                         f"{first[-20:]} and {drop[:20]}, {took:.1f} s: {heard[-80:]}")
+            report.check(want[:1] == "2" or took < 2.4,
+                         f"{first[-20:]} ended after {took:.1f} s")
+
+
+def drip(port, first, drop, seconds):
+    """What a client hears who sends a drop every 0.2 s, and how long it lasts."""
+    began = time.monotonic()
+    heard = b""
+    with socket.create_connection(("127.0.0.1", port)) as sock:
+        sock.sendall(first)
+        sock.settimeout(0.2)
+        ended = False
+        while not ended and time.monotonic() - began < seconds + 5:
+            try:
+                octets = sock.recv(65536)
+                heard += octets
+                ended = not octets
+                if octets:
+                    continue
+            except TimeoutError:
+                pass
+            except ConnectionError:
+                break
+            try:
+                is_late = time.monotonic() - began > seconds
+                sock.sendall(b".\r\nQUIT\r\n" if is_late else drop)
+            except ConnectionError:
+                pass
+    return heard.decode(), time.monotonic() - began
+
+
+def sigterm_ends_a_write(options, report, folder):
+    """A session whose client takes no replies is not waited for."""
+    with Listener(options, folder, "--max-recipients=100000") as listener:
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        sock.connect(("127.0.0.1", listener.port))
+        sock.setblocking(False)
+        sock.send(b"MAIL FROM:<a@b>\r\n")
+        try:
+            while True:
+                sock.send(b"RCPT TO:<c@d>\r\n" * 1000)
+        except BlockingIOError:
+            pass
+        port = sock.getsockname()[1]
+        session = until(lambda: [pid for pid in listener.children()
+                                 if owns_connection(pid, port)])
+        report.check(until(lambda: is_idle(session[0])), "the session is blocked")
+        began = time.monotonic()
+        for pid in session:
+            os.kill(pid, signal.SIGTERM)
+        ended = until(lambda: not any(map(is_running, session)), 10)
+        report.check(ended and time.monotonic() - began < 3,
+                     f"a blocked session after SIGTERM: "
+                     f"{time.monotonic() - began:.1f} s")
+        sock.close()
+
+
+def is_idle(pid):
+    """Has it used no CPU for half a second?"""
+    def used():
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            return f.read().rsplit(")", 1)[1].split()[11:13]
+
+    before = used()
+    time.sleep(0.5)
+    return used() == before
+
+
+def is_running(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def crashing_source_is_delayed(options, report, folder):
+    """Who makes sessions die has to wait before the next; nobody else has."""
+    def connect(source):
+        sock = socket.create_connection(("127.0.0.1", listener.port), 5, (source, 0))
+        client = common.Client(sock, 5)
+        return client, client.reply()
+
+    def crash(client):
+        port = client.sock.getsockname()[1]
+        for pid in until(lambda: [pid for pid in listener.children()
+                                  if owns_connection(pid, port)]):
+            os.kill(pid, signal.SIGSEGV)
+        try:
+            client.reply()
+        except common.Lost:
+            pass
+        client.close()
+
+    with Listener(options, folder) as listener:
+        for nth, delay in ((1, 1), (2, 2)):
+            client, reply = connect("127.0.0.2")
+            report.check(reply[0] == 220, f"crash {nth}: {reply}")
+            crash(client)
+            until(lambda: f"signal {int(signal.SIGSEGV)}" in read(listener.log))
+            began = time.monotonic()
+            client, reply = connect("127.0.0.2")
+            report.check(reply[0] == 421, f"at once after crash {nth}: {reply}")
+            client.close()
+            client, reply = connect("127.0.0.3")
+            report.check(reply[0] == 220, f"somebody else meanwhile: {reply}")
+            client.close()
+            found = until(lambda: connect("127.0.0.2")[1][0] == 220, 10)
+            took = time.monotonic() - began
+            report.check(found and delay - 0.5 < took < delay + 1,
+                         f"again after {took:.1f} s")
+
+
+def owns_connection(pid, port):
+    """Is one of its descriptors the server's end of that client's?"""
+    inodes = set()
+    with open("/proc/net/tcp", encoding="ascii") as f:
+        for line in f.readlines()[1:]:
+            fields = line.split()
+            if fields[2].endswith(f":{port:04X}"):
+                inodes.add(f"socket:[{fields[9]}]")
+    return bool(inodes & open_files(pid))
+
+
 def refusals_are_summed_up(options, report, folder):
     """One session cannot fill the log."""
     with Listener(options, folder, "--max-errors=100000") as listener:
@@ -215,7 +354,8 @@ def main():
     report = common.Report()
     for test in (writer_outlives_the_listener, writer_that_is_killed,
                  greeting_needs_no_database, new_mail_is_no_fifo, file_size_limit,
-                 refusals_are_summed_up):
+                 refusals_are_summed_up, slow_clients_are_silent_clients,
+                 sigterm_ends_a_write, crashing_source_is_delayed):
         with tempfile.TemporaryDirectory() as folder:
             test(options, report, folder)
     report.end()
