@@ -75,6 +75,15 @@ void database_leave_if_moved(struct database *db);
 const char *database_folder(struct database *db);
 /* The file of one that is open, as SQLite names it. */
 const char *database_file(const struct database *db);
+/*
+ * Opens the file of one that is open with `suffix` behind its name; `flags` are
+ * open(2)'s, and O_CREAT makes it for the owner of the database and with its
+ * permissions.  What somebody else may have put there is VERDICT_UNUSABLE: a
+ * link, also a hard one, and what has neither the owner nor the group of the
+ * database.
+ */
+enum verdict database_open_beside(
+    struct database *db, const char *suffix, int flags, int *ret_fd);
 
 /*
  * Transactions
@@ -156,6 +165,9 @@ int statement_run_integer(struct statement *s, int64_t *ret);
 int database_run(struct database *db, const char *sql);
 /* Rows that the last statement changed. */
 int database_changes(const struct database *db);
+
+/* For connections of others: no trust in what the file says of itself. */
+void database_distrust(struct sqlite3 *sqlite);
 
 /* What has no function here: blobs, functions in SQL.  NULL: it is not open. */
 struct sqlite3 *database_handle(struct database *db);

@@ -1,7 +1,4 @@
 
-#include <sys/stat.h>
-
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +11,8 @@
 #define TEXT_OF(number) #number
 #define NUMBER(number) TEXT_OF(number)
 
-/* Of what is in the index; user_version in its file. */
+/* Of the index; in the header of its file (sqlite.org/fileformat). */
+#define WORDS_APPLICATION_ID 0x536d7777
 #define WORDS_VERSION 2
 
 struct search {
@@ -40,21 +38,6 @@ exec(struct search *s, const char *sql)
 		   : fail(s, "index");
 }
 
-/* With the owner and the mode of the database: it holds the same words. */
-static void
-make_file(const char *database, const char *path)
-{
-	struct stat st;
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		return;
-	if (stat(database, &st) == 0 &&
-	    (fchown(fd, st.st_uid, st.st_gid) == 0 || errno == EPERM))
-		fchmod(fd, st.st_mode & 0666);
-	close(fd);
-}
-
 /* The journal that a killed process left is of the old file. */
 static void
 remove_files(const char *path)
@@ -66,25 +49,38 @@ remove_files(const char *path)
 	unlink(journal);
 }
 
+static int
+query_integer(struct search *s, const char *sql)
+{
+	sqlite3_stmt *q;
+	int n = -1;
+
+	if (sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) != SQLITE_OK)
+		return -1;
+	if (sqlite3_step(q) == SQLITE_ROW)
+		n = sqlite3_column_int(q, 0);
+	return sqlite3_finalize(q) == SQLITE_OK ? n : -1;
+}
+
 /* Was it made as it is made today? */
 static bool
 is_ours(struct search *s)
 {
-	sqlite3_stmt *q;
-	int version = 0;
-
-	if (sqlite3_prepare_v2(s->db, "PRAGMA user_version", -1, &q, NULL) !=
-	    SQLITE_OK)
-		return false;
-	if (sqlite3_step(q) == SQLITE_ROW)
-		version = sqlite3_column_int(q, 0);
-	return sqlite3_finalize(q) == SQLITE_OK && version == WORDS_VERSION;
+	return query_integer(s, "PRAGMA application_id") ==
+		   WORDS_APPLICATION_ID &&
+	       query_integer(s, "PRAGMA user_version") == WORDS_VERSION;
 }
 
-/*
- * Only the words are kept, not the texts: those are in the database.  An index
- * that was made in another way is forgotten.
- */
+/* Nothing of what another program has made is changed by ours. */
+static bool
+is_usable(struct search *s, bool make)
+{
+	return is_ours(s) ||
+	       (make &&
+		   query_integer(s, "SELECT count(*) FROM sqlite_schema") == 0);
+}
+
+/* Only the words are kept, not the texts: those are in the database. */
 static int
 make_tables(struct search *s)
 {
@@ -92,40 +88,67 @@ make_tables(struct search *s)
 	    "CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5"
 	    " (\"from\", \"to\", subject, text, content = '',"
 	    "  tokenize = 'unicode61 remove_diacritics 2');"
-	    " CREATE TABLE IF NOT EXISTS last (id INTEGER NOT NULL);";
+	    " CREATE TABLE IF NOT EXISTS last (id INTEGER NOT NULL);"
+	    " PRAGMA application_id = " NUMBER(
+		WORDS_APPLICATION_ID) ";"
+				      " PRAGMA user_version = " NUMBER(
+					  WORDS_VERSION);
 
 	if (exec(s, "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE") < 0)
 		return -1;
-	if (!is_ours(s) &&
-	    exec(s, "DROP TABLE IF EXISTS words; DROP TABLE IF EXISTS last;"
-		    " PRAGMA user_version = " NUMBER(WORDS_VERSION)) < 0)
-		return -1;
 	return exec(s, make) < 0 ? -1 : exec(s, "COMMIT");
+}
+
+static int
+connect(struct search *s, const char *path, bool make)
+{
+	struct archive *a = s->archive;
+	int flags = make ? O_RDWR | O_CREAT : O_RDONLY, fd;
+	enum verdict result = database_open_beside(a->db, "-words", flags, &fd);
+
+	if (result != VERDICT_OK)
+		return archive_fail_result(a, result);
+	close(fd);
+	if (sqlite3_open_v2(path, &s->db,
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW,
+		NULL) != SQLITE_OK)
+		return fail(s, path);
+	database_distrust(s->db);
+	sqlite3_busy_timeout(s->db, a->conf->wait_ms);
+	return 0;
+}
+
+/* One that was made in another way is forgotten. */
+static int
+begin(struct search *s, const char *path, bool make)
+{
+	if (connect(s, path, make) < 0)
+		return -1;
+	if (!is_usable(s, make)) {
+		if (!make)
+			return -1;
+		sqlite3_close(s->db);
+		s->db = NULL;
+		remove_files(path);
+		if (connect(s, path, make) < 0)
+			return -1;
+	}
+	return make ? make_tables(s) : 0;
 }
 
 struct search *
 search_open(struct archive *a, bool make, bool anew)
 {
 	struct search *s = calloc(1, sizeof *s);
-	const char *database = database_file(a->db);
 	char path[4096];
 
 	if (!s)
 		return NULL;
 	s->archive = a;
-	snprintf(path, sizeof path, "%s-words", database);
+	snprintf(path, sizeof path, "%s-words", database_file(a->db));
 	if (anew)
 		remove_files(path);
-	if (make)
-		make_file(database, path);
-	if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE, NULL) !=
-	    SQLITE_OK) {
-		fail(s, path);
-		search_close(s);
-		return NULL;
-	}
-	sqlite3_busy_timeout(s->db, a->conf->wait_ms);
-	if (make ? make_tables(s) < 0 : !is_ours(s)) {
+	if (begin(s, path, make) < 0) {
 		search_close(s);
 		return NULL;
 	}

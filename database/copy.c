@@ -72,6 +72,8 @@ connect(struct database *db)
 		SQLITE_OPEN_EXRESCODE,
 	    NULL);
 	free(uri);
+	if (rc == SQLITE_OK)
+		database_distrust(db->sqlite);
 	return rc == SQLITE_OK ? VERDICT_OK
 			       : database_fail_sqlite(db, db->path, rc);
 }

@@ -5,7 +5,6 @@
 #include <sys/time.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -41,11 +40,10 @@ make_mark(int fd)
 }
 
 int
-lockfile_open(const char *path)
+lockfile_begin(int fd)
 {
 	struct sigaction on_alarm = { .sa_handler = wake };
 	sigset_t alarm;
-	int fd;
 
 	sigemptyset(&on_alarm.sa_mask);
 	if (sigaction(SIGALRM, &on_alarm, NULL) < 0)
@@ -53,17 +51,7 @@ lockfile_open(const char *path)
 	sigemptyset(&alarm);
 	sigaddset(&alarm, SIGALRM);
 	sigprocmask(SIG_UNBLOCK, &alarm, NULL); /* a parent may block it */
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
-	if (fd < 0)
-		return -1;
-	if (make_mark(fd) < 0) {
-		int saved = errno;
-
-		close(fd);
-		errno = saved;
-		return -1;
-	}
-	return fd;
+	return make_mark(fd);
 }
 
 void

@@ -15,10 +15,10 @@
 #include <stdbool.h>
 
 /*
- * Opens or makes the file.  Returns its descriptor, or -1 with errno.
+ * Makes a lock of the file that is open.  Returns 0, or -1 with errno.
  * Takes over SIGALRM for the process: only so can a wait in the kernel end.
  */
-int lockfile_open(const char *path);
+int lockfile_begin(int fd);
 void lockfile_close(int fd); /* -1 is fine */
 
 /*

@@ -39,6 +39,7 @@ database_start(void)
 	sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
+	sqlite3_config(SQLITE_CONFIG_URI, 0); /* a path is a path */
 	sqlite3_initialize(); /* should it fail, so does the first opening */
 }
 
@@ -195,9 +196,14 @@ check_file_system(struct database *db)
 static enum verdict
 make_file(struct database *db)
 {
-	int fd = open(db->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0660);
 	struct stat is;
+	int fd;
 
+	/* SQLite's names of databases in memory. */
+	if (db->path[0] == '\0' || db->path[0] == ':')
+		return database_fail(
+		    db, VERDICT_UNUSABLE, "'%s' is no file", db->path);
+	fd = open(db->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0660);
 	if (fd >= 0)
 		close(fd);
 	else if (errno != EEXIST)
@@ -224,6 +230,14 @@ note_pages(void *arg, sqlite3 *sqlite, const char *name, int pages)
 	return SQLITE_OK;
 }
 
+/* A file may come from anywhere: what its schema says is data, not a program. */
+void
+database_distrust(struct sqlite3 *sqlite)
+{
+	sqlite3_db_config(sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+}
+
 static enum verdict
 connect(struct database *db)
 {
@@ -238,6 +252,7 @@ connect(struct database *db)
 	if (sqlite3_db_readonly(db->sqlite, "main"))
 		return database_fail(
 		    db, VERDICT_FAILED, "%s: no permission to write", db->path);
+	database_distrust(db->sqlite);
 	sqlite3_busy_timeout(db->sqlite, db->wait_ms);
 	/* And so SQLite does not checkpoint by itself. */
 	sqlite3_wal_hook(db->sqlite, note_pages, db);
@@ -257,17 +272,16 @@ leave_wal(struct database *db)
 static enum verdict
 open_lock(struct database *db)
 {
-	char *path = sqlite3_mprintf("%s-lock", database_file(db));
-	enum verdict result = VERDICT_OK;
+	enum verdict result =
+	    database_open_beside(db, "-lock", O_RDWR | O_CREAT, &db->lock);
 
-	if (!path)
-		return database_fail_errno(db, "open", ENOMEM);
-	db->lock = lockfile_open(path);
-	if (db->lock < 0) {
-		result = database_fail_errno(db, path, errno);
+	if (result == VERDICT_OK && lockfile_begin(db->lock) < 0)
+		result = database_fail_errno(db, "lock", errno);
+	if (result != VERDICT_OK) {
 		leave_wal(db); /* whether it is marked is not known */
+		lockfile_close(db->lock);
+		db->lock = -1;
 	}
-	sqlite3_free(path);
 	return result;
 }
 

@@ -1,6 +1,6 @@
 /*
  * What the modules of database/ share.  They stand on each other in this order:
- * error.c, lockfile.c, statement.c, index.c; heal.c; wal.c; checkpoint.c,
+ * error.c, lockfile.c, statement.c, index.c, beside.c; heal.c; wal.c; checkpoint.c,
  * version.c; copy.c, open.c.
  */
 #ifndef DATABASE_PRIVATE_H

@@ -17,7 +17,6 @@ FUZZ_session = $(call files,$(FUZZ)/tape $(FUZZ)/watch tests/support/poor) \
 	$(PLAYER) $(POOR)
 FUZZ_address = $(MAIL)
 FUZZ_script = $(PLAYER) $(SESSION) $(MAIL)
-# What of the reader's tool looks at mails.
 READING = $(MIME) $(call files,reader/file) $(MAIL)
 FUZZ_mime = $(READING)
 FUZZ_linear = $(READING)

@@ -1,6 +1,7 @@
 #include "outsider.h"
 
 #include <err.h>
+#include <fcntl.h>
 #include <sysexits.h>
 #include <time.h>
 
@@ -85,9 +86,9 @@ open_lock(sqlite3 *db)
 {
 	char *path =
 	    sqlite3_mprintf("%s-lock", sqlite3_db_filename(db, "main"));
-	int fd = path ? lockfile_open(path) : -1;
+	int fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0660) : -1;
 
-	if (fd < 0)
+	if (fd < 0 || lockfile_begin(fd) < 0)
 		err(EX_OSERR, "the lock file");
 	sqlite3_free(path);
 	return fd;

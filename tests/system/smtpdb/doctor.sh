@@ -13,9 +13,14 @@ status 78 "$tool" doctor
 holds "chmod o-w $dir" out
 chmod 700 .
 chmod 600 mail.db-lock
-status 78 "$tool" doctor
-holds "chmod --reference" out
-chmod 660 mail.db-lock
+status 0 "$tool" doctor
+is "the lock file has the mode of the database" 660 "$(stat -c %a mail.db-lock)"
+if [ "$(id -u)" -eq 0 ]; then
+	chown nobody mail.db-lock
+	status 78 "$tool" doctor
+	holds "chmod --reference" out
+	chown --reference=mail.db mail.db-lock
+fi
 printf '!' | dd of=mail.db-lock conv=notrunc 2>/dev/null
 status 78 "$tool" doctor
 holds "rewrites the WAL" out

@@ -35,4 +35,21 @@ exec 3>&-
 wait
 is "two index" $((total + 1)) "$(sed 's/[^0-9]//g' index1 index2 | awk '{ n += $1 } END { print n }')"
 
+# Somebody has put a file of ours in the place of the index.
+sqlite3 app.db 'CREATE TABLE secret (x)'
+rm -f mail.db-words
+ln -s app.db mail.db-words
+status 78 "$tool" index
+holds "symbolic link" err
+is "the file behind a link is as it was" secret "$(sqlite3 app.db .tables)"
+rm mail.db-words
+ln app.db mail.db-words
+status 78 "$tool" index
+holds "hard link" err
+rm mail.db-words
+# An index of somebody else's making goes, and nothing is written into it.
+cp app.db mail.db-words
+status 0 "$tool" index
+is "an index is ours alone" "" "$(sqlite3 mail.db-words "SELECT name FROM sqlite_schema WHERE name = 'secret'")"
+
 finish

@@ -1,0 +1,92 @@
+/*
+ * Files beside the database whose names are ours.  Whoever may write to the
+ * folder may have put something else there: a link to a file that he may not
+ * write to, but we may.
+ */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "private.h"
+
+/* As the database; another's umask or ours says nothing of it. */
+static void
+give(int fd, const struct stat *database)
+{
+	mode_t mode = database->st_mode & 0666;
+	struct stat is;
+
+	if (fstat(fd, &is) < 0 || is.st_uid != geteuid())
+		return;
+	/* Mode last: a new owner would not let us set it. */
+	if (is.st_gid != database->st_gid &&
+	    fchown(fd, (uid_t)-1, database->st_gid) == 0)
+		is.st_gid = database->st_gid;
+	if ((is.st_mode & 07777) != mode)
+		fchmod(fd, mode);
+	if (is.st_uid != database->st_uid &&
+	    fchown(fd, database->st_uid, (gid_t)-1) == 0)
+		is.st_uid = database->st_uid;
+}
+
+/* NULL, or why it is not what we would have made. */
+static const char *
+fault_of(const struct stat *is, const struct stat *database)
+{
+	if (!S_ISREG(is->st_mode))
+		return "it is no file";
+	if (is->st_nlink > 1)
+		return "it has another name too (a hard link)";
+	if (is->st_uid != geteuid() && is->st_uid != database->st_uid &&
+	    is->st_gid != database->st_gid)
+		return "it belongs to somebody else";
+	return NULL;
+}
+
+static int
+open_file(const char *path, int flags, const struct stat *database)
+{
+	/* A FIFO would be waited at. */
+	int as_it_is = (flags & ~O_CREAT) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+	int fd = open(path, as_it_is);
+
+	if (fd >= 0 || errno != ENOENT || !(flags & O_CREAT))
+		return fd;
+	fd = open(path, as_it_is | O_CREAT | O_EXCL, database->st_mode & 0666);
+	if (fd < 0 && errno == EEXIST)
+		fd = open(path, as_it_is); /* another was faster */
+	return fd;
+}
+
+enum verdict
+database_open_beside(
+    struct database *db, const char *suffix, int flags, int *ret_fd)
+{
+	char path[PATH_MAX + 16];
+	struct stat database, is;
+	const char *fault = NULL;
+	int fd;
+
+	snprintf(path, sizeof path, "%s%s", database_file(db), suffix);
+	if (stat(database_file(db), &database) < 0)
+		return database_fail_errno(db, database_file(db), errno);
+	fd = open_file(path, flags, &database);
+	if (fd < 0 && errno == ELOOP)
+		fault = "it is a symbolic link";
+	else if (fd < 0 || fstat(fd, &is) < 0)
+		return database_fail_errno(db, path, errno);
+	else
+		fault = fault_of(&is, &database);
+	if (!fault) {
+		give(fd, &database);
+		*ret_fd = fd;
+		return VERDICT_OK;
+	}
+	if (fd >= 0)
+		close(fd);
+	return database_fail(
+	    db, VERDICT_UNUSABLE, "%s is not used: %s", path, fault);
+}
