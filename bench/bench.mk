@@ -2,8 +2,9 @@
 # python3-aiosmtpd sqlite3 systemd ucspi-tcp-ipv6 util-linux valgrind).
 
 bench-programs: all
-	CC='$(CC)' ALL_CFLAGS='$(ALL_CFLAGS) -I$(B)' LDFLAGS='$(ALL_LDFLAGS)' \
+	$(Q)CC='$(CC)' ALL_CFLAGS='$(ALL_CFLAGS) -I$(B)' LDFLAGS='$(ALL_LDFLAGS)' \
 	    OBJ='$(SMTPD)' STORE='$(STORE)' MAIL='$(MAIL)' \
+	    WRITER='$(call folders,writer)' \
 	    PKG_LIBS='$(SQLITE_LIBS)' sh bench/build.sh build/bench
 
 bench: bench-programs ## speed beside the peers: 20 minutes

@@ -4,8 +4,9 @@
 #	bench/build.sh FOLDER
 #
 # smtpd-null    the program with a store that answers at once and keeps nothing
-# smtpd-naive   the program with the store that is usually advised: WAL,
-#               synchronous=FULL, a busy timeout, and no queue of writers
+# smtpd-naive   the program with the store that is usually advised, for a process
+#               of each connection: WAL, synchronous=FULL, a busy timeout, and
+#               no queue of writers
 # and the loads, limits and interposers of this folder.  Called by make, which
 # exports CC, CFLAGS and the like.
 set -eu
@@ -38,7 +39,7 @@ without() { # LIST OBJECT...
 	echo "$rest"
 }
 # shellcheck disable=SC2086
-rest=$(without "$OBJ" $STORE)
+rest=$(without "$OBJ" $STORE $WRITER)
 # shellcheck disable=SC2086
 compile $LDFLAGS -o "$out/smtpd-null" bench/null_store.c $rest $PKG_LIBS
 

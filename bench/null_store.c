@@ -1,12 +1,17 @@
 /*
- * A store that answers at once and keeps nothing, and a policy that allows
- * everything, to be linked in place of the real ones: what is left is the cost
- * of the protocol.
+ * A store that answers at once and keeps nothing, and a writer that nobody
+ * asks, to be linked in place of the real ones: what is left is the cost of the
+ * dialogue.
  */
+#include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "../policy.h"
+#include "../server/introduce.h"
 #include "../store.h"
+#include "../writer.h"
 
 struct store {
 	int64_t id;
@@ -24,29 +29,33 @@ store_new(const struct store_conf *conf)
 	return calloc(1, sizeof(struct store));
 }
 
+struct store *
+store_connect(const struct store_conf *conf, int writer)
+{
+	(void)writer;
+	return store_new(conf);
+}
+
 void
 store_free(struct store *st)
 {
 	free(st);
 }
 
-enum verdict
-store_open(struct store *st)
-{
-	(void)st;
-	return VERDICT_OK;
-}
-
 void
-store_open_ahead(struct store *st)
+store_refresh(struct store *st)
 {
 	(void)st;
 }
 
 void
-store_leave_if_moved(struct store *st)
+store_ask(struct store *st, const struct policy_asker *asker,
+    const struct question *q, struct answer *ret)
 {
 	(void)st;
+	(void)asker;
+	(void)q;
+	answer_clear(ret);
 }
 
 void
@@ -70,15 +79,15 @@ store_commit(struct store *st, const struct store_mail *mail, int64_t *ret_id)
 	return VERDICT_OK;
 }
 
-enum verdict
-store_tidy(struct store *st)
+bool
+store_was_known(const struct store *st)
 {
 	(void)st;
-	return VERDICT_OK;
+	return false;
 }
 
 enum verdict
-store_checkpoint(struct store *st)
+store_tidy(struct store *st)
 {
 	(void)st;
 	return VERDICT_OK;
@@ -91,32 +100,20 @@ store_error(const struct store *st)
 	return "";
 }
 
-bool
-store_was_known(const struct store *st)
+/* Sends away whom it meets, until the listener ends. */
+int
+writer_run(const struct writer_conf *conf, int listener)
 {
-	(void)st;
-	return false;
-}
+	struct pollfd p = { .fd = listener, .events = POLLIN };
+	struct peer peer;
+	int fd;
 
-struct policy *
-store_policy(struct store *st)
-{
-	(void)st;
-	return NULL;
-}
-
-void
-policy_refresh(struct policy *p)
-{
-	(void)p;
-}
-
-void
-policy_ask(struct policy *p, const struct policy_asker *asker,
-    const struct question *q, struct answer *ret)
-{
-	(void)p;
-	(void)asker;
-	(void)q;
-	answer_clear(ret);
+	(void)conf;
+	do {
+		poll(&p, 1, -1);
+		fd = introduce_meet(listener, &peer);
+		if (fd >= 0)
+			close(fd);
+	} while (fd >= 0 || errno == EINTR || errno == EAGAIN);
+	return 0;
 }

@@ -9,7 +9,7 @@ from statistics import median
 
 OURS = "smtpd, listener"
 FORKED = "smtpd, tcpserver"
-NAIVE = "naive store, listener"
+NAIVE = "naive store, tcpserver"
 NULL = "null store, listener"
 SINK = "sink, tcpserver"
 LIMIT = "append + fdatasync"
@@ -244,8 +244,9 @@ WHO = """\
 - smtpd: the program; as a listener that forks, or a process started by
   tcpserver for each connection.
 - null store: the same with a store that answers at once and keeps nothing.
-- naive store: the same with SQLite's busy timeout alone, and no lock file where
-  writers queue.
+- naive store: the usual advice, WAL with synchronous=FULL and a busy timeout, in
+  a process for each connection; so the program under tcpserver, without the lock
+  file where writers queue.
 - sink: a small C program that speaks the dialogue and keeps nothing.
 - append + fdatasync: as many processes that append 8 KiB to one file and sync
   it, each time; no SMTP.

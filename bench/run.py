@@ -126,7 +126,7 @@ def part_a(b):
     """Mails a second, sessions used again."""
     everybody = [b.smtpd("listener"), b.smtpd("tcpserver"),
                  b.smtpd("listener", "smtpd-null", keeps=False),
-                 b.smtpd("listener", "smtpd-naive"), *b.peers()]
+                 b.smtpd("tcpserver", "smtpd-naive"), *b.peers()]
     for i, c in b.each(everybody, b.size.rounds):
         for n in SESSIONS:
             if is_due(i, c, n):
@@ -156,7 +156,7 @@ def part_b(b):
 
 def part_c(b):
     """Milliseconds from the final dot to the 250."""
-    everybody = [b.smtpd("listener"), b.smtpd("listener", "smtpd-naive"),
+    everybody = [b.smtpd("listener"), b.smtpd("tcpserver", "smtpd-naive"),
                  *b.peers()]
     for i, c in b.each(everybody, b.size.rounds):
         for n in (1, 16, 64):
@@ -228,7 +228,7 @@ def part_h(b):
     env = {"LD_PRELOAD": str(b.programs / "slow_fsync.so"),
            "BENCH_SYNC_US": str(SLOW_SYNC_US), "BENCH_SYNCS": str(counter)}
     everybody = [b.smtpd("listener", env=env),
-                 b.smtpd("listener", "smtpd-naive", env=env), *b.peers(env)]
+                 b.smtpd("tcpserver", "smtpd-naive", env=env), *b.peers(env)]
     mails = 64 * b.size.slow_mails
 
     def load(c):
