@@ -61,7 +61,7 @@ test: all ## all: real clients, superservers, kills, power cuts
 
 test-system: all check-smtpdb $(B)/tests/misbehave
 	/usr/bin/python3 -B tests/system/confine.py
-	/usr/bin/python3 -B bench/faults.py --most 130 $(OUT)/smtpd
+	/usr/bin/python3 -B bench/faults.py --most 44 $(OUT)/smtpd
 	sh tests/system/hardening.sh smtpd smtpdb
 	python3 tests/system/recipes.py
 	/usr/bin/python3 -B tests/system/listener.py
