@@ -9,7 +9,7 @@ bench-programs: all
 
 bench: bench-programs ## speed beside the peers: 20 minutes
 	-sh bench/peers.sh build/bench/peers
-	/usr/bin/python3 -B bench/run.py
+	/usr/bin/python3 -B bench/run.py --docs docs
 
 bench-starts: all ## connections a second under superservers
 	bash tests/system/lab/bench.sh

@@ -3,9 +3,11 @@
 import os
 import subprocess
 import time
+from pathlib import Path
 
 from contestants import Failed
 
+HERE = Path(__file__).resolve().parent
 MAIL_OCTETS = 4096
 SECONDS_MAX = 300
 
@@ -36,6 +38,13 @@ def latency(c, sessions, each, octets, verb="DATA"):
     """From the final dot of a mail to its 250, in milliseconds."""
     return fields(run(c.programs / "latency", c.port, sessions, each, octets,
                       verb))
+
+
+def page_faults(program):
+    """Of a listener, for each connection of some kind."""
+    lines = run("/usr/bin/python3", "-B", HERE / "faults.py", program)
+    return {kind: float(faults) for kind, faults in
+            (line.split() for line in lines.splitlines())}
 
 
 def append(programs, folder, writers, records):

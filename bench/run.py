@@ -1,19 +1,21 @@
 #!/usr/bin/python3
 """Measures the program and its peers, side by side, in one run (make bench).
 
-    bench/run.py [--quick] [--only PART,...] [--programs DIR] [--docs DIR]
+    bench/run.py [--quick] [--only PART,...] [--sessions N,...]
+        [--peers NAME,...] [--programs DIR] [--docs DIR]
 
-Writes bench.md and bench.svg into docs/; with --quick or --only, which are
-for trying the benchmark itself, they go beside the programs.
+Writes bench.md and bench.svg beside the programs, or into DIR.
 """
 
 import argparse
 import json
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,18 +41,22 @@ class Size:
     big_mails: int      # (d)
     spawns: int         # (e)
     slow_mails: int     # (h): of each session
+    beside_mails: int   # (k): of each session
     rows: tuple         # (i)
 
 
 FULL = Size(rounds=3, per_session=100,
             connections={1: 200, 4: 400, 16: 800, 64: 1000, 200: 1000},
             latency_mails=50, big_mails=4, spawns=100, slow_mails=20,
-            rows=(0, 100_000, 1_000_000))
+            beside_mails=50, rows=(0, 100_000, 1_000_000))
 QUICK = Size(rounds=1, per_session=3,
              connections={1: 10, 4: 20, 16: 40, 64: 64, 200: 200},
              latency_mails=3, big_mails=1, spawns=20, slow_mails=2,
-             rows=(0, 1_000, 10_000))
+             beside_mails=3, rows=(0, 1_000, 10_000))
 SESSIONS = (1, 4, 16, 64, 200)
+PEERS = {"Postfix": contestants.Postfix, "Exim": contestants.Exim,
+         "OpenSMTPD": contestants.OpenSMTPD,
+         "aiosmtpd": contestants.Aiosmtpd}
 CROWD = 200  # so many at once take long; one round does
 FEW = 4  # as many as even those can take at once who hesitate
 # What takes a moment is measured more often, to meet the same disturbances.
@@ -60,10 +66,12 @@ SHORT_ROUNDS = 5
 class Bench:
     """Where the programs are, where the mails go, and what was found."""
 
-    def __init__(self, programs, folder, size):
-        self.programs = programs
+    def __init__(self, arguments, folder):
+        self.programs = arguments.programs.resolve()
         self.folder = folder
-        self.size = size
+        self.size = QUICK if arguments.quick else FULL
+        self.sessions = arguments.sessions
+        self.peer_names = arguments.peers
         self.results = {}  # part -> contestant -> key -> [figures]
         self.void = []     # what gave no figure, and why
 
@@ -73,9 +81,8 @@ class Bench:
             program=program, keeps=keeps)
 
     def peers(self, env=None):
-        return [peer(self.programs, self.folder / peer.__name__, env)
-                for peer in (contestants.Postfix, contestants.Exim,
-                             contestants.OpenSMTPD, contestants.Aiosmtpd)]
+        return [PEERS[name](self.programs, self.folder / name, env)
+                for name in self.peer_names]
 
     def sink(self):
         return contestants.Sink(self.programs, self.folder / "sink")
@@ -128,23 +135,26 @@ def part_a(b):
                  b.smtpd("listener", "smtpd-null", keeps=False),
                  b.smtpd("tcpserver", "smtpd-naive"), *b.peers()]
     for i, c in b.each(everybody, b.size.rounds):
-        for n in SESSIONS:
+        for n in b.sessions:
             if is_due(i, c, n):
                 b.try_to("a", c, n, lambda c=c, n=n: loads.rate(measured(
                     c, n, lambda: loads.smtp_source(
                         c, n, n * b.size.per_session, again=True))))
     for _ in range(b.size.rounds):
-        for n in SESSIONS:
+        for n in b.sessions:
             b.note("a", "append + fdatasync", n, loads.rate(loads.append(
                 b.programs, b.folder, n, b.size.per_session)))
 
 
 def part_b(b):
     """Mails a second, a connection for each."""
-    everybody = [b.smtpd("listener"), b.smtpd("tcpserver"), b.sink(),
+    everybody = [b.smtpd("listener"), b.smtpd("tcpserver"),
+                 b.smtpd("listener", "smtpd-null", keeps=False), b.sink(),
                  *b.peers()]
+    for kind, faults in loads.page_faults(b.programs / "smtpd").items():
+        b.note("faults", "smtpd, listener", kind, faults)
     for i, c in b.each(everybody, b.size.rounds):
-        for n in SESSIONS:
+        for n in b.sessions:
             mails = b.size.connections[n]
             if c.hesitates and n > FEW:
                 mails = max(n, mails // 10)
@@ -159,7 +169,7 @@ def part_c(b):
     everybody = [b.smtpd("listener"), b.smtpd("tcpserver", "smtpd-naive"),
                  *b.peers()]
     for i, c in b.each(everybody, b.size.rounds):
-        for n in (1, 16, 64):
+        for n in sorted({1, 16, 64} & set(b.sessions)):
             if is_due(i, c, n):
                 b.try_to("c", c, n, lambda c=c, n=n: measured(
                     c, n, lambda: loads.latency(
@@ -201,12 +211,15 @@ def part_f(b):
             c.begin()
             loads.warm_up(c, 1)
             for n in (1, 20):
-                for state, pss in memory.idle(c, n).items():
-                    b.note("f", c.name, f"PSS, {n} sessions, {state}", pss)
+                for what, kb in memory.idle(c, n).items():
+                    b.note("f", c.name, f"{what}, {n} at once", kb)
+            before = memory.writer(c)
+            if before:
+                b.note("f", c.name, "anonymous, writer", before)
             for verb in ("DATA", "BDAT"):
-                for octets in (loads.MAIL_OCTETS, BIG_OCTETS):
-                    b.note("f", c.name, f"anonymous, {verb} {octets}",
-                           memory.peak(c, octets, verb))
+                for who, kb in memory.peak(c, BIG_OCTETS, verb).items():
+                    b.note("f", c.name, f"anonymous, {who}, 50 MB by {verb}",
+                           kb)
 
 
 def part_g(b):
@@ -309,7 +322,7 @@ POLICY = {
 def part_j(b):
     """Mails a second with policy in the tables."""
     for _ in range(b.size.rounds):
-        for n in (16, 64):
+        for n in sorted({16, 64} & set(b.sessions)):
             c = b.smtpd("listener")
             c.begin()
             loads.warm_up(c, n)
@@ -322,17 +335,69 @@ def part_j(b):
             shutil.rmtree(c.folder)
 
 
+@contextmanager
+def big_mails(c):
+    """One more session, which sends one such mail after the other."""
+    with subprocess.Popen(
+            [c.programs / "latency", str(c.port), "1", "1000",
+             str(BIG_OCTETS), "DATA"], stderr=subprocess.DEVNULL) as sender:
+        time.sleep(0.5)
+        yield
+        if sender.poll() is not None:
+            raise Failed(f"{c.name}: the big mails are over already")
+        sender.terminate()
+
+
+def part_k(b):
+    """As (c), of 63 sessions, alone and beside one with mails of 50 MB."""
+    everybody = [b.smtpd("listener"), *b.peers()]
+
+    def load(c):
+        return loads.latency(
+            c, 63, b.size.beside_mails, loads.MAIL_OCTETS)
+
+    def load_beside(c):
+        with big_mails(c):
+            return load(c)
+
+    for i, c in b.each(everybody, b.size.rounds):
+        if is_due(i, c, 63):
+            b.try_to("k", c, "alone", lambda c=c: measured(
+                c, 63, lambda: load(c)))
+            b.try_to("k", c, "beside", lambda c=c: load_beside(c))
+
+
 PARTS = {"a": part_a, "b": part_b, "c": part_c, "d": part_d, "e": part_e,
-         "f": part_f, "g": part_g, "h": part_h, "i": part_i, "j": part_j}
+         "f": part_f, "g": part_g, "h": part_h, "i": part_i, "j": part_j,
+         "k": part_k}
+
+
+def names_of(known):
+    """A list of them, with commas."""
+    def read(text):
+        names = text.split(",")
+        if not set(names) <= set(known):
+            raise argparse.ArgumentTypeError(f"known are {', '.join(known)}")
+        return names
+    return read
+
+
+def numbers(text):
+    return tuple(int(n) for n in text.split(","))
 
 
 def read_arguments():
     here = Path(__file__).resolve().parent.parent
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", help="parts, as in a,b,c")
+    parser.add_argument("--only", type=names_of(PARTS), default=list(PARTS),
+                        help="parts, as in a,b,c")
+    parser.add_argument("--sessions", type=numbers, default=SESSIONS,
+                        help="so many at once, as in 1,16,64")
+    parser.add_argument("--peers", type=names_of(PEERS), default=list(PEERS),
+                        help="as in Postfix,Exim")
     parser.add_argument("--programs", type=Path, default=here / "build/bench")
-    parser.add_argument("--docs", type=Path, default=here / "docs")
+    parser.add_argument("--docs", type=Path, help="where the page goes")
     return parser.parse_args()
 
 
@@ -341,13 +406,10 @@ def main():
     # A place on a disk that every user of the peers can reach.
     folder = Path(tempfile.mkdtemp(prefix="smtpd-bench-", dir="/var/tmp"))
     folder.chmod(0o755)
-    bench = Bench(arguments.programs.resolve(), folder,
-                  QUICK if arguments.quick else FULL)
-    trial = arguments.quick or arguments.only
-    parts = arguments.only.split(",") if arguments.only else list(PARTS)
+    bench = Bench(arguments, folder)
     start = time.monotonic()
     try:
-        for part in parts:
+        for part in arguments.only:
             print(f"({part}) {PARTS[part].__doc__}", flush=True)
             try:
                 PARTS[part](bench)
@@ -357,10 +419,11 @@ def main():
         shutil.rmtree(folder, ignore_errors=True)
     results = {"results": bench.results, "void": bench.void,
                "seconds": time.monotonic() - start,
-               "rounds": bench.size.rounds}
+               "rounds": bench.size.rounds,
+               "command": shlex.join(["bench/run.py", *sys.argv[1:]])}
     path = bench.programs / "results.json"
     path.write_text(json.dumps(results, indent=1))
-    report.write(results, bench.programs if trial else arguments.docs)
+    report.write(results, arguments.docs or bench.programs)
 
 
 if __name__ == "__main__":
