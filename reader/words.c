@@ -165,12 +165,10 @@ plain_len(struct span in)
 void
 words_decode(struct span value, struct text *to)
 {
-	struct words w;
+	struct words w = { .to = to };
 	struct span plain = { value.p, 0 }; /* before what comes next */
 	bool behind_word = false;
 
-	w.to = to;
-	w.is_open = false;
 	while (value.len > 0) {
 		size_t len = plain_len(value);
 		struct word word;

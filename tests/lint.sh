@@ -92,7 +92,8 @@ mandoc -Tlint -Wwarning smtpd.8 smtpd-db.5 smtpdb.1
 echo "cppcheck"
 # shellcheck disable=SC2086
 cppcheck --quiet --std=c11 --enable=warning,performance,portability \
-    --suppress=missingIncludeSystem --error-exitcode=1 -D_GNU_SOURCE -Ibuild $product
+    --suppress=missingIncludeSystem --error-exitcode=1 -D_GNU_SOURCE \
+    -D__x86_64__ -Ibuild $product
 
 echo "clang-tidy"
 # It counts the warnings of the system's headers; of them, only ours matter.
