@@ -138,6 +138,8 @@ exchange(struct link *l, const struct pack *m, struct span data,
 	while (n < 0 && errno == EINTR);
 	if (n >= 0)
 		n = receive(l, ret_file);
+	if (n < 0 && (errno == EPIPE || errno == ECONNRESET))
+		return fail(l, "the writer is gone");
 	if (n < 0)
 		return fail(l, strerror(errno));
 	*ret = (struct unpack){ .rest = { buffer, (size_t)n } };

@@ -520,6 +520,7 @@ Test(writer, that_is_killed_leaves_sessions_with_451_and_then_421)
 	kill(writer, SIGKILL);
 	cr_expect(eq(int, scratch_wait(writer), -1));
 	EXPECT_RESULT(st, VERDICT_FAILED, commit(st, 10, &id));
+	cr_expect_str_eq(store_error(st), "the writer is gone");
 	EXPECT_RESULT(st, VERDICT_UNUSABLE,
 	    ask(st, QUESTION_MAIL, "ann@a.example")->verdict);
 	store_free(st);
