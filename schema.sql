@@ -82,9 +82,10 @@ CREATE TABLE delivery (
 
 --
 -- What is accepted.  These are read at each command, so a change counts from
--- the next one on.  Addresses and domains are compared without regard to the
--- case of ASCII letters; a domain may stand in its A-label form (xn--...) or in
--- its U-label form (UTF-8, lower case).
+-- the next one on; but while no table of the policy had a row at MAIL, RCPT asks
+-- nothing.  Addresses and domains are compared without regard to the case of
+-- ASCII letters; a domain may stand in its A-label form (xn--...) or in its
+-- U-label form (UTF-8, lower case).
 --
 -- A name is text: a BLOB of the same octets is equal to no text.  A limit is a
 -- number: "10G", which SQLite would keep as text and smtpd would read as 10, is
