@@ -20,7 +20,8 @@
 
 enum {
 	NAME_OCTETS_MAX = 200, /* of a file, with room for "-99" */
-	NAMES_MAX = 1000,      /* tried before it is given up */
+	NUMBER_MAX = 1 << 30,  /* of several with one name */
+	TRIES_MAX = 1000,      /* until a name is given up */
 };
 
 /* clang-format off */
@@ -142,27 +143,71 @@ safe_name(const struct mime_part *part, size_t number, char *ret, size_t size)
 	free(safe);
 }
 
-/* Makes a file of that name, or with "-1", "-2" behind it. */
-static int
-make_file(int folder, const char *name, char *ret_name, size_t size)
+/* "name.txt", or "name-7.txt". */
+static void
+numbered_name(const char *name, int n, char *ret, size_t size)
 {
 	const char *dot = strrchr(name, '.');
 	int stem = dot && dot > name ? (int)(dot - name) : (int)strlen(name);
 
-	for (int i = 0; i < NAMES_MAX; i++) {
-		int fd;
+	if (n == 0)
+		snprintf(ret, size, "%s", name);
+	else
+		snprintf(ret, size, "%.*s-%d%s", stem, name, n, name + stem);
+}
 
-		if (i == 0)
-			snprintf(ret_name, size, "%s", name);
+static bool
+is_taken(int folder, const char *name, int n)
+{
+	char numbered[NAME_MAX + 1];
+	struct stat st;
+
+	numbered_name(name, n, numbered, sizeof numbered);
+	return fstatat(folder, numbered, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/*
+ * A number that is free, and the one before it is not: those of one mail are
+ * given in order, and it may have thousands of files of one name.
+ */
+static int
+find_number(int folder, const char *name)
+{
+	int taken = 0, free_one = 1;
+
+	if (!is_taken(folder, name, 0))
+		return 0;
+	while (free_one < NUMBER_MAX && is_taken(folder, name, free_one)) {
+		taken = free_one;
+		free_one *= 2;
+	}
+	while (free_one - taken > 1) {
+		int middle = taken + (free_one - taken) / 2;
+
+		if (is_taken(folder, name, middle))
+			taken = middle;
 		else
-			snprintf(ret_name, size, "%.*s-%d%s", stem, name, i,
-			    name + stem);
+			free_one = middle;
+	}
+	return free_one;
+}
+
+/* Makes a file of that name, or with "-1", "-2" behind it. */
+static int
+make_file(int folder, const char *name, char *ret_name, size_t size)
+{
+	int n = find_number(folder, name);
+	int fd = -1;
+
+	/* Another process may make some as well. */
+	for (int i = 0; i < TRIES_MAX && fd < 0; i++) {
+		numbered_name(name, n + i, ret_name, size);
 		fd = openat(folder, ret_name,
 		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-		if (fd >= 0 || errno != EEXIST)
-			return fd;
+		if (fd < 0 && errno != EEXIST)
+			break;
 	}
-	return -1;
+	return fd;
 }
 
 static bool

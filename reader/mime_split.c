@@ -20,7 +20,7 @@
 
 enum {
 	DEPTH_MAX = 32,     /* of multiparts in multiparts */
-	LEAVES_MAX = 10000, /* about; what is behind is one leaf */
+	LEAVES_MAX = 2000,  /* about; what is behind is one leaf */
 	BOUNDARY_MAX = 998, /* RFC 2046 s. 5.1.1 has 70 */
 	/* Octets of a header in which a field is looked for. */
 	HEADER_MAX = 1024 * 1024,

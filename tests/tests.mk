@@ -49,7 +49,8 @@ check-units: all $(B)/tests/units
 
 check-mime: all
 	$(Q)SMTPD_PROGRAM=$(OUT)/smtpd SMTPDB_PROGRAM=$(OUT)/smtpdb \
-	    python3 tests/mime/run.py
+	    sh -c 'python3 tests/mime/run.py && python3 tests/mime/bounds.py \
+	    groups addresses fields nested parts no-utf-8 html-lines'
 
 check: all check-smtpdb check-mime check-units ## units, transcripts, smtpdb: a minute
 
@@ -60,6 +61,7 @@ test: all ## all: real clients, superservers, kills, power cuts
 	$(Q)$(MAKE) --no-print-directory check-units
 
 test-system: all check-smtpdb $(B)/tests/misbehave
+	python3 tests/mime/bounds.py --octets 8e6
 	/usr/bin/python3 -B tests/system/confine.py
 	/usr/bin/python3 -B bench/faults.py --most 44 $(OUT)/smtpd
 	sh tests/system/hardening.sh smtpd smtpdb
