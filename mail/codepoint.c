@@ -2,6 +2,9 @@
 
 #include <stddef.h>
 
+#include "scan.h"
+#include "utf8.h"
+
 struct range {
 	uint32_t first, last;
 };
@@ -56,6 +59,23 @@ static const struct range refused[] = {
 };
 
 /*
+ * From the same database: Cc, Cf, Co, Zl, Zp, Default_Ignorable_Code_Point,
+ * noncharacters, and Braille's blank.
+ */
+static const struct range hidden[] = {
+	{ 0x0080, 0x009F }, { 0x00AD, 0x00AD }, { 0x034F, 0x034F },
+	{ 0x0600, 0x0605 }, { 0x061C, 0x061C }, { 0x06DD, 0x06DD },
+	{ 0x070F, 0x070F }, { 0x0890, 0x0891 }, { 0x08E2, 0x08E2 },
+	{ 0x115F, 0x1160 }, { 0x17B4, 0x17B5 }, { 0x180B, 0x180F },
+	{ 0x200B, 0x200F }, { 0x2028, 0x202E }, { 0x2060, 0x206F },
+	{ 0x2800, 0x2800 }, { 0x3164, 0x3164 }, { 0xE000, 0xF8FF },
+	{ 0xFDD0, 0xFDEF }, { 0xFE00, 0xFE0F }, { 0xFEFF, 0xFEFF },
+	{ 0xFFA0, 0xFFA0 }, { 0xFFF0, 0xFFFB }, { 0x110BD, 0x110BD },
+	{ 0x110CD, 0x110CD }, { 0x13430, 0x1345F }, { 0x1BCA0, 0x1BCA3 },
+	{ 0x1D173, 0x1D17A }, { 0xE0000, 0xE0FFF }, { 0xF0000, 0x10FFFF },
+};
+
+/*
  * Scripts in which a joiner makes a difference that can be seen, as blocks of
  * the same database.  RFC 5892 s. A.1 and A.2 look at single letters.
  */
@@ -99,11 +119,41 @@ codepoint_of(struct span text)
 	return code;
 }
 
+/* The last two of each plane. */
+static bool
+is_noncharacter(uint32_t code)
+{
+	return (code & 0xFFFE) == 0xFFFE;
+}
+
 bool
 codepoint_is_in_domain(uint32_t code, uint32_t before)
 {
 	if (code == ZERO_WIDTH_NON_JOINER || code == ZERO_WIDTH_JOINER)
 		return is_in(before, joining, sizeof joining / sizeof *joining);
-	return (code & 0xFFFE) != 0xFFFE &&
+	return !is_noncharacter(code) &&
 	       !is_in(code, refused, sizeof refused / sizeof *refused);
+}
+
+bool
+codepoint_is_visible(uint32_t code)
+{
+	return !is_noncharacter(code) &&
+	       !is_in(code, hidden, sizeof hidden / sizeof *hidden);
+}
+
+size_t
+codepoint_visible_len(struct span text)
+{
+	struct span first = { text.p, utf8_printable_len(text) };
+
+	if (first.len > 1 && !codepoint_is_visible(codepoint_of(first)))
+		return 0;
+	return first.len;
+}
+
+bool
+codepoint_are_visible(struct span text)
+{
+	return text.len == 0 || scan_is_run(text, codepoint_visible_len);
 }

@@ -1,5 +1,6 @@
 /*
- * Which characters beyond US-ASCII a domain may have.  IDNA (RFC 5892, UTS #46)
+ * Which characters beyond US-ASCII can be seen, and which a domain may have.
+ * IDNA (RFC 5892, UTS #46)
  * forbids more; what is refused here are those that nobody can see, that are
  * no characters, or that mean US-ASCII which no domain has: a name that holds
  * one is another name than it looks like.
@@ -17,5 +18,19 @@ uint32_t codepoint_of(struct span text);
 
 /* May it stand in a label, behind `before` (0: at its beginning)? */
 bool codepoint_is_in_domain(uint32_t code, uint32_t before);
+
+/*
+ * May it reach who reads a log or a terminal?  Not so the controls, what turns
+ * the direction of writing (so that "gpj.exe" reads "exe.jpg"), the line ends
+ * of Unicode, and what nobody can see.
+ */
+bool codepoint_is_visible(uint32_t code);
+/*
+ * Octets of the character in front of `text` if it is printable (utf8.h) and
+ * visible; 0: it is not.
+ */
+size_t codepoint_visible_len(struct span text);
+/* Is it all of that?  So is nothing. */
+bool codepoint_are_visible(struct span text);
 
 #endif

@@ -12,6 +12,7 @@
 #include <wctype.h>
 
 #include "../clock.h"
+#include "../mail/codepoint.h"
 
 enum {
 	COLUMNS = 80,
@@ -46,25 +47,13 @@ unicode(void)
 	return locale;
 }
 
-/*
- * Format characters, which turn the direction of writing or cannot be seen;
- * line ends of Unicode; private use; and what fills where nothing is.
- */
-/* clang-format off */
-static const struct {
-	uint32_t from, to;
-} harmful[] = {
-	{ 0x00AD, 0x00AD }, { 0x0600, 0x0605 }, { 0x061C, 0x061C },
-	{ 0x06DD, 0x06DD }, { 0x070F, 0x070F }, { 0x0890, 0x0891 },
-	{ 0x08E2, 0x08E2 }, { 0x115F, 0x1160 }, { 0x17B4, 0x17B5 },
-	{ 0x180B, 0x180F }, { 0x200B, 0x200B }, { 0x200E, 0x200F },
-	{ 0x2028, 0x202E }, { 0x2060, 0x206F }, { 0x3164, 0x3164 },
-	{ 0xD800, 0xF8FF }, { 0xFEFF, 0xFEFF }, { 0xFFA0, 0xFFA0 },
-	{ 0xFFF0, 0xFFFB }, { 0x110BD, 0x110BD }, { 0x110CD, 0x110CD },
-	{ 0x13430, 0x1343F }, { 0x1BCA0, 0x1BCA3 }, { 0x1D173, 0x1D17A },
-	{ 0xE0000, 0xE00FF }, { 0xE01F0, 0x10FFFF },
-};
-/* clang-format on */
+/* Without a width, but they shape emoji, and letters of some scripts. */
+static bool
+is_shaping(uint32_t c)
+{
+	return c == 0x200C || c == 0x200D || (c >= 0xFE00 && c <= 0xFE0F) ||
+	       (c >= 0xE0100 && c <= 0xE01EF);
+}
 
 bool
 terminal_is_harmless(uint32_t c)
@@ -74,13 +63,13 @@ terminal_is_harmless(uint32_t c)
 	if (c < 0xA0)
 		return false;
 	/* Most of what there is, without a look at the table. */
-	if ((c < 0x370 && c != 0xAD) || (c >= 0x2010 && c < 0x2028) ||
+	if ((c < 0x34F && c != 0xAD) || (c >= 0x2010 && c < 0x2028) ||
 	    (c >= 0x2030 && c < 0x205F) || (c >= 0x4E00 && c < 0xA000))
 		return true;
-	for (size_t i = 0; i < sizeof harmful / sizeof *harmful; i++) {
-		if (c >= harmful[i].from && c <= harmful[i].to)
-			return false;
-	}
+	if (is_shaping(c))
+		return true;
+	if (!codepoint_is_visible(c))
+		return false;
 	return !unicode() || iswprint_l((wint_t)c, unicode());
 }
 

@@ -22,9 +22,8 @@ struct terminal {
 void terminal_find(struct terminal *t);
 
 /*
- * May this character of Unicode reach a terminal?  Harmful beyond the controls
- * are what turns the direction of writing (so that "gpj.exe" reads "exe.jpg"),
- * line ends of Unicode, and what cannot be seen.
+ * May this character of Unicode reach a terminal?  What is visible may
+ * (mail/codepoint.h), and what shapes that.
  */
 bool terminal_is_harmless(uint32_t c);
 

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../mail/codepoint.h"
 #include "../mail/utf8.h"
 
 enum {
@@ -247,6 +248,20 @@ end_line(struct line *l, int priority)
 		;
 }
 
+/* Without the character at the end that was cut in two. */
+static size_t
+trim_cut(const char *text, size_t len)
+{
+	for (size_t back = 1; back <= 3 && back <= len; back++) {
+		const char *p = text + len - back;
+
+		if ((*p & 0xC0) == 0xC0)
+			return utf8_len((struct span){ p, back }) ? len
+								  : len - back;
+	}
+	return len;
+}
+
 void
 log_line(int priority, const char *format, ...)
 {
@@ -258,7 +273,7 @@ log_line(int priority, const char *format, ...)
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	begin_line(&line, priority);
-	add_text(&line, text);
+	add(&line, text, trim_cut(text, strlen(text)));
 	end_line(&line, priority);
 }
 
@@ -276,29 +291,47 @@ put(struct log_entry *e, char octet)
 	e->text[e->len++] = octet;
 }
 
+static void
+put_escaped(struct log_entry *e, unsigned char octet)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	put(e, '\\');
+	put(e, 'x');
+	put(e, hex[octet >> 4]);
+	put(e, hex[octet & 15]);
+}
+
+/* Octets of the character in front, whatever it is. */
+static size_t
+whole_len(struct span text)
+{
+	size_t len = utf8_len(text);
+
+	return len > 0 ? len : 1;
+}
+
 void
 log_text(struct log_entry *e, const char *name, struct span value)
 {
-	bool utf8 = utf8_is_printable(value);
-	size_t start = e->len;
+	size_t start = e->len, end = start + VALUE_MAX;
+	size_t len;
 
 	if (e->nfields == LOG_FIELDS_MAX)
 		return;
-	for (size_t i = 0; i < value.len && e->len < start + VALUE_MAX &&
-			   e->len + 4 <= sizeof e->text;
-	     i++) {
-		unsigned char octet = (unsigned char)value.p[i];
+	if (end > sizeof e->text)
+		end = sizeof e->text;
+	for (; value.len > 0; value.p += len, value.len -= len) {
+		bool shown = *value.p != '\\' && codepoint_visible_len(value);
 
-		if (octet < 0x20 || octet == 0x7f || octet == '\\' ||
-		    (octet >= 0x80 && !utf8)) {
-			static const char hex[] = "0123456789abcdef";
-
-			put(e, '\\');
-			put(e, 'x');
-			put(e, hex[octet >> 4]);
-			put(e, hex[octet & 15]);
-		} else {
-			put(e, (char)octet);
+		len = whole_len(value);
+		if (e->len + (shown ? len : 4 * len) > end)
+			break;
+		for (size_t i = 0; i < len; i++) {
+			if (shown)
+				put(e, value.p[i]);
+			else
+				put_escaped(e, (unsigned char)value.p[i]);
 		}
 	}
 	e->fields[e->nfields++] =

@@ -60,9 +60,9 @@ struct log_entry {
 void log_begin(struct log_entry *e, enum log_event event);
 /*
  * Adds a field.  `name` is a lower case constant.  Peer octets are made
- * harmless: \xHH stands for every octet that is not printable ASCII or UTF-8,
- * so that no entry can be forged and no terminal steered.  What is over 400
- * octets is cut off.
+ * harmless: \xHH stands for every octet of what is not printable, or cannot be
+ * seen (codepoint.h), so that no entry can be forged and no terminal steered.
+ * What is over 400 octets is cut off, between two characters.
  */
 void log_text(struct log_entry *e, const char *name, struct span value);
 void log_number(struct log_entry *e, const char *name, uint64_t n);

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../mail/utf8.h"
+#include "../mail/codepoint.h"
 #include "../version.h"
 
 struct record {
@@ -74,7 +74,7 @@ write_input(struct record *r)
 	if (text.len >= 2 && memcmp(text.p + text.len - 2, "\r\n", 2) == 0) {
 		struct span shown = { text.p, text.len - 2 };
 
-		if (shown.len == 0 || utf8_is_printable(shown)) {
+		if (codepoint_are_visible(shown)) {
 			fprintf(r->file, "> %.*s\n", (int)shown.len, shown.p);
 			return;
 		}
