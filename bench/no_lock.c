@@ -5,9 +5,9 @@
 #include "../database/lockfile.h"
 
 int
-lockfile_open(const char *path)
+lockfile_begin(int fd)
 {
-	(void)path;
+	(void)fd;
 	return 0;
 }
 

@@ -281,9 +281,9 @@ WHO = """\
   started by tcpserver for each connection, which has it itself.
 - null store: the dialogue alone; the same with a store that answers at once and
   keeps nothing.
-- naive store: the usual advice, WAL with synchronous=FULL and a busy timeout, in
-  a process for each connection; so the program under tcpserver, without the lock
-  file where writers queue.
+- naive store: the usual advice, WAL with synchronous=FULL and a busy timeout,
+  in a process for each connection; so the program under tcpserver, without the
+  lock file where writers queue.
 - sink: a small C program that speaks the dialogue and keeps nothing.
 - append + fdatasync: as many processes that append 8 KiB to one file and sync
   it, each time; no SMTP.
