@@ -52,4 +52,11 @@ cp app.db mail.db-words
 status 0 "$tool" index
 is "an index is ours alone" "" "$(sqlite3 mail.db-words "SELECT name FROM sqlite_schema WHERE name = 'secret'")"
 
+# An index that was made in another way is none, and is made anew.
+sqlite3 mail.db-words 'PRAGMA user_version = 1'
+status 66 "$tool" search xylophone
+status 0 "$tool" index
+holds "indexed $((total + 1)) mails" out
+status 0 "$tool" search xylophone
+
 finish
