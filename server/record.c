@@ -1,6 +1,8 @@
 #include "record.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +10,11 @@
 
 #include "../mail/codepoint.h"
 #include "../version.h"
+#include "log.h"
 
 struct record {
+	const char *path;
+	bool failed; /* which was logged */
 	FILE *file;
 	/* Input whose line has not ended yet. */
 	char line[1024];
@@ -84,15 +89,33 @@ write_input(struct record *r)
 	putc('\n', r->file);
 }
 
+/* Once told, what is missing in the file is no news. */
+static void
+tell_trouble(struct record *r)
+{
+	FILE *const files[] = { r->body, r->stored, r->file };
+
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		errno = EIO; /* of an earlier write, whose reason is gone */
+		if (r->failed || (fflush(files[i]) == 0 && !ferror(files[i])))
+			continue;
+		r->failed = true;
+		log_line(LOG_ERR, "--record: %s: %s; it is not complete",
+		    r->path, strerror(errno));
+	}
+}
+
 void
 record_close(struct record *r)
 {
 	if (!r)
 		return;
-	if (r->file) {
+	if (r->file && r->body && r->stored) {
 		write_input(r);
-		fclose(r->file);
+		tell_trouble(r);
 	}
+	if (r->file)
+		fclose(r->file);
 	if (r->body)
 		fclose(r->body);
 	if (r->stored)
@@ -109,6 +132,7 @@ record_open(const char *path)
 	if (!r)
 		return NULL;
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	r->path = path;
 	r->file = fd >= 0 ? fdopen(fd, "w") : NULL;
 	r->body = tmpfile();
 	r->stored = tmpfile();
@@ -172,7 +196,7 @@ record_output(struct record *r, struct span data)
 		data.len -= len;
 	}
 	move_text(r->file, r->stored);
-	fflush(r->file);
+	tell_trouble(r);
 }
 
 void

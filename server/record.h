@@ -11,7 +11,10 @@
 
 struct record;
 
-/* Opens or makes the file.  NULL with errno. */
+/*
+ * Opens or makes the file, whose path is borrowed.  NULL with errno.  That it
+ * cannot be written later is logged, once.
+ */
 struct record *record_open(const char *path);
 void record_close(struct record *r);
 

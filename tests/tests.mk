@@ -25,6 +25,11 @@ $(B)/tests/powercut/powercut: $(POWERCUT) $(STORE) $(MAIL)
 	    -Wl,--wrap=heal_wal -Wl,--wrap=sqlite3_exec -o $@ $^ \
 	    $(SQLITE_LIBS)
 
+# Plays what --record wrote.
+PLAYS = $(call files,tests/play $(addprefix tests/support/,buffer mails play script))
+$(B)/tests/play: $(PLAYS) $(SESSION) $(MAIL)
+	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
+
 # A session that misbehaves when its client asks for it.
 $(B)/tests/misbehave: $(B)/tests/system/misbehave.o $(SMTPD)
 	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) \
@@ -60,7 +65,7 @@ test: all ## all: real clients, superservers, kills, power cuts
 	    test-durability-short test-system
 	$(Q)$(MAKE) --no-print-directory check-units
 
-test-system: all check-smtpdb $(B)/tests/misbehave
+test-system: all check-smtpdb $(B)/tests/misbehave $(B)/tests/play
 	python3 tests/mime/bounds.py --octets 8e6
 	/usr/bin/python3 -B tests/system/confine.py
 	/usr/bin/python3 -B bench/faults.py --most 44 $(OUT)/smtpd

@@ -274,6 +274,36 @@ def is_running(pid):
         return False
 
 
+def record_is_played_again(options, report, folder):
+    """What --record wrote of a session plays again; and where it cannot be
+    written, the log says so and the session goes on."""
+    recorded = os.path.join(folder, "recorded")
+    for path, is_told in ((recorded, False), ("/dev/full", True)):
+        with Listener(options, folder, "--record=" + path) as listener:
+            client = listener.connect()
+            client.greet()
+            client.command("VRFY b\xfccher\x07 \\ \u202e")
+            reply = client.mail(b"Subject: hi\r\n\r\n.\r\n\xfc\x00\r\n")
+            report.check(reply[0] == 250, f"with --record={path}: {reply}")
+            client.command("QUIT")
+            client.close()
+            until(lambda: not is_told or path in read(listener.log))
+            told = f"--record: {path}: No space left" in read(listener.log)
+            report.check(told == is_told, f"--record={path}: {read(listener.log)}")
+    player = os.path.join(os.path.dirname(options.smtpd), "build/tests/play")
+    played = subprocess.run([player, recorded], check=False, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    report.check(played.returncode == 0, f"played again: {played.stdout}")
+    with open(recorded, encoding="utf-8") as f:
+        text = f.read()
+    with open(recorded, "w", encoding="utf-8") as f:
+        f.write(text.replace("250 2.1.0 Sender OK", "250 2.1.0 So it was"))
+    played = subprocess.run([player, recorded], check=False, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    report.check(played.returncode == 65 and "So it was" in played.stdout,
+                 f"what differs is told: {played.stdout}")
+
+
 def crashing_source_is_delayed(options, report, folder):
     """Who makes sessions die has to wait before the next; nobody else has."""
     def connect(source):
@@ -355,7 +385,8 @@ def main():
     for test in (writer_outlives_the_listener, writer_that_is_killed,
                  greeting_needs_no_database, new_mail_is_no_fifo, file_size_limit,
                  refusals_are_summed_up, slow_clients_are_silent_clients,
-                 sigterm_ends_a_write, crashing_source_is_delayed):
+                 sigterm_ends_a_write, record_is_played_again,
+                 crashing_source_is_delayed):
         with tempfile.TemporaryDirectory() as folder:
             test(options, report, folder)
     report.end()
