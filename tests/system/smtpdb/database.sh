@@ -13,6 +13,16 @@ is "and nothing is left beside it" "" "$(ls /dev/null?* 2>/dev/null)"
 sqlite3 older.db "PRAGMA application_id = 0x736d7464; PRAGMA user_version = 1; CREATE TABLE t (a)"
 status 78 "$tool" --database=older.db list
 holds "older" err
+# A lock file that is gone is made anew as the database is, whatever the umask.
+for mode in 600 640 660; do
+	chmod $mode mail.db
+	rm -f mail.db-lock
+	(umask 0 && "$tool" list >out)
+	is "mode of the lock file" $mode "$(stat -c %a mail.db-lock)"
+	rm -f mail.db-lock
+	(umask 077 && "$tool" list >out)
+	is "mode of the lock file, private" $mode "$(stat -c %a mail.db-lock)"
+done
 if [ "$(id -u)" -ne 0 ]; then
 	skip "other users and owners" "only root can be them"
 elif have setpriv "other users"; then
@@ -55,6 +65,10 @@ elif have setpriv "other users"; then
 	status 0 "$tool" --database=owned/mail.db domain add a.example
 	is "owner" "65534 65534" \
 	    "$(stat -c %u owned/mail.db owned/mail.db-lock | tr '\n' ' ' | sed 's/ $//')"
+	rm owned/mail.db-lock
+	status 0 "$tool" --database=owned/mail.db list
+	is "owner of a new lock file" "65534 65534" \
+	    "$(stat -c '%u %g' owned/mail.db-lock)"
 fi
 head -c 20000 /dev/zero >other.db
 status 65 "$tool" --database=other.db list
