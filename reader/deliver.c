@@ -23,6 +23,7 @@
 #include "file.h"
 #include "line_ends.h"
 #include "options.h"
+#include "rights.h"
 #include "smtpdb.h"
 
 enum {
@@ -232,7 +233,9 @@ run_command(const struct delivery *d, char **args, const struct archive_mail *m)
 		return status;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return smtpdb_fail_errno(EX_TEMPFAIL, args[0]);
+	rights_begin();
 	error = spawn(args, ends[0], &pid);
+	rights_end();
 	close(ends[0]);
 	if (error == 0)
 		write_mail(ends[1], m, d->sendmail);
@@ -414,6 +417,7 @@ deliver_run(struct smtpdb *t)
 	bool is_new = t->options[OPT_NEW], waited;
 	int status = check(t, &d, is_new);
 
+	t->names_files = true;
 	if (status == EX_OK)
 		status = is_new ? smtpdb_open_soon(t, &waited)
 				: smtpdb_open(t, false);

@@ -22,6 +22,7 @@
 #include "line_ends.h"
 #include "mbox.h"
 #include "options.h"
+#include "rights.h"
 #include "smtpdb.h"
 #include "terminal.h"
 
@@ -125,17 +126,22 @@ static int
 write_file(
     const struct target *to, const char *name, const struct archive_mail *m)
 {
-	int fd = openat(
-	    to->folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0660);
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
-	int status;
+	int status, fd;
+	FILE *f;
 
+	rights_begin();
+	fd = openat(
+	    to->folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0660);
+	rights_end();
+	f = fd < 0 ? NULL : fdopen(fd, "w");
 	if (!f)
 		return smtpdb_fail_errno(EX_CANTCREAT, name);
 	status = write_mail(f, to, m);
 	if (fflush(f) != 0 || fsync(fd) < 0) {
 		status = smtpdb_fail_errno(EX_IOERR, name);
+		rights_begin();
 		unlinkat(to->folder, name, 0);
+		rights_end();
 	}
 	fclose(f);
 	return status;
@@ -169,11 +175,13 @@ export_to_maildir(const struct target *to, const struct archive_mail *m)
 	status = write_file(to, name, m);
 	if (status != EX_OK)
 		return status;
+	rights_begin();
 	/* The name is that of one mail, so this one is there already. */
 	if (linkat(to->folder, name, to->new_folder, name, 0) < 0 &&
 	    errno != EEXIST)
 		status = smtpdb_fail_errno(EX_CANTCREAT, name);
 	unlinkat(to->folder, name, 0);
+	rights_end();
 	return status;
 }
 
@@ -243,6 +251,7 @@ open_target(const struct smtpdb *t, struct target *to)
 	to->is_mbox = t->options[OPT_MBOX];
 	to->is_maildir = t->options[OPT_MAILDIR];
 	to->bare = t->options[OPT_BARE];
+	rights_begin();
 	if (to->is_mbox) {
 		to->path = t->options[OPT_MBOX];
 		to->mbox = open_mbox(to->path);
@@ -255,6 +264,7 @@ open_target(const struct smtpdb *t, struct target *to)
 		to->folder = open_folder(to->path, "");
 		ok = to->folder >= 0;
 	}
+	rights_end();
 	return ok ? EX_OK : smtpdb_fail_errno(EX_CANTCREAT, to->path);
 }
 
@@ -267,8 +277,10 @@ close_mbox(struct target *to, int status)
 	ok = fclose(to->mbox) == 0 && ok;
 	if (!ok && status == EX_OK)
 		status = smtpdb_fail_errno(EX_IOERR, to->path);
+	rights_begin();
 	if (status != EX_OK)
 		unlink(to->path);
+	rights_end();
 	return status;
 }
 
@@ -362,6 +374,7 @@ export_run(struct smtpdb *t)
 	}
 	if (status == EX_OK)
 		status = smtpdb_check_ids(t);
+	t->names_files = true;
 	if (status == EX_OK)
 		status = smtpdb_open(t, false);
 	if (status == EX_OK)

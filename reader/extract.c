@@ -15,6 +15,7 @@
 #include "file.h"
 #include "mime.h"
 #include "options.h"
+#include "rights.h"
 #include "smtpdb.h"
 #include "terminal.h"
 
@@ -236,7 +237,9 @@ extract_to(int folder, const struct mime_part *part, size_t number)
 	int fd;
 
 	safe_name(part, number, name, sizeof name);
+	rights_begin();
 	fd = make_file(folder, name, made, sizeof made);
+	rights_end();
 	if (fd < 0)
 		return smtpdb_fail_errno(EX_CANTCREAT, name);
 	if (write_part(fd, part) == 0) {
@@ -244,7 +247,9 @@ extract_to(int folder, const struct mime_part *part, size_t number)
 		return EX_OK;
 	}
 	smtpdb_fail_errno(EX_IOERR, made);
+	rights_begin();
 	unlinkat(folder, made, 0);
+	rights_end();
 	return EX_IOERR;
 }
 
@@ -254,7 +259,7 @@ extract_attachments(struct smtpdb *t, const struct mime *m)
 {
 	const char *path =
 	    t->options[OPT_DIRECTORY] ? t->options[OPT_DIRECTORY] : ".";
-	int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int folder = rights_open(path, O_RDONLY | O_DIRECTORY, 0);
 	int status = EX_OK;
 
 	if (folder < 0)
@@ -270,14 +275,16 @@ extract_attachments(struct smtpdb *t, const struct mime *m)
 static int
 write_output(const char *path, const struct mime_part *part)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	int fd = rights_open(path, O_WRONLY | O_CREAT | O_EXCL, 0666);
 
 	if (fd < 0)
 		return smtpdb_fail_errno(EX_CANTCREAT, path);
 	if (write_part(fd, part) == 0)
 		return EX_OK;
 	smtpdb_fail_errno(EX_IOERR, path);
+	rights_begin();
 	unlink(path);
+	rights_end();
 	return EX_IOERR;
 }
 
@@ -326,6 +333,7 @@ extract_run(struct smtpdb *t)
 	if (t->options[t->nargs == 1 ? OPT_OUTPUT : OPT_DIRECTORY])
 		return smtpdb_fail(EX_USAGE,
 		    "--output is for one PART, --directory for all of them");
+	t->names_files = true;
 	status = smtpdb_open(t, false);
 	if (status == EX_OK)
 		status = smtpdb_read(t, t->args[0], &mail);

@@ -9,14 +9,12 @@
 #include <sys/stat.h>
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../clock.h"
@@ -28,6 +26,7 @@
 #include "mbox.h"
 #include "mime.h"
 #include "options.h"
+#include "rights.h"
 #include "smtpdb.h"
 #include "terminal.h"
 
@@ -363,8 +362,13 @@ read_mbox(struct source *s, FILE *f)
 static int
 import_mbox(struct source *s, const char *path)
 {
-	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-	int status;
+	FILE *f = stdin;
+	int status, fd;
+
+	if (strcmp(path, "-") != 0) {
+		fd = rights_open(path, O_RDONLY, 0);
+		f = fd < 0 ? NULL : fdopen(fd, "r");
+	}
 
 	s->name = path;
 	if (!f)
@@ -382,10 +386,9 @@ import_mbox(struct source *s, const char *path)
 static int
 import_file(struct source *s, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct span mail = { NULL, 0 };
 	struct stat st;
-	int status;
+	int status, fd = rights_open(path, O_RDONLY, 0);
 
 	s->name = path;
 	if (fd < 0 || fstat(fd, &st) < 0 || file_read(fd, &mail) < 0) {
@@ -422,9 +425,11 @@ import_folder(
     struct source *s, const char *path, int (*wanted)(const struct dirent *))
 {
 	struct dirent **entries;
-	int n = scandir(path, &entries, wanted, versionsort);
-	int status = EX_OK;
+	int status = EX_OK, n;
 
+	rights_begin();
+	n = scandir(path, &entries, wanted, versionsort);
+	rights_end();
 	if (n < 0)
 		return smtpdb_fail_errno(EX_NOINPUT, path);
 	for (int i = 0; i < n; i++) {
@@ -456,12 +461,12 @@ import_maildir(struct source *s, const char *path)
 static int
 import_eml(struct source *s, const char *path)
 {
-	struct stat st;
+	int folder = rights_open(path, O_RDONLY | O_DIRECTORY, 0);
 
-	if (stat(path, &st) < 0)
-		return smtpdb_fail_errno(EX_NOINPUT, path);
-	return S_ISDIR(st.st_mode) ? import_folder(s, path, is_eml)
-				   : import_file(s, path);
+	if (folder < 0)
+		return import_file(s, path);
+	close(folder);
+	return import_folder(s, path, is_eml);
 }
 
 int
@@ -481,6 +486,7 @@ import_run(struct smtpdb *t)
 	    (recipient && (*recipient == '\0' || !envelope_is_path(recipient))))
 		return smtpdb_fail(
 		    EX_USAGE, "--sender or --recipient is no address");
+	t->names_files = true;
 	status = smtpdb_open(t, true);
 	if (status != EX_OK)
 		return status;

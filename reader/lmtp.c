@@ -20,6 +20,7 @@
 #include "../clock.h"
 #include "connect.h"
 #include "line_ends.h"
+#include "rights.h"
 #include "smtpdb.h"
 #include "terminal.h"
 
@@ -50,7 +51,9 @@ start(struct lmtp *l)
 	const char *cause = "";
 	int copy;
 
+	rights_begin();
 	l->fd = connect_to(l->where, &cause);
+	rights_end();
 	if (l->fd < 0)
 		return smtpdb_fail(EX_TEMPFAIL, "%s: %s", l->where, cause);
 	setsockopt(l->fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);

@@ -13,6 +13,7 @@
  *	mime_split, words, param, transfer, charset	what MIME is made of
  *	envelope_field, mbox, lmtp, connect		formats of mail
  *	tool						what commands do first
+ *	rights						who opens what
  *	options, terminal, columns, json, file,
  *	distinct, message, text				words in, words out
  *
@@ -106,6 +107,7 @@ struct smtpdb {
 	struct names mailbox; /* of --mailbox */
 	struct archive_conf conf;
 	struct archive *archive;
+	bool names_files; /* files or programs of the caller's (rights.h) */
 };
 
 struct command {

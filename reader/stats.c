@@ -16,6 +16,7 @@
 #include "../archive.h"
 #include "json.h"
 #include "options.h"
+#include "rights.h"
 #include "smtpdb.h"
 #include "terminal.h"
 
@@ -152,7 +153,7 @@ write_script(FILE *f, const struct archive_hour *hours, int n)
 static int
 plot(const char *path, const struct archive_hour *hours, int n)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	int fd = rights_open(path, O_WRONLY | O_CREAT, 0666);
 	FILE *f;
 
 	if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0)
@@ -190,8 +191,10 @@ stats_run(struct smtpdb *t)
 {
 	struct archive_stats stats = { 0 };
 	bool waited;
-	int status = smtpdb_open_soon(t, &waited);
+	int status;
 
+	t->names_files = t->options[OPT_PLOT];
+	status = smtpdb_open_soon(t, &waited);
 	if (status != EX_OK)
 		return status;
 	if (t->options[OPT_PLOT])

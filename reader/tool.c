@@ -15,6 +15,7 @@
 #include "../clock.h"
 #include "mime.h"
 #include "options.h"
+#include "rights.h"
 #include "smtpdb.h"
 
 enum {
@@ -50,38 +51,13 @@ smtpdb_fail_archive(const struct smtpdb *t)
 	    archive_error(t->archive));
 }
 
-/*
- * A database that root makes must be smtpd's, who owns the folder; so root
- * makes it in the owner's name.  Returns whether that was begun.
- */
-static bool
-become_owner(const char *path)
-{
-	char folder[PATH_MAX];
-	struct stat st;
-
-	snprintf(folder, sizeof folder, "%s", path);
-	return geteuid() == 0 && access(path, F_OK) < 0 &&
-	       stat(dirname(folder), &st) == 0 && st.st_uid != 0 &&
-	       setegid(st.st_gid) == 0 && seteuid(st.st_uid) == 0;
-}
-
-static enum verdict
-open_archive(struct smtpdb *t)
-{
-	bool changed = become_owner(t->path);
-	enum verdict result = archive_open(t->archive);
-
-	if (changed && (seteuid(0) < 0 || setegid(0) < 0))
-		abort(); /* who was root may become it again */
-	return result;
-}
-
 int
 smtpdb_try_open(struct smtpdb *t, bool make)
 {
 	if (t->archive)
 		return EX_OK;
+	if (rights_become_owner(t->path, !t->names_files) < 0)
+		return smtpdb_fail_errno(EX_NOPERM, t->path);
 	if (!make && access(t->path, F_OK) < 0)
 		return smtpdb_fail_errno(EX_NOINPUT, t->path);
 	t->conf.path = t->path;
@@ -90,7 +66,7 @@ smtpdb_try_open(struct smtpdb *t, bool make)
 	t->archive = archive_new(&t->conf);
 	if (!t->archive)
 		return smtpdb_fail_errno(EX_OSERR, "start");
-	return status_of(open_archive(t));
+	return status_of(archive_open(t->archive));
 }
 
 int

@@ -20,7 +20,8 @@ FUZZ_script = $(PLAYER) $(SESSION) $(MAIL)
 READING = $(MIME) $(call files,reader/file) $(MAIL)
 FUZZ_mime = $(READING)
 FUZZ_linear = $(READING)
-FUZZ_import = $(call files,reader/envelope_field reader/import) $(READING)
+FUZZ_import = $(call files,$(addprefix reader/,envelope_field import \
+	line_ends rights)) $(READING)
 FUZZ_query = $(READING)
 FUZZ_LIBS_query = $(SQLITE_LIBS)
 FUZZ_database = $(call files,$(FUZZ)/image tests/support/buffer \
