@@ -420,7 +420,7 @@ run_variables() {
 	peer "UCSPI before systemd" 192.0.2.9 99 \
 		TCPREMOTEIP=192.0.2.9 TCPREMOTEPORT=99 \
 		REMOTE_ADDR=192.0.2.10 REMOTE_PORT=100
-	peer "no address" local "" \
+	peer "no address" unknown "" \
 		TCPREMOTEIP='192.0.2.9])
 X-Forged: ' TCPREMOTEPORT=99
 	peer "no port" 192.0.2.9 "" \
