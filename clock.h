@@ -1,11 +1,11 @@
-/* What time it is. */
+/* Clocks. */
 #ifndef CLOCK_H
 #define CLOCK_H
 
 #include <stdint.h>
 #include <time.h>
 
-/* Milliseconds of a clock that nobody sets, for deadlines. */
+/* Returns milliseconds of a clock that nobody sets, for deadlines. */
 static inline int64_t
 clock_ms(void)
 {
@@ -15,7 +15,7 @@ clock_ms(void)
 	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
-/* Microseconds since 1970, UTC. */
+/* Returns microseconds since 1970, UTC. */
 static inline int64_t
 clock_us(void)
 {

@@ -23,7 +23,6 @@
 #include "server/options.h"
 #include "server/peer.h"
 #include "server/record.h"
-#include "server/sockets.h"
 #include "server/start.h"
 #include "server/worker.h"
 #include "session.h"
@@ -49,13 +48,13 @@ struct server {
 	struct record *record;
 	struct header header; /* of the mail begun */
 	struct answer *answer;
-	/* Rows whose 250 is still to be sent: how many, and the last one. */
+	/* Rows whose 250 is not yet sent: how many, and the last one. */
 	unsigned unanswered;
 	int64_t unanswered_id;
-	/* Trouble of ours since the last refusal, which names it. */
+	/* Trouble of ours since the last refusal, whose entry names it. */
 	enum verdict trouble;
-	unsigned refusals, deferrals; /* so far; the latter through trouble */
-	bool was_crowded; /* the listener says that of all, in one line */
+	unsigned refusals, deferrals; /* deferrals are for trouble of ours */
+	bool was_crowded; /* the listener logs that for all sessions */
 	int exit_status;
 };
 
@@ -65,7 +64,7 @@ static char input[INPUT_SIZE];
  * Mails
  */
 
-/* Keeps trouble of ours for the log, and for the exit status. */
+/* Keeps trouble of ours for the log and for the exit status. */
 static enum verdict
 note(struct server *sv, enum verdict verdict)
 {
@@ -193,7 +192,7 @@ read_input(struct server *sv)
 	enum connection_result result;
 	struct span data = { .p = input };
 
-	/* Everything is answered: time for what nobody waits for. */
+	/* Every command is answered, so nobody waits for this. */
 	if (store_tidy(sv->store) != VERDICT_OK)
 		log_line(LOG_WARNING, "%s", store_error(sv->store));
 	connection_expect_text(sv->connection, session_has_text(sv->session));
@@ -208,7 +207,7 @@ read_input(struct server *sv)
 	}
 }
 
-/* One entry a refusal, for the first of them; trouble of ours with its cause. */
+/* Logs a refusal, if it is one of the first; trouble of ours with its cause. */
 static void
 report(struct server *sv)
 {
@@ -237,7 +236,7 @@ report_end(const struct server *sv)
 	entry_ended(&sv->peer, session_counts(sv->session));
 }
 
-/* False: the client cannot be reached any more. */
+/* False: the client is gone. */
 static bool
 write_output(struct server *sv)
 {
@@ -290,7 +289,7 @@ run(struct server *sv)
 	}
 }
 
-/* What is opened or loaded on the way must be so by now. */
+/* Opens or loads first what is needed later. */
 static bool
 confine(const struct server *sv)
 {
@@ -302,7 +301,7 @@ confine(const struct server *sv)
 		idn_load();
 		return confine_session_alone(o->database, o->new_mail);
 	}
-	/* A spool, and what is written down. */
+	/* The largest files are a spool and a record. */
 	return confine_session_of_listener(
 	    o->record ? RLIM_INFINITY : o->max_size + SPOOL_SLACK);
 }
@@ -333,7 +332,7 @@ prepare(struct server *sv, const struct session_conf *session)
 	return true;
 }
 
-/* One SMTP session, from the greeting to the close. */
+/* Serves one SMTP session, from the greeting to the close. */
 static void
 serve(struct server *sv, bool any_line_end)
 {
@@ -369,7 +368,7 @@ session_conf(const struct options *o)
 /* These 32 KiB would be zeroed on the stack (Makefile). */
 static struct answer answer;
 
-/* A session of its own; the exit status. */
+/* Serves a session of its own.  Returns the exit status. */
 static int
 serve_connection(const struct options *o, struct connection *c)
 {
@@ -385,7 +384,7 @@ serve_connection(const struct options *o, struct connection *c)
 	};
 
 	peer_find(c->in, &sv.peer);
-	/* A pipe may be what a TLS wrapper puts before a stranger. */
+	/* A pipe may come from a TLS wrapper, and so from a stranger. */
 	session.any_line_end = !c->is_socket && peer_is_local(&sv.peer);
 	if (prepare(&sv, &session))
 		serve(&sv, session.any_line_end);
@@ -398,8 +397,8 @@ serve_connection(const struct options *o, struct connection *c)
 }
 
 /*
- * A session of the listener, which is confined before its connection comes;
- * what it asks a store, a writer answers.
+ * Serves a session of the listener.  It is confined before its connection
+ * comes, and its store is the writer.
  */
 static int
 serve_when_called(const struct options *o, int fd)
@@ -441,7 +440,7 @@ write_for_sessions(const struct options *o, int fd)
 	return writer_run(&conf, fd);
 }
 
-/* Listens; serves in the processes that come of it. */
+/* Listens, and serves in the processes that it forks. */
 static int
 listen_and_serve(const struct options *o, struct start *start)
 {
@@ -459,7 +458,7 @@ listen_and_serve(const struct options *o, struct start *start)
 	confine_prepare();
 	switch (listen_run(&conf, start->listening, start->nlistening, &fd)) {
 	case LISTEN_SESSION:
-		/* What exit(3) calls was the listener's, and takes time. */
+		/* exit(3) would take time for what the listener left. */
 		_exit(serve_when_called(o, fd));
 	case LISTEN_WRITER:
 		return write_for_sessions(o, fd);
@@ -471,16 +470,6 @@ listen_and_serve(const struct options *o, struct start *start)
 	return EX_SOFTWARE;
 }
 
-/* What the program was started with is wrong. */
-static void
-refuse(struct start *start)
-{
-	if (start->nlistening > 0)
-		sockets_refuse(start->listening, start->nlistening);
-	else
-		connection_refuse(&start->connection);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -490,13 +479,13 @@ main(int argc, char **argv)
 
 	log_open(start_is_socket(STDIN_FILENO) ? STDIN_FILENO : -1);
 	start_take_descriptors();
-	umask(umask(0077) | 0007); /* mail is not for everybody's eyes */
+	umask(umask(0077) | 0007); /* others must not read mail */
 	status = start_find(&start);
 	if (status != EX_OK)
 		return status;
 	if (options_read(argc, argv, &options, &status) < 0) {
 		if (status != EX_OK)
-			refuse(&start);
+			start_refuse(&start);
 		return status;
 	}
 	if (start.nlistening > 0)

@@ -14,9 +14,9 @@
 #include "sockets.h"
 
 enum {
-	/* After the kernel had no room for a connection or a process. */
+	/* The pause when the kernel has no room for a connection or process. */
 	BACKOFF_MS = 100,
-	/* What one who is told to leave at once has for it. */
+	/* The time to leave for a session that is told to. */
 	LEAVE_MS = 500,
 	CROWD_TOLD_MS = 60 * 1000,
 };
@@ -70,8 +70,8 @@ refuse(struct admission *a, int fd, enum reply why)
 }
 
 /*
- * Who it is, for the writer, and what it counts as: all zeros, of whom there
- * can be any number, for who has no address.
+ * Finds the client's address, for the writer, and what it counts as: all zeros
+ * for a client without an address, of which there can be any number.
  */
 static struct ip
 read_peer(int fd, const struct sockaddr_storage *name, struct peer *ret)
@@ -97,7 +97,7 @@ find_source(struct admission *a, const struct ip *from)
 	return sources_find(&a->sources, from, clock_ms());
 }
 
-/* Gives the worker its connection, and the writer its socket. */
+/* Gives the worker its connection, and the writer the socket to it. */
 static pid_t
 introduce(struct admission *a, int fd, const struct peer *peer)
 {
@@ -143,7 +143,7 @@ tell_crowd(struct admission *a)
 	    a->children.n, a->children.max);
 }
 
-/* Makes room for one more.  False: there will be none. */
+/* Makes room for one more session.  False: there will be none. */
 static bool
 make_room(struct admission *a, const struct source *source)
 {
@@ -161,7 +161,7 @@ make_room(struct admission *a, const struct source *source)
 	       n < max;
 }
 
-/* Serves it, now or when there is room, unless a limit is reached. */
+/* Serves a connection, now or when there is room, within the limits. */
 static void
 admit(struct admission *a, const struct newcomer *who)
 {
@@ -211,7 +211,7 @@ admission_forget(struct admission *a, pid_t pid, bool crashed)
 	return true;
 }
 
-/* Out of descriptors: the one in reserve is enough to say so. */
+/* No descriptor is left: the one in reserve is closed to say so. */
 static void
 refuse_without_descriptor(struct admission *a, int listening)
 {

@@ -1,12 +1,11 @@
 /*
- * Who of those that connect to the listener is let in: each gets a session of
- * its own, or a 421 with the reason.
+ * Whom the listener lets in: each connection gets a session of its own, or a
+ * 421 with the reason.
  *
- * Nobody is to be shut out by those who only hold their connections.  Above
- * three quarters of the limit each that comes makes one session hurry, and
- * above seven eighths one leave (HASTE_SOON, HASTE_NOW in connection.h): the
- * oldest one of the source that has the most.  Which of them is idle, the
- * session knows.
+ * Clients that only hold their connections shut nobody out.  Above three
+ * quarters of the limit each new connection makes one session hurry, and above
+ * seven eighths leave (HASTE_SOON, HASTE_NOW in connection.h): the oldest
+ * session of the source that has the most.  A session that is not idle stays.
  */
 #ifndef ADMISSION_H
 #define ADMISSION_H
@@ -22,7 +21,7 @@
 struct newcomer {
 	int fd;
 	struct peer peer;
-	struct ip source; /* what it counts as; all 0: has no address */
+	struct ip source; /* it counts as this; all 0: it has no address */
 };
 
 struct admission {
@@ -31,18 +30,18 @@ struct admission {
 	struct children children; /* the sessions */
 	struct worker worker;     /* for the next connection */
 	int fork_error;           /* why there is no worker; 0: it is gone */
-	int writer;               /* to introduce sessions to it; -1: none */
-	int reserve; /* given up to have a descriptor for one 421 */
+	int writer;               /* a socket to introduce sessions; -1: none */
+	int reserve;              /* a descriptor to close for one 421 */
 	/* Times are ms, CLOCK_MONOTONIC. */
 	int64_t accept_at;       /* not before */
-	struct newcomer waiting; /* for another to leave; fd -1: none is */
+	struct newcomer waiting; /* for a session to leave; fd -1: none */
 	int64_t waiting_until;
 	int64_t crowd_told_at;
 	uint64_t served, refused;
 	bool changed; /* since the caller last said so */
 };
 
-/* False, with errno: it cannot be made. */
+/* False, with errno: it could not be made. */
 bool admission_open(struct admission *a, const struct listen_conf *conf);
 /* The sessions go on. */
 void admission_close(struct admission *a);
@@ -52,11 +51,11 @@ void admission_leave(struct admission *a);
 /* Takes one connection, if there still is one.  Not while one is waiting. */
 void admission_accept(struct admission *a, int listening);
 /*
- * To be called when a session has ended, and at waiting_until.  True: who was
- * waiting has got the worker.
+ * To be called when a session has ended, and at waiting_until.  True: the
+ * client that was waiting has the worker.
  */
 bool admission_look_again(struct admission *a);
-/* A child has ended.  False: it was no session. */
+/* Takes notice of a child that ended.  False: it was no session. */
 bool admission_forget(struct admission *a, pid_t pid, bool crashed);
 
 #endif

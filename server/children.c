@@ -54,7 +54,7 @@ crowd_of(const struct child *child)
 	return child->source ? child->source->nsessions : 1;
 }
 
-/* Is `a` to go before `b`, which may be NULL? */
+/* Does `a` go before `b`, which may be NULL? */
 static bool
 goes_first(const struct child *a, const struct child *b)
 {

@@ -1,5 +1,6 @@
 /*
- * The listener's sessions: which process serves whom, and what it was told.
+ * The listener's sessions: which process serves which client, and whether it
+ * was told to hurry.
  */
 #ifndef CHILDREN_H
 #define CHILDREN_H
@@ -15,8 +16,8 @@
 
 struct child {
 	pid_t pid;
-	struct source *source; /* NULL: has no address */
-	uint64_t number;       /* they are numbered as they come */
+	struct source *source; /* NULL: the client has no address */
+	uint64_t number;       /* in the order that they came */
 	enum connection_haste haste;
 };
 
@@ -32,18 +33,18 @@ void children_close(struct children *c);
 
 /* Only while there is room. */
 void children_add(struct children *c, pid_t pid, struct source *source);
-/* NULL: it is none of them. */
+/* NULL: it is no session. */
 struct child *children_find(const struct children *c, pid_t pid);
 void children_remove(struct children *c, struct child *child);
 
 /*
- * Asks the first to go that was not asked so urgently yet: of the source that
- * has the most sessions, the oldest.  Only one whose source has more than
- * `than`; false: there is none.
+ * Tells one session to go that was not told so urgently before: the oldest one
+ * of the source that has the most, if that has more than `than`.  False: there
+ * is none.
  */
 bool children_press(
     struct children *c, enum connection_haste haste, unsigned than);
-/* Sends SIGTERM to all. */
+/* Sends SIGTERM to all sessions. */
 void children_end(const struct children *c);
 
 #endif

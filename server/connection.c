@@ -14,9 +14,9 @@
 
 enum {
 	LINGER_MS = 1000,
-	HASTE_MS = 1000, /* what a client has to speak, with HASTE_SOON */
-	BEGIN_MS = 250,  /* what it has to begin its mail, with HASTE_NOW */
-	STOP_MS = 1000,  /* what it has to take a reply, after SIGTERM */
+	HASTE_MS = 1000, /* for a client to speak, with HASTE_SOON */
+	BEGIN_MS = 250,  /* for it to begin its mail, with HASTE_NOW */
+	STOP_MS = 1000,  /* for it to take a reply, after SIGTERM */
 };
 
 int
@@ -68,7 +68,7 @@ sooner(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* How long the client may still be waited for. */
+/* Returns how much longer this may wait for the client. */
 static int64_t
 patience(const struct connection *c)
 {
@@ -84,7 +84,7 @@ patience(const struct connection *c)
 	return sooner(left, c->timeout_ms);
 }
 
-/* Why the client is waited for no longer. */
+/* Returns why this waits no longer. */
 static enum connection_result
 verdict(const struct connection *c, short events, int64_t now)
 {
@@ -97,9 +97,9 @@ verdict(const struct connection *c, short events, int64_t now)
 }
 
 /*
- * Waits until `fd` is ready for `events`, or a deadline comes.  SIGTERM and the
- * end of the session are noticed even if the client keeps us busy, but only
- * before a read: what can be written is still written.
+ * Waits until `fd` is ready for `events`, or until a deadline.  SIGTERM and the
+ * end of the session stop a read even if the client keeps us busy; what can be
+ * written is still written.
  */
 static enum connection_result
 wait_for(struct connection *c, int fd, short events)
@@ -147,7 +147,7 @@ connection_expect_text(struct connection *c, bool in_text)
 enum connection_result
 connection_read(struct connection *c, char *buf, size_t size, size_t *ret_len)
 {
-	/* Who types is never slow, only silent. */
+	/* A person who types is never slow, only silent. */
 	if (!c->is_socket)
 		c->waited_ms = 0;
 	for (;;) {
@@ -168,8 +168,8 @@ connection_read(struct connection *c, char *buf, size_t size, size_t *ret_len)
 }
 
 /*
- * Never blocks: a socket says EAGAIN, and anything else is asked first and
- * given no more than a pipe takes at once.
+ * Never blocks: a socket returns EAGAIN, and anything else is polled first and
+ * gets no more than a pipe takes at once.
  */
 static ssize_t
 write_some(struct connection *c, struct span data)

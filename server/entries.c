@@ -2,7 +2,7 @@
 
 #include "log.h"
 
-/* Every entry begins with the client. */
+/* Begins an entry with the client. */
 static void
 begin_entry(const struct peer *peer, struct log_entry *e, enum log_event event)
 {
@@ -21,7 +21,7 @@ entry_stored(
 	begin_entry(peer, &entry, LOG_STORED);
 	log_number(&entry, "message", (uint64_t)id);
 	log_text(&entry, "from", span_of(e->reverse_path));
-	/* The first of them; the table has all. */
+	/* The first recipient; the table has all. */
 	log_text(&entry, "to", span_of(e->recipients[0].forward_path));
 	log_number(&entry, "recipients", e->nrecipients);
 	log_number(&entry, "size", e->size);

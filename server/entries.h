@@ -1,6 +1,6 @@
 /*
- * The log entries of one session, each beginning with the client.  smtpd(8)
- * lists their fields, log.c their names.
+ * The log entries of one session; each begins with the client.  smtpd(8) lists
+ * their fields, log.c has their names.
  */
 #ifndef ENTRIES_H
 #define ENTRIES_H
@@ -12,22 +12,22 @@
 #include "../mail/peer.h"
 #include "../session.h"
 
-/* A mail is row `id`; `again`: it was one before (--dedupe). */
+/* A mail became row `id`; `again`: it was that row before (--dedupe). */
 void entry_stored(
     const struct peer *peer, const struct envelope *e, int64_t id, bool again);
 /*
- * A command or a mail was refused.  `cause` is what happened on our side;
- * NULL: the client is at fault.
+ * A command or a mail was refused.  `cause` is the trouble on our side; NULL:
+ * the client is at fault.
  */
 void entry_refused(const struct peer *peer, struct span reply,
     struct span command, const char *cause);
-/* So many more refusals, and deferrals, had no entry of their own. */
+/* So many more refusals and deferrals had no entry of their own. */
 void entry_more(const struct peer *peer, unsigned refusals, unsigned deferrals);
 /* The client went away in the middle of a mail. */
 void entry_abandoned(const struct peer *peer, const struct envelope *e);
 /*
- * The client was gone before the 250 of so many messages.  The rows stay: it
- * may send them again, but they are not lost.
+ * The client was gone before the 250 of so many messages.  Their rows stay; the
+ * client may send them again.
  */
 void entry_unanswered(
     const struct peer *peer, int64_t last_id, unsigned messages);

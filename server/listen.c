@@ -23,7 +23,7 @@
 
 enum {
 	STATUS_MS = 1000,
-	/* Should the writer fail: no more often than this. */
+	/* A writer that fails is started again no more often than this. */
 	WRITER_MS = 100,
 };
 
@@ -33,19 +33,19 @@ struct listener {
 	size_t nfds;
 	int signals; /* signalfd: SIGTERM, SIGCHLD */
 	struct admission admission;
-	bool worker_due;    /* there was one; it is worth a try */
+	bool worker_due;    /* fork one: the last one serves by now */
 	pid_t writer;       /* 0: none */
 	int64_t writer_at;  /* not before */
 	int64_t idle_since; /* ms, as all times here: CLOCK_MONOTONIC */
 	int64_t stop_at;    /* then sessions get SIGTERM; 0: not stopping */
-	int64_t status_at;  /* when systemd was last told */
+	int64_t status_at;  /* when systemd was told last */
 };
 
 /*
  * Start
  */
 
-/* Those by which a session is told to hurry stay blocked until it can tell. */
+/* The signals of haste stay blocked until a session can read them. */
 static void
 block_signals(sigset_t *ret_old)
 {
@@ -90,7 +90,7 @@ start(struct listener *l)
  * Processes
  */
 
-/* Leaves nothing of the listener open in the process just forked. */
+/* Closes what is the listener's in the process just forked. */
 static void
 become_child(struct listener *l)
 {
@@ -100,7 +100,7 @@ become_child(struct listener *l)
 	admission_leave(&l->admission);
 }
 
-/* Where there is none.  True in the child, with `*ret_fd`. */
+/* Forks a worker, if there is none.  True in the child, with `*ret_fd`. */
 static bool
 start_worker(struct listener *l, int *ret_fd)
 {
@@ -115,7 +115,7 @@ start_worker(struct listener *l, int *ret_fd)
 	return pid == 0;
 }
 
-/* Where there is none.  True in the child, with `*ret_fd`. */
+/* Forks a writer, if there is none.  True in the child, with `*ret_fd`. */
 static bool
 start_writer(struct listener *l, int *ret_fd)
 {
@@ -189,14 +189,14 @@ reap(struct listener *l)
  * The loop
  */
 
-/* The earlier of `until` and `then`. */
+/* Returns the earlier of `until` and `then`. */
 static int64_t
 earlier(int64_t until, int64_t then)
 {
 	return then < until ? then : until;
 }
 
-/* When the service manager is next to hear of us. */
+/* Returns when the service manager is to be told next. */
 static int64_t
 tell_at(const struct listener *l)
 {
@@ -226,7 +226,7 @@ tell_status(struct listener *l)
 	systemd_notify(status);
 }
 
-/* Stops accepting; the sessions may end as they like, up to a deadline. */
+/* Stops accepting.  The sessions may go on up to a deadline. */
 static void
 stop(struct listener *l)
 {
@@ -265,7 +265,7 @@ is_done(struct listener *l)
 	       (idle_ms > 0 && clock_ms() >= l->idle_since + idle_ms);
 }
 
-/* When there is something to do though nothing comes. */
+/* Returns when something is due even if nothing comes. */
 static int64_t
 wake_at(const struct listener *l)
 {
@@ -284,7 +284,7 @@ wake_at(const struct listener *l)
 	return until;
 }
 
-/* How long poll() may sleep. */
+/* Returns how long poll() may sleep. */
 static int
 time_left(const struct listener *l)
 {
@@ -294,8 +294,8 @@ time_left(const struct listener *l)
 }
 
 /*
- * Waits for something and does it.  LISTEN_DONE: nothing more is to be done
- * now; else this is a process just forked.
+ * Waits for something and does it.  LISTEN_DONE: that is all for now; anything
+ * else: this is a process just forked.
  */
 static enum listen_role
 step(struct listener *l, int *ret_fd)
@@ -317,7 +317,7 @@ step(struct listener *l, int *ret_fd)
 	for (size_t i = 0; i < l->nfds && l->stop_at == 0; i++) {
 		if (!p[i].revents || l->admission.waiting.fd >= 0)
 			continue;
-		reap(l); /* who has ended does not count */
+		reap(l); /* a session that ended does not count */
 		if (start_writer(l, ret_fd))
 			return LISTEN_WRITER;
 		if (l->writer == 0) {
@@ -333,8 +333,9 @@ step(struct listener *l, int *ret_fd)
 }
 
 /*
- * What is left of the service when its main process has ended, systemd kills;
- * and the writer has the WAL to copy.  It ends when nobody is left to serve.
+ * Waits for the writer, which ends when nobody is left to serve, and then
+ * copies the WAL: systemd kills what is left of a service when its main process
+ * ends.
  */
 static void
 finish(struct listener *l)
@@ -365,7 +366,7 @@ listen_run(
 	if (!start(&l))
 		return LISTEN_FAILED;
 	systemd_notify("READY=1");
-	tzset(); /* else each session reads the time zone's file */
+	tzset(); /* so that no session reads the time zone's file */
 	while (role == LISTEN_DONE && !is_done(&l)) {
 		if (l.worker_due && start_worker(&l, ret_fd))
 			role = LISTEN_SESSION;

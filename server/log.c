@@ -39,8 +39,8 @@ static const struct {
 /* clang-format on */
 
 /*
- * Where entries go.  The socket is connected before a session gives up making
- * any (confine.h); in place of it -1, where nobody listens.
+ * Where entries go.  The socket is connected before a session can no longer
+ * make one (confine.h); -1: nobody listens.
  */
 static struct {
 	enum target {
@@ -61,7 +61,7 @@ static const char *const names[] = {
 };
 /* clang-format on */
 
-/* Is stderr this very socket, or not even open? */
+/* Is stderr this socket, or closed? */
 static bool
 stderr_is_unfit(int connection)
 {
@@ -74,7 +74,7 @@ stderr_is_unfit(int connection)
 	       err.st_ino == other.st_ino;
 }
 
-/* systemd.exec(5): JOURNAL_STREAM has the device and inode of the stream. */
+/* JOURNAL_STREAM has the device and inode of the stream (systemd.exec(5)). */
 static bool
 stderr_is_journal(void)
 {
@@ -87,7 +87,7 @@ stderr_is_journal(void)
 	       err.st_ino == inode;
 }
 
-/* Lest it becomes standard output for somebody. */
+/* Keeps it from being descriptor 0, 1 or 2. */
 static int
 above_stderr(int fd)
 {
@@ -129,7 +129,7 @@ log_follow(void)
 	to.device = now.st_dev;
 	to.inode = now.st_ino;
 	to.socket = connect_to(path, SOCK_DGRAM);
-	/* Some daemons of syslog take a stream, as syslog(3) knows. */
+	/* Some daemons of syslog take a stream, as with syslog(3). */
 	to.is_stream = to.socket < 0 && to.target == TO_SYSLOG;
 	if (to.is_stream)
 		to.socket = connect_to(path, SOCK_STREAM);
@@ -146,9 +146,8 @@ log_open(int connection)
 }
 
 /*
- * Text that grows in a buffer, and stops where that is full.  Only `len` is
- * set to begin with: zeros for all of it were a sixth of the instructions of
- * a mail.
+ * Text that grows in a buffer and stops when that is full.  Only `len` is set
+ * at first: zeros for all of it were a sixth of the instructions of a mail.
  */
 struct line {
 	size_t len;
@@ -170,7 +169,7 @@ add_text(struct line *l, const char *text)
 	add(l, text, strlen(text));
 }
 
-/* At the end of `digits`. */
+/* Writes it at the end of `digits`. */
 static struct span
 format_number(char digits[20], uint64_t n)
 {
@@ -192,8 +191,9 @@ add_number(struct line *l, uint64_t n)
 }
 
 /*
- * What stands before a line.  The journal's stream takes "<N>" (sd-daemon(3)).
- * Syslog's daemons stamp what comes without a time, and so by no time zone.
+ * Writes what stands before a line.  The journal's stream takes "<N>"
+ * (sd-daemon(3)).  A line to syslog has no time: the daemon stamps it, whatever
+ * our time zone is.
  */
 static void
 begin_line(struct line *l, int priority)
@@ -214,7 +214,7 @@ begin_line(struct line *l, int priority)
 	}
 }
 
-/* Into the socket; false: it was not taken. */
+/* Sends to the socket.  False: it was not taken. */
 static bool
 send_all(const struct line *l)
 {
@@ -227,8 +227,8 @@ send_all(const struct line *l)
 }
 
 /*
- * Writes one line.  On stderr it is one write, so that the lines of many
- * processes do not mix.
+ * Writes one line.  On stderr that is one write(), so the lines of processes do
+ * not mix.
  */
 static void
 end_line(struct line *l, int priority)
@@ -346,7 +346,7 @@ log_number(struct log_entry *e, const char *name, uint64_t n)
 	log_text(e, name, format_number(digits, n));
 }
 
-/* In a line, text that could be mistaken for more than a value is quoted. */
+/* Quotes a value that could be read as more than one. */
 static bool
 needs_quotes(struct span value)
 {
@@ -377,7 +377,7 @@ add_entry(struct line *line, const struct log_entry *e)
 	}
 }
 
-/* A field of the journal's; its values have no newline (see log_text). */
+/* Writes a field of the journal; its value has no newline (see log_text). */
 static void
 add_field(struct line *l, const char *name, struct span value)
 {
@@ -406,8 +406,9 @@ add_own_field(struct line *l, const struct log_field *f)
 }
 
 /*
- * To the journal in its own protocol, one datagram of fields, SMTPD_CLIENT=
- * and so on among them (systemd.journal-fields(7)); false: it was not taken.
+ * Sends the entry to the journal in its own protocol: one datagram of fields,
+ * with ours as SMTPD_CLIENT= and so on (systemd.journal-fields(7)).  False: it
+ * was not taken.
  */
 static bool
 send_journal(const struct log_entry *e)

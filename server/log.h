@@ -1,5 +1,5 @@
 /*
- * The log: one entry an event, with fields, to the journal, to syslog or to
+ * The log: one entry per event, with fields, to the journal, to syslog or to
  * stderr.
  */
 #ifndef LOG_H
@@ -14,10 +14,10 @@
 /* What happened; log.c has its name, priority and MESSAGE_ID. */
 enum log_event {
 	LOG_STORED,     /* a mail is a row */
-	LOG_UNANSWERED, /* it is, but the client was gone before the 250 */
-	LOG_REFUSED,    /* a command or a mail was not taken */
-	LOG_DEFERRED,   /* the same, because of trouble of ours */
-	LOG_MORE,       /* so many of these two had no entry */
+	LOG_UNANSWERED, /* the client was gone before the 250 of a row */
+	LOG_REFUSED,    /* a command or a mail was refused */
+	LOG_DEFERRED,   /* the same, for trouble of ours */
+	LOG_MORE,       /* so many of those two had no entry */
 	LOG_ABANDONED,  /* the client was gone before the end of its mail */
 	LOG_ENDED,      /* a session is over */
 	LOG__COUNT
@@ -25,18 +25,18 @@ enum log_event {
 
 /*
  * Chooses where entries go, and connects to it, so that no later entry makes a
- * socket or opens a file.  Under inetd stderr is the client's socket, as is
- * `connection` (-1: there is none); then it is syslog.
+ * socket or opens a file.  If stderr is the client's socket `connection` (-1:
+ * there is none), as under inetd, entries go to syslog.
  */
 void log_open(int connection);
 
 /*
- * Connects anew if the daemon of the log has made its socket anew: for who
- * lives long, before it forks a process that cannot.
+ * Connects again if the log's daemon has a new socket.  A process that lives long
+ * calls this before it forks one that can make no socket.
  */
 void log_follow(void);
 
-/* An entry without fields: trouble of the program itself. */
+/* Writes an entry without fields: trouble of the program itself. */
 __attribute__((format(printf, 2, 3))) void log_line(
     int priority, const char *format, ...);
 
@@ -45,7 +45,7 @@ enum {
 	LOG_FIELDS_MAX = 16,
 };
 
-/* One entry being put together; private to log.c but for its size. */
+/* An entry that is put together; private to log.c but for its size. */
 struct log_entry {
 	enum log_event event;
 	size_t nfields;

@@ -35,11 +35,11 @@ static const struct cli_option rows[] = {
 	{ 'n', "hostname", "NAME",
 	  "what to call this host (its full name)",
 	  KIND_TEXT, FIELD(hostname), 0, 0 },
-	/* A row of SQLite holds a billion octets at most. */
+	/* A row of SQLite has at most a billion octets. */
 	{ 's', "max-size", "SIZE",
 	  "longest mail taken (50M)",
 	  KIND_SIZE, FIELD(max_size), 1, 999000000 },
-	/* 100 at least: RFC 5321 s. 4.5.3.1.8. */
+	/* RFC 5321 s. 4.5.3.1.8 wants 100 at least. */
 	{ 'r', "max-recipients", "N",
 	  "recipients of one mail (1000; at least 100)",
 	  KIND_NUMBER, FIELD(max_recipients), 100, 100000 },
@@ -124,7 +124,7 @@ print_help(const struct cli *c)
 	     "30m, 12h, 7d.");
 }
 
-/* Why `text` is refused for this row is logged. */
+/* Logs why `text` is no value for this row. */
 static bool
 read_number(const struct cli_option *row, const char *text, uint64_t *ret)
 {
@@ -150,8 +150,8 @@ read_number(const struct cli_option *row, const char *text, uint64_t *ret)
 }
 
 /*
- * The full name of the machine.  Only where the kernel knows the short one is
- * /etc/hosts or the DNS asked.
+ * Finds the full name of the machine.  /etc/hosts and the DNS are asked only if
+ * the kernel has the short one.
  */
 static const char *
 full_hostname(void)
@@ -174,7 +174,7 @@ full_hostname(void)
 	return full[0] != '\0' ? full : name;
 }
 
-/* Carries one option out.  Returns 0 to go on, or -1 as options_read(). */
+/* Takes one option.  Returns 0 to go on, or -1 as options_read() does. */
 static int
 take(const struct cli *c, const struct cli_option *row, const char *value,
     struct options *o, int *ret_status)
@@ -214,7 +214,7 @@ usage_error(const char *what, int *ret_status)
 	return -1;
 }
 
-/* The same of a word. */
+/* Takes a word that is no option. */
 static int
 usage_error_of(const char *word, const char *what, int *ret_status)
 {

@@ -1,5 +1,5 @@
 /*
- * The command line and the few environment variables that stand in for it.
+ * The settings: from the command line, and from environment variables.
  */
 #ifndef OPTIONS_H
 #define OPTIONS_H
@@ -19,10 +19,10 @@ struct options {
 	bool submission;
 	bool rfc821;
 	bool vrfy;
-	uint64_t dedupe_sec;  /* 0: do not */
-	const char *record;   /* path; NULL: do not */
-	const char *new_mail; /* path of a file to make; NULL: do not */
-	bool no_confine;      /* keep what a session gives up (confine.h) */
+	uint64_t dedupe_sec;  /* 0: off */
+	const char *record;   /* a path; NULL: off */
+	const char *new_mail; /* the path of a file to make; NULL: off */
+	bool no_confine;      /* sessions keep what they give up (confine.h) */
 
 	/* For a socket that listens (listen.h). */
 	uint64_t max_connections;
@@ -33,10 +33,10 @@ struct options {
 };
 
 /*
- * Reads the arguments into `*ret`, with defaults for what is not given.
- * Returns 0 to go on, or -1 when the program is done with it, with the exit
- * status in `*ret_status`: --help and --version were printed, or a fault was
- * logged.  Strings are borrowed from `argv`, the environment, or static.
+ * Reads the arguments into `*ret`, with defaults for those that are missing.
+ * Returns 0 to go on.  Returns -1, with the exit status in `*ret_status`, if
+ * --help or --version was printed, or a fault was logged.  Strings are borrowed
+ * from `argv` or the environment, or are static.
  */
 int options_read(int argc, char **argv, struct options *ret, int *ret_status);
 

@@ -29,11 +29,11 @@ peer_read_name(
 	}
 }
 
-/* What is found in one place. */
+/* The result of looking in one place. */
 enum finding {
 	FOUND_NOTHING,
 	FOUND_UNIX,     /* a socket whose other end has no address */
-	FOUND_STRANGER, /* somebody, but not who */
+	FOUND_STRANGER, /* a client whose address cannot be read */
 	FOUND_ADDRESS,
 };
 
@@ -53,7 +53,7 @@ from_socket(int fd, struct peer *ret)
 	len = sizeof family;
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) < 0)
 		return FOUND_NOTHING;
-	/* Of a network, the other end may be gone by now. */
+	/* A socket of a network has no name once the other end is gone. */
 	return family == AF_UNIX ? FOUND_UNIX : FOUND_STRANGER;
 }
 
@@ -67,8 +67,8 @@ read_port(struct span text)
 }
 
 /*
- * Cuts "[address]" or "[address]:port" (RFC 3986 s. 3.2.2) open, with a tag
- * (RFC 5321 s. 4.1.3) or without.  False: it is neither.
+ * Splits "[address]" or "[address]:port" (RFC 3986 s. 3.2.2), with or without a
+ * tag (RFC 5321 s. 4.1.3).  False: it is neither.
  */
 static bool
 open_brackets(struct span *text, struct span *ret_port)
@@ -86,7 +86,7 @@ open_brackets(struct span *text, struct span *ret_port)
 	return true;
 }
 
-/* Cuts "192.0.2.1:25"; but "::ffff:192.0.2.1" has its dots at the end. */
+/* Splits "192.0.2.1:25"; "::ffff:192.0.2.1" has its dots at the end. */
 static void
 cut_port(struct span *text, struct span *ret_port)
 {
@@ -100,7 +100,7 @@ cut_port(struct span *text, struct span *ret_port)
 	text->len = (size_t)(colon - text->p);
 }
 
-/* Takes what programs write around an address. */
+/* Removes what programs write around an address. */
 static bool
 read_address(const char *given, struct ip *ret, struct span *ret_port)
 {
@@ -121,7 +121,7 @@ read_address(const char *given, struct ip *ret, struct span *ret_port)
 	return ip_read(address, ret);
 }
 
-/* The variables are checked: they end up in rows and in mail headers. */
+/* Checks the variables, since they go into rows and header fields. */
 static enum finding
 from_variables(
     const char *address_name, const char *port_name, struct peer *ret)
@@ -157,7 +157,7 @@ peer_find(int fd, struct peer *ret)
 			return;
 		found = from_variables(names[i][0], names[i][1], ret);
 		is_stranger |= found == FOUND_STRANGER;
-		/* A path is how PID 1 names AF_UNIX (systemd.exec(5)). */
+		/* PID 1 gives the path of AF_UNIX (systemd.exec(5)). */
 		is_stranger |= found == FOUND_UNIX && !is_unix;
 	}
 	if (found == FOUND_ADDRESS)

@@ -16,12 +16,12 @@ struct record {
 	const char *path;
 	bool failed; /* which was logged */
 	FILE *file;
-	/* Input whose line has not ended yet. */
+	/* Input of a line that has not ended. */
 	char line[1024];
 	size_t len;
 	/*
-	 * Temporary files: the text of the mail being received, and what is to
-	 * be said of those whose reply is still to be written.
+	 * Temporary files: the text of the mail that comes in, and the lines
+	 * about mails whose reply is not yet written.
 	 */
 	FILE *body, *stored;
 };
@@ -45,7 +45,7 @@ write_escaped(FILE *file, struct span text)
 	}
 }
 
-/* A temporary file that cannot be emptied is only a longer one. */
+/* Empties a temporary file; if that fails, the file is only longer. */
 static void
 empty(FILE *file)
 {
@@ -54,7 +54,7 @@ empty(FILE *file)
 		clearerr(file);
 }
 
-/* Moves what was kept in `from` into `to`. */
+/* Moves the contents of `from` to the end of `to`. */
 static void
 move_text(FILE *to, FILE *from)
 {
@@ -67,7 +67,7 @@ move_text(FILE *to, FILE *from)
 	empty(from);
 }
 
-/* A line that can be shown as it is ends in CRLF and has nothing odd in it. */
+/* Can the line be shown as it is?  It ends in CRLF and is printable. */
 static void
 write_input(struct record *r)
 {
@@ -179,7 +179,7 @@ record_input(struct record *r, struct span data)
 	}
 }
 
-/* Replies are whole lines of text. */
+/* Replies come as whole lines of text. */
 void
 record_output(struct record *r, struct span data)
 {

@@ -18,17 +18,17 @@ struct record;
 struct record *record_open(const char *path);
 void record_close(struct record *r);
 
-/* The functions below do nothing when `r` is NULL. */
+/* These functions do nothing if `r` is NULL. */
 
-/* Empties the file and writes down the settings that matter. */
+/* Empties the file and writes the settings that matter. */
 void record_begin(
     struct record *r, const struct options *options, bool any_line_end);
-/* Octets from the client, and to it. */
+/* Write octets from the client, and to it. */
 void record_input(struct record *r, struct span data);
 void record_output(struct record *r, struct span data);
-/* "timeout", "expired", "crowded" or "shutdown". */
+/* Writes "timeout", "expired", "crowded" or "shutdown". */
 void record_event(struct record *r, const char *event);
-/* Octets of a mail; that mail was forgotten; or it was stored. */
+/* Take octets of a mail, forget that mail, or write that it was stored. */
 void record_body(struct record *r, struct span data);
 void record_drop(struct record *r);
 void record_stored(struct record *r, const struct envelope *e);

@@ -1,5 +1,5 @@
 /*
- * Sockets that listen.
+ * Sockets that listen, and a last word to those who connect.
  */
 #ifndef SOCKETS_H
 #define SOCKETS_H
@@ -12,16 +12,16 @@ enum {
 	LISTENERS_MAX = 32, /* sockets to listen on */
 };
 
-/* Between poll() and accept() a client may have gone again. */
+/* A client may be gone between poll() and accept(), which must not wait. */
 void sockets_set_nonblocking(const int *fds, size_t nfds);
 
-/* Says why to a connection, and hangs up; never waits. */
+/* Tells a connection why, and hangs up; never waits. */
 void sockets_hang_up(int fd, enum reply why, const char *hostname);
 
 /*
- * Where the service cannot start: tells all who wait at these sockets to come
- * again later, for a second.  So nobody waits in vain, and a superserver that
- * starts the program for each of them does so once a second at most.
+ * To be called if the service cannot start.  For a second this tells everyone
+ * who connects to come again later.  So nobody waits in vain, and a superserver
+ * starts the program once a second at most.
  */
 void sockets_refuse(const int *fds, size_t nfds);
 

@@ -5,10 +5,10 @@
 #include <string.h>
 
 enum {
-	/* Sources without a session whose crashes are remembered. */
+	/* Rows for sources that have no session, only crashes. */
 	REMEMBERED = 256,
 	REMEMBER_MS = 600 * 1000,
-	/* After the first crash; twice as long after each further one. */
+	/* The delay after the first crash; each further one doubles it. */
 	DELAY_MS = 1000,
 	DOUBLINGS_MAX = 8,
 };
@@ -28,7 +28,7 @@ sources_close(struct sources *s)
 	*s = (struct sources){ .rows = NULL };
 }
 
-/* Of two rows, the one that is sooner given away; `b` may be NULL. */
+/* Returns the row to give away first; `b` may be NULL. */
 static struct source *
 sooner(struct source *a, struct source *b)
 {

@@ -1,6 +1,6 @@
 /*
- * Where connections come from, and what the listener knows of each place: how
- * many it has, and how many sessions with it have died.
+ * The sources of connections.  The listener knows of each how many it has, and
+ * how many of its sessions died by a signal.
  */
 #ifndef SOURCES_H
 #define SOURCES_H
@@ -15,7 +15,7 @@ struct source {
 	struct ip ip; /* an IPv4 address, or an IPv6 /64 */
 	unsigned nsessions;
 	unsigned ncrashes;
-	int64_t delayed_until; /* ms, CLOCK_MONOTONIC; 0: never was */
+	int64_t delayed_until; /* ms, CLOCK_MONOTONIC; 0: never delayed */
 };
 
 struct sources {
@@ -23,18 +23,21 @@ struct sources {
 	size_t n, max;
 };
 
-/* Has room for those of so many sessions.  False, with errno: no memory. */
+/* Makes room for the sources of so many sessions.  False, with errno. */
 bool sources_open(struct sources *s, size_t max_sessions);
 void sources_close(struct sources *s);
 
 /*
- * The row of this address, which is made if need be, and stays where it is
- * while it has sessions.
+ * Finds the row of this address, or makes it.  The row does not move while it
+ * has sessions.
  */
 struct source *sources_find(
     struct sources *s, const struct ip *address, int64_t now);
 
-/* A session died by a signal: who can kill one is not to try at once again. */
+/*
+ * Notes a session that died by a signal.  A source that can kill one must wait
+ * before it tries again.
+ */
 void source_note_crash(struct source *s, int64_t now);
 
 #endif

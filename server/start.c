@@ -46,7 +46,7 @@ is_stream(int fd)
 	       type == SOCK_STREAM;
 }
 
-/* Is it a socket that waits for connections? */
+/* Is it a listening socket? */
 static bool
 is_listening(int fd)
 {
@@ -98,6 +98,15 @@ start_find(struct start *ret)
 }
 
 void
+start_refuse(struct start *start)
+{
+	if (start->nlistening > 0)
+		sockets_refuse(start->listening, start->nlistening);
+	else
+		connection_refuse(&start->connection);
+}
+
+void
 start_clear_descriptors(struct start *start)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -112,7 +121,7 @@ start_clear_descriptors(struct start *start)
 	close(null);
 }
 
-/* Why no mail can be stored there, as an errno; 0: nothing is known. */
+/* Returns why no mail can be stored there, as an errno; 0: it is not known. */
 static int
 trouble_with(const char *database)
 {

@@ -1,5 +1,5 @@
 /*
- * How the program was started: by a superserver with one connection, with
+ * How the program was started: by a superserver with one connection or with
  * sockets to listen on, or by hand.
  */
 #ifndef START_H
@@ -20,22 +20,26 @@ struct start {
 bool start_is_socket(int fd);
 
 /*
- * Descriptors 0 to 2 must be taken, lest the database gets one of them and
- * with it what somebody prints (sqlite.org/howtocorrupt, s. 1.1).
+ * Opens descriptors 0 to 2 if they are closed.  Otherwise the database could
+ * get one of them, and with it what a function prints (sqlite.org/howtocorrupt,
+ * s. 1.1).
  */
 void start_take_descriptors(void);
 
 /*
- * Finds what systemd passed, else standard input and output.  Returns EX_OK,
- * or the exit status when what was passed cannot be served; logged.
+ * Finds what systemd passed, or takes standard input and output.  Returns
+ * EX_OK, or the exit status if these cannot be served; logged.
  */
 int start_find(struct start *ret);
 
 /*
- * Under inetd's `wait`, descriptors 0 to 2 are all the listening socket.  It
- * moves away, since no session may inherit it.
+ * Moves the listening socket away from descriptors 0 to 2, where inetd's `wait`
+ * puts it, since no session may inherit it.
  */
 void start_clear_descriptors(struct start *start);
+
+/* Tells those who wait that they cannot be served. */
+void start_refuse(struct start *start);
 
 /* Tells a person who types where mail goes and how to end. */
 void start_give_hint(const char *database);

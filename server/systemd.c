@@ -11,8 +11,8 @@
 static void *library;
 
 /*
- * Fills the function pointer `ret` of `size` octets.  C has no cast from data
- * to function pointers, though POSIX has dlsym().  False: not there.
+ * Fills the function pointer `ret` of `size` octets.  dlsym() returns a data
+ * pointer, which C casts to no function pointer.  False: it is not there.
  */
 static bool
 find_function(const char *name, void *ret, size_t size)

@@ -1,7 +1,6 @@
 /*
- * A pre-forked worker: a process that is forked before the connection that it
- * will serve is there, so that the client does not wait for the fork, nor for
- * what the process makes ready meanwhile.
+ * A pre-forked worker: a process that is forked before its connection comes, so
+ * that the client waits neither for the fork nor for what the process prepares.
  */
 #ifndef WORKER_H
 #define WORKER_H
@@ -10,25 +9,26 @@
 
 #include "../mail/peer.h"
 
-/* Of the parent; all 0: there is none. */
+/* The parent's side; all 0: there is no worker. */
 struct worker {
 	pid_t pid;
-	int fd; /* over which it gets its connection; then the writer's */
+	int fd; /* sends it its connection; then the writer's */
 };
 
 /*
- * As fork(2).  In the child, `*ret_fd` is where its connection comes from,
- * and after that the socket to the writer; `w` stands for nothing.
+ * Forks, as fork(2) does.  In the child, `*ret_fd` brings the connection and
+ * then is the socket to the writer, and `w` has no worker.
  */
 pid_t worker_fork(struct worker *w, int *ret_fd);
 
 /*
- * Gives the worker this connection of this client, which is open here still.  Returns its id,
- * or -1 with errno: there is none.  Either way it is to be released.
+ * Gives the worker this connection of this client, which stays open here.
+ * Returns its process id, or -1 with errno: there is none.  Release it then in
+ * either case.
  */
 pid_t worker_give(struct worker *w, int connection, const struct peer *peer);
 
-/* Forgets it.  Without a connection it ends. */
+/* Forgets the worker, which ends if it has no connection. */
 void worker_release(struct worker *w);
 
 /*
