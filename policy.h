@@ -20,6 +20,11 @@ struct policy;
  * NULL: no memory.
  */
 struct policy *policy_new(struct database *db);
+/*
+ * To another client at the same time.  It shares with `first`, which must
+ * outlive it, what policy_refresh() and policy_begin() end.
+ */
+struct policy *policy_beside(struct policy *first);
 void policy_free(struct policy *p);
 
 /* Who asks, and when. */
@@ -47,8 +52,9 @@ void policy_refresh(struct policy *p);
 bool policy_is_open(const struct policy *p);
 
 /*
- * Counting.  Both are called in the transaction that makes a mail a row, before
- * and after that; SQLITE_OK (0) or the error.
+ * Counting.  The first is called when a transaction begins that makes mails
+ * rows; the others in it, before and after each of them: SQLITE_OK (0) or the
+ * error.
  */
 struct policy_mail {
 	const struct envelope *envelope;
@@ -57,6 +63,7 @@ struct policy_mail {
 	int64_t id;          /* the row */
 };
 
+void policy_begin(struct policy *p);
 int policy_look(struct policy *p);
 /* For mailboxes, the quota, and the rates of clients that were asked about. */
 int policy_count(struct policy *p, const struct policy_mail *m);

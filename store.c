@@ -41,7 +41,7 @@ store_start(void)
 
 /* For `st` itself, or for several of them in one database. */
 static struct store *
-make(const struct store_conf *conf, struct database *db)
+make(const struct store_conf *conf, struct database *db, struct store *first)
 {
 	struct store *st = calloc(1, sizeof *st);
 
@@ -50,7 +50,7 @@ make(const struct store_conf *conf, struct database *db)
 	st->conf = conf;
 	st->db = db;
 	st->spool = spool_new();
-	st->policy = policy_new(db);
+	st->policy = first ? policy_beside(first->policy) : policy_new(db);
 	if (st->spool && st->policy)
 		return st;
 	spool_free(st->spool);
@@ -63,7 +63,7 @@ struct store *
 store_new(const struct store_conf *conf)
 {
 	struct database *db = database_new(conf->path);
-	struct store *st = db ? make(conf, db) : NULL;
+	struct store *st = db ? make(conf, db, NULL) : NULL;
 
 	if (st)
 		st->owns_database = true;
@@ -91,7 +91,7 @@ store_connect(const struct store_conf *conf, int writer)
 struct store *
 store_beside(struct store *first)
 {
-	return make(first->conf, first->db);
+	return make(first->conf, first->db, first);
 }
 
 void
@@ -369,6 +369,7 @@ enum verdict
 store_begin(struct store *st)
 {
 	database_set_wait(st->db, st->conf->wait_ms);
+	policy_begin(st->policy);
 	return database_begin(st->db);
 }
 

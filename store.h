@@ -63,7 +63,8 @@ void store_start(void);
 struct store *store_new(const struct store_conf *conf);
 /*
  * For another mail at the same time in the same database, by the same process:
- * with a spool and a policy of its own.  `first` must outlive it.
+ * with a spool and a client of its own; store_refresh() and store_begin() of one
+ * are for all.  `first` must outlive it.
  */
 struct store *store_beside(struct store *first);
 /*

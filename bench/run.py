@@ -49,10 +49,10 @@ FULL = Size(rounds=3, per_session=100,
             connections={1: 200, 4: 400, 16: 800, 64: 1000, 200: 1000},
             latency_mails=50, big_mails=4, spawns=100, slow_mails=20,
             beside_mails=50, rows=(0, 100_000, 1_000_000))
-QUICK = Size(rounds=1, per_session=3,
-             connections={1: 10, 4: 20, 16: 40, 64: 64, 200: 200},
-             latency_mails=3, big_mails=1, spawns=20, slow_mails=2,
-             beside_mails=3, rows=(0, 1_000, 10_000))
+QUICK = Size(rounds=1, per_session=20,
+             connections={1: 100, 4: 200, 16: 300, 64: 400, 200: 400},
+             latency_mails=20, big_mails=2, spawns=20, slow_mails=5,
+             beside_mails=20, rows=(0, 1_000, 10_000))
 SESSIONS = (1, 4, 16, 64, 200)
 PEERS = {"Postfix": contestants.Postfix, "Exim": contestants.Exim,
          "OpenSMTPD": contestants.OpenSMTPD,

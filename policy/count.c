@@ -91,11 +91,11 @@ policy_count(struct policy *p, const struct policy_mail *m)
 {
 	struct lookup l = { p, SQLITE_OK };
 
-	if (p->counted & POLICY_MAILBOXES)
+	if (p->looks->to_count & POLICY_MAILBOXES)
 		count_mailboxes(&l, m->envelope, m->id);
-	if (p->counted & POLICY_QUOTA)
+	if (p->looks->to_count & POLICY_QUOTA)
 		count_quota(&l, m->envelope);
-	if (p->counted & POLICY_RATES && p->asked)
+	if (p->looks->to_count & POLICY_RATES && p->asked)
 		count_rates(&l, m);
 	return l.rc;
 }

@@ -17,7 +17,18 @@ policy_new(struct database *db)
 	if (!p)
 		return NULL;
 	p->db = db;
+	p->looks = &p->own;
 	p->used = -1;
+	return p;
+}
+
+struct policy *
+policy_beside(struct policy *first)
+{
+	struct policy *p = policy_new(first->db);
+
+	if (p)
+		p->looks = first->looks;
 	return p;
 }
 
@@ -30,8 +41,8 @@ policy_free(struct policy *p)
 void
 policy_refresh(struct policy *p)
 {
-	p->looked = false;
-	p->busy = false;
+	p->looks->looked = false;
+	p->looks->busy = false;
 }
 
 bool
@@ -95,11 +106,12 @@ decide_in_transaction(struct decision *d)
 	bool begun = p->used > 0;
 	int rc = begun ? database_begin_read(p->db) : SQLITE_OK;
 
-	if (rc == SQLITE_OK && !p->looked)
-		rc = policy_read_use(p, &p->used);
+	if (rc == SQLITE_OK && !p->looks->looked)
+		rc = policy_read_use(p, &p->looks->used);
 	if (rc != SQLITE_OK)
 		return rc;
-	p->looked = true;
+	p->looks->looked = true;
+	p->used = p->looks->used;
 	if (p->used & kinds[d->q->kind].uses) {
 		if (!begun)
 			rc = database_begin_read(p->db);
@@ -120,16 +132,16 @@ decide(struct decision *d)
 
 	p->asked = true;
 	/* A group has thousands of commands; only one of them waits. */
-	if (!p->busy)
+	if (!p->looks->busy)
 		result = database_open(p->db);
-	p->busy = result == VERDICT_BUSY;
+	p->looks->busy = result == VERDICT_BUSY;
 	if (result != VERDICT_OK)
 		return result;
 	rc = decide_in_transaction(d);
 	if (rc != SQLITE_OK)
 		result = database_fail_sqlite(p->db, "reading the policy", rc);
 	database_end_read(p->db);
-	p->busy = result == VERDICT_BUSY;
+	p->looks->busy = result == VERDICT_BUSY;
 	return result;
 }
 

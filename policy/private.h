@@ -13,14 +13,21 @@
 #include "../mail/ip.h"
 #include "../policy.h"
 
+/* Which tables are used (enum policy_use), as one look is for several. */
+struct policy_looks {
+	bool busy;    /* a question of this burst has waited in vain */
+	bool looked;  /* `used` is of this burst */
+	bool counted; /* `to_count` is of this transaction */
+	int used;
+	int to_count;
+};
+
 struct policy {
 	struct database *db;
+	struct policy_looks *looks, own;
 	bool asked;  /* so the mails of this client are counted */
-	bool busy;   /* a question of this burst has waited in vain */
-	bool looked; /* `used` is of this burst */
 	int limited; /* scopes with a rate_limit, at the last MAIL */
-	int used;    /* enum policy_use; -1: not yet known */
-	int counted; /* the same, for the mail that is being written */
+	int used;    /* at the last question; -1: there was none */
 };
 
 /* The tables that have or had rows, according to sqlite_sequence. */

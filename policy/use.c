@@ -70,12 +70,20 @@ repair_sequence(struct policy *p)
 	return database_run(p->db, sql);
 }
 
+void
+policy_begin(struct policy *p)
+{
+	p->looks->counted = false;
+}
+
 int
 policy_look(struct policy *p)
 {
-	int rc = policy_read_use(p, &p->counted);
+	struct policy_looks *l = p->looks;
+	int rc = l->counted ? SQLITE_OK : policy_read_use(p, &l->to_count);
 
-	if (rc == SQLITE_OK && p->counted & POLICY_NOT_KNOWN)
-		rc = repair_sequence(p);
+	if (rc == SQLITE_OK && l->to_count & POLICY_NOT_KNOWN)
+		return repair_sequence(p);
+	l->counted = rc == SQLITE_OK;
 	return rc;
 }

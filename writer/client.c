@@ -166,7 +166,6 @@ take_question(struct client *c, struct unpack *in)
 	if (q.kind == QUESTION_RCPT)
 		q.sender = span_of(c->envelope.reverse_path);
 	q.nrecipients = c->envelope.nrecipients;
-	store_refresh(c->store);
 	store_ask(c->store, &asker, &q, &answer);
 	if (answer.verdict != VERDICT_OK) {
 		cause = store_error(c->store);

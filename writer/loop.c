@@ -129,6 +129,8 @@ serve_events(struct loop *l, int wait_ms)
 	int n = epoll_wait(l->epoll, events, EVENTS_MAX, wait_ms);
 	bool meet = false;
 
+	/* One look at the policy's tables is for all that has come by now. */
+	store_refresh(l->writer.store);
 	for (int i = 0; i < n; i++) {
 		struct client *c = events[i].data.ptr;
 

@@ -241,17 +241,22 @@ Test(writer, serves_many_sessions_at_once)
 
 Test(writer, asks_the_policy_for_a_session)
 {
-	struct store *st = connect_store();
+	const struct store_conf own = { .path = box.path };
+	struct store *st = store_new(&own);
 	int64_t id = 0;
 	sqlite3 *db;
 
+	/* After the first mail it is known that no other table has a row. */
+	EXPECT_RESULT(st, VERDICT_OK, scratch_commit(st, 1, 10, &id));
+	store_free(st);
+	st = connect_store();
 	EXPECT_RESULT(st, VERDICT_OK, put(st, 10, &id));
 	db = scratch_connect(&box);
-	scratch_exec(db,
-	    "INSERT INTO domain (name) VALUES ('b.example');"
-	    "INSERT INTO mailbox (address) VALUES ('carl@b.example');"
-	    "INSERT INTO alias (address, target)"
-	    " VALUES ('bob@b.example', 'carl@b.example')");
+	scratch_exec(db, "INSERT INTO domain (name) VALUES ('b.example');"
+			 "INSERT INTO mailbox (address, quota_messages)"
+			 " VALUES ('carl@b.example', 5);"
+			 "INSERT INTO alias (address, target)"
+			 " VALUES ('bob@b.example', 'carl@b.example')");
 	sqlite3_close(db);
 	cr_expect(not(answer_refuses(ask(st, QUESTION_MAIL, "ann@a.example"))));
 	cr_expect(answer_refuses(ask(st, QUESTION_RCPT, "x@b.example")));
@@ -259,8 +264,9 @@ Test(writer, asks_the_policy_for_a_session)
 	cr_expect(not(answer_refuses(ask(st, QUESTION_RCPT, "bob@b.example"))));
 	EXPECT_RESULT(st, VERDICT_OK, commit(st, 10, &id));
 	EXPECT_QUERY(&box,
-	    "SELECT forward_path, mailbox FROM recipient WHERE message_id = 2",
+	    "SELECT forward_path, mailbox FROM recipient WHERE message_id = 3",
 	    "bob@b.example|carl@b.example");
+	EXPECT_QUERY(&box, "SELECT messages FROM mailbox", "1");
 	store_free(st);
 }
 
