@@ -73,7 +73,11 @@ class Sender(threading.Thread):
     def run(self):
         while not self.stop.is_set():
             try:
-                sock = socket.create_connection(("127.0.0.1", self.port), 60)
+                # A listener keeps an address waiting whose sessions crash.
+                source = "127.1.%d.%d" % (self.choose.randrange(256),
+                                          self.choose.randrange(1, 255))
+                sock = socket.create_connection(("127.0.0.1", self.port), 60,
+                                                (source, 0))
             except OSError:
                 time.sleep(0.001)  # its backlog is full
                 continue
@@ -110,6 +114,7 @@ class Sender(threading.Thread):
             self.ledger.refusals.append((number, reply))
             # A writer that was killed may have committed it.
             self.ledger.lost[number] += self.ledger.has_writer and client.sent_text
+            client.command("RSET")  # where RCPT was refused, the mail stands
 
 
 class Superserver:
