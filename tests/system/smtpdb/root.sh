@@ -2,6 +2,11 @@
 # smtpdb as root, where somebody else owns the database's folder.
 . "$(dirname "$0")/prelude.sh"
 
+# The leak check of a build with sanitizers traces the process, which one that
+# has become another user does not allow.
+ASAN_OPTIONS=detect_leaks=0
+export ASAN_OPTIONS
+
 if [ "$(id -u)" -ne 0 ]; then
 	skip "smtpdb as root" "this is not root"
 	finish
