@@ -63,6 +63,7 @@ meet_sessions(struct loop *l)
 	struct peer peer;
 	int fd;
 
+	open_ahead(&l->writer);
 	while ((fd = introduce_meet(l->listener, &peer)) >= 0) {
 		struct client *c = client_new(&l->writer, fd, &peer);
 
@@ -72,7 +73,6 @@ meet_sessions(struct loop *l)
 			continue;
 		}
 		l->nclients++;
-		open_ahead(&l->writer);
 	}
 	if (errno == EAGAIN || errno == EINTR || errno == EPROTO)
 		return;
