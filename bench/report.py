@@ -15,7 +15,7 @@ SINK = "sink, tcpserver"
 LIMIT = "append + fdatasync"
 
 TITLES = {
-    "a": "(a) Durable mails a second, sessions of 100 mails of 4 KiB",
+    "a": "(a) Durable mails of 4 KiB a second, sessions that stay",
     "b": "(b) Mails a second, one connection for each",
     "faults": "(b) Minor page faults of a connection",
     "c": "(c) Milliseconds from the final dot to the 250",
@@ -242,6 +242,10 @@ def summary(f):
     return lines
 
 
+def count(n, what):
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
 def commit():
     return first_line("git", "-C", Path(__file__).resolve().parent, "log",
                       "-1", "--format=%h, %cs")
@@ -249,15 +253,18 @@ def commit():
 
 WHERE = """\
 Every figure is of one run on one machine ({minutes:.0f} minutes, commit
-{commit}), the median of {rounds} rounds in which all took turns (one round
-with 200 sessions).  Syncs are real: a mail that was answered is on the disk.
-What counts are the ratios.  Again: `{command}`."""
+{commit}), the median of {rounds} in which all took turns (one round with 200
+sessions).  When it began, {load:.0f} processes were at work there already.
+Syncs are real: a mail that was answered is on the disk.  What counts are the
+ratios; those of one round on a busy machine may be wrong by half.  Again:
+`{command}`."""
 
 
 def page(results):
     f = Figures(results["results"])
     lines = ["# Speed", "", *summary(f), "", *(WHERE.format(
-        minutes=results["seconds"] / 60, rounds=results["rounds"],
+        minutes=results["seconds"] / 60, rounds=count(results["rounds"], "round"),
+        load=results["load"],
         commit=commit(), command=results["command"]).splitlines()),
              "", *(f"- {line}" for line in machine()), "",
              "![mails a second](bench.svg)", "",

@@ -9,6 +9,7 @@ Writes bench.md and bench.svg beside the programs, or into DIR.
 
 import argparse
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -408,6 +409,7 @@ def main():
     folder.chmod(0o755)
     bench = Bench(arguments, folder)
     start = time.monotonic()
+    load = os.getloadavg()[0]
     try:
         for part in arguments.only:
             print(f"({part}) {PARTS[part].__doc__}", flush=True)
@@ -419,7 +421,7 @@ def main():
         shutil.rmtree(folder, ignore_errors=True)
     results = {"results": bench.results, "void": bench.void,
                "seconds": time.monotonic() - start,
-               "rounds": bench.size.rounds,
+               "rounds": bench.size.rounds, "load": load,
                "command": shlex.join(["bench/run.py", *sys.argv[1:]])}
     path = bench.programs / "results.json"
     path.write_text(json.dumps(results, indent=1))

@@ -68,7 +68,7 @@ test: all ## all: real clients, superservers, kills, power cuts
 test-system: all check-smtpdb $(B)/tests/misbehave $(B)/tests/play
 	python3 tests/mime/bounds.py --octets 8e6
 	/usr/bin/python3 -B tests/system/confine.py
-	/usr/bin/python3 -B bench/faults.py --most 44 $(OUT)/smtpd
+	/usr/bin/python3 -B bench/faults.py --most 46 $(OUT)/smtpd
 	sh tests/system/hardening.sh smtpd smtpdb
 	python3 tests/system/recipes.py
 	/usr/bin/python3 -B tests/system/listener.py
