@@ -22,7 +22,7 @@ enum {
 	DEPTH_MAX = 32,     /* of multiparts in multiparts */
 	LEAVES_MAX = 2000,  /* about; what is behind is one leaf */
 	BOUNDARY_MAX = 998, /* RFC 2046 s. 5.1.1 has 70 */
-	/* Octets of a header in which a field is looked for. */
+	/* Octets of a header, but for its last line; what is behind is text. */
 	HEADER_MAX = 1024 * 1024,
 };
 
@@ -198,8 +198,6 @@ mime_find(struct span header, const char *name, struct span *ret)
 	struct header_fields f = { .rest = header };
 	struct span found;
 
-	if (f.rest.len > HEADER_MAX)
-		f.rest.len = HEADER_MAX;
 	while (header_next(&f, &found, ret)) {
 		if (span_is(found, name))
 			return true;
@@ -235,7 +233,8 @@ take_header(struct splitter *s, bool *ret_is_plain)
 	struct header h;
 
 	header_start(&h);
-	for (const char *p = s->at; p < s->end && !header_is_over(&h);) {
+	for (const char *p = s->at;
+	     p < s->end && !header_is_over(&h) && p - s->at < HEADER_MAX;) {
 		const char *next = line_end(s, p);
 
 		if (divides(s, p, &d))
