@@ -52,6 +52,33 @@ holds(sqlite3_context *context, int nargs, sqlite3_value **args)
 	    context, text && words && a->conf->holds(text, words));
 }
 
+/*
+ * The file may be another's, who says in its header that it is ours.  A view in
+ * the place of a table could compute for ever.
+ */
+static int
+check_tables(struct archive *a)
+{
+	struct statement *q = statement_take(a->db,
+	    "SELECT count(*) FROM sqlite_schema"
+	    " WHERE (type = 'view' OR rootpage = 0 AND type = 'table')"
+	    " AND lower(name) IN ('message', 'recipient', 'delivery', 'domain',"
+	    " 'mailbox', 'alias', 'quota', 'sender_rule', 'client_rule',"
+	    " 'rate_limit', 'rate_count')");
+	int64_t n = 0;
+	int rc = database_run(a->db, "PRAGMA cell_size_check = ON");
+
+	if (rc != SQLITE_OK)
+		return archive_fail(a, "open", rc);
+	if (archive_run_integer(a, q, "open", &n) < 0)
+		return -1;
+	if (n == 0)
+		return 0;
+	return archive_fail_result(
+	    a, database_fail(a->db, VERDICT_CORRUPT,
+		   "%s has views in the place of tables", a->conf->path));
+}
+
 enum verdict
 archive_open(struct archive *a)
 {
@@ -68,6 +95,8 @@ archive_open(struct archive *a)
 		rc = archive_define_field(a);
 	if (rc != SQLITE_OK)
 		archive_fail(a, "open", rc);
+	else
+		check_tables(a);
 	return a->result;
 }
 
@@ -120,6 +149,19 @@ archive_column(struct statement *q, int column)
 	const char *text = statement_text(q, column);
 
 	return text ? strdup(text) : NULL;
+}
+
+/* A damaged database can give the same rows again and again. */
+int
+archive_move_on(struct archive *a, int64_t *after_id, int64_t id)
+{
+	if (id <= *after_id)
+		return archive_fail_result(
+		    a, database_fail(a->db, VERDICT_CORRUPT,
+			   "mail %lld comes behind %lld: ids that do not grow",
+			   (long long)id, (long long)*after_id));
+	*after_id = id;
+	return 0;
 }
 
 /*
@@ -212,6 +254,14 @@ prepare_filtered(struct archive *a, const struct archive_filter *f,
 	return q;
 }
 
+/* Of a column that is never NULL in a database of ours. */
+static char *
+read_text(struct statement *q, int column)
+{
+	return statement_is_null(q, column) ? strdup("")
+					    : archive_column(q, column);
+}
+
 static void
 read_row(struct statement *q, struct archive_row *ret)
 {
@@ -220,14 +270,14 @@ read_row(struct statement *q, struct archive_row *ret)
 	ret->id = statement_integer(q, at++);
 	ret->received_at = statement_integer(q, at++);
 	ret->size = statement_integer(q, at++);
-	ret->client_address = archive_column(q, at++);
-	ret->reverse_path = archive_column(q, at++);
+	ret->client_address = read_text(q, at++);
+	ret->reverse_path = read_text(q, at++);
 	ret->header_from = archive_column(q, at++);
 	ret->header_to = archive_column(q, at++);
 	ret->header_subject = archive_column(q, at++);
 	ret->header_date = archive_column(q, at++);
 	ret->header_message_id = archive_column(q, at++);
-	ret->recipients = archive_column(q, at++);
+	ret->recipients = read_text(q, at++);
 }
 
 void
@@ -288,10 +338,11 @@ archive_list(
 	if (read_page(
 		a, filter, " ORDER BY id LIMIT :limit", ARCHIVE_PAGE, page) < 0)
 		return -1;
-	if (page->nrows == 0)
-		return 0;
-	filter->after_id = page->rows[page->nrows - 1].id;
-	return 1;
+	for (size_t i = 0; i < page->nrows; i++) {
+		if (archive_move_on(a, &filter->after_id, page->rows[i].id) < 0)
+			return -1;
+	}
+	return page->nrows > 0;
 }
 
 int

@@ -191,7 +191,10 @@ archive_prune(struct archive *a, struct archive_prune *p)
 	}
 	if (result < 0)
 		return -1;
-	p->after_id = portion.ids[portion.nids - 1];
+	for (int i = 0; i < portion.nids; i++) {
+		if (archive_move_on(a, &p->after_id, portion.ids[i]) < 0)
+			return -1;
+	}
 	p->mails += (uint64_t)portion.nids;
 	p->octets += portion.octets;
 	return 1;

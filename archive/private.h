@@ -28,6 +28,8 @@ int archive_run_integer(
 
 /* A copy of the column; NULL for NULL, or without memory. */
 char *archive_column(struct statement *s, int column);
+/* Moves `*after_id` on to the next id of a list; -1: it is not greater. */
+int archive_move_on(struct archive *a, int64_t *after_id, int64_t id);
 
 /*
  * Makes SQL's field(id, column, name): the column, or the mail's field of that

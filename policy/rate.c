@@ -43,12 +43,12 @@ is_over(struct statement *limit, uint64_t nrecipients, uint64_t size)
 static void
 refuse(struct decision *d, struct statement *limit)
 {
-	int64_t wait = statement_integer(limit, 7) - d->asker->now;
+	int64_t ends_at = statement_integer(limit, 7), now = d->asker->now;
 	char seconds[24];
 
 	/* No window is open if this mail alone exceeds the limit. */
-	snprintf(
-	    seconds, sizeof seconds, "%lld", (long long)(wait > 0 ? wait : 1));
+	snprintf(seconds, sizeof seconds, "%lld",
+	    (long long)(ends_at > now ? ends_at - now : 1));
 	answer_note_row(d->answer, "rate_limit", lookup_text(limit, 0));
 	answer_say(d->answer, REPLY_RATE, seconds);
 	answer_drop_mailboxes(d->answer);

@@ -14,7 +14,7 @@ holds "<p>the end" out
 
 {
 	printf 'Content-Type: multipart/mixed; boundary=b\n\n'
-	yes '--b
+	yes -- '--b
 
 part' | head -n 7500
 	printf '%s\n' --b '' 'last part' --b--
