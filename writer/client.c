@@ -147,6 +147,17 @@ keep_answer(struct client *c, const struct question *q)
 	return true;
 }
 
+/* Not what the session says, but what it was answered. */
+static struct span
+sender_of(const struct client *c, const struct question *q)
+{
+	const char *kept = c->envelope.reverse_path;
+
+	if (q->kind == QUESTION_MAIL)
+		return q->address;
+	return span_of(kept ? kept : "");
+}
+
 static bool
 take_question(struct client *c, struct unpack *in)
 {
@@ -163,8 +174,7 @@ take_question(struct client *c, struct unpack *in)
 		return false;
 	if (q.kind == QUESTION_MAIL)
 		drop_mail(c);
-	if (q.kind == QUESTION_RCPT)
-		q.sender = span_of(c->envelope.reverse_path);
+	q.sender = sender_of(c, &q);
 	q.nrecipients = c->envelope.nrecipients;
 	store_ask(c->store, &asker, &q, &answer);
 	if (answer.verdict != VERDICT_OK) {

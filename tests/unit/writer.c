@@ -270,6 +270,23 @@ Test(writer, asks_the_policy_for_a_session)
 	store_free(st);
 }
 
+Test(writer, counts_the_mails_of_a_sender)
+{
+	struct store *st = connect_store();
+	int64_t id = 0;
+	sqlite3 *db;
+
+	EXPECT_RESULT(st, VERDICT_OK, put(st, 10, &id));
+	db = scratch_connect(&box);
+	scratch_exec(db, "INSERT INTO rate_limit (scope, max_messages)"
+			 " VALUES ('sender', 1)");
+	sqlite3_close(db);
+	EXPECT_RESULT(st, VERDICT_OK, put(st, 10, &id));
+	cr_expect(answer_refuses(ask(st, QUESTION_MAIL, "ann@a.example")));
+	cr_expect(not(answer_refuses(ask(st, QUESTION_MAIL, "eve@a.example"))));
+	store_free(st);
+}
+
 Test(writer, forgets_a_mail_given_up)
 {
 	struct store *st = connect_store();
