@@ -1,6 +1,7 @@
 #include "client.h"
 
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include <dirent.h>
@@ -25,6 +26,7 @@ const char *const client_way_names[CLIENT_WAY__COUNT] = {
 	[CLIENT_SOCKET] = "socket",
 	[CLIENT_PIPES] = "pipes",
 	[CLIENT_FILE] = "file",
+	[CLIENT_LISTENER] = "listener",
 };
 
 /*
@@ -153,6 +155,21 @@ run_program(const struct command *c, const struct folder *f, int in, int out)
 	_exit(127);
 }
 
+/* The program gets the socket that listens, and makes a session of its own. */
+static int
+make_listener(struct client *c, const struct folder *f)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(name.sun_path, sizeof name.sun_path, "%s/socket", f->path);
+	cr_assert(bind(fd, (struct sockaddr *)&name, sizeof name) == 0);
+	cr_assert(listen(fd, 1) == 0);
+	c->to = c->from = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	cr_assert(connect(c->to, (struct sockaddr *)&name, sizeof name) == 0);
+	return fd;
+}
+
 static void
 make_ends(struct client *c, const struct folder *f, int *ret_in, int *ret_out)
 {
@@ -172,6 +189,9 @@ make_ends(struct client *c, const struct folder *f, int *ret_in, int *ret_out)
 		*ret_in = a[0];
 		c->from = b[0];
 		*ret_out = b[1];
+		break;
+	case CLIENT_LISTENER:
+		*ret_in = *ret_out = make_listener(c, f);
 		break;
 	case CLIENT_FILE:
 	case CLIENT_WAY__COUNT:
@@ -215,7 +235,7 @@ client_close_input(struct client *c)
 {
 	if (c->to < 0)
 		return;
-	if (c->way == CLIENT_SOCKET)
+	if (c->way == CLIENT_SOCKET || c->way == CLIENT_LISTENER)
 		shutdown(c->to, SHUT_WR);
 	else
 		close(c->to);
@@ -231,6 +251,8 @@ client_stop(struct client *c)
 		kill(c->pid, SIGKILL);
 	client_close_input(c);
 	close(c->from);
+	if (c->way == CLIENT_LISTENER)
+		kill(c->pid, SIGTERM); /* it waits for more clients */
 	while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	buffer_free(&c->output);

@@ -14,7 +14,8 @@
 enum client_way {
 	CLIENT_SOCKET, /* one AF_UNIX stream for both */
 	CLIENT_PIPES,
-	CLIENT_FILE, /* a regular file, folder->input, and a pipe */
+	CLIENT_FILE,     /* a regular file, folder->input, and a pipe */
+	CLIENT_LISTENER, /* an AF_UNIX socket that listens */
 	CLIENT_WAY__COUNT
 };
 

@@ -349,6 +349,8 @@ goes_way(const struct script *s, enum client_way way)
 		return s->input != SCRIPT_FILE;
 	case CLIENT_PIPES:
 		return s->input != SCRIPT_SOCKET;
+	case CLIENT_LISTENER:
+		return s->input != SCRIPT_FILE && !has_step(s, SCRIPT_END);
 	case CLIENT_FILE: /* which has only one event: its end */
 		return s->input == SCRIPT_FILE && !has_step(s, SCRIPT_END);
 	case CLIENT_WAY__COUNT:
@@ -475,6 +477,7 @@ Test(program, most_transcripts_are_for_the_program)
 	cr_expect(nruns[CLIENT_SOCKET] > 0);
 	cr_expect(nruns[CLIENT_PIPES] > 0);
 	cr_expect(nruns[CLIENT_FILE] > 0);
+	cr_expect(nruns[CLIENT_LISTENER] > 0);
 }
 
 /*
