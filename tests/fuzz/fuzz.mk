@@ -12,7 +12,7 @@ PLAYER = $(call files,$(addprefix tests/support/,buffer mails play script))
 # A target is a file of that name, and what it needs besides.  Those of the
 # first row need no library, which MemorySanitizer would know nothing of.
 FUZZ_PURE = session address script mime linear import
-FUZZ_TARGETS = $(FUZZ_PURE) query
+FUZZ_TARGETS = $(FUZZ_PURE) query database
 FUZZ_session = $(call files,$(FUZZ)/tape $(FUZZ)/watch tests/support/poor) \
 	$(PLAYER) $(POOR)
 FUZZ_address = $(MAIL)

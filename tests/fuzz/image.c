@@ -22,7 +22,18 @@ struct file {
 };
 
 static struct scratch box;
-static struct file files[] = { { .suffix = "" }, { .suffix = "-words" } };
+static struct file files[] = {
+	{ .suffix = "" },
+	{ .suffix = "-words" },
+	{ .suffix = "-wal" },
+};
+
+enum {
+	MAIN,
+	WORDS,
+	WAL,
+	FILES = 2, /* that are there in any case */
+};
 
 static const char rows[] =
     "INSERT INTO domain (name) VALUES ('mx.example'), ('b.example');"
@@ -54,6 +65,12 @@ index_words(struct archive *a)
 }
 
 static void
+keep(struct file *f)
+{
+	f->octets = scratch_read(scratch_file(&box, f->suffix), &f->len);
+}
+
+static void
 make_first(void)
 {
 	const struct archive_conf conf = { .path = box.path, .wait_ms = 100 };
@@ -78,10 +95,18 @@ make_first(void)
 	db = scratch_connect(&box);
 	scratch_exec(db, rows);
 	scratch_exec(db, "PRAGMA wal_checkpoint(TRUNCATE)");
+	for (int i = 0; i < FILES; i++)
+		keep(&files[i]);
+	scratch_exec(db, "UPDATE message SET helo = 'later' WHERE id = 2;"
+			 "DELETE FROM message WHERE id = 3;");
+	keep(&files[WAL]);
 	sqlite3_close(db);
-	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-		files[i].octets = scratch_read(
-		    scratch_file(&box, files[i].suffix), &files[i].len);
+}
+
+static void
+put(const struct file *f)
+{
+	scratch_write(scratch_file(&box, f->suffix), f->octets, f->len);
 }
 
 static void
@@ -92,9 +117,8 @@ put_files(void)
 
 	for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
 		unlink(scratch_file(&box, gone[i]));
-	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-		scratch_write(scratch_file(&box, files[i].suffix),
-		    files[i].octets, files[i].len);
+	for (int i = 0; i < FILES; i++)
+		put(&files[i]);
 }
 
 /*
@@ -119,10 +143,10 @@ edit(const struct file *file, struct span *in)
 	size_t at = take(in, 3) % file->len, len = take(in, 1);
 	FILE *f = fopen(scratch_file(&box, file->suffix), "r+e");
 
-	if (!f)
-		abort();
 	if (len > in->len)
 		len = in->len;
+	if (!f)
+		return; /* a WAL that was not put there */
 	fseek(f, (long)at, SEEK_SET);
 	fwrite(in->p, 1, len, f);
 	fclose(f);
@@ -134,6 +158,13 @@ static int
 count_step(void *left)
 {
 	return --*(int *)left < 0;
+}
+
+static void
+put_wal(void)
+{
+	put(&files[WAL]);
+	scratch_write(scratch_file(&box, "-lock"), "!", 1);
 }
 
 /* It may change anything in this file, and nothing outside it. */
@@ -184,14 +215,18 @@ image_make(struct span input)
 		char what = (char)take(&input, 1);
 
 		if (what == 'E')
-			edit(&files[0], &input);
+			edit(&files[MAIN], &input);
 		else if (what == 'W')
-			edit(&files[1], &input);
+			edit(&files[WORDS], &input);
+		else if (what == 'X')
+			edit(&files[WAL], &input);
+		else if (what == 'L')
+			put_wal();
 		else if (what == 'S')
 			run_text(&input);
 		else if (what == 'T' &&
-			 truncate(box.path,
-			     (off_t)(files[0].len / 256 * take(&input, 1))) < 0)
+			 truncate(box.path, (off_t)(files[MAIN].len / 256 *
+						    take(&input, 1))) < 0)
 			abort();
 	}
 	return &box;

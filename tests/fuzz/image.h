@@ -5,6 +5,9 @@
  *	E offset octets		the octets are written there; the offset has 3
  *				octets, then stands how many
  *	W offset octets		the same in the file of words
+ *	L			a WAL is put beside it, and the mark in the lock file
+ *				says that it is to be healed
+ *	X offset octets		the octets are written into that WAL
  *	T n			the file is cut to a part of n / 256
  *	S text NUL		SQL is run, with no constraint to stop it
  */

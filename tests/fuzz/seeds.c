@@ -219,7 +219,8 @@ static const char *const words[] = {
 /* SQL that is run one after the other on the database of image.h. */
 static const char *const statements[] = {
 	"SELECT 1",
-	"UPDATE sqlite_schema SET sql = replace(sql, 'NOT NULL', '')",
+	"UPDATE sqlite_schema SET sql ="
+	" replace(replace(sql, 'TEXT NOT NULL', 'TEXT'), 'INTEGER NOT NULL', 'INTEGER')",
 	"UPDATE message SET reverse_path = NULL, client_address = NULL, data = NULL",
 	"UPDATE message SET trace = NULL, helo = NULL, verb = NULL, size = -1",
 	"UPDATE message SET id = -id, received_at = 9223372036854775807",
@@ -275,8 +276,9 @@ write_images(struct seed *seed)
 			write_seed(seed, "database", buffer_span(&image));
 		}
 	}
+	write_seed(seed, "database", span_of("L"));
 	for (unsigned i = 0; i < 200; i++) {
-		const char edit[] = { i % 4 ? 'E' : 'W', (char)(i / 40),
+		const char edit[] = { 'L', "EWXX"[i % 4], (char)(i / 40),
 			(char)(i * 37), (char)(i * 101), 4, (char)i, 0x7f,
 			(char)0xff, (char)(i * 3) };
 
