@@ -14,6 +14,7 @@
 #include "mail/idn.h"
 #include "mail/trace.h"
 #include "policy.h"
+#include "server/bind.h"
 #include "server/confine.h"
 #include "server/connection.h"
 #include "server/entries.h"
@@ -24,6 +25,7 @@
 #include "server/peer.h"
 #include "server/record.h"
 #include "server/start.h"
+#include "server/user.h"
 #include "server/worker.h"
 #include "session.h"
 #include "store.h"
@@ -34,8 +36,6 @@ enum {
 	INPUT_SIZE = 64 * 1024,
 	/* Octets that a spool may have beyond the longest mail. */
 	SPOOL_SLACK = 1024 * 1024,
-	/* Refusals of one session with an entry of their own. */
-	REPORTS_MAX = 10,
 };
 
 struct server {
@@ -53,7 +53,7 @@ struct server {
 	int64_t unanswered_id;
 	/* Trouble of ours since the last refusal, whose entry names it. */
 	enum verdict trouble;
-	unsigned refusals, deferrals; /* deferrals are for trouble of ours */
+	struct entry_refusals refusals;
 	bool was_crowded; /* the listener logs that for all sessions */
 	int exit_status;
 };
@@ -157,33 +157,23 @@ answer_question(struct server *sv)
 static void
 stop(struct server *sv, enum connection_result why)
 {
-	switch (why) {
-	case CONNECTION_OK:
-		return;
-	case CONNECTION_EOF:
-		if (session_has_mail(sv->session))
-			entry_abandoned(
-			    &sv->peer, session_envelope(sv->session));
-		session_end(sv->session, SESSION_EOF);
-		return;
-	case CONNECTION_TIMEOUT:
-		record_event(sv->record, "timeout");
-		session_end(sv->session, SESSION_TIMEOUT);
-		return;
-	case CONNECTION_EXPIRED:
-		record_event(sv->record, "expired");
-		session_end(sv->session, SESSION_EXPIRED);
-		return;
-	case CONNECTION_CROWDED:
-		record_event(sv->record, "crowded");
-		sv->was_crowded = true;
-		session_end(sv->session, SESSION_CROWDED);
-		return;
-	case CONNECTION_SHUTDOWN:
-		record_event(sv->record, "shutdown");
-		session_end(sv->session, SESSION_SHUTDOWN);
-		return;
-	}
+	static const struct {
+		const char *event; /* as a record has it; NULL: does not */
+		enum session_end end;
+	} ends[] = {
+		[CONNECTION_EOF] = { NULL, SESSION_EOF },
+		[CONNECTION_TIMEOUT] = { "timeout", SESSION_TIMEOUT },
+		[CONNECTION_CROWDED] = { "crowded", SESSION_CROWDED },
+		[CONNECTION_EXPIRED] = { "expired", SESSION_EXPIRED },
+		[CONNECTION_SHUTDOWN] = { "shutdown", SESSION_SHUTDOWN },
+	};
+
+	if (why == CONNECTION_EOF && session_has_mail(sv->session))
+		entry_abandoned(&sv->peer, session_envelope(sv->session));
+	if (ends[why].event)
+		record_event(sv->record, ends[why].event);
+	sv->was_crowded = why == CONNECTION_CROWDED;
+	session_end(sv->session, ends[why].end);
 }
 
 static void
@@ -207,33 +197,16 @@ read_input(struct server *sv)
 	}
 }
 
-/* Logs a refusal, if it is one of the first; trouble of ours with its cause. */
+/* Logs a refusal; trouble of ours with its cause. */
 static void
 report(struct server *sv)
 {
 	struct session_refusal r = session_refusal(sv->session);
-	bool ours = sv->trouble != VERDICT_OK;
-	unsigned *n = ours ? &sv->deferrals : &sv->refusals;
 
-	if (!sv->was_crowded && ++*n <= REPORTS_MAX)
-		entry_refused(&sv->peer, r.reply, r.command,
-		    ours ? store_error(sv->store) : NULL);
+	if (!sv->was_crowded)
+		entry_refused(&sv->peer, &sv->refusals, r.reply, r.command,
+		    sv->trouble != VERDICT_OK ? store_error(sv->store) : NULL);
 	sv->trouble = VERDICT_OK;
-}
-
-static unsigned
-unreported(unsigned n)
-{
-	return n > REPORTS_MAX ? n - REPORTS_MAX : 0;
-}
-
-static void
-report_end(const struct server *sv)
-{
-	if (sv->refusals > REPORTS_MAX || sv->deferrals > REPORTS_MAX)
-		entry_more(&sv->peer, unreported(sv->refusals),
-		    unreported(sv->deferrals));
-	entry_ended(&sv->peer, session_counts(sv->session));
 }
 
 /* False: the client is gone. */
@@ -342,7 +315,7 @@ serve(struct server *sv, bool any_line_end)
 	connection_start(
 	    sv->connection, o->timeout_sec, o->session_timeout_sec);
 	run(sv);
-	report_end(sv);
+	entry_ended(&sv->peer, &sv->refusals, session_counts(sv->session));
 	connection_close(sv->connection);
 }
 
@@ -442,7 +415,8 @@ write_for_sessions(const struct options *o, int fd)
 
 /* Listens, and serves in the processes that it forks. */
 static int
-listen_and_serve(const struct options *o, struct start *start)
+listen_and_serve(
+    const struct options *o, struct start *start, const struct bound *bound)
 {
 	const struct listen_conf conf = {
 		.hostname = o->hostname,
@@ -463,11 +437,40 @@ listen_and_serve(const struct options *o, struct start *start)
 	case LISTEN_WRITER:
 		return write_for_sessions(o, fd);
 	case LISTEN_DONE:
+		bound_remove_paths(bound);
 		return EX_OK;
 	case LISTEN_FAILED:
 		return EX_OSERR;
 	}
 	return EX_SOFTWARE;
+}
+
+/* Whatever it was started with; the exit status. */
+static int
+start_serving(const struct options *o, struct start *start)
+{
+	struct bound bound = { .nfds = 0 };
+	bool is_asked = o->nlisten == 0 || start_is_network(start);
+	int status = EX_OK;
+
+	if (o->nlisten > 0)
+		status = start_listen(start, o->listen, o->nlisten, &bound);
+	if (status == EX_OK)
+		status =
+		    user_become(o->user, o->database, start_is_network(start));
+	if (status != EX_OK) {
+		if (is_asked)
+			start_refuse(start);
+		bound_remove_paths(&bound);
+		return status;
+	}
+	if (o->nlisten > 0)
+		start_tell_database(o->database);
+	if (start->nlistening > 0)
+		return listen_and_serve(o, start, &bound);
+	if (isatty(start->connection.in) && isatty(STDERR_FILENO))
+		start_give_hint(o->database);
+	return serve_connection(o, &start->connection);
 }
 
 int
@@ -488,9 +491,5 @@ main(int argc, char **argv)
 			start_refuse(&start);
 		return status;
 	}
-	if (start.nlistening > 0)
-		return listen_and_serve(&options, &start);
-	if (isatty(start.connection.in) && isatty(STDERR_FILENO))
-		start_give_hint(options.database);
-	return serve_connection(&options, &start.connection);
+	return start_serving(&options, &start);
 }

@@ -2,6 +2,10 @@
 
 #include "log.h"
 
+enum {
+	REFUSALS_MAX = 10, /* of one session, with an entry of their own */
+};
+
 /* Begins an entry with the client. */
 static void
 begin_entry(const struct peer *peer, struct log_entry *e, enum log_event event)
@@ -33,27 +37,19 @@ entry_stored(
 }
 
 void
-entry_refused(const struct peer *peer, struct span reply, struct span command,
-    const char *cause)
+entry_refused(const struct peer *peer, struct entry_refusals *n,
+    struct span reply, struct span command, const char *cause)
 {
 	struct log_entry entry;
+	unsigned *count = cause ? &n->deferred : &n->refused;
 
+	if (++*count > REFUSALS_MAX)
+		return;
 	begin_entry(peer, &entry, cause ? LOG_DEFERRED : LOG_REFUSED);
 	log_text(&entry, "reply", reply);
 	log_text(&entry, "command", command);
 	if (cause)
 		log_text(&entry, "cause", span_of(cause));
-	log_end(&entry);
-}
-
-void
-entry_more(const struct peer *peer, unsigned refusals, unsigned deferrals)
-{
-	struct log_entry entry;
-
-	begin_entry(peer, &entry, LOG_MORE);
-	log_number(&entry, "refused", refusals);
-	log_number(&entry, "deferred", deferrals);
 	log_end(&entry);
 }
 
@@ -80,11 +76,33 @@ entry_unanswered(const struct peer *peer, int64_t last_id, unsigned messages)
 	log_end(&entry);
 }
 
-void
-entry_ended(const struct peer *peer, struct session_counts n)
+static unsigned
+beyond(unsigned n)
+{
+	return n > REFUSALS_MAX ? n - REFUSALS_MAX : 0;
+}
+
+/* Those that had no entry. */
+static void
+tell_more(const struct peer *peer, const struct entry_refusals *n)
 {
 	struct log_entry entry;
 
+	if (n->refused <= REFUSALS_MAX && n->deferred <= REFUSALS_MAX)
+		return;
+	begin_entry(peer, &entry, LOG_MORE);
+	log_number(&entry, "refused", beyond(n->refused));
+	log_number(&entry, "deferred", beyond(n->deferred));
+	log_end(&entry);
+}
+
+void
+entry_ended(const struct peer *peer, const struct entry_refusals *refusals,
+    struct session_counts n)
+{
+	struct log_entry entry;
+
+	tell_more(peer, refusals);
 	begin_entry(peer, &entry, LOG_ENDED);
 	log_number(&entry, "commands", n.commands);
 	log_number(&entry, "errors", n.errors);

@@ -15,14 +15,17 @@
 /* A mail became row `id`; `again`: it was that row before (--dedupe). */
 void entry_stored(
     const struct peer *peer, const struct envelope *e, int64_t id, bool again);
+/* So many a session has had, from 0; private to entries.c but for its size. */
+struct entry_refusals {
+	unsigned refused, deferred;
+};
 /*
  * A command or a mail was refused.  `cause` is the trouble on our side; NULL:
- * the client is at fault.
+ * the client is at fault.  Only the first of each have an entry; how many more
+ * there were is told at the end.
  */
-void entry_refused(const struct peer *peer, struct span reply,
-    struct span command, const char *cause);
-/* So many more refusals and deferrals had no entry of their own. */
-void entry_more(const struct peer *peer, unsigned refusals, unsigned deferrals);
+void entry_refused(const struct peer *peer, struct entry_refusals *n,
+    struct span reply, struct span command, const char *cause);
 /* The client went away in the middle of a mail. */
 void entry_abandoned(const struct peer *peer, const struct envelope *e);
 /*
@@ -31,6 +34,7 @@ void entry_abandoned(const struct peer *peer, const struct envelope *e);
  */
 void entry_unanswered(
     const struct peer *peer, int64_t last_id, unsigned messages);
-void entry_ended(const struct peer *peer, struct session_counts n);
+void entry_ended(const struct peer *peer, const struct entry_refusals *refusals,
+    struct session_counts n);
 
 #endif

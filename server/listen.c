@@ -57,6 +57,7 @@ block_signals(sigset_t *ret_old)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, ret_old);
 }
@@ -68,6 +69,7 @@ open_signals(void)
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGCHLD);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -90,10 +92,14 @@ start(struct listener *l)
  * Processes
  */
 
-/* Closes what is the listener's in the process just forked. */
+/*
+ * Closes what is the listener's in the process just forked.  A ctrl-C at the
+ * terminal that all of them have is for the listener alone.
+ */
 static void
 become_child(struct listener *l)
 {
+	signal(SIGINT, SIG_IGN);
 	for (size_t i = 0; i < l->nfds; i++)
 		close(l->fds[i]);
 	close(l->signals);
@@ -242,8 +248,12 @@ read_signals(struct listener *l)
 	struct signalfd_siginfo info;
 
 	while (read(l->signals, &info, sizeof info) == sizeof info) {
-		if (info.ssi_signo == SIGTERM && l->stop_at == 0)
+		if (info.ssi_signo == SIGCHLD)
+			continue;
+		if (l->stop_at == 0)
 			stop(l);
+		else
+			l->stop_at = clock_ms(); /* asked for twice: at once */
 	}
 	reap(l);
 }

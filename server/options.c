@@ -21,6 +21,7 @@ enum kind {
 	KIND_SIZE,
 	KIND_DURATION,
 	KIND_FLAG,
+	KIND_LISTEN,
 	KIND_VERSION,
 	KIND_HELP,
 };
@@ -74,9 +75,17 @@ static const struct cli_option rows[] = {
 	{ 0, "new-mail", "FILE",
 	  "make the empty FILE after each mail, for a path unit",
 	  KIND_TEXT, FIELD(new_mail), 0, 0 },
+	{ 0, "user", "NAME",
+	  "become this user (root on a network: the owner of the\n"
+	  "database's folder)",
+	  KIND_TEXT, FIELD(user), 0, 0 },
 	{ 0, "no-confine", NULL,
 	  "let a session keep all system calls, for debuggers",
 	  KIND_FLAG, FIELD(no_confine), 0, 0 },
+	{ 'l', "listen", "[ADDRESS:]PORT",
+	  "listen there, or on the socket PATH, without a superserver;\n"
+	  "may be given several times",
+	  KIND_LISTEN, 0, 0, 0 },
 	{ 0, "max-connections", "N",
 	  "listening: connections at once (200)",
 	  KIND_NUMBER, FIELD(max_connections), 1, 100000 },
@@ -185,6 +194,14 @@ take(const struct cli *c, const struct cli_option *row, const char *value,
 	case KIND_TEXT:
 		*(const char **)(void *)field = value;
 		return 0;
+	case KIND_LISTEN:
+		if (o->nlisten < LISTENERS_MAX) {
+			o->listen[o->nlisten++] = value;
+			return 0;
+		}
+		log_line(LOG_ERR, "--listen: %d are enough", LISTENERS_MAX);
+		*ret_status = EX_USAGE;
+		return -1;
 	case KIND_FLAG:
 		*(bool *)(void *)field = true;
 		return 0;
@@ -263,6 +280,8 @@ options_read(int argc, char **argv, struct options *ret, int *ret_status)
 	};
 	if (read_all(argc, argv, ret, ret_status) < 0)
 		return -1;
+	if (ret->nlisten > 0)
+		ret->idle_exit_sec = 0; /* nobody would start it again */
 	if (!ret->database)
 		ret->database = cli_database();
 	if (!cli_is_database(ret->database))

@@ -5,7 +5,10 @@
 #define OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include "sockets.h"
 
 struct options {
 	const char *database;
@@ -22,7 +25,10 @@ struct options {
 	uint64_t dedupe_sec;  /* 0: off */
 	const char *record;   /* a path; NULL: off */
 	const char *new_mail; /* the path of a file to make; NULL: off */
+	const char *user;     /* to become; NULL: see user.h */
 	bool no_confine;      /* sessions keep what they give up (confine.h) */
+	const char *listen[LISTENERS_MAX]; /* addresses (bind.h) */
+	size_t nlisten;
 
 	/* For a socket that listens (listen.h). */
 	uint64_t max_connections;

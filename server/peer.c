@@ -121,6 +121,17 @@ read_address(const char *given, struct ip *ret, struct span *ret_port)
 	return ip_read(address, ret);
 }
 
+/*
+ * How systemd names a client by AF_UNIX: by the path of its socket, or who it
+ * is ("PID 1/UID 0").
+ */
+static bool
+names_unix_peer(const char *address)
+{
+	return *address == '/' || *address == '@' ||
+	       strncmp(address, "PID ", 4) == 0;
+}
+
 /* Checks the variables, since they go into rows and header fields. */
 static enum finding
 from_variables(
@@ -134,8 +145,7 @@ from_variables(
 	if (!address)
 		return FOUND_NOTHING;
 	if (!read_address(address, &ip, &port))
-		return *address == '/' || *address == '@' ? FOUND_UNIX
-							  : FOUND_STRANGER;
+		return names_unix_peer(address) ? FOUND_UNIX : FOUND_STRANGER;
 	ret->port = read_port(given_port ? span_of(given_port) : port);
 	ip_write(&ip, ret->address);
 	return FOUND_ADDRESS;
@@ -157,7 +167,6 @@ peer_find(int fd, struct peer *ret)
 			return;
 		found = from_variables(names[i][0], names[i][1], ret);
 		is_stranger |= found == FOUND_STRANGER;
-		/* PID 1 gives the path of AF_UNIX (systemd.exec(5)). */
 		is_stranger |= found == FOUND_UNIX && !is_unix;
 	}
 	if (found == FOUND_ADDRESS)

@@ -12,6 +12,10 @@
 #include "../version.h"
 #include "log.h"
 
+enum {
+	NFILES = 3,
+};
+
 struct record {
 	const char *path;
 	bool failed; /* which was logged */
@@ -93,9 +97,9 @@ write_input(struct record *r)
 static void
 tell_trouble(struct record *r)
 {
-	FILE *const files[] = { r->body, r->stored, r->file };
+	FILE *const files[NFILES] = { r->body, r->stored, r->file };
 
-	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+	for (size_t i = 0; i < NFILES; i++) {
 		errno = EIO; /* of an earlier write, whose reason is gone */
 		if (r->failed || (fflush(files[i]) == 0 && !ferror(files[i])))
 			continue;

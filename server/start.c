@@ -36,6 +36,17 @@ start_take_descriptors(void)
 		close(fd);
 }
 
+bool
+start_is_network(const struct start *s)
+{
+	int family = AF_UNSPEC;
+	socklen_t len = sizeof family;
+
+	return s->nlistening > 0 || (getsockopt(s->connection.in, SOL_SOCKET,
+					 SO_DOMAIN, &family, &len) == 0 &&
+					family != AF_UNIX);
+}
+
 static bool
 is_stream(int fd)
 {
@@ -97,6 +108,25 @@ start_find(struct start *ret)
 	return EX_OK;
 }
 
+int
+start_listen(struct start *start, const char *const *addresses, size_t n,
+    struct bound *ret)
+{
+	int status = EX_OK;
+
+	if (start_is_network(start)) {
+		log_line(LOG_ERR, "--listen: a socket was passed already");
+		return EX_USAGE;
+	}
+	for (size_t i = 0; i < n && status == EX_OK; i++)
+		status = bound_listen(ret, addresses[i]);
+	if (status == EX_OK) {
+		memcpy(start->listening, ret->fds, sizeof ret->fds);
+		start->nlistening = ret->nfds;
+	}
+	return status;
+}
+
 void
 start_refuse(struct start *start)
 {
@@ -139,10 +169,16 @@ trouble_with(const char *database)
 void
 start_give_hint(const char *database)
 {
-	int trouble = trouble_with(database);
-
 	log_line(LOG_INFO, "a line with only a dot ends a mail, QUIT or ctrl-D "
 			   "the session; HELP lists the commands");
+	start_tell_database(database);
+}
+
+void
+start_tell_database(const char *database)
+{
+	int trouble = trouble_with(database);
+
 	if (trouble)
 		log_line(LOG_WARNING,
 		    "no mail can be stored in %s: %s; "

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "bind.h"
 #include "connection.h"
 #include "sockets.h"
 
@@ -18,6 +19,8 @@ struct start {
 };
 
 bool start_is_socket(int fd);
+/* Do strangers come by it, and not a person or program of this machine? */
+bool start_is_network(const struct start *s);
 
 /*
  * Opens descriptors 0 to 2 if they are closed.  Otherwise the database could
@@ -33,6 +36,13 @@ void start_take_descriptors(void);
 int start_find(struct start *ret);
 
 /*
+ * Makes the sockets of --listen those to listen on.  Returns EX_OK, or the exit
+ * status; logged.
+ */
+int start_listen(struct start *start, const char *const *addresses, size_t n,
+    struct bound *ret);
+
+/*
  * Moves the listening socket away from descriptors 0 to 2, where inetd's `wait`
  * puts it, since no session may inherit it.
  */
@@ -43,5 +53,7 @@ void start_refuse(struct start *start);
 
 /* Tells a person who types where mail goes and how to end. */
 void start_give_hint(const char *database);
+/* Where it goes alone, or why it cannot. */
+void start_tell_database(const char *database);
 
 #endif

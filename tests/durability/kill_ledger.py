@@ -269,6 +269,7 @@ def run(name, options, kills, report, root):
     database = os.path.join(root, "db", "mail.db")
     trace = os.path.join(root, "trace")
     os.mkdir(os.path.dirname(database))
+    common.give_away(root, os.path.dirname(database))
     ledger = Ledger(name == "smtpd")
     stop = threading.Event()
     with open(os.path.join(root, "log"), "wb") as log:

@@ -155,6 +155,23 @@ run_program(const struct command *c, const struct folder *f, int in, int out)
 	_exit(127);
 }
 
+/* Root does not serve a network; it becomes the owner of such a folder. */
+static void
+give_away(const struct folder *f)
+{
+	static const char *const suffixes[] = { "", "-lock" };
+	const uid_t nobody = 65534;
+	char path[128];
+
+	if (geteuid() != 0)
+		return;
+	cr_assert(chown(f->path, nobody, nobody) == 0);
+	for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+		snprintf(path, sizeof path, "%s%s", f->database, suffixes[i]);
+		cr_assert(chown(path, nobody, nobody) == 0 || errno == ENOENT);
+	}
+}
+
 /* The program gets the socket that listens, and makes a session of its own. */
 static int
 make_listener(struct client *c, const struct folder *f)
@@ -167,6 +184,7 @@ make_listener(struct client *c, const struct folder *f)
 	cr_assert(listen(fd, 1) == 0);
 	c->to = c->from = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	cr_assert(connect(c->to, (struct sockaddr *)&name, sizeof name) == 0);
+	give_away(f);
 	return fd;
 }
 

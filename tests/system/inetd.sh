@@ -94,6 +94,7 @@ prepare() {
 	database=$folder/db/mail.db
 	hostname=mx$$.example # nobody else's
 	mkdir -p "$folder/db"
+	give_away "$folder/db"
 	port=$(python dialogue port ::1)
 }
 
@@ -180,6 +181,7 @@ test_tcpserver() {
 		prepare tcpserver
 		rm -rf "$folder/db"
 		mkdir "$folder/db"
+		give_away "$folder/db"
 		test_at $host
 	done
 }

@@ -34,6 +34,7 @@ class Listener:
     def __init__(self, options, folder, *arguments, **popen):
         self.database = os.path.join(folder, "mail.db")
         self.log = os.path.join(folder, "log")
+        common.give_away(folder)
         with socket.create_server(("127.0.0.1", 0)) as listening, \
                 open(self.log, "wb") as log:
             self.port = listening.getsockname()[1]
@@ -327,7 +328,7 @@ def crashing_source_is_delayed(options, report, folder):
             client, reply = connect("127.0.0.2")
             report.check(reply[0] == 220, f"crash {nth}: {reply}")
             crash(client)
-            until(lambda: f"signal {int(signal.SIGSEGV)}" in read(listener.log))
+            until(lambda: read(listener.log).count("by signal 11") == nth)
             began = time.monotonic()
             client, reply = connect("127.0.0.2")
             report.check(reply[0] == 421, f"at once after crash {nth}: {reply}")
@@ -372,6 +373,108 @@ def refusals_are_summed_up(options, report, folder):
                  f"the sum of the others: {log[-3:]}")
 
 
+def listens_itself(options, report, folder):
+    """--listen: several at once, what is said of them, and an end in order."""
+    path = os.path.join(folder, "socket")
+    log = os.path.join(folder, "log")
+    command = [options.smtpd, "-d", os.path.join(folder, "mail.db"), "-n",
+               "mx.example", "--idle-exit=1", "--listen=127.0.0.1:0",
+               "--listen=0", "--listen=" + path]
+    common.give_away(folder)
+    with open(log, "wb") as f:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=f,
+                                   start_new_session=True)
+    until(lambda: "mail goes to" in read(log))
+    ports = [int(line.rsplit(":", 1)[1]) for line in read(log).splitlines()
+             if "listens on" in line and "socket" not in line]
+    report.check(len(ports) == 2 and f"listens on {path}" in read(log),
+                 f"where it listens: {read(log)}")
+    time.sleep(2.5)
+    report.check(process.poll() is None, "it does not end for want of clients")
+    clients = [socket.create_connection(("127.0.0.1", port)) for port in ports]
+    clients.append(socket.socket(socket.AF_UNIX))
+    clients[-1].connect(path)
+    clients = [common.Client(client, 20) for client in clients]
+    for client in clients:
+        client.greet()
+        reply = client.mail(MAIL)
+        report.check(reply[0] == 250, f"mail: {reply}")
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does for ctrl-C
+    until(lambda: "stopping, 3 connections left" in read(log))
+    reply = clients[0].mail(MAIL)
+    report.check(reply[0] == 250, f"a session goes on after ctrl-C: {reply}")
+    os.killpg(process.pid, signal.SIGINT)
+    for client in clients:
+        reply = client.reply()
+        report.check(reply[0] == 421, f"the second ctrl-C ends it: {reply}")
+        client.close()
+    report.check(process.wait(20) == 0, f"its exit status: {process.returncode}")
+    report.check(not os.path.exists(path), "the path of its socket is gone")
+
+
+def words_for_what_cannot_be_listened_at(options, report, folder):
+    plain = os.path.join(folder, "plain")
+    stale = os.path.join(folder, "stale")
+    held = os.path.join(folder, "held")
+    with open(plain, "wb"):
+        pass
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(stale)
+    common.give_away(folder)
+
+    def listen(address, **popen):
+        done = subprocess.run(
+            [options.smtpd, "-d", os.path.join(folder, "mail.db"), "-n",
+             "mx.example", "--listen=" + address], stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, text=True, timeout=20, check=False, **popen)
+        return done.returncode, done.stderr
+
+    with socket.create_server(("127.0.0.1", 0)) as taken, \
+            socket.socket(socket.AF_UNIX) as holder:
+        holder.bind(held)
+        holder.listen()
+        port = taken.getsockname()[1]
+        for address, status, words in (
+                (f"127.0.0.1:{port}", 69, "something else listens there"),
+                (f"{port}", 69, "something else listens there"),
+                (held, 69, "something else listens there"),
+                ("192.0.2.1:2525", 69, "does not have that address"),
+                ("nonesuch.invalid:2525", 68, "no such address"),
+                (plain, 73, "is there, and no socket"),
+                (folder + "/nonesuch/socket", 73, "no such folder"),
+                ("/" + "x" * 200, 64, "too long"),
+                ("70000", 64, "port from 0 to 65535"),
+                ("smtp", 64, "port from 0 to 65535"),
+                ("127.0.0.1", 64, "port from 0 to 65535"),
+                ("127.0.0.1:", 64, "port from 0 to 65535"),
+                ("", 64, "port from 0 to 65535"),
+                ("::1:2525", 64, "stands in brackets")):
+            got = listen(address)
+            report.check(got[0] == status and words in got[1]
+                         and got[1].count("\n") == 1, f"--listen={address}: {got}")
+    with open("/proc/sys/net/ipv4/ip_unprivileged_port_start", encoding="ascii") as f:
+        first = int(f.read())
+    if os.geteuid() == 0 and first > 1:
+        got = listen("127.0.0.1:1", user=common.NOBODY)
+        report.check(got[0] == 77 and "not permitted" in got[1], f"port 1: {got}")
+    process = subprocess.Popen(
+        [options.smtpd, "-d", os.path.join(folder, "mail.db"), "--listen=" + stale],
+        stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with socket.socket(socket.AF_UNIX) as sock:
+        report.check(until(lambda: connects(sock, stale)),
+                     "a socket that nobody answers is made anew")
+    process.terminate()
+    process.wait(20)
+
+
+def connects(sock, path):
+    try:
+        sock.connect(path)
+        return True
+    except OSError:
+        return False
+
+
 def read(path):
     with open(path, encoding="utf-8") as f:
         return f.read()
@@ -385,7 +488,8 @@ def main():
     for test in (writer_outlives_the_listener, writer_that_is_killed,
                  greeting_needs_no_database, new_mail_is_no_fifo, file_size_limit,
                  refusals_are_summed_up, slow_clients_are_silent_clients,
-                 sigterm_ends_a_write, record_is_played_again,
+                 sigterm_ends_a_write, listens_itself,
+                 words_for_what_cannot_be_listened_at, record_is_played_again,
                  crashing_source_is_delayed):
         with tempfile.TemporaryDirectory() as folder:
             test(options, report, folder)

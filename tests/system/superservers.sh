@@ -112,6 +112,7 @@ prepare() {
 	rows=0
 	mkdir "$folder" "$folder/db" "$folder/wire"
 	ln -s "$program" "$folder/smtpd"
+	give_away "$folder/db"
 }
 
 # A port that was free a moment ago may be taken: then try another.

@@ -99,6 +99,7 @@ Test(peer, is_a_stranger_where_that_cannot_be_read)
 		":25",
 		"%eth0",
 		"/run/socket",
+		"PID 1/UID 0",
 		"@",
 		"2001:db8::1::2",
 		"2001:db8:0000000000000000000000000000000000000000000000000000"
@@ -136,6 +137,9 @@ Test(peer, of_a_socket_of_this_machine_is_local)
 	peer_find(ends[0], &peer);
 	cr_expect(strcmp(peer.address, PEER_LOCAL) == 0);
 	setenv("REMOTE_ADDR", "/run/socket", 1); /* systemd.exec(5) */
+	peer_find(ends[0], &peer);
+	cr_expect(strcmp(peer.address, PEER_LOCAL) == 0);
+	setenv("REMOTE_ADDR", "PID 1/UID 0", 1);
 	peer_find(ends[0], &peer);
 	cr_expect(strcmp(peer.address, PEER_LOCAL) == 0);
 	setenv("REMOTE_ADDR", "somebody", 1);
