@@ -217,7 +217,11 @@ def run(options, report, attack):
           f" {took[-1] * 1000:8.1f}", flush=True)
     report.check(not refused, f"{name}: {len(refused)} of {len(took)} honest "
                  f"mails were not taken: {refused[:3]}")
-    report.check(took[-1] < 1, f"{name}: {took[-1]:.3f} s")
+    # Where the queue of the socket is full, the kernel drops a SYN, which comes
+    # again after 1.02 s and 3 s; so the bound is for half of them a second, and
+    # for all what a busy machine makes of two SYNs.
+    report.check(took[len(took) // 2] < 1, f"{name}: {took[len(took) // 2]:.3f} s")
+    report.check(took[-1] < 5, f"{name}: {took[-1]:.3f} s")
     report.check(slow[0][0] == 250, f"{name}, and a slow mail: {slow}")
     if attack[4]:
         report.check(counts[1] == counts[0],
