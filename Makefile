@@ -79,8 +79,7 @@ $(B)/schema.inc: schema.sql
 	$(Q)od -An -v -tx1 $< | sed -e 's/ \(..\)/0x\1,/g' -e '$$s/,$$//' >$@
 
 include tests/tests.mk bench/bench.mk units/install.mk
--include $(shell find $(B) -path build/source -prune -o -type f -name '*.d' -print \
-    2>/dev/null)
+-include $(wildcard $(addprefix $(B)/,*.d */*.d */*/*.d))
 
 deb: ## Debian packages, in build/ (build-essential debhelper)
 	rm -rf build/source build/smtpd*_*
