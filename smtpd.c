@@ -450,7 +450,8 @@ static int
 start_serving(const struct options *o, struct start *start)
 {
 	struct bound bound = { .nfds = 0 };
-	bool is_asked = o->nlisten == 0 || start_is_network(start);
+	bool is_asked =
+	    o->nlisten == 0 || start->nlistening > 0 || start_is_network(start);
 	int status = EX_OK;
 
 	if (o->nlisten > 0)

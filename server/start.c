@@ -36,15 +36,24 @@ start_take_descriptors(void)
 		close(fd);
 }
 
-bool
-start_is_network(const struct start *s)
+static bool
+is_of_network(int fd)
 {
 	int family = AF_UNSPEC;
 	socklen_t len = sizeof family;
 
-	return s->nlistening > 0 || (getsockopt(s->connection.in, SOL_SOCKET,
-					 SO_DOMAIN, &family, &len) == 0 &&
-					family != AF_UNIX);
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) == 0 &&
+	       family != AF_UNIX;
+}
+
+bool
+start_is_network(const struct start *s)
+{
+	for (size_t i = 0; i < s->nlistening; i++) {
+		if (is_of_network(s->listening[i]))
+			return true;
+	}
+	return s->nlistening == 0 && is_of_network(s->connection.in);
 }
 
 static bool
@@ -114,7 +123,7 @@ start_listen(struct start *start, const char *const *addresses, size_t n,
 {
 	int status = EX_OK;
 
-	if (start_is_network(start)) {
+	if (start->nlistening > 0 || start_is_network(start)) {
 		log_line(LOG_ERR, "--listen: a socket was passed already");
 		return EX_USAGE;
 	}
