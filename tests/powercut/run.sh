@@ -45,5 +45,5 @@ broken "a sync that failed leaves no mark" \
 broken "the mark is cleared and nothing healed" \
 	--sabotage heal --rounds 3 --images 6
 broken "a checkpoint without the write lock" \
-	--sabotage checkpoint --fail-syncs 0 --rounds 1 --mails 150 --images 2
+	--sabotage checkpoint --fail-syncs 0 --rounds 1 --mails 60 --images 2
 exit "$failed"

@@ -36,7 +36,8 @@ enum {
 	BAD_TIMES = 25,        /* one time in BAD_ODDS */
 	BAD_ODDS = 3,
 	IS_THERE_MAX = 65536,
-	PAUSE_US = 50, /* between two looks at a condition */
+	PAUSE_US = 50,   /* between two looks at a condition */
+	NEW_COMMITS = 3, /* in a WAL begun anew, for that race to do harm */
 };
 
 struct vfs {
@@ -475,7 +476,7 @@ file_unfetch(sqlite3_file *f, sqlite3_int64 at, void *octets)
 		pause_us(PAUSE_US);
 		now = vfs_log(self.vfs);
 		reset = now.generation != seen.generation &&
-			now.commits != seen.commits;
+			now.commits >= seen.commits + NEW_COMMITS;
 	}
 	self.hold_ms = 0;
 	self.held_until_reset = reset;
