@@ -12,7 +12,7 @@ PLAYER = $(call files,$(addprefix tests/support/,buffer mails play script))
 # A target is a file of that name, and what it needs besides.  Those of the
 # first row need no library, which MemorySanitizer would know nothing of.
 FUZZ_PURE = session address script mime linear import
-FUZZ_TARGETS = $(FUZZ_PURE) query database
+FUZZ_TARGETS = $(FUZZ_PURE) query database writer
 FUZZ_session = $(call files,$(FUZZ)/tape $(FUZZ)/watch tests/support/poor) \
 	$(PLAYER) $(POOR)
 FUZZ_address = $(MAIL)
@@ -27,6 +27,9 @@ FUZZ_LIBS_query = $(SQLITE_LIBS)
 FUZZ_database = $(call files,$(FUZZ)/image tests/support/buffer \
 	tests/support/scratch) $(call folders,archive) $(STORE) $(MAIL)
 FUZZ_LIBS_database = $(SQLITE_LIBS)
+FUZZ_writer = $(call files,writer/client writer/batch tests/support/buffer \
+	tests/support/scratch) $(STORE) $(MAIL)
+FUZZ_LIBS_writer = $(SQLITE_LIBS)
 
 # fuzz-TARGET has libFuzzer's main(), run-TARGET our own that runs files.
 define fuzz_target

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../mail/wire.h"
 #include "../support/buffer.h"
 #include "../support/script.h"
 
@@ -314,6 +315,92 @@ write_poor_tape(struct seed *seed, unsigned char nth)
 	buffer_free(&tape);
 }
 
+/*
+ * Messages of a session to the writer
+ */
+
+static void
+put_message(struct buffer *all, const struct pack *m)
+{
+	const char len[] = { (char)(m->len >> 8), (char)m->len };
+
+	put(all, len, 2);
+	put(all, m->p, m->len);
+}
+
+static void
+put_question(struct buffer *all, struct pack *m, enum question_kind kind,
+    const char *address)
+{
+	const struct question q = {
+		.kind = kind,
+		.address = span_of(address),
+		.size = 100,
+		.mail = { .verb = "MAIL",
+		    .protocol = "ESMTP",
+		    .body_type = "8BITMIME",
+		    .dsn_return = "HDRS",
+		    .helo = { "a", 1 },
+		    .envelope_id = { "x", 1 } },
+		.notify = { "NEVER", 5 },
+	};
+
+	wire_begin(m, WIRE_ASK);
+	wire_write_question(m, &q);
+	put_message(all, m);
+}
+
+/* A mail in so many pieces, whose data has `len` octets. */
+static void
+put_mail(struct buffer *all, struct pack *m, bool names_another, uint64_t len)
+{
+	static struct header h = { .size = 2, .has = { true } };
+	const struct recipient r = { .forward_path = "x@y.example" };
+	const struct wire_mail mail = { .size = len, .header = &h };
+
+	strcpy(h.value[0], "ann");
+	wire_begin(m, WIRE_PIECE);
+	if (names_another)
+		wire_add_recipient(m, &r);
+	wire_end_recipients(m);
+	wire_make_last(m, &mail);
+	for (uint64_t i = 0; i < len; i++)
+		m->p[m->len++] = 'x';
+	put_message(all, m);
+}
+
+static void
+write_messages(struct seed *seed)
+{
+	static const char *const to[] = { "bob@b.example", "all@b.example",
+		"x@y.example" };
+	static char octets[WIRE_MAX];
+	struct pack m = { .p = octets, .size = sizeof octets };
+	struct buffer all = { .p = NULL };
+
+	for (unsigned i = 0; i < 24; i++) {
+		buffer_clear(&all);
+		put(&all, i & 1 ? "\1" : "\0", 1);
+		put_question(&all, &m, QUESTION_MAIL,
+		    i % 3 ? "ann@a.example" : "a@spam.example");
+		if (i & 2)
+			put_question(&all, &m, QUESTION_RCPT, to[i % 3]);
+		if (i & 4) {
+			wire_begin(&m, WIRE_SPOOL);
+			put_message(&all, &m);
+		}
+		if (i & 8) {
+			wire_begin(&m, WIRE_DROP);
+			put_message(&all, &m);
+		}
+		put_mail(&all, &m, i & 1, i);
+		put_question(&all, &m, i % 5 ? QUESTION_VRFY : QUESTION_EXPN,
+		    "all@b.example");
+		write_seed(seed, "writer", buffer_span(&all));
+	}
+	buffer_free(&all);
+}
+
 static void
 write_more(const char *folder)
 {
@@ -327,6 +414,7 @@ write_more(const char *folder)
 		write_poor_tape(&seed, (unsigned char)i);
 	write_poor_tape(&seed, 0x81);
 	write_images(&seed);
+	write_messages(&seed);
 }
 
 static struct script *
