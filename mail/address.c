@@ -341,7 +341,8 @@ read_path(struct reader *r, struct address_path *ret)
 
 	if (!open && r->mode == ADDRESS_STRICT)
 		return false;
-	ret->mailbox = ret->local = ret->domain = scan_since(r->in, r->in);
+	ret->mailbox = scan_since(r->in, r->in);
+	ret->local = ret->domain = ret->mailbox;
 	if (open && scan_take(&r->in, '>'))
 		return true;
 	if (routed && !read_source_route(r))

@@ -166,9 +166,10 @@ put(void *arg, struct span piece)
 			len--;
 		safe.len = 0;
 		add_piece(t, (struct span){ piece.p, len }, &safe);
-		fwrite(safe.p, 1, safe.len, stdout);
-		if (safe.len > 0)
+		if (safe.len > 0) {
+			fwrite(safe.p, 1, safe.len, stdout);
 			t->is_open = safe.p[safe.len - 1] != '\n';
+		}
 		piece.p += len;
 		piece.len -= len;
 	}

@@ -72,4 +72,26 @@ fuzz-coverage: $(FUZZ_SEEDS) ## what the corpora reach, line by line
 	    $(FUZZ_TARGETS:%=build/coverage/run-%)
 	$(Q)sh $(FUZZ)/coverage.sh $(FUZZ_FOLDER) build/coverage $(FUZZ_TARGETS)
 
-.PHONY: fuzz fuzz-short fuzz-targets fuzz-coverage
+# Seeds, and what corpora there are, as programs of other tools read them.  The
+# pure targets alone: MemorySanitizer takes all of a foreign library for unset.
+msan: $(FUZZ_SEEDS) ## seeds and corpora with MemorySanitizer (clang)
+	$(Q)$(MAKE) --no-print-directory B=build/msan CC=$(FUZZ_CC) HARDENING= \
+	    CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=memory \
+	    -fsanitize-memory-track-origins -fno-sanitize-recover=memory' \
+	    $(FUZZ_PURE:%=build/msan/run-%)
+	$(Q)sh $(FUZZ)/replay.sh $(FUZZ_FOLDER) build/msan $(FUZZ_PURE)
+
+# A quarter of an hour.
+VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
+	--show-leak-kinds=definite --errors-for-leak-kinds=definite \
+	--suppressions=tests/valgrind.supp
+valgrind: $(FUZZ_SEEDS) build/tests/units ## seeds and transcripts by valgrind
+	$(Q)$(MAKE) --no-print-directory B=build/valgrind HARDENING= \
+	    CFLAGS='-O1 -g' $(FUZZ_TARGETS:%=build/valgrind/run-%) \
+	    build/valgrind/smtpd
+	$(Q)RUN='$(VALGRIND)' sh $(FUZZ)/replay.sh $(FUZZ_FOLDER) build/valgrind \
+	    $(filter-out linear,$(FUZZ_TARGETS))
+	$(Q)SMTPD_PROGRAM=tests/valgrind.sh build/tests/units \
+	    --filter 'program/transcript*'
+
+.PHONY: fuzz fuzz-short fuzz-targets fuzz-coverage msan valgrind

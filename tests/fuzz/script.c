@@ -16,7 +16,7 @@ enum {
 static void
 play(const struct script *s)
 {
-	struct script_error first, error;
+	struct script_error first = { "" }, error;
 	bool ok = play_script(s, &s->conf, PLAY_BURSTS, &first);
 	int n = 0; /* of octets that say so */
 
