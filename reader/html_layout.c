@@ -263,7 +263,8 @@ end_link(struct layout *l)
 	if (url.len == 0)
 		return;
 	l->url.len = 0;
-	if (bare.len == text.len && memcmp(bare.p, text.p, bare.len) == 0)
+	if (bare.len == text.len &&
+	    (bare.len == 0 || memcmp(bare.p, text.p, bare.len) == 0))
 		return;
 	text_add_char(&shown, '<');
 	text_add(&shown, url);
