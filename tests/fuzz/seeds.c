@@ -195,14 +195,19 @@ write_file(struct seed *seed, const char *path)
 static const char *const tapes[] = {
 	/* Lists of many lines. */
 	"\004\001EHLO a\r\nEXPN l\r\nEXPN m\r\n"
-	"\377R\300\377R\300\377R\300\377R\300\377R\300\377R\300\377R\300"
-	"\377R\300\377R\300\377R\300\377R\300\377R\100\377R\300\377R\100",
+	"\377M\144\377M\001",
+	"\004\001EHLO a\r\nVRFY u SMTPUTF8\r\nVRFY v\r\nEXPN l SMTPUTF8\r\n"
+	"\377R\100\377R\103\377R\006",
 	/* Many mailboxes for one recipient. */
 	"\001\001EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<a@b>\r\n"
 	"RCPT TO:<b@b>\r\nDATA\r\nx\r\n.\r\n\377A\001\377M\310\377M\310",
 	/* No memory for a sender, its ENVID, a recipient, NOTIFY, ORCPT. */
 	"\001\001EHLO a\r\n\377N\001MAIL FROM:<a@b>\r\n\377F\377N\201"
 	"MAIL FROM:<a@b> ENVID=x\r\n\377F\377N\001RCPT TO:<a@b> NOTIFY=NEVER\r\n",
+	/* The end in the middle of each. */
+	"\003\001EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<a@b>\r\nBDAT 9\r\nx\377D",
+	"\001\001EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<a@b>\r\nBDAT 1\r\nx\377T",
+	"\001\001EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<a@b>\r\nDATA\r\nx\377X",
 	NULL
 };
 
@@ -212,7 +217,11 @@ static const char *const words[] = {
 	"rfc822;a+2Bb", "KEY=value KEY2 K=\303\244",
 	"[IPv6:::]", "[IPv6:1:2:3:4:5:6:7:8]", "[IPv6:1::7.8.9.10]",
 	"[IPv6:1:2:3:4:5:6:127.0.0.1]", "[IPv6:::1.2.3.4]", "[IPv6:1:2:3::]",
-	"[x-tag:text]", "[192.0.2.255]", "[192.0.2.256]", "[1.2.3]",
+	"[x-tag:text]", "[x-:t]", "[IPv6:1.2.3]", "[IPv6:12345::]", "[IPv6:1:]",
+	"[IPv6:1::2:]", "[1.2.3.4", "<a@[1.2.3.4>", "<\"a@d>", "<\"a\\ b\\c\"@d>",
+	"<\"a\\\303\244\"@d>", "\"a\\\"b\" <c@d>", "\"a <c@d>",
+	"<a@[tag:" "\303\244" "]>", "<a@b_c>", "<a..b@c>", "<@a:b@c", "a@b",
+	"<a\303@b>", "<a@\303\244>", "<" "a" ">", "\" \"@b", "<a@b.>", "<a@-b>", "[192.0.2.255]", "[192.0.2.256]", "[1.2.3]",
 	"<@a,@b.c:user@d>", "<\"a b\\\"c\"@d>", "<\"\"@d>", "<Postmaster>",
 	"From: a\r\n b\r\nTo: c\nSubject:\r\n\td\r\nDate: x\rMessage-ID: <a@b>\r\n\r\nx",
 	NULL

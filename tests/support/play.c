@@ -272,7 +272,9 @@ run(struct player *p, size_t input_len)
 			free_answer(p);
 			expect(p, !p->ended, "nothing is read after the end");
 			expect(p,
-			    p->body.len == 0 || session_has_mail(p->session),
+			    p->body.len == 0 ||
+				(session_has_mail(p->session) &&
+				    session_has_text(p->session)),
 			    "text is that of a mail begun");
 			return;
 		case SESSION_WRITE:
