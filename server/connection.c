@@ -29,14 +29,11 @@ void
 connection_start(
     struct connection *c, uint64_t timeout_sec, uint64_t session_timeout_sec)
 {
-	struct sigaction ignored = { .sa_handler = SIG_IGN };
 	sigset_t signals;
 
 	c->timeout_ms = (int64_t)timeout_sec * 1000;
 	c->expires_ms = clock_ms() + (int64_t)session_timeout_sec * 1000;
 
-	sigemptyset(&ignored.sa_mask);
-	sigaction(SIGPIPE, &ignored, NULL);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, connection_signal_of(HASTE_SOON));

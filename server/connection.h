@@ -49,8 +49,7 @@ int connection_signal_of(enum connection_haste haste);
 
 /*
  * Starts the clock.  Takes over SIGTERM and the signals of haste, which then
- * only end a wait for the client.  Ignores SIGPIPE and SIGXFSZ, so that a
- * client that is gone and a limit on the size of files are errors like others.
+ * only end a wait for the client.  SIGPIPE has to be ignored (log_open).
  */
 void connection_start(
     struct connection *c, uint64_t timeout_sec, uint64_t session_timeout_sec);

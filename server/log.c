@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -138,6 +139,9 @@ log_follow(void)
 void
 log_open(int connection)
 {
+	/* A reader that is gone, and a file that may not grow, are errors. */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	if (stderr_is_unfit(connection))
 		to.target = TO_SYSLOG;
 	else if (stderr_is_journal())

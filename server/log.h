@@ -26,7 +26,8 @@ enum log_event {
 /*
  * Chooses where entries go, and connects to it, so that no later entry makes a
  * socket or opens a file.  If stderr is the client's socket `connection` (-1:
- * there is none), as under inetd, entries go to syslog.
+ * there is none), as under inetd, entries go to syslog.  From then on the process
+ * ignores SIGPIPE and SIGXFSZ: whatever it writes to may be gone or full.
  */
 void log_open(int connection);
 
