@@ -59,7 +59,24 @@ SMTPD = $(call files,smtpd cli) $(call folders,writer server) $(SESSION) $(STORE
 SMTPDB = $(call files,smtpdb cli) $(call folders,archive reader) $(STORE) \
 	$(MAIL)
 
-all: $(OUT)/smtpd $(OUT)/smtpdb
+PROGRAMS = $(OUT)/smtpd $(OUT)/smtpdb
+# Programs beside them, each with a library that no other loads: X/program.mk
+# says $(eval $(call program,NAME,PACKAGE of pkg-config,OBJECTS)).  Where the
+# package is not there, neither is the program, and `make` says so.
+define program
+ifneq ($(shell $(PKG_CONFIG) --exists $(2) 2>/dev/null && echo 1),)
+PROGRAMS += $(OUT)/$(1)
+$(OUT)/$(1): PKG_CFLAGS += $(shell $(PKG_CONFIG) --cflags $(2) 2>/dev/null)
+$(OUT)/$(1): $(3)
+	$$(call SAY,LD)$$(CC) $$(ALL_CFLAGS) $$(ALL_LDFLAGS) -o $$@ $$^ \
+	    $$(SQLITE_LIBS) $(shell $(PKG_CONFIG) --libs $(2) 2>/dev/null)
+else
+$$(info left out: $(1), which needs $(2))
+endif
+endef
+include $(wildcard */program.mk)
+
+all: programs
 
 $(OUT)/smtpd: $(SMTPD)
 	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(SQLITE_LIBS)
@@ -78,6 +95,8 @@ $(B)/schema.inc: schema.sql
 	@mkdir -p $(@D)
 	$(Q)od -An -v -tx1 $< | sed -e 's/ \(..\)/0x\1,/g' -e '$$s/,$$//' >$@
 
+programs: $(PROGRAMS)
+
 include tests/tests.mk bench/bench.mk units/install.mk
 -include $(wildcard $(addprefix $(B)/,*.d */*.d */*/*.d))
 
@@ -88,11 +107,11 @@ deb: ## Debian packages, in build/ (build-essential debhelper)
 	cd build/source && dpkg-buildpackage -us -uc -b
 
 clean: ## remove what was made
-	rm -rf build smtpd smtpdb
+	rm -rf build $(PROGRAMS)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | \
 	    expand -t 26
 
 .DELETE_ON_ERROR:
-.PHONY: all deb clean help
+.PHONY: all programs deb clean help

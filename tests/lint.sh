@@ -17,9 +17,16 @@ echo "layers"
 CLOSED='session reader archive store policy database writer'
 awk -v closed="$CLOSED" '
 BEGIN {
-	split("cli:mail mail:mail session:mail database:mail policy:mail,database" \
-	    " store:mail,policy,database archive:mail,store,policy,database" \
-	    " writer:mail,policy,store,server server:mail,session,store reader:mail,archive,store,policy", rows, " ")
+	split("cli:mail \
+	    mail:mail \
+	    session:mail \
+	    database:mail \
+	    policy:mail,database \
+	    store:mail,policy,database \
+	    archive:mail,store,policy,database \
+	    writer:mail,policy,store,server \
+	    server:mail,session,store \
+	    reader:mail,archive,store,policy", rows)
 	for (i in rows) {
 		split(rows[i], r, ":")
 		n = split(r[2], list, ",")
