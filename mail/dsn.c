@@ -96,6 +96,12 @@ unitext_len(struct span in)
 }
 
 bool
+dsn_is_auth(struct span text)
+{
+	return dsn_is_xtext(text) || scan_is_run(text, unitext_len);
+}
+
+bool
 dsn_is_orcpt(struct span text)
 {
 	struct span type = scan_run(&text, scan_atext_len);

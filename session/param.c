@@ -84,6 +84,19 @@ read_orcpt(struct span value, struct params *p)
 	return REPLY_NONE;
 }
 
+/*
+ * Who a client that nobody trusts says the mail is from, or <>, is not kept; but
+ * clients add it where they will (RFC 4954 s. 5), so it is taken from all.
+ */
+static enum reply
+read_auth(struct span value, struct params *p)
+{
+	(void)p;
+	if (value.len > DSN_AUTH_MAX || !dsn_is_auth(value))
+		return REPLY_PARAM_VALUE;
+	return REPLY_NONE;
+}
+
 /* clang-format off */
 static const struct {
 	const char *keyword;
@@ -95,6 +108,7 @@ static const struct {
 	{ "SMTPUTF8", PARAM_MAIL, read_smtputf8 }, /* RFC 6531 s. 3.4 */
 	{ "RET",      PARAM_MAIL, read_ret },      /* RFC 3461 s. 4.3 */
 	{ "ENVID",    PARAM_MAIL, read_envid },    /* RFC 3461 s. 4.4 */
+	{ "AUTH",     PARAM_MAIL, read_auth },     /* RFC 4954 s. 5 */
 	{ "NOTIFY",   PARAM_RCPT, read_notify },   /* RFC 3461 s. 4.1 */
 	{ "ORCPT",    PARAM_RCPT, read_orcpt },    /* RFC 3461 s. 4.2 */
 };
@@ -132,7 +146,6 @@ param_read(enum param_command command, struct span text, struct params *ret)
 
 /* Of the registered ones that are not offered, those for which it matters. */
 static const char *const others[] = {
-	"AUTH",      /* RFC 4954 s. 5 */
 	"SUBMITTER", /* RFC 4405 s. 4 */
 	"SOLICIT",   /* RFC 3865 s. 4 */
 	"TRANSID",   /* RFC 1845 s. 4 */

@@ -896,6 +896,7 @@ read_as_anything(struct span in)
 	address_is_literal(lent);
 	dsn_is_xtext(lent);
 	dsn_is_orcpt(lent);
+	dsn_is_auth(lent);
 	utf8_is_printable(lent);
 	while (address_read_param(&text, &param) == 1)
 		;
