@@ -8,6 +8,7 @@
 #include "../mail/address.h"
 #include "../mail/ip.h"
 #include "../mail/peer.h"
+#include "../mail/protocol.h"
 #include "../mail/utf8.h"
 
 enum {
@@ -315,12 +316,6 @@ take_plain(
 	return ok;
 }
 
-static const char *const protocols[] = {
-	"SMTP",
-	"ESMTP",
-	"UTF8SMTP",
-	NULL,
-};
 static const char *const verbs[] = { "MAIL", "SEND", "SOML", "SAML", NULL };
 static const char *const body_types[] = {
 	"7BIT",
@@ -348,17 +343,17 @@ take_text(struct reader *r, const char *name, const char *value)
 		const char *const *values;
 		bool is_path;
 	} texts[] = {
-		{ "protocol", &e->protocol,                     protocols,  false },
-		{ "verb",     &e->verb,                         verbs,      false },
-		{ "body",     &e->body_type,                    body_types, false },
-		{ "ret",      &e->dsn_return,                   returns,    false },
-		{ "envid",    &e->envelope_id,                  NULL,       false },
-		{ "helo",     &e->helo,                         NULL,       false },
-		{ "from",     &e->reverse_path,                 NULL,       true },
-		{ "to",       &r->recipient.forward_path,       NULL,       true },
-		{ "notify",   &r->recipient.notify,             NULL,       false },
-		{ "orcpt",    &r->recipient.original_recipient, NULL,       false },
-		{ "mailbox",  &r->recipient.mailbox,            NULL,       true },
+		{ "protocol", &e->protocol,                     protocol_names, false },
+		{ "verb",     &e->verb,                         verbs,          false },
+		{ "body",     &e->body_type,                    body_types,     false },
+		{ "ret",      &e->dsn_return,                   returns,        false },
+		{ "envid",    &e->envelope_id,                  NULL,           false },
+		{ "helo",     &e->helo,                         NULL,           false },
+		{ "from",     &e->reverse_path,                 NULL,           true },
+		{ "to",       &r->recipient.forward_path,       NULL,           true },
+		{ "notify",   &r->recipient.notify,             NULL,           false },
+		{ "orcpt",    &r->recipient.original_recipient, NULL,           false },
+		{ "mailbox",  &r->recipient.mailbox,            NULL,           true },
 	};
 	/* clang-format on */
 

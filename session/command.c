@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../mail/protocol.h"
 #include "hello.h"
 #include "line.h"
 #include "machine.h"
@@ -152,13 +153,12 @@ ask_about(struct session *s, enum question_kind kind, struct span address,
 	return REPLY_NONE;
 }
 
-/* RFC 3848; RFC 6531 s. 4.3. */
+/* What the mail comes by. */
 static const char *
-protocol_name(const struct session *s, bool smtputf8)
+protocol_of(const struct session *s, bool smtputf8)
 {
-	if (smtputf8)
-		return "UTF8SMTP";
-	return s->mail.esmtp ? "ESMTP" : "SMTP";
+	return protocol_name((s->mail.esmtp ? PROTOCOL_ESMTP : 0) |
+			     (smtputf8 ? PROTOCOL_UTF8 : 0));
 }
 
 static enum reply
@@ -185,7 +185,7 @@ cmd_mail(struct session *s, struct span arg)
 	ask_about(s, QUESTION_MAIL, path.mailbox, path.mailbox);
 	s->question.mail = (struct question_mail){
 		.verb = s->command->verb,
-		.protocol = protocol_name(s, params.smtputf8),
+		.protocol = protocol_of(s, params.smtputf8),
 		.helo = span_of(s->mail.helo),
 		.body_type = params.body_type,
 		.dsn_return = params.dsn_return,

@@ -81,7 +81,8 @@ echo "purity"
 # What the machine may ask of the world: memory, strings, and nothing else.
 pure=
 for source in session.c session/*.c mail/address.c mail/codepoint.c mail/dsn.c \
-    mail/envelope.c mail/question.c mail/reply.c mail/span.c mail/utf8.c; do
+    mail/envelope.c mail/protocol.c mail/question.c mail/reply.c mail/span.c \
+    mail/utf8.c; do
 	pure="$pure build/${source%.c}.o"
 done
 # shellcheck disable=SC2086
