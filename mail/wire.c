@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "protocol.h"
-
 enum {
 	/* Changes with each change of a message, for a program half replaced. */
 	WIRE_VERSION = 1,
@@ -97,12 +95,15 @@ read_mail_words(struct unpack *m, struct question *q)
 {
 	static const char *const verbs[] = { "MAIL", "SEND", "SOML", "SAML",
 		NULL };
+	/* No session says of itself that it has TLS, or an account. */
+	static const char *const protocols[] = { "SMTP", "ESMTP", "LMTP",
+		"UTF8SMTP", "UTF8LMTP", NULL };
 	static const char *const body_types[] = { "7BIT", "8BITMIME",
 		"BINARYMIME", NULL };
 	static const char *const returns[] = { "FULL", "HDRS", NULL };
 
 	q->mail.verb = read_word(m, verbs, false);
-	q->mail.protocol = read_word(m, protocol_names, false);
+	q->mail.protocol = read_word(m, protocols, false);
 	q->mail.helo = unpack_text(m, WIRE_TEXT_MAX, false);
 	q->mail.body_type = read_word(m, body_types, false);
 	q->mail.dsn_return = read_word(m, returns, true);
