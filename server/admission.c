@@ -17,7 +17,7 @@ enum {
 	/* The pause when the kernel has no room for a connection or process. */
 	BACKOFF_MS = 100,
 	/* The time to leave for a session that is told to. */
-	LEAVE_MS = 500,
+	LEAVE_MS = 250,
 	CROWD_TOLD_MS = 60 * 1000,
 };
 
@@ -143,6 +143,22 @@ tell_crowd(struct admission *a)
 	    a->children.n, a->children.max);
 }
 
+static unsigned
+held_by(const struct source *source)
+{
+	return source ? source->nsessions : 1;
+}
+
+/*
+ * Has a session leave whatever it does, if its source has more than another
+ * would have then.
+ */
+static bool
+throw_out(struct admission *a, const struct source *source)
+{
+	return children_press(&a->children, HASTE_OUT, held_by(source) + 1);
+}
+
 /* Makes room for one more session.  False: there will be none. */
 static bool
 make_room(struct admission *a, const struct source *source)
@@ -156,9 +172,8 @@ make_room(struct admission *a, const struct source *source)
 		children_press(&a->children, HASTE_SOON, 0);
 		return true;
 	}
-	return children_press(
-		   &a->children, HASTE_NOW, source ? source->nsessions : 1) ||
-	       n < max;
+	return children_press(&a->children, HASTE_NOW, held_by(source)) ||
+	       n < max || throw_out(a, source);
 }
 
 /* Serves a connection, now or when there is room, within the limits. */
@@ -177,6 +192,7 @@ admit(struct admission *a, const struct newcomer *who)
 		start_session(a, who);
 	} else {
 		a->waiting = *who;
+		a->has_pressed = false;
 		a->waiting_until = clock_ms() + LEAVE_MS;
 	}
 }
@@ -189,6 +205,12 @@ admission_look_again(struct admission *a)
 
 	if (who.fd < 0 || (!has_room && clock_ms() < a->waiting_until))
 		return false;
+	if (!has_room && !a->has_pressed &&
+	    throw_out(a, find_source(a, &who.source))) {
+		a->has_pressed = true;
+		a->waiting_until = clock_ms() + LEAVE_MS;
+		return false;
+	}
 	a->waiting.fd = -1;
 	if (has_room)
 		start_session(a, &who);

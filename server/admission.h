@@ -5,7 +5,9 @@
  * Clients that only hold their connections shut nobody out.  Above three
  * quarters of the limit each new connection makes one session hurry, and above
  * seven eighths leave (HASTE_SOON, HASTE_NOW in connection.h): the oldest
- * session of the source that has the most.  A session that is not idle stays.
+ * session of the source that has the most.  A session whose mail arrives stays,
+ * unless there is no room at all: then it leaves for a client whose source has
+ * less than that source (HASTE_OUT).
  */
 #ifndef ADMISSION_H
 #define ADMISSION_H
@@ -35,6 +37,7 @@ struct admission {
 	/* Times are ms, CLOCK_MONOTONIC. */
 	int64_t accept_at;       /* not before */
 	struct newcomer waiting; /* for a session to leave; fd -1: none */
+	bool has_pressed;        /* a session that sends a mail, for it */
 	int64_t waiting_until;
 	int64_t crowd_told_at;
 	uint64_t served, refused;

@@ -14,15 +14,35 @@
 
 enum {
 	LINGER_MS = 1000,
-	HASTE_MS = 1000, /* for a client to speak, with HASTE_SOON */
-	BEGIN_MS = 250,  /* for it to begin its mail, with HASTE_NOW */
-	STOP_MS = 1000,  /* for it to take a reply, after SIGTERM */
+	STOP_MS = 1000, /* for it to take a reply, after SIGTERM */
+};
+
+/*
+ * What a client gets.  Whoever holds a place by sending text has to send eight
+ * times as much while places are short.
+ */
+static const struct {
+	int signal;
+	int64_t command_ms, text_ms; /* no more than this and the timeout */
+	uint64_t text_rate;          /* octets a second that lengthen text_ms */
+} hastes[HASTE__COUNT] = {
+	[HASTE_NONE] = { 0, INT64_MAX, INT64_MAX, 500 },
+	[HASTE_SOON] = { SIGUSR1, 1000, 1000, 500 },
+	[HASTE_NOW] = { SIGUSR2, 0, 250, 4000 },
+	[HASTE_OUT] = { SIGURG, 0, 0, UINT64_MAX },
 };
 
 int
 connection_signal_of(enum connection_haste haste)
 {
-	return haste == HASTE_NOW ? SIGUSR2 : SIGUSR1;
+	return hastes[haste].signal;
+}
+
+void
+connection_add_signals(sigset_t *set)
+{
+	for (int i = HASTE_SOON; i < HASTE__COUNT; i++)
+		sigaddset(set, hastes[i].signal);
 }
 
 void
@@ -36,8 +56,7 @@ connection_start(
 
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, connection_signal_of(HASTE_SOON));
-	sigaddset(&signals, connection_signal_of(HASTE_NOW));
+	connection_add_signals(&signals);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	c->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -52,10 +71,10 @@ read_signals(struct connection *c)
 
 		if (number == SIGTERM)
 			c->stopped_ms = clock_ms();
-		else if (number == connection_signal_of(HASTE_NOW))
-			c->haste = HASTE_NOW;
-		else if (c->haste == HASTE_NONE)
-			c->haste = HASTE_SOON;
+		for (int i = HASTE_SOON; i < HASTE__COUNT; i++) {
+			if (number == hastes[i].signal && i > (int)c->haste)
+				c->haste = (enum connection_haste)i;
+		}
 	}
 }
 
@@ -69,14 +88,14 @@ sooner(int64_t a, int64_t b)
 static int64_t
 patience(const struct connection *c)
 {
-	int64_t allowed = c->timeout_ms, left;
+	int64_t allowed =
+	    c->in_text ? hastes[c->haste].text_ms : hastes[c->haste].command_ms;
+	int64_t left;
 
-	if (c->haste == HASTE_SOON)
-		allowed = sooner(allowed, HASTE_MS);
-	else if (c->haste == HASTE_NOW)
-		allowed = c->in_text ? BEGIN_MS : 0;
+	allowed = sooner(allowed, c->timeout_ms);
 	if (c->in_text)
-		allowed += (int64_t)(c->text_octets * 1000 / TEXT_RATE_MIN);
+		allowed += (int64_t)(c->text_octets * 1000 /
+				     hastes[c->haste].text_rate);
 	left = allowed - c->waited_ms;
 	return sooner(left, c->timeout_ms);
 }

@@ -5,6 +5,7 @@
 #ifndef CONNECTION_H
 #define CONNECTION_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,7 +16,9 @@
 enum connection_haste {
 	HASTE_NONE,
 	HASTE_SOON, /* many are connected: a client has a second to speak */
-	HASTE_NOW,  /* too many are: only a client that speaks can stay */
+	HASTE_NOW, /* too many are: only a client whose mail arrives can stay */
+	HASTE_OUT, /* this one leaves, since its source has the most */
+	HASTE__COUNT,
 };
 
 struct connection {
@@ -44,8 +47,9 @@ enum connection_result {
 	CONNECTION_SHUTDOWN, /* SIGTERM */
 };
 
-/* The signal that tells a session. */
+/* The signal that tells a session, and the set of them. */
 int connection_signal_of(enum connection_haste haste);
+void connection_add_signals(sigset_t *set);
 
 /*
  * Starts the clock.  Takes over SIGTERM and the signals of haste, which then
@@ -56,14 +60,11 @@ void connection_start(
 
 /*
  * Says whether the next octets belong to the text of a mail.  A client that
- * sends text is slow if all of it comes slower than TEXT_RATE_MIN once the
- * timeout is over, which haste makes short.  Any other client is slow if a
- * whole command takes longer than the timeout.  A client at no socket is never
- * slow, only silent.
+ * sends text is slow if all of it comes slower than at a rate once the timeout
+ * is over; haste makes that short, and the rate higher.  Any other client is
+ * slow if a whole command takes longer than the timeout.  A client at no socket
+ * is never slow, only silent.
  */
-enum {
-	TEXT_RATE_MIN = 500, /* octets a second */
-};
 void connection_expect_text(struct connection *c, bool in_text);
 
 /* Reads up to `size` octets; `*ret_len` is set with CONNECTION_OK. */

@@ -39,6 +39,10 @@ ATTACKS = [
     ("after MAIL", FEW, BEGUN, b"", True),
     ("after RCPT", FEW, BEGUN + TO, b"", True),
     ("in DATA", FEW, BEGUN + TO + b"DATA\r\n", b"x", True),
+    ("in DATA at 1 kB/s", FEW, BEGUN + TO + b"DATA\r\n", b"x" * 398 + b"\r\n", True),
+    ("in DATA at 10 kB/s", FEW, BEGUN + TO + b"DATA\r\n", b"x" * 3998 + b"\r\n", True),
+    ("500 x 1 in DATA at 1 kB/s", MANY, BEGUN + TO + b"DATA\r\n",
+     b"x" * 398 + b"\r\n", True),
     ("in BDAT", FEW, BEGUN + TO + b"BDAT 1000000\r\n", b"x", True),
     ("replies are not read", FEW, BEGUN + TO * 4000, b"", False),
 ]
