@@ -52,8 +52,7 @@ block_signals(sigset_t *ret_old)
 	sigset_t set;
 
 	sigemptyset(&set);
-	sigaddset(&set, connection_signal_of(HASTE_SOON));
-	sigaddset(&set, connection_signal_of(HASTE_NOW));
+	connection_add_signals(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
@@ -159,10 +158,19 @@ forget_writer(struct listener *l)
 	l->writer = 0;
 }
 
+/* Is it a signal by which a fault ends, not what somebody sends by hand? */
+static bool
+is_of_a_fault(int signal)
+{
+	return signal == SIGSEGV || signal == SIGBUS || signal == SIGILL ||
+	       signal == SIGFPE || signal == SIGABRT || signal == SIGTRAP ||
+	       signal == SIGSYS;
+}
+
 static void
 forget_child(struct listener *l, pid_t pid, int status)
 {
-	bool crashed = WIFSIGNALED(status) && WTERMSIG(status) != SIGTERM;
+	bool crashed = WIFSIGNALED(status) && is_of_a_fault(WTERMSIG(status));
 
 	if (WIFSIGNALED(status))
 		log_line(LOG_ERR, "%s %ld was killed by signal %d",

@@ -1,6 +1,6 @@
 /*
  * The sources of connections.  The listener knows of each how many it has, and
- * how many of its sessions died by a signal.
+ * how many of its sessions died of a fault.
  */
 #ifndef SOURCES_H
 #define SOURCES_H
@@ -35,7 +35,7 @@ struct source *sources_find(
     struct sources *s, const struct ip *address, int64_t now);
 
 /*
- * Notes a session that died by a signal.  A source that can kill one must wait
+ * Notes a session that died of a fault.  A source that can kill one must wait
  * before it tries again.
  */
 void source_note_crash(struct source *s, int64_t now);

@@ -305,17 +305,18 @@ def record_is_played_again(options, report, folder):
 
 
 def crashing_source_is_delayed(options, report, folder):
-    """Who makes sessions die has to wait before the next; nobody else has."""
+    """Who makes sessions die has to wait before the next; nobody else has, and
+    not for what an administrator kills."""
     def connect(source):
         sock = socket.create_connection(("127.0.0.1", listener.port), 5, (source, 0))
         client = common.Client(sock, 5)
         return client, client.reply()
 
-    def crash(client):
+    def crash(client, by):
         port = client.sock.getsockname()[1]
         for pid in until(lambda: [pid for pid in listener.children()
                                   if owns_connection(pid, port)]):
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, by)
         try:
             client.reply()
         except common.Lost:
@@ -323,11 +324,14 @@ def crashing_source_is_delayed(options, report, folder):
         client.close()
 
     with Listener(options, folder) as listener:
-        for nth, delay in ((1, 1), (2, 2)):
+        client, _ = connect("127.0.0.2")
+        crash(client, signal.SIGKILL)
+        until(lambda: "by signal 9" in read(listener.log))
+        for nth, delay, by in ((1, 1, signal.SIGSEGV), (2, 2, signal.SIGSYS)):
             client, reply = connect("127.0.0.2")
             report.check(reply[0] == 220, f"crash {nth}: {reply}")
-            crash(client)
-            until(lambda: read(listener.log).count("by signal 9") == nth)
+            crash(client, by)
+            until(lambda: f"by signal {int(by)}" in read(listener.log))
             began = time.monotonic()
             client, reply = connect("127.0.0.2")
             report.check(reply[0] == 421, f"at once after crash {nth}: {reply}")
