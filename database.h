@@ -19,7 +19,7 @@
 enum {
 	/* Of the database's header: "smtd", and what schema.sql is. */
 	DATABASE_APPLICATION_ID = 0x736d7464,
-	DATABASE_VERSION = 3,
+	DATABASE_VERSION = 4,
 };
 
 struct database;

@@ -1,4 +1,4 @@
--- The mail table of smtpd, version 3.  It is an interface: smtpd-db(5) says
+-- The mail table of smtpd, version 4.  It is an interface: smtpd-db(5) says
 -- what may be relied on.  This file is embedded in the program, which makes
 -- the tables when the database is new.
 
@@ -33,7 +33,9 @@ CREATE TABLE message (
                                    -- that hold text, which are read without it
   -- 1: the data holds a CR or LF that is no line end, kept as it came.  Behind
   -- the data, as version 3 added it: 0 and 1 take no octet there.
-  bare_line_ends INTEGER NOT NULL DEFAULT 0 CHECK (bare_line_ends IN (0, 1))
+  bare_line_ends INTEGER NOT NULL DEFAULT 0 CHECK (bare_line_ends IN (0, 1)),
+  -- Why a filter took the mail and would not have it delivered; NULL: it may be.
+  quarantine TEXT
 );
 
 -- One row for each mailbox that a mail goes to, in the order of the RCPTs.
@@ -44,9 +46,32 @@ CREATE TABLE recipient (
   notify             TEXT,             -- NOTIFY as sent (RFC 3461); NULL: none
   original_recipient TEXT,             -- ORCPT as sent, xtext (RFC 3461); NULL: none
   mailbox            TEXT NOT NULL,    -- where it goes: forward_path, or what the
-                                       -- tables alias and mailbox made of it
+                                       -- tables alias and mailbox made of it;
+                                       -- '': nowhere, a filter took it away
+  -- 1: a filter named it, and not RCPT.
+  added INTEGER NOT NULL DEFAULT 0 CHECK (added IN (0, 1)),
   PRIMARY KEY (message_id, position)
 ) WITHOUT ROWID;
+
+-- What filters change in a mail (--milter, --policy), whose data stays what the
+-- client sent: instructions to be followed in this order by who hands it on.
+CREATE TABLE filter_change (
+  message_id INTEGER NOT NULL,
+  position   INTEGER NOT NULL, -- from 1
+  filter     TEXT NOT NULL,    -- as the option names it
+  action     TEXT NOT NULL CHECK (action IN (
+    'add-header',    -- behind the last field
+    'insert-header', -- behind so many fields (place; 0: in front of all)
+    'change-header', -- the field of the name (place: which, from 1), or add it
+    'delete-header', -- the same
+    'replace-body',  -- value is one piece of it; the pieces stand in a row
+    'change-sender')), -- the reverse-path is value
+  place INTEGER, -- NULL where the action has none
+  name  TEXT,
+  value BLOB,    -- of a header: what follows the colon, without the last line end;
+                 -- text where it is UTF-8
+  PRIMARY KEY (message_id, position)
+);
 
 -- SQLite obeys ON DELETE CASCADE only where a connection asks for it (PRAGMA
 -- foreign_keys); this holds for all of them.  Before the mail goes, since its
@@ -55,10 +80,11 @@ CREATE TRIGGER message_deleting BEFORE DELETE ON message
 BEGIN
   DELETE FROM recipient WHERE message_id = old.id;
   DELETE FROM delivery WHERE message_id = old.id;
+  DELETE FROM filter_change WHERE message_id = old.id;
   UPDATE quota SET messages = messages - 1, octets = octets - old.size;
 END;
 
--- What a person looks for.
+-- What a person looks for; not what a filter has put aside.
 CREATE VIEW inbox AS
 SELECT id,
   strftime('%Y-%m-%dT%H:%M:%SZ', received_at / 1000000, 'unixepoch') AS received,
@@ -68,7 +94,7 @@ SELECT id,
     WHERE message_id = message.id ORDER BY position)) AS "to",
   header_subject AS subject,
   size
-FROM message;
+FROM message WHERE quarantine IS NULL;
 
 -- Which mails a consumer has had (smtpdb deliver): one row for each consumer and
 -- mail.  Consumers may keep their own state here, by names of their own.

@@ -4,6 +4,7 @@
  * where there are none, and led from version to version.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "private.h"
 
@@ -16,13 +17,28 @@ static const char schema[] = {
 	, '\0'
 };
 
+enum {
+	REMADE_MAX = 8,
+};
+
 /*
  * What makes a database of each version one of the next.  The one place for
  * that: a new version is a new row here, and DATABASE_VERSION.
  */
-static const char *const steps[DATABASE_VERSION] = {
-	[2] = "ALTER TABLE message ADD COLUMN bare_line_ends INTEGER NOT NULL"
-	      " DEFAULT 0 CHECK (bare_line_ends IN (0, 1))",
+static const struct step {
+	const char *sql;
+	/* How statements of schema.sql begin that are then run. */
+	const char *remade[REMADE_MAX];
+} steps[DATABASE_VERSION] = {
+	[2] = { "ALTER TABLE message ADD COLUMN bare_line_ends INTEGER"
+		" NOT NULL DEFAULT 0 CHECK (bare_line_ends IN (0, 1))",
+	    { NULL } },
+	[3] = { "ALTER TABLE message ADD COLUMN quarantine TEXT;"
+		"ALTER TABLE recipient ADD COLUMN added INTEGER NOT NULL"
+		" DEFAULT 0 CHECK (added IN (0, 1));"
+		"DROP TRIGGER message_deleting; DROP VIEW inbox",
+	    { "CREATE TABLE filter_change", "CREATE TRIGGER message_deleting",
+		"CREATE VIEW inbox" } },
 };
 
 bool
@@ -114,6 +130,30 @@ version_read(struct database *db, int64_t *ret_version)
 		   : result;
 }
 
+/* Runs the one statement of the schema that begins so. */
+static int
+remake(struct database *db, const char *beginning)
+{
+	sqlite3_stmt *q;
+	int rc = sqlite3_prepare_v2(
+	    db->sqlite, strstr(schema, beginning), -1, &q, NULL);
+
+	if (rc != SQLITE_OK)
+		return rc;
+	sqlite3_step(q);
+	return sqlite3_finalize(q);
+}
+
+static int
+take_step(struct database *db, const struct step *step)
+{
+	int rc = exec(db, step->sql);
+
+	for (int i = 0; rc == SQLITE_OK && step->remade[i]; i++)
+		rc = remake(db, step->remade[i]);
+	return rc;
+}
+
 /* From what it is to what schema.sql says. */
 static int
 lead_on(struct database *db, int64_t version)
@@ -123,7 +163,7 @@ lead_on(struct database *db, int64_t version)
 
 	for (; version > 0 && version < DATABASE_VERSION && rc == SQLITE_OK;
 	     version++)
-		rc = exec(db, steps[version]);
+		rc = take_step(db, &steps[version]);
 	if (rc != SQLITE_OK)
 		return rc;
 	snprintf(pragmas, sizeof pragmas,

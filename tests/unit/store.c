@@ -61,7 +61,7 @@ Test(store, makes_the_database)
 	cr_expect(eq(str, (char *)scratch_list(&box),
 	    "mail.db mail.db-lock mail.db-shm mail.db-wal "));
 	EXPECT_QUERY(&box, "PRAGMA application_id", "1936553060"); /* "smtd" */
-	EXPECT_QUERY(&box, "PRAGMA user_version", "3");
+	EXPECT_QUERY(&box, "PRAGMA user_version", "4");
 	EXPECT_QUERY(&box, "PRAGMA journal_mode", "wal");
 	EXPECT_QUERY(&box, "SELECT count(*) FROM message", "0");
 	EXPECT_QUERY(&box, "SELECT count(*) FROM recipient", "0");
@@ -248,12 +248,12 @@ Test(store, keeps_every_column)
 	EXPECT_QUERY(&box, "SELECT * FROM message",
 	    "1|1700000000123456|2001:db8::1|65535|[192.0.2.7]|UTF8SMTP|SOML|"
 	    "j\xC3\xBCrgen@client.example|BINARYMIME|1|QQ+2B1|HDRS|10|"
-	    "X: 1\r\n|7|Ann <a@x>|b|Hi|now|<1@x>|0123456789|1");
+	    "X: 1\r\n|7|Ann <a@x>|b|Hi|now|<1@x>|0123456789|1|NULL");
 	EXPECT_QUERY(&box, "SELECT * FROM recipient",
 	    "1|1|b@mx.example|SUCCESS,DELAY|rfc822;b+2Bc@x.example|"
-	    "bob@mx.example "
-	    "1|2|\"c d\"@mx.example|NULL|NULL|\"c d\"@mx.example "
-	    "1|3|b@mx.example|NEVER|NULL|b@mx.example");
+	    "bob@mx.example|0 "
+	    "1|2|\"c d\"@mx.example|NULL|NULL|\"c d\"@mx.example|0 "
+	    "1|3|b@mx.example|NEVER|NULL|b@mx.example|0");
 }
 
 /* For mails that come from somewhere else. */
@@ -305,14 +305,14 @@ Test(store, keeps_null_for_what_is_not_there)
 	cr_expect(eq(i64, commit(&mail), 2));
 	EXPECT_QUERY(&box, "SELECT * FROM message WHERE id = 2",
 	    "2|0|local|NULL||SMTP|MAIL||7BIT|0|NULL|NULL|0|2|0|NULL|NULL|NULL|"
-	    "NULL|NULL||0");
+	    "NULL|NULL||0|NULL");
 	EXPECT_QUERY(&box,
 	    "SELECT typeof(client_port), typeof(envelope_id), typeof(smtputf8),"
 	    " typeof(reverse_path), typeof(trace), typeof(data)"
 	    " FROM message WHERE id = 2",
 	    "null|null|integer|text|text|blob");
 	EXPECT_QUERY(&box, "SELECT * FROM recipient WHERE message_id = 2",
-	    "2|1|postmaster|NULL|NULL|postmaster");
+	    "2|1|postmaster|NULL|NULL|postmaster|0");
 }
 
 Test(store, keeps_many_recipients_in_order)

@@ -108,7 +108,7 @@ Test(troubled_store, refuses_versions_it_does_not_know)
 {
 	static const char *const rows[] = {
 		"PRAGMA user_version = 1",
-		"PRAGMA user_version = 4",
+		"PRAGMA user_version = 5",
 		"PRAGMA user_version = 2147483647",
 		"PRAGMA user_version = -1",
 		"PRAGMA user_version = -2147483648",

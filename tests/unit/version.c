@@ -86,33 +86,52 @@ static const char rows_sql[] =
     "SELECT id, received_at, client_address, client_port, helo, protocol,"
     " verb, reverse_path, body_type, smtputf8, envelope_id, dsn_return, size,"
     " trace, header_size, header_subject, hex(data) FROM message;"
-    "SELECT * FROM recipient; SELECT * FROM sqlite_sequence";
+    "SELECT message_id, position, forward_path, notify, original_recipient,"
+    " mailbox FROM recipient; SELECT * FROM sqlite_sequence";
 
-/* What version 2 made; it ends before the column that version 3 added. */
+/* An older database made of what version 3 had, with this change. */
 static void
-make_version_2(void)
+make_older(const char *change)
 {
-	open_it();
+	static const char path[] = "tests/support/version3.sql";
+	char schema[32 * 1024];
+	FILE *f = fopen(path, "r");
+	size_t len = f ? fread(schema, 1, sizeof schema - 1, f) : 0;
+
+	cr_assert(len > 0 && fclose(f) == 0, "%s", path);
+	schema[len] = '\0';
 	store_free(st);
-	query("PRAGMA writable_schema = ON;"
-	      "UPDATE sqlite_schema SET sql = substr(sql, 1,"
-	      " instr(sql, 'data   ') - 1) || 'data BLOB NOT NULL)'"
-	      " WHERE name = 'message'");
-	query("PRAGMA user_version = 2;"
-	      "INSERT INTO message VALUES (7, 1, '192.0.2.1', 25, 'c.example',"
-	      " 'ESMTP', 'MAIL', 'a@c.example', '8BITMIME', 0, 'x', 'HDRS', 4,"
-	      " 'Received: 7', 0, 'From', NULL, 'Subject', NULL, NULL,"
-	      " x'0d0a000a');"
-	      "INSERT INTO recipient VALUES (7, 1, 'b@mx', NULL, NULL, 'b@mx');"
+	query(schema);
+	query("PRAGMA user_version = 3; PRAGMA journal_mode = WAL;"
+	      "PRAGMA application_id = 1936553060");
+	query(change);
+	query("INSERT INTO recipient VALUES"
+	      " (7, 1, 'b@mx', NULL, NULL, 'b@mx');"
 	      "DELETE FROM message WHERE id = 3");
 	st = store_new(&conf);
 	cr_assert(st);
 }
 
+/* It ends before the column that version 3 added. */
+static void
+make_version_2(void)
+{
+	make_older("PRAGMA writable_schema = ON;"
+		   "UPDATE sqlite_schema SET sql = substr(sql, 1,"
+		   " instr(sql, 'data   ') - 1) || 'data BLOB NOT NULL)'"
+		   " WHERE name = 'message';"
+		   "PRAGMA writable_schema = RESET;"
+		   "PRAGMA user_version = 2;"
+		   "INSERT INTO message VALUES (7, 1, '192.0.2.1', 25,"
+		   " 'c.example', 'ESMTP', 'MAIL', 'a@c.example', '8BITMIME',"
+		   " 0, 'x', 'HDRS', 4, 'Received: 7', 0, 'From', NULL,"
+		   " 'Subject', NULL, NULL, x'0d0a000a')");
+}
+
 Test(version, of_a_new_database_is_the_present_one)
 {
 	open_it();
-	expect("PRAGMA user_version; PRAGMA application_id", "3\n1936553060\n");
+	expect("PRAGMA user_version; PRAGMA application_id", "4\n1936553060\n");
 }
 
 Test(version, is_led_on_by_who_has_a_client)
@@ -121,7 +140,7 @@ Test(version, is_led_on_by_who_has_a_client)
 	store_open_ahead(st);
 	expect("PRAGMA user_version", "2\n");
 	open_it();
-	expect("PRAGMA user_version", "3\n");
+	expect("PRAGMA user_version", "4\n");
 }
 
 Test(version, keeps_the_rows_when_it_is_led_on)
@@ -134,7 +153,9 @@ Test(version, keeps_the_rows_when_it_is_led_on)
 	open_it();
 	expect(rows_sql, before);
 	free(before);
-	expect("SELECT bare_line_ends FROM message", "0\n");
+	expect("SELECT bare_line_ends, quarantine FROM message;"
+	       "SELECT added FROM recipient; SELECT count(*) FROM inbox",
+	    "0|\n0\n1\n");
 	expect("PRAGMA integrity_check; PRAGMA foreign_key_check", "ok\n");
 }
 
@@ -142,13 +163,15 @@ static const char schema_sql[] =
     "SELECT t.name, x.* FROM sqlite_schema t, pragma_table_xinfo(t.name) x"
     " ORDER BY t.name, cid;"
     "SELECT type, name, tbl_name FROM sqlite_schema ORDER BY type, name;"
-    "SELECT sql FROM sqlite_schema WHERE name <> 'message' ORDER BY name";
+    "SELECT sql FROM sqlite_schema WHERE name NOT IN"
+    " ('message', 'recipient') ORDER BY name";
 
 static const char bad_row_sql[] =
     "INSERT INTO message SELECT 99, received_at, client_address, client_port,"
     " helo, protocol, verb, reverse_path, body_type, smtputf8, envelope_id,"
     " dsn_return, size, trace, header_size, header_from, header_to,"
-    " header_subject, header_date, header_message_id, data, 2 FROM message";
+    " header_subject, header_date, header_message_id, data, 2, NULL FROM "
+    "message";
 
 Test(version, leads_to_what_a_new_database_has)
 {
@@ -168,6 +191,36 @@ Test(version, leads_to_what_a_new_database_has)
 	cr_expect(strstr(led, "bare_line_ends"));
 	expect(schema_sql, led);
 	free(led);
+}
+
+/* What version 3 had: its own view, which shows all, and trigger. */
+static void
+make_version_3(void)
+{
+	make_older("INSERT INTO message VALUES (7, 1, '192.0.2.1', 25,"
+		   " 'c.example', 'ESMTP', 'MAIL', 'a@c.example', '8BITMIME',"
+		   " 0, 'x', 'HDRS', 4, 'Received: 7', 0, 'From', NULL,"
+		   " 'Subject', NULL, NULL, x'0d0a000a', 1)");
+}
+
+Test(version, of_3_keeps_its_rows_too)
+{
+	char *before;
+
+	make_version_3();
+	before = strdup(query(rows_sql));
+	open_it();
+	expect(rows_sql, before);
+	free(before);
+	expect("SELECT bare_line_ends, quarantine FROM message", "1|\n");
+	query("INSERT INTO filter_change VALUES"
+	      " (7, 1, 'f', 'delete-header', 1, 'X', NULL);"
+	      "UPDATE message SET quarantine = 'spam'");
+	expect("SELECT count(*) FROM inbox", "0\n");
+	query("DELETE FROM message");
+	expect("SELECT count(*) FROM filter_change;"
+	       "SELECT count(*) FROM recipient",
+	    "0\n0\n");
 }
 
 /* All of it, or nothing. */

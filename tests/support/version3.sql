@@ -1,0 +1,236 @@
+-- What version 3 made, for tests of migration: smtpd wrote schema.sql so.
+-- This was embedded in the program.
+
+--
+-- Mails
+--
+
+CREATE TABLE message (
+  id             INTEGER PRIMARY KEY AUTOINCREMENT, -- only grows, in commit order; never used again
+  received_at    INTEGER NOT NULL, -- final dot: microseconds since 1970-01-01 00:00 UTC
+  client_address TEXT NOT NULL,    -- IPv4 or IPv6 address, 'local' or 'unknown'
+  client_port    INTEGER,          -- NULL when local or not known
+  helo           TEXT NOT NULL,    -- what the client called itself; '' if it did not
+  protocol       TEXT NOT NULL,    -- 'SMTP', 'ESMTP' or 'UTF8SMTP' (RFC 3848, 6531)
+  verb           TEXT NOT NULL,    -- 'MAIL', or with --rfc821 'SEND', 'SOML', 'SAML'
+  reverse_path   TEXT NOT NULL,    -- MAIL FROM, without brackets; '' for <>
+  body_type      TEXT NOT NULL,    -- '7BIT', '8BITMIME' or 'BINARYMIME' (RFC 6152, 3030)
+  smtputf8       INTEGER NOT NULL, -- 1: MAIL carried SMTPUTF8 (RFC 6531)
+  envelope_id    TEXT,             -- ENVID as sent, xtext (RFC 3461); NULL: none
+  dsn_return     TEXT,             -- RET: 'FULL' or 'HDRS' (RFC 3461); NULL: none
+  size           INTEGER NOT NULL, -- octets of data
+  trace          TEXT NOT NULL,    -- Return-Path, Received: what the server adds; CRLF lines
+  header_size    INTEGER NOT NULL, -- octets of the header section with the empty line
+  -- The first field of the name, unfolded, up to 998 octets; NULL: there is
+  -- none.  Otherwise as sent: RFC 2047's "=?...?=" is not decoded.
+  header_from       TEXT,
+  header_to         TEXT,
+  header_subject    TEXT,
+  header_date       TEXT,
+  header_message_id TEXT,
+  data           BLOB NOT NULL,    -- the mail, octet for octet as sent; behind the columns
+                                   -- that hold text, which are read without it
+  -- 1: the data holds a CR or LF that is no line end, kept as it came.  Behind
+  -- the data, as version 3 added it: 0 and 1 take no octet there.
+  bare_line_ends INTEGER NOT NULL DEFAULT 0 CHECK (bare_line_ends IN (0, 1))
+);
+
+-- One row for each mailbox that a mail goes to, in the order of the RCPTs.
+CREATE TABLE recipient (
+  message_id         INTEGER NOT NULL REFERENCES message(id) ON DELETE CASCADE,
+  position           INTEGER NOT NULL, -- from 1
+  forward_path       TEXT NOT NULL,    -- RCPT TO, without brackets and source route
+  notify             TEXT,             -- NOTIFY as sent (RFC 3461); NULL: none
+  original_recipient TEXT,             -- ORCPT as sent, xtext (RFC 3461); NULL: none
+  mailbox            TEXT NOT NULL,    -- where it goes: forward_path, or what the
+                                       -- tables alias and mailbox made of it
+  PRIMARY KEY (message_id, position)
+) WITHOUT ROWID;
+
+-- SQLite obeys ON DELETE CASCADE only where a connection asks for it (PRAGMA
+-- foreign_keys); this holds for all of them.  Before the mail goes, since its
+-- size is needed for what is counted below.
+CREATE TRIGGER message_deleting BEFORE DELETE ON message
+BEGIN
+  DELETE FROM recipient WHERE message_id = old.id;
+  DELETE FROM delivery WHERE message_id = old.id;
+  UPDATE quota SET messages = messages - 1, octets = octets - old.size;
+END;
+
+-- What a person looks for.
+CREATE VIEW inbox AS
+SELECT id,
+  strftime('%Y-%m-%dT%H:%M:%SZ', received_at / 1000000, 'unixepoch') AS received,
+  coalesce(header_from, reverse_path) AS "from",
+  (SELECT group_concat(forward_path, ', ') FROM (
+    SELECT DISTINCT forward_path FROM recipient
+    WHERE message_id = message.id ORDER BY position)) AS "to",
+  header_subject AS subject,
+  size
+FROM message;
+
+-- Which mails a consumer has had (smtpdb deliver): one row for each consumer and
+-- mail.  Consumers may keep their own state here, by names of their own.
+CREATE TABLE delivery (
+  message_id INTEGER NOT NULL,
+  consumer TEXT NOT NULL CHECK (consumer <> ''),
+  done INTEGER NOT NULL CHECK (done IN (0, 1)), -- 0: a process is at it, until `at`
+  at   INTEGER NOT NULL, -- seconds since 1970: when it was done, or when the lease ends
+  PRIMARY KEY (message_id, consumer)
+) WITHOUT ROWID;
+
+--
+-- What is accepted.  These are read at each command, so a change counts from
+-- the next one on; but while no table of the policy had a row at MAIL, RCPT asks
+-- nothing.  Addresses and domains are compared without regard to the case of
+-- ASCII letters; a domain may stand in its A-label form (xn--...) or in its
+-- U-label form (UTF-8, lower case).
+--
+-- A name is text: a BLOB of the same octets is equal to no text.  A limit is a
+-- number: "10G", which SQLite would keep as text and smtpd would read as 10, is
+-- more than 9e18 to BETWEEN, as all texts are.
+--
+-- The ids are AUTOINCREMENT so that sqlite_sequence, which is one page, tells
+-- which of these tables have never had a row: those are not looked at.
+--
+
+-- While this has no row, every recipient is taken, and mailbox and alias are not
+-- looked at.  From the first row on, only these domains are; one that has rows
+-- in mailbox or alias takes only those.
+CREATE TABLE domain (
+  name TEXT NOT NULL UNIQUE COLLATE NOCASE
+    CHECK (typeof(name) = 'text' AND name <> '' AND length(name) <= 255
+      AND instr(name, '@') = 0),
+  id INTEGER PRIMARY KEY AUTOINCREMENT
+);
+
+CREATE TABLE mailbox (
+  -- local@domain, without "+detail"; '*@domain' takes what no other row does.
+  address TEXT NOT NULL UNIQUE COLLATE NOCASE
+    CHECK (typeof(address) = 'text' AND address GLOB '?*@?*' AND length(address) <= 320),
+  state TEXT NOT NULL DEFAULT 'open'
+    CHECK (state IN (
+      'open',
+      'disabled',    -- 550 5.2.1
+      'busy',        -- 450 4.2.1: the client is to try again
+      'not-allowed', -- 553 5.1.3
+      'moved')),     -- 551 5.1.6: the client is told of moved_to
+  moved_to TEXT CHECK (moved_to GLOB '?*@?*' AND length(moved_to) <= 254),
+  -- Limits of what is in the table for this mailbox; NULL: none.  Beyond them
+  -- 452 4.2.2, or 552 5.2.2 if quota_permanent.
+  quota_messages  INTEGER CHECK (quota_messages BETWEEN 0 AND 9e18),
+  quota_octets    INTEGER CHECK (quota_octets BETWEEN 0 AND 9e18),
+  quota_permanent INTEGER NOT NULL DEFAULT 0 CHECK (quota_permanent IN (0, 1)),
+  -- Kept by smtpd and the trigger below: what there is of the mails that came
+  -- since there first was a limit, the first of which is counted_from.  A mail
+  -- counts once, also with several rows in recipient for the mailbox.
+  messages     INTEGER NOT NULL DEFAULT 0,
+  octets       INTEGER NOT NULL DEFAULT 0,
+  counted_from INTEGER,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  CHECK (state <> 'moved' OR moved_to IS NOT NULL)
+);
+
+CREATE TRIGGER recipient_deleted AFTER DELETE ON recipient
+BEGIN
+  UPDATE mailbox SET messages = messages - 1, octets = octets
+    - coalesce((SELECT size FROM message WHERE id = old.message_id), 0)
+  WHERE address = old.mailbox AND counted_from <= old.message_id
+    AND NOT EXISTS (SELECT 1 FROM recipient WHERE message_id = old.message_id
+      AND recipient.mailbox COLLATE NOCASE = old.mailbox);
+END;
+
+-- Another name for one or several mailboxes, of which each gets a row in
+-- recipient.  Targets may be aliases themselves, ten deep.  '*@domain' is for
+-- what has no row of its own.
+CREATE TABLE alias (
+  address TEXT NOT NULL COLLATE NOCASE
+    CHECK (typeof(address) = 'text' AND address GLOB '?*@?*' AND length(address) <= 320),
+  target TEXT NOT NULL COLLATE NOCASE
+    CHECK (typeof(target) = 'text' AND target GLOB '?*@?*' AND length(target) <= 254),
+  forward INTEGER NOT NULL DEFAULT 0 CHECK (forward IN (0, 1)), -- 1: the client is told, 251
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  UNIQUE (address, target)
+);
+
+-- Is a domain one with mailboxes?  What follows the last "@".
+CREATE INDEX mailbox_domain ON mailbox (
+  substr(address, length(rtrim(address, replace(address, '@', ''))) + 1)
+  COLLATE NOCASE);
+CREATE INDEX alias_domain ON alias (
+  substr(address, length(rtrim(address, replace(address, '@', ''))) + 1)
+  COLLATE NOCASE);
+
+-- Limits of the whole database: one row, or none.  Beyond them 452 4.3.1.
+CREATE TABLE quota (
+  max_messages INTEGER CHECK (max_messages BETWEEN 0 AND 9e18), -- NULL: no limit
+  max_octets   INTEGER CHECK (max_octets BETWEEN 0 AND 9e18),
+  -- Counted once by the first mail that comes, then kept by it and the others.
+  messages INTEGER, -- NULL: not yet counted
+  octets   INTEGER,
+  id INTEGER PRIMARY KEY AUTOINCREMENT CHECK (id = 1)
+);
+
+-- Who may send.  The pattern is an address, a domain, '' for <>, or '*' for
+-- all; the most exact one counts.  A rule that refuses says what is answered.
+CREATE TABLE sender_rule (
+  pattern TEXT NOT NULL UNIQUE COLLATE NOCASE CHECK (typeof(pattern) = 'text'),
+  allow INTEGER NOT NULL DEFAULT 0 CHECK (allow IN (0, 1)),
+  code INTEGER NOT NULL DEFAULT 550,
+  enhanced TEXT NOT NULL DEFAULT '5.7.1',
+  text TEXT NOT NULL DEFAULT 'Sender refused',
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  CHECK (code <> 421 AND code GLOB '[45][0-5][0-9]'
+    AND substr(code, 1, 1) = substr(enhanced, 1, 1)
+    AND enhanced GLOB '[45].[0-9]*.[0-9]*' AND length(enhanced) <= 9
+    AND enhanced NOT GLOB '*[^0-9.]*' AND enhanced NOT GLOB '*.*.*.*'
+    AND enhanced NOT GLOB '*[0-9][0-9][0-9][0-9]*' AND enhanced NOT GLOB '*.0[0-9]*'
+    AND length(text) <= 400
+    AND typeof(text) = 'text' AND text NOT GLOB '*[^ -~]*' AND text <> '')
+);
+
+-- The same by the client's address: 'ADDRESS' or 'ADDRESS/BITS', written as
+-- smtpd writes addresses (message.client_address), the bits behind the prefix
+-- zero; the longest prefix counts.  'local' is who has no address; whose address
+-- is unknown is refused where '0.0.0.0/0' or '::/0' is.
+CREATE TABLE client_rule (
+  network TEXT NOT NULL UNIQUE COLLATE NOCASE
+    CHECK (typeof(network) = 'text'
+      AND (network = 'local' OR network GLOB '[0-9a-fA-F:]*[0-9a-fA-F:]')),
+  allow INTEGER NOT NULL DEFAULT 0 CHECK (allow IN (0, 1)),
+  code INTEGER NOT NULL DEFAULT 554,
+  enhanced TEXT NOT NULL DEFAULT '5.7.1',
+  text TEXT NOT NULL DEFAULT 'Client refused',
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  CHECK (code <> 421 AND code GLOB '[45][0-5][0-9]'
+    AND substr(code, 1, 1) = substr(enhanced, 1, 1)
+    AND enhanced GLOB '[45].[0-9]*.[0-9]*' AND length(enhanced) <= 9
+    AND enhanced NOT GLOB '*[^0-9.]*' AND enhanced NOT GLOB '*.*.*.*'
+    AND enhanced NOT GLOB '*[0-9][0-9][0-9][0-9]*' AND enhanced NOT GLOB '*.0[0-9]*'
+    AND length(text) <= 400
+    AND typeof(text) = 'text' AND text NOT GLOB '*[^ -~]*' AND text <> '')
+);
+
+-- How much may come in a time: 450 4.7.1 beyond that.
+CREATE TABLE rate_limit (
+  scope TEXT NOT NULL UNIQUE CHECK (scope IN (
+    'client', -- each client address, IPv6 by /64
+    'sender', -- each reverse-path
+    'total')),
+  window_sec INTEGER NOT NULL DEFAULT 3600 CHECK (window_sec BETWEEN 1 AND 604800),
+  max_messages   INTEGER CHECK (max_messages BETWEEN 0 AND 9e18), -- NULL: no limit
+  max_recipients INTEGER CHECK (max_recipients BETWEEN 0 AND 9e18),
+  max_octets     INTEGER CHECK (max_octets BETWEEN 0 AND 9e18),
+  id INTEGER PRIMARY KEY AUTOINCREMENT
+);
+
+-- What came in the windows that are open; smtpd deletes what is over.
+CREATE TABLE rate_count (
+  scope TEXT NOT NULL,
+  key   TEXT NOT NULL COLLATE NOCASE, -- address or network, reverse-path, or ''
+  ends_at    INTEGER NOT NULL, -- seconds since 1970
+  messages   INTEGER NOT NULL,
+  recipients INTEGER NOT NULL,
+  octets     INTEGER NOT NULL,
+  PRIMARY KEY (scope, key)
+) WITHOUT ROWID;
