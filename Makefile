@@ -56,7 +56,7 @@ STORE = $(call files,store) $(call folders,store policy database)
 MAIL = $(call folders,mail)
 SMTPD = $(call files,smtpd cli) $(call folders,writer server) $(SESSION) $(STORE) \
 	$(MAIL)
-SMTPDB = $(call files,smtpdb cli) $(call folders,archive reader) $(STORE) \
+SMTPDB = $(call files,smtpdb cli) $(call folders,archive find mime reader) $(STORE) \
 	$(MAIL)
 
 PROGRAMS = $(OUT)/smtpd $(OUT)/smtpdb

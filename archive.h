@@ -304,10 +304,12 @@ int search_add(struct search *s, int64_t id, const struct search_words *words);
 int search_end(struct search *s, int64_t last_id);
 
 /*
- * Finds up to `max` mails for words of FTS5's query language, the best first.
- * Returns how many, or -1; ids of mails that are gone may be among them.
+ * Finds up to `max` mails for words of FTS5's query language, the best first; or,
+ * where `newest_before` is not 0, the newest of lower ids first.  Returns how
+ * many, or -1; ids of mails that are gone may be among them.
  */
-int search_find(struct search *s, const char *query, int64_t *ret, int max);
+int search_find(struct search *s, const char *query, int64_t newest_before,
+    int64_t *ret, int max);
 
 /*
  * What the database holds and how its files are: for stats and doctor.

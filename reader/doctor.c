@@ -18,9 +18,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "../mime/json.h"
 #include "doctor.h"
 #include "file.h"
-#include "json.h"
 #include "options.h"
 #include "smtpdb.h"
 #include "terminal.h"

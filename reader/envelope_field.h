@@ -24,7 +24,7 @@
 
 #include "../archive.h"
 #include "../mail/span.h"
-#include "text.h"
+#include "../mime/text.h"
 
 /* How a mail lies in a file. */
 struct envelope_form {

@@ -12,8 +12,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "../mime/mime.h"
 #include "file.h"
-#include "mime.h"
 #include "options.h"
 #include "rights.h"
 #include "smtpdb.h"

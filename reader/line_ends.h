@@ -6,7 +6,7 @@
 #ifndef READER_LINE_ENDS_H
 #define READER_LINE_ENDS_H
 
-#include "text.h"
+#include "../mime/text.h"
 
 enum line_end {
 	LINE_OPEN, /* none: the text is over */

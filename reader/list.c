@@ -8,10 +8,10 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "../mime/json.h"
+#include "../mime/mime.h"
 #include "columns.h"
 #include "distinct.h"
-#include "json.h"
-#include "mime.h"
 #include "options.h"
 
 enum {

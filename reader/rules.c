@@ -9,8 +9,8 @@
 #include <sysexits.h>
 
 #include "../cli.h"
+#include "../mime/json.h"
 #include "columns.h"
-#include "json.h"
 #include "options.h"
 #include "rule_values.h"
 #include "smtpdb.h"

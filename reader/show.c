@@ -8,9 +8,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "../mime/json.h"
+#include "../mime/mime.h"
 #include "distinct.h"
-#include "json.h"
-#include "mime.h"
 #include "options.h"
 #include "smtpdb.h"
 #include "terminal.h"
@@ -279,13 +279,13 @@ json_part(struct json *j, const struct mime_part *part, size_t number)
 	json_integer(j, "size", (int64_t)mime_size(part));
 	if (part->is_body) {
 		json_text_begin(j, "text");
-		mime_text(part, json_text_sink());
-		json_text_end();
+		mime_text(part, json_text_sink(j));
+		json_text_end(j);
 	}
 	if (part->is_html) {
 		json_text_begin(j, "html");
-		mime_source(part, json_text_sink());
-		json_text_end();
+		mime_source(part, json_text_sink(j));
+		json_text_end(j);
 	}
 	json_close(j, '}');
 }
@@ -302,8 +302,8 @@ json_fields(struct json *j, const struct mime *mime)
 
 		json_open(j, NULL, '[');
 		json_text_begin(j, NULL);
-		sink_put(json_text_sink(), name);
-		json_text_end();
+		sink_put(json_text_sink(j), name);
+		json_text_end(j);
 		json_text(j, NULL, value);
 		json_close(j, ']');
 		free(value);

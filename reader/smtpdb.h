@@ -7,17 +7,14 @@
  *	doctor, doctor_rules				what is wrong
  *	export, import, deliver, deliver_lmtp, delete	what takes mails out and in
  *	rules, rule_values, names, explain		what is accepted
- *	archive, archive_*				the database; only these know
- *							SQLite and the store below
- *	mime, html, query				what a mail says, and words
- *	mime_split, words, param, transfer, charset	what MIME is made of
  *	envelope_field, mbox, lmtp, connect		formats of mail
  *	tool						what commands do first
  *	rights						who opens what
- *	options, terminal, columns, json, file,
- *	distinct, message, text				words in, words out
+ *	options, terminal, columns, file, distinct,
+ *	message						words in, words out
  *
- * Arrows point down.
+ * Arrows point down, and at last to ../archive.h, the database; ../find.h, search;
+ * and ../mime/, what a mail says.
  */
 #ifndef READER_SMTPDB_H
 #define READER_SMTPDB_H

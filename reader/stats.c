@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "../archive.h"
-#include "json.h"
+#include "../mime/json.h"
 #include "options.h"
 #include "rights.h"
 #include "smtpdb.h"

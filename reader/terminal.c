@@ -12,7 +12,6 @@
 #include <wctype.h>
 
 #include "../clock.h"
-#include "../mail/codepoint.h"
 
 enum {
 	COLUMNS = 80,
@@ -36,43 +35,6 @@ terminal_find(struct terminal *t)
 		t->columns = size.ws_col;
 }
 
-/* What can be seen of Unicode, whatever the user's language. */
-static locale_t
-unicode(void)
-{
-	static locale_t locale; /* never given back */
-
-	if (!locale)
-		locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-	return locale;
-}
-
-/* Without a width, but they shape emoji, and letters of some scripts. */
-static bool
-is_shaping(uint32_t c)
-{
-	return c == 0x200C || c == 0x200D || (c >= 0xFE00 && c <= 0xFE0F) ||
-	       (c >= 0xE0100 && c <= 0xE01EF);
-}
-
-bool
-terminal_is_harmless(uint32_t c)
-{
-	if (c < 0x7F)
-		return c >= ' ';
-	if (c < 0xA0)
-		return false;
-	/* Most of what there is, without a look at the table. */
-	if ((c < 0x34F && c != 0xAD) || (c >= 0x2010 && c < 0x2028) ||
-	    (c >= 0x2030 && c < 0x205F) || (c >= 0x4E00 && c < 0xA000))
-		return true;
-	if (is_shaping(c))
-		return true;
-	if (!codepoint_is_visible(c))
-		return false;
-	return !unicode() || iswprint_l((wint_t)c, unicode());
-}
-
 static void
 add_safe(struct text *to, uint32_t c, enum terminal_form form)
 {
@@ -80,7 +42,7 @@ add_safe(struct text *to, uint32_t c, enum terminal_form form)
 		text_add_char(to, (char)c);
 	else if (form == TERMINAL_LINE && (c == '\n' || c == '\t'))
 		text_add_char(to, ' ');
-	else if (c < TEXT_NONE && terminal_is_harmless(c))
+	else if (c < TEXT_NONE && text_is_harmless(c))
 		text_add_code(to, c);
 	else
 		text_add(to, span_of(TEXT_REPLACEMENT));
@@ -211,7 +173,8 @@ terminal_print(struct span text, enum terminal_form form)
 static int
 char_width(uint32_t c)
 {
-	locale_t before = unicode() ? uselocale(unicode()) : (locale_t)0;
+	locale_t before =
+	    text_unicode() ? uselocale(text_unicode()) : (locale_t)0;
 	int width = wcwidth((wchar_t)c);
 
 	if (before)

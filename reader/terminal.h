@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "../mail/span.h"
-#include "text.h"
+#include "../mime/text.h"
 
 /* What standard output is. */
 struct terminal {
@@ -20,12 +20,6 @@ struct terminal {
 };
 
 void terminal_find(struct terminal *t);
-
-/*
- * May this character of Unicode reach a terminal?  What is visible may
- * (mail/codepoint.h), and what shapes that.
- */
-bool terminal_is_harmless(uint32_t c);
 
 enum terminal_form {
 	TERMINAL_LINE, /* one line: line ends and tabs become blanks */

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "../clock.h"
-#include "mime.h"
+#include "../mime/mime.h"
 #include "options.h"
 #include "rights.h"
 #include "smtpdb.h"

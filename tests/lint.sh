@@ -14,7 +14,7 @@ echo "layers"
 # Which folders each folder may include from; X.h and X.c at the top level are
 # the front of X/ and count as it.  A folder in CLOSED is entered by its front
 # alone.
-CLOSED='session reader archive store policy database writer'
+CLOSED='session find reader archive store policy database writer'
 awk -v closed="$CLOSED" '
 BEGIN {
 	split("cli:mail \
@@ -26,7 +26,9 @@ BEGIN {
 	    archive:mail,store,policy,database \
 	    writer:mail,policy,store,server \
 	    server:mail,session,store \
-	    reader:mail,archive,store,policy", rows)
+	    mime:mail \
+	    find:mail,mime,archive \
+	    reader:mail,mime,find,archive,store,policy", rows)
 	for (i in rows) {
 		split(rows[i], r, ":")
 		n = split(r[2], list, ",")

@@ -6,9 +6,7 @@ POWERCUT = $(call folders,tests/powercut)
 # The session's objects, whose memory runs out when a test wants it to.
 POOR = $(patsubst $(B)/%,$(B)/poor/%,$(SESSION) $(MAIL))
 # What a mail says, without the commands of smtpdb.
-MIME = $(call files,$(addprefix reader/,charset charset_table html html_layout \
-	html_names html_tag line_ends mbox mime mime_split param query text transfer \
-	words))
+MIME = $(call folders,mime) $(call files,find/query reader/line_ends reader/mbox)
 UNITS_USE = $(POOR) $(STORE) $(MIME) $(call folders,writer) $(call files,cli \
 	server/introduce server/log server/new_mail server/peer server/systemd)
 

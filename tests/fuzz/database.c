@@ -139,7 +139,8 @@ read_rest(struct archive *a)
 	free(archive_check(a));
 	if (s) {
 		search_last_id(s);
-		search_find(s, "text", ids, 16);
+		search_find(s, "text", 0, ids, 16);
+		search_find(s, "text", INT64_MAX, ids, 16);
 		search_close(s);
 	}
 }

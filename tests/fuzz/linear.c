@@ -8,8 +8,8 @@
 #include <time.h>
 
 #include "../../mail/header.h"
-#include "../../reader/mime.h"
-#include "../../reader/text.h"
+#include "../../mime/mime.h"
+#include "../../mime/text.h"
 #include "fuzz.h"
 
 enum {

@@ -1,16 +1,16 @@
 /*
- * A mail as reader/mime.h sees it, and HTML and charsets by themselves: what
+ * A mail as mime/mime.h sees it, and HTML and charsets by themselves: what
  * comes out is UTF-8 in whole characters and in proportion to what went in,
  * the same however it is cut, and nothing comes after a sink has enough.
  */
-#include "../../reader/mime.h"
+#include "../../mime/mime.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../reader/charset.h"
-#include "../../reader/html.h"
-#include "../../reader/text.h"
+#include "../../mime/charset.h"
+#include "../../mime/html.h"
+#include "../../mime/text.h"
 #include "fuzz.h"
 
 enum {

@@ -2,7 +2,7 @@
  * Words that people search for: whatever stands in them, FTS5 takes the query
  * that comes of it; and what is split for the index is found by itself.
  */
-#include "../../reader/query.h"
+#include "../../find/query.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -8,11 +8,11 @@
 
 #include <criterion/criterion.h>
 
-#include "../../reader/charset.h"
-#include "../../reader/html.h"
+#include "../../find/query.h"
+#include "../../mime/charset.h"
+#include "../../mime/html.h"
+#include "../../mime/transfer.h"
 #include "../../reader/mbox.h"
-#include "../../reader/query.h"
-#include "../../reader/transfer.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define T(text)                                                                \

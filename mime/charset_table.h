@@ -1,6 +1,6 @@
 /* Which charset a label means: the one table of them. */
-#ifndef READER_CHARSET_TABLE_H
-#define READER_CHARSET_TABLE_H
+#ifndef CHARSET_TABLE_H
+#define CHARSET_TABLE_H
 
 #include "../mail/span.h"
 

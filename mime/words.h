@@ -1,6 +1,6 @@
 /* The text of a field, with its encoded words (RFC 2047, 2231 s. 5). */
-#ifndef READER_WORDS_H
-#define READER_WORDS_H
+#ifndef WORDS_H
+#define WORDS_H
 
 #include "text.h"
 

@@ -3,9 +3,10 @@
  * there is no memory the program ends with EX_OSERR: nothing that reads mail
  * has anything to lose.
  */
-#ifndef READER_TEXT_H
-#define READER_TEXT_H
+#ifndef TEXT_H
+#define TEXT_H
 
+#include <locale.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,6 +47,15 @@ size_t text_read(struct span text, uint32_t *ret_code);
 
 /* Could the text be the beginning of one character? */
 bool text_is_cut(struct span text);
+
+/*
+ * May this character of Unicode reach a terminal?  What is visible may
+ * (mail/codepoint.h), and what shapes that.
+ */
+bool text_is_harmless(uint32_t c);
+
+/* The characters of all Unicode, whatever the user's language; 0: unknown. */
+locale_t text_unicode(void);
 
 /* A copy without differences of case, to be freed. */
 char *text_fold(struct span text);

@@ -1,6 +1,6 @@
 /* The encodings that mail travels in (RFC 2045 s. 6, RFC 2047 s. 4). */
-#ifndef READER_TRANSFER_H
-#define READER_TRANSFER_H
+#ifndef TRANSFER_H
+#define TRANSFER_H
 
 #include "text.h"
 

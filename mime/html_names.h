@@ -1,6 +1,6 @@
 /* The characters of HTML that have names: those of HTML 4, and a few more. */
-#ifndef READER_HTML_NAMES_H
-#define READER_HTML_NAMES_H
+#ifndef HTML_NAMES_H
+#define HTML_NAMES_H
 
 #include <stdint.h>
 

@@ -1,18 +1,20 @@
 /*
- * JSON (RFC 8259) to standard output, as it comes: one object a line.  What is
+ * JSON (RFC 8259), as it comes: one object a line.  What is
  * not UTF-8 becomes U+FFFD, so that each line can be read by anybody.
  */
-#ifndef READER_JSON_H
-#define READER_JSON_H
+#ifndef JSON_H
+#define JSON_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "../mail/span.h"
 #include "text.h"
 
 /* Starts as { 0 }. */
 struct json {
+	FILE *to; /* NULL: standard output */
 	int depth;
 	bool comma; /* what comes next is divided by one from what came */
 };
@@ -25,8 +27,8 @@ void json_text(
     struct json *j, const char *name, const char *text); /* NULL: null */
 /* The same for one that comes in pieces. */
 void json_text_begin(struct json *j, const char *name);
-struct sink json_text_sink(void);
-void json_text_end(void);
+struct sink json_text_sink(const struct json *j);
+void json_text_end(const struct json *j);
 void json_integer(struct json *j, const char *name, int64_t n);
 void json_bool(struct json *j, const char *name, bool value);
 /* Microseconds since 1970 as "2026-11-21T20:41:05.123456Z". */

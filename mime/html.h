@@ -3,8 +3,8 @@
  * keep their lines, links keep their URLs ("Reset password <https://...>"),
  * images are their alternative text.
  */
-#ifndef READER_HTML_H
-#define READER_HTML_H
+#ifndef HTML_H
+#define HTML_H
 
 #include "text.h"
 

@@ -4,8 +4,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "terminal.h"
-
 /* What stands for an octet below 0x80 that is not plain. */
 static const char *
 escape(unsigned char c, char *buffer, size_t size)
@@ -31,14 +29,14 @@ escape(unsigned char c, char *buffer, size_t size)
  * s. 7), since JSON is looked at as well; C1 controls are escaped with it.
  */
 static void
-write_character(struct span utf8, uint32_t c)
+write_character(FILE *to, struct span utf8, uint32_t c)
 {
-	if (terminal_is_harmless(c))
-		fwrite_unlocked(utf8.p, 1, utf8.len, stdout);
+	if (text_is_harmless(c))
+		fwrite_unlocked(utf8.p, 1, utf8.len, to);
 	else if (c < 0x10000)
-		printf("\\u%04x", (unsigned)c);
+		fprintf(to, "\\u%04x", (unsigned)c);
 	else
-		printf("\\u%04x\\u%04x",
+		fprintf(to, "\\u%04x\\u%04x",
 		    (unsigned)(0xD800 + ((c - 0x10000) >> 10)),
 		    (unsigned)(0xDC00 + ((c - 0x10000) & 0x3FF)));
 }
@@ -56,54 +54,63 @@ plain_len(struct span text)
 }
 
 static size_t
-write_odd(struct span text)
+write_odd(FILE *to, struct span text)
 {
 	char buffer[8];
 	uint32_t c;
 	size_t len = text_read(text, &c);
 
 	if (c == TEXT_NONE)
-		fputs_unlocked(TEXT_REPLACEMENT, stdout);
+		fputs_unlocked(TEXT_REPLACEMENT, to);
 	else if (c >= 0x80)
-		write_character((struct span){ text.p, len }, c);
+		write_character(to, (struct span){ text.p, len }, c);
 	else
 		fputs_unlocked(
-		    escape((unsigned char)c, buffer, sizeof buffer), stdout);
+		    escape((unsigned char)c, buffer, sizeof buffer), to);
 	return len;
 }
 
 static void
-write_octets(struct span text)
+write_octets(FILE *to, struct span text)
 {
 	while (text.len > 0) {
 		size_t len = plain_len(text);
 
 		if (len > 0)
-			fwrite_unlocked(text.p, 1, len, stdout);
+			fwrite_unlocked(text.p, 1, len, to);
 		else
-			len = write_odd(text);
+			len = write_odd(to, text);
 		text.p += len;
 		text.len -= len;
 	}
 }
 
-static void
-write_string(struct span text)
+/* Where it goes. */
+static FILE *
+out(const struct json *j)
 {
-	putchar('"');
-	write_octets(text);
-	putchar('"');
+	return j->to ? j->to : stdout;
+}
+
+static void
+write_string(FILE *to, struct span text)
+{
+	putc('"', to);
+	write_octets(to, text);
+	putc('"', to);
 }
 
 static void
 begin(struct json *j, const char *name)
 {
+	FILE *to = out(j);
+
 	if (j->comma)
-		putchar(',');
+		putc(',', to);
 	j->comma = true;
 	if (name) {
-		write_string(span_of(name));
-		putchar(':');
+		write_string(to, span_of(name));
+		putc(':', to);
 	}
 }
 
@@ -111,7 +118,7 @@ void
 json_open(struct json *j, const char *name, char bracket)
 {
 	begin(j, name);
-	putchar(bracket);
+	putc(bracket, out(j));
 	j->comma = false;
 	j->depth++;
 }
@@ -119,10 +126,10 @@ json_open(struct json *j, const char *name, char bracket)
 void
 json_close(struct json *j, char bracket)
 {
-	putchar(bracket);
+	putc(bracket, out(j));
 	j->comma = --j->depth > 0;
 	if (j->depth == 0)
-		putchar('\n');
+		putc('\n', out(j));
 }
 
 void
@@ -130,50 +137,49 @@ json_text(struct json *j, const char *name, const char *text)
 {
 	begin(j, name);
 	if (text)
-		write_string(span_of(text));
+		write_string(out(j), span_of(text));
 	else
-		fputs("null", stdout);
+		fputs("null", out(j));
 }
 
 static bool
 put(void *arg, struct span piece)
 {
-	(void)arg;
-	write_octets(piece);
-	return !ferror(stdout);
+	write_octets(arg, piece);
+	return !ferror((FILE *)arg);
 }
 
 void
 json_text_begin(struct json *j, const char *name)
 {
 	begin(j, name);
-	putchar('"');
+	putc('"', out(j));
 }
 
 struct sink
-json_text_sink(void)
+json_text_sink(const struct json *j)
 {
-	return (struct sink){ put, NULL };
+	return (struct sink){ put, out(j) };
 }
 
 void
-json_text_end(void)
+json_text_end(const struct json *j)
 {
-	putchar('"');
+	putc('"', out(j));
 }
 
 void
 json_integer(struct json *j, const char *name, int64_t n)
 {
 	begin(j, name);
-	printf("%lld", (long long)n);
+	fprintf(out(j), "%lld", (long long)n);
 }
 
 void
 json_bool(struct json *j, const char *name, bool value)
 {
 	begin(j, name);
-	fputs(value ? "true" : "false", stdout);
+	fputs(value ? "true" : "false", out(j));
 }
 
 void

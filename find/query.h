@@ -1,8 +1,8 @@
 /* Words that people search for, and words of an index. */
-#ifndef READER_QUERY_H
-#define READER_QUERY_H
+#ifndef QUERY_H
+#define QUERY_H
 
-#include "text.h"
+#include "../mime/text.h"
 
 /*
  * Adds the text with each character for itself of those scripts that have no

@@ -2,8 +2,8 @@
  * A mail cut into its parts (RFC 2046 s. 5.1), by one pass over its lines.
  * Only mime.c includes this.
  */
-#ifndef READER_MIME_SPLIT_H
-#define READER_MIME_SPLIT_H
+#ifndef MIME_SPLIT_H
+#define MIME_SPLIT_H
 
 #include "text.h"
 

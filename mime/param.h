@@ -1,6 +1,6 @@
 /* Content-Type, Content-Disposition and their parameters (RFC 2045, 2231). */
-#ifndef READER_PARAM_H
-#define READER_PARAM_H
+#ifndef PARAM_H
+#define PARAM_H
 
 #include "text.h"
 

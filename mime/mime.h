@@ -8,8 +8,8 @@
  * and fields, parts and depth are bounded.  What is beyond a bound, or is no
  * MIME, is text of the mail: nothing vanishes.
  */
-#ifndef READER_MIME_H
-#define READER_MIME_H
+#ifndef MIME_H
+#define MIME_H
 
 #include <stdbool.h>
 #include <stddef.h>

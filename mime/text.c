@@ -1,5 +1,6 @@
 #include "text.h"
 
+#include <errno.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,12 +8,15 @@
 #include <sysexits.h>
 #include <wctype.h>
 
+#include "../mail/codepoint.h"
+
 void *
 text_resize(void *p, size_t size)
 {
 	p = realloc(p, size);
 	if (!p) {
-		fputs("smtpdb: no memory\n", stderr);
+		fprintf(
+		    stderr, "%s: no memory\n", program_invocation_short_name);
 		exit(EX_OSERR);
 	}
 	return p;
@@ -160,15 +164,49 @@ text_is_cut(struct span text)
 	return text.len < want && found_len(text, want) == text.len;
 }
 
-char *
-text_fold(struct span text)
+/* That of all Unicode, whatever the user's language. */
+locale_t
+text_unicode(void)
 {
-	/* That of all Unicode, whatever the user's; it is never given back. */
-	static locale_t locale;
-	struct text folded = { 0 };
+	static locale_t locale; /* never given back */
 
 	if (!locale)
 		locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	return locale;
+}
+
+/* Without a width, but they shape emoji, and letters of some scripts. */
+static bool
+is_shaping(uint32_t c)
+{
+	return c == 0x200C || c == 0x200D || (c >= 0xFE00 && c <= 0xFE0F) ||
+	       (c >= 0xE0100 && c <= 0xE01EF);
+}
+
+bool
+text_is_harmless(uint32_t c)
+{
+	if (c < 0x7F)
+		return c >= ' ';
+	if (c < 0xA0)
+		return false;
+	/* Most of what there is, without a look at the table. */
+	if ((c < 0x34F && c != 0xAD) || (c >= 0x2010 && c < 0x2028) ||
+	    (c >= 0x2030 && c < 0x205F) || (c >= 0x4E00 && c < 0xA000))
+		return true;
+	if (is_shaping(c))
+		return true;
+	if (!codepoint_is_visible(c))
+		return false;
+	return !text_unicode() || iswprint_l((wint_t)c, text_unicode());
+}
+
+char *
+text_fold(struct span text)
+{
+	locale_t locale = text_unicode();
+	struct text folded = { 0 };
+
 	while (text.len > 0) {
 		uint32_t c;
 		size_t len = text_read(text, &c);

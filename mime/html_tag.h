@@ -1,6 +1,6 @@
 /* What a tag of HTML does.  Only html.c includes this. */
-#ifndef READER_HTML_TAG_H
-#define READER_HTML_TAG_H
+#ifndef HTML_TAG_H
+#define HTML_TAG_H
 
 #include "html_layout.h"
 #include "html_names.h"

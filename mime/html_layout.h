@@ -2,8 +2,8 @@
  * Text laid out in lines as HTML's elements want it.  Only html.c includes
  * this.
  */
-#ifndef READER_HTML_LAYOUT_H
-#define READER_HTML_LAYOUT_H
+#ifndef HTML_LAYOUT_H
+#define HTML_LAYOUT_H
 
 #include "text.h"
 

@@ -9,8 +9,8 @@
  *
  * No character vanishes: what cannot be converted, and NUL, is U+FFFD.
  */
-#ifndef READER_CHARSET_H
-#define READER_CHARSET_H
+#ifndef CHARSET_H
+#define CHARSET_H
 
 #include <iconv.h>
 

@@ -1,0 +1,24 @@
+/*
+ * Search as people know it: which words of a mail are in archive.h's index, and
+ * what words ask for.  smtpdb and smtpdb-web find the same.
+ */
+#ifndef FIND_H
+#define FIND_H
+
+#include "archive.h"
+
+/*
+ * Adds to the index, in one transaction, up to `pages` times ARCHIVE_PAGE mails
+ * behind those that are in it, whoever added them: several processes index no
+ * mail twice.  Returns how many mails there were, or -1.
+ */
+int find_index_some(struct archive *a, struct search *s, int pages);
+
+/*
+ * search_find() for words as smtpdb(1) describes them; what makes no sense with
+ * operators does so without.
+ */
+int find_words(struct search *s, const char *words, int64_t newest_before,
+    int64_t *ret, int max);
+
+#endif
