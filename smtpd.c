@@ -379,6 +379,7 @@ serve_when_called(const struct options *o, int fd)
 	const struct store_conf conf = { .wait_ms = STORE_WAIT_MS };
 	struct session_conf session = session_conf(o);
 	struct connection c = { .is_socket = true };
+	struct introduction i;
 	struct server sv = {
 		.options = o,
 		.connection = &c,
@@ -387,7 +388,8 @@ serve_when_called(const struct options *o, int fd)
 	};
 	bool ready = prepare(&sv, &session);
 
-	c.in = c.out = worker_wait(fd, &sv.peer);
+	c.in = c.out = worker_wait(fd, &i);
+	sv.peer = i.peer;
 	if (c.in >= 0 && ready)
 		serve(&sv, false);
 	else if (c.in >= 0)

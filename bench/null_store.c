@@ -105,15 +105,15 @@ int
 writer_run(const struct writer_conf *conf, int listener)
 {
 	struct pollfd p = { .fd = listener, .events = POLLIN };
-	struct peer peer;
-	int fd;
+	struct introduction i;
+	int met;
 
 	(void)conf;
 	do {
 		poll(&p, 1, -1);
-		fd = introduce_meet(listener, &peer);
-		if (fd >= 0)
-			close(fd);
-	} while (fd >= 0 || errno == EINTR || errno == EAGAIN);
+		met = introduce_meet(listener, &i, false);
+		if (met == 0)
+			introduction_close(&i);
+	} while (met == 0 || errno == EINTR || errno == EAGAIN);
 	return 0;
 }

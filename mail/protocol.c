@@ -1,6 +1,7 @@
 #include "protocol.h"
 
 #include <stddef.h>
+#include <string.h>
 
 /* In the order of the traits but PROTOCOL_ESMTP. */
 const char *const protocol_names[] = {
@@ -28,4 +29,14 @@ const char *
 protocol_name(unsigned traits)
 {
 	return protocol_names[traits == 0 ? 0 : 1 + (traits >> 1)];
+}
+
+unsigned
+protocol_traits(const char *name)
+{
+	for (unsigned i = 1; protocol_names[i]; i++) {
+		if (strcmp(protocol_names[i], name) == 0)
+			return (i - 1) << 1 | PROTOCOL_ESMTP;
+	}
+	return 0;
 }

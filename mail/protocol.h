@@ -18,5 +18,7 @@ extern const char *const protocol_names[];
 
 /* The name for a set of traits, out of that list. */
 const char *protocol_name(unsigned traits);
+/* The traits of a name; of one that is not in the list, those of "SMTP". */
+unsigned protocol_traits(const char *name);
 
 #endif

@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "protocol.h"
+
 enum {
 	/* Changes with each change of a message, for a program half replaced. */
-	WIRE_VERSION = 1,
+	WIRE_VERSION = 2,
 };
 
 void
@@ -69,6 +71,15 @@ read_string(struct unpack *m, char *ret, size_t size)
  * Question and answer
  */
 
+/* TLS and accounts are for others to tell. */
+static const char *
+plain_protocol(const char *name)
+{
+	unsigned others = PROTOCOL_TLS | PROTOCOL_AUTH;
+
+	return protocol_name(protocol_traits(name) & ~others);
+}
+
 void
 wire_write_question(struct pack *m, const struct question *q)
 {
@@ -78,7 +89,7 @@ wire_write_question(struct pack *m, const struct question *q)
 	pack_u32(m, q->nrecipients);
 	if (q->kind == QUESTION_MAIL) {
 		pack_text(m, q->mail.verb);
-		pack_text(m, q->mail.protocol);
+		pack_text(m, plain_protocol(q->mail.protocol));
 		pack_span(m, q->mail.helo);
 		pack_text(m, q->mail.body_type);
 		pack_text(m, q->mail.dsn_return);
@@ -287,6 +298,42 @@ wire_read_mail(
 	if (ret_header->size > ret->size)
 		m->failed = true;
 	return !m->failed;
+}
+
+/*
+ * Facts
+ */
+
+void
+wire_write_facts(struct pack *m, uint64_t number, const struct facts *f)
+{
+	pack_u64(m, number);
+	for (int i = 0; i < FACT__COUNT; i++) {
+		if (!facts_has(f, (enum fact)i))
+			continue;
+		pack_u8(m, (uint8_t)i);
+		pack_text(m, f->text[i]);
+	}
+	pack_u8(m, FACT__COUNT);
+}
+
+bool
+wire_read_facts(struct unpack *m, unsigned may_tell, uint64_t *ret_number,
+    struct facts *ret)
+{
+	uint8_t fact;
+
+	memset(ret, 0, sizeof *ret);
+	*ret_number = unpack_u64(m);
+	while ((fact = unpack_u8(m)) < FACT__COUNT && !m->failed) {
+		struct span text = unpack_text(m, FACT_SIZE - 1, false);
+
+		if (!m->failed)
+			facts_set(ret, (enum fact)fact, text);
+		if (!(may_tell & FACT_BIT(fact)))
+			m->failed = true;
+	}
+	return fact == FACT__COUNT && unpack_is_done(m);
 }
 
 void

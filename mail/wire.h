@@ -10,6 +10,13 @@
  *	WIRE_LAST   the same, and commit it           a result, when it is done
  *	WIRE_DROP   forget the mail begun             -
  *
+ * Who was introduced with a right to it tells the writer facts of a session:
+ *
+ *	WIRE_TELL   the session's number, and facts   -
+ *
+ * Nobody need wait for a reply to that: the writer hears what was told before
+ * it reads what any session has said later.
+ *
  * The functions that read check everything: what a session sends may be
  * anything.  Spans that they return are lent from the message.
  */
@@ -20,6 +27,7 @@
 #include <stdint.h>
 
 #include "envelope.h"
+#include "facts.h"
 #include "header.h"
 #include "pack.h"
 #include "question.h"
@@ -43,6 +51,7 @@ enum wire_kind {
 	WIRE_PIECE,
 	WIRE_LAST,
 	WIRE_DROP,
+	WIRE_TELL,
 	WIRE_ANSWER,
 	WIRE_RESULT,
 };
@@ -89,6 +98,12 @@ struct wire_mail {
 void wire_make_last(struct pack *m, const struct wire_mail *mail);
 bool wire_read_mail(
     struct unpack *m, struct wire_mail *ret, struct header *ret_header);
+
+/* Those that are known of the session with this number. */
+void wire_write_facts(struct pack *m, uint64_t number, const struct facts *f);
+/* False: malformed, or one that is not in the mask `may_tell` (FACT_BIT). */
+bool wire_read_facts(struct unpack *m, unsigned may_tell, uint64_t *ret_number,
+    struct facts *ret);
 
 struct wire_result {
 	enum verdict verdict;

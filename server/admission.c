@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "../clock.h"
-#include "introduce.h"
 #include "log.h"
 #include "peer.h"
 #include "sockets.h"
@@ -37,6 +36,7 @@ admission_open(struct admission *a, const struct listen_conf *conf)
 		.waiting = { .fd = -1 },
 		.crowd_told_at = -CROWD_TOLD_MS,
 	};
+	helpers_open(&a->helpers, conf->helpers);
 	return children_open(&a->children, conf->max_connections) &&
 	       sources_open(&a->sources, conf->max_connections);
 }
@@ -48,6 +48,7 @@ admission_leave(struct admission *a)
 		close(a->waiting.fd);
 	close(a->reserve);
 	worker_release(&a->worker);
+	helpers_close(&a->helpers);
 	if (a->writer >= 0)
 		close(a->writer);
 	a->writer = -1;
@@ -97,17 +98,43 @@ find_source(struct admission *a, const struct ip *from)
 	return sources_find(&a->sources, from, clock_ms());
 }
 
-/* Gives the worker its connection, and the writer the socket to it. */
-static pid_t
-introduce(struct admission *a, int fd, const struct peer *peer)
+/* Without a writer, the session answers 451 and 421. */
+static void
+introduce_to_writer(const struct admission *a, const struct introduction *i)
 {
-	pid_t pid = worker_give(&a->worker, fd, peer);
-	int error = errno;
+	struct introduction told = *i;
 
-	/* Without a writer, the session answers 451 and 421. */
-	if (pid > 0 && introduce_session(a->writer, a->worker.fd, peer) < 0)
+	told.fds[INTRODUCE_CONNECTION] = -1;
+	told.fds[INTRODUCE_LINK] = a->worker.fd;
+	if (introduce(a->writer, &told, true) < 0)
 		log_line(LOG_ERR, "the writer cannot be reached: %s",
 		    strerror(errno));
+}
+
+/*
+ * Gives the worker its connection.  The writer has heard of the session before
+ * anybody can tell it of one.
+ */
+static pid_t
+give_connection(struct admission *a, const struct newcomer *who)
+{
+	struct introduction i;
+	int error;
+	pid_t pid;
+
+	introduction_clear(&i);
+	i.number = ++a->last_number;
+	i.peer = who->peer;
+	i.tls_first = who->tls_first;
+	i.fds[INTRODUCE_CONNECTION] = who->fd;
+	if (a->worker.pid > 0) {
+		introduce_to_writer(a, &i);
+		helpers_introduce(&a->helpers, &i);
+	}
+	pid = worker_give(&a->worker, &i);
+	error = errno;
+	i.fds[INTRODUCE_CONNECTION] = -1;
+	introduction_close(&i);
 	worker_release(&a->worker);
 	errno = error;
 	return pid;
@@ -116,7 +143,7 @@ introduce(struct admission *a, int fd, const struct peer *peer)
 static void
 start_session(struct admission *a, const struct newcomer *who)
 {
-	pid_t pid = introduce(a, who->fd, &who->peer);
+	pid_t pid = give_connection(a, who);
 
 	if (pid < 0) {
 		log_line(LOG_ERR, "no process for a session: %s",
@@ -249,11 +276,11 @@ refuse_without_descriptor(struct admission *a, int listening)
 }
 
 void
-admission_accept(struct admission *a, int listening)
+admission_accept(struct admission *a, int listening, bool tls_first)
 {
 	struct sockaddr_storage name = { .ss_family = AF_UNSPEC };
 	socklen_t len = sizeof name;
-	struct newcomer who = { .peer = { .port = 0 } };
+	struct newcomer who = { .tls_first = tls_first };
 
 	who.fd =
 	    accept4(listening, (struct sockaddr *)&name, &len, SOCK_CLOEXEC);

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "children.h"
+#include "helpers.h"
 #include "listen.h"
 #include "sources.h"
 #include "worker.h"
@@ -24,6 +25,7 @@ struct newcomer {
 	int fd;
 	struct peer peer;
 	struct ip source; /* it counts as this; all 0: it has no address */
+	bool tls_first;
 };
 
 struct admission {
@@ -33,7 +35,9 @@ struct admission {
 	struct worker worker;     /* for the next connection */
 	int fork_error;           /* why there is no worker; 0: it is gone */
 	int writer;               /* a socket to introduce sessions; -1: none */
-	int reserve;              /* a descriptor to close for one 421 */
+	struct helpers helpers;
+	uint64_t last_number; /* of a session, as the writer knows it */
+	int reserve;          /* a descriptor to close for one 421 */
 	/* Times are ms, CLOCK_MONOTONIC. */
 	int64_t accept_at;       /* not before */
 	struct newcomer waiting; /* for a session to leave; fd -1: none */
@@ -51,8 +55,11 @@ void admission_close(struct admission *a);
 /* Closes what is open in a process just forked; its memory ends with it. */
 void admission_leave(struct admission *a);
 
-/* Takes one connection, if there still is one.  Not while one is waiting. */
-void admission_accept(struct admission *a, int listening);
+/*
+ * Takes one connection, if there still is one; `tls_first`: its client begins
+ * with TLS.  Not while one is waiting.
+ */
+void admission_accept(struct admission *a, int listening, bool tls_first);
 /*
  * To be called when a session has ended, and at waiting_until.  True: the
  * client that was waiting has the worker.

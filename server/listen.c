@@ -84,6 +84,7 @@ start(struct listener *l)
 	sockets_set_nonblocking(l->fds, l->nfds);
 	l->idle_since = clock_ms();
 	l->worker_due = true;
+	helpers_start(&l->admission.helpers, -1);
 	return true;
 }
 
@@ -147,6 +148,7 @@ start_writer(struct listener *l, int *ret_fd)
 		close(ends[0]);
 	l->writer = pid > 0 ? pid : 0;
 	l->admission.writer = pid > 0 ? ends[0] : -1;
+	helpers_meet_writer(&l->admission.helpers, l->admission.writer);
 	return false;
 }
 
@@ -172,6 +174,8 @@ forget_child(struct listener *l, pid_t pid, int status)
 {
 	bool crashed = WIFSIGNALED(status) && is_of_a_fault(WTERMSIG(status));
 
+	if (helpers_forget(&l->admission.helpers, pid, status))
+		return;
 	if (WIFSIGNALED(status))
 		log_line(LOG_ERR, "%s %ld was killed by signal %d",
 		    pid == l->writer ? "writer" : "session", (long)pid,
@@ -342,9 +346,11 @@ step(struct listener *l, int *ret_fd)
 			l->admission.accept_at = l->writer_at;
 			break;
 		}
+		helpers_start(&l->admission.helpers, l->admission.writer);
 		if (start_worker(l, ret_fd))
 			return LISTEN_SESSION;
-		admission_accept(&l->admission, l->fds[i]);
+		admission_accept(&l->admission, l->fds[i],
+		    l->conf->tls_first && l->conf->tls_first[i]);
 		l->worker_due = true;
 	}
 	return LISTEN_DONE;
@@ -362,6 +368,7 @@ finish(struct listener *l)
 
 	if (l->stop_at == 0)
 		systemd_notify("STOPPING=1");
+	helpers_wait(&l->admission.helpers);
 	admission_close(&l->admission);
 	if (worker > 0)
 		waitpid(worker, NULL, 0);

@@ -7,8 +7,11 @@
 #ifndef LISTEN_H
 #define LISTEN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+struct helper_conf;
 
 struct listen_conf {
 	const char *hostname;      /* for the 421 over a limit */
@@ -16,6 +19,10 @@ struct listen_conf {
 	uint64_t max_per_source;   /* of one IPv4 address, one IPv6 /64 */
 	uint64_t idle_exit_sec;    /* without a connection; 0: never */
 	uint64_t stop_timeout_sec; /* for sessions to end after SIGTERM */
+	/* By enum helper (helpers.h); NULL: there are none. */
+	const struct helper_conf *helpers;
+	/* By socket: its clients begin with TLS; NULL: none do. */
+	const bool *tls_first;
 };
 
 enum listen_role {

@@ -3,7 +3,6 @@
 #include <sys/socket.h>
 
 #include <errno.h>
-#include <string.h>
 #include <unistd.h>
 
 pid_t
@@ -29,48 +28,14 @@ worker_fork(struct worker *w, int *ret_fd)
 	return pid;
 }
 
-struct message {
-	struct peer peer;
-	struct iovec data;
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-	struct msghdr head;
-};
-
-static struct msghdr *
-prepare(struct message *m)
-{
-	memset(m, 0, sizeof *m);
-	m->data = (struct iovec){ &m->peer, sizeof m->peer };
-	m->head = (struct msghdr){
-		.msg_iov = &m->data,
-		.msg_iovlen = 1,
-		.msg_control = m->control,
-		.msg_controllen = sizeof m->control,
-	};
-	return &m->head;
-}
-
 pid_t
-worker_give(struct worker *w, int connection, const struct peer *peer)
+worker_give(struct worker *w, const struct introduction *i)
 {
-	struct message m;
-	struct msghdr *head = prepare(&m);
-	struct cmsghdr *control = CMSG_FIRSTHDR(head);
-	ssize_t n;
-
 	if (w->pid <= 0) {
 		errno = ESRCH;
 		return -1;
 	}
-	*control = (struct cmsghdr){
-		.cmsg_len = CMSG_LEN(sizeof connection),
-		.cmsg_level = SOL_SOCKET,
-		.cmsg_type = SCM_RIGHTS,
-	};
-	memcpy(CMSG_DATA(control), &connection, sizeof connection);
-	m.peer = *peer;
-	n = sendmsg(w->fd, head, MSG_NOSIGNAL | MSG_DONTWAIT);
-	return n < 0 ? -1 : w->pid;
+	return introduce(w->fd, i, false) < 0 ? -1 : w->pid;
 }
 
 void
@@ -82,21 +47,9 @@ worker_release(struct worker *w)
 }
 
 int
-worker_wait(int fd, struct peer *ret)
+worker_wait(int fd, struct introduction *ret)
 {
-	struct message m;
-	struct msghdr *head = prepare(&m);
-	struct cmsghdr *control;
-	int connection = -1;
-	ssize_t n;
-
-	do
-		n = recvmsg(fd, head, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	control = n > 0 ? CMSG_FIRSTHDR(head) : NULL;
-	if (control && control->cmsg_type == SCM_RIGHTS)
-		memcpy(&connection, CMSG_DATA(control), sizeof connection);
-	if (connection >= 0)
-		*ret = m.peer;
-	return connection;
+	return introduce_meet(fd, ret, true) < 0
+		   ? -1
+		   : ret->fds[INTRODUCE_CONNECTION];
 }

@@ -7,7 +7,7 @@
 
 #include <sys/types.h>
 
-#include "../mail/peer.h"
+#include "introduce.h"
 
 /* The parent's side; all 0: there is no worker. */
 struct worker {
@@ -22,19 +22,19 @@ struct worker {
 pid_t worker_fork(struct worker *w, int *ret_fd);
 
 /*
- * Gives the worker this connection of this client, which stays open here.
+ * Gives the worker the connection of this introduction, which stays open here.
  * Returns its process id, or -1 with errno: there is none.  Release it then in
  * either case.
  */
-pid_t worker_give(struct worker *w, int connection, const struct peer *peer);
+pid_t worker_give(struct worker *w, const struct introduction *i);
 
 /* Forgets the worker, which ends if it has no connection. */
 void worker_release(struct worker *w);
 
 /*
- * In the child: waits for the connection.  Returns it and whose it is, or -1:
- * none comes.
+ * In the child: waits for the connection.  Returns it, with whose it is and the
+ * sockets to helpers, or -1: none comes.
  */
-int worker_wait(int fd, struct peer *ret);
+int worker_wait(int fd, struct introduction *ret);
 
 #endif

@@ -14,6 +14,7 @@
 
 #include "../clock.h"
 #include "../policy.h"
+#include "../server/introduce.h"
 #include "private.h"
 
 enum {
@@ -26,7 +27,7 @@ static char buffer[WIRE_MAX];
 static struct answer answer;
 
 struct client *
-client_new(struct writer *w, int fd, const struct peer *peer)
+client_new(struct writer *w, const struct introduction *i)
 {
 	struct client *c = calloc(1, sizeof *c);
 
@@ -34,12 +35,18 @@ client_new(struct writer *w, int fd, const struct peer *peer)
 		c->store = store_beside(w->store);
 	if (!c || !c->store) {
 		free(c);
-		close(fd);
+		close(i->fds[INTRODUCE_LINK]);
 		return NULL;
 	}
 	c->writer = w;
-	c->fd = fd;
-	c->peer = *peer;
+	c->fd = i->fds[INTRODUCE_LINK];
+	c->number = i->number;
+	c->peer = i->peer;
+	c->may_tell = i->may_tell;
+	c->behind = w->clients;
+	if (c->behind)
+		c->behind->before = c;
+	w->clients = c;
 	return c;
 }
 
@@ -60,10 +67,34 @@ client_free(struct client *c)
 	if (!c)
 		return;
 	drop_mail(c);
+	if (c->before)
+		c->before->behind = c->behind;
+	else
+		c->writer->clients = c->behind;
+	if (c->behind)
+		c->behind->before = c->before;
 	envelope_free(&c->envelope);
 	store_free(c->store);
 	close(c->fd);
 	free(c);
+}
+
+struct client *
+client_find(const struct writer *w, uint64_t number)
+{
+	struct client *c = w->clients;
+
+	while (c && c->number != number)
+		c = c->behind;
+	return c;
+}
+
+void
+client_hear(struct client *c, const struct facts *f)
+{
+	facts_add(&c->facts, f);
+	if (c->state != CLIENT_READY)
+		drop_mail(c);
 }
 
 /* A session reads each reply before it asks again: there is always room. */
@@ -140,7 +171,11 @@ keep_answer(struct client *c, const struct question *q)
 	if (q->kind == QUESTION_MAIL) {
 		c->is_open = policy_is_open(store_policy(c->store));
 		c->state = CLIENT_MAIL;
-		return question_begin_mail(q, &c->envelope);
+		if (!question_begin_mail(q, &c->envelope))
+			return false;
+		c->envelope.protocol =
+		    facts_protocol(&c->facts, q->mail.protocol);
+		return true;
 	}
 	if (q->kind == QUESTION_RCPT)
 		return question_add_recipient(q, &answer, &c->envelope);
@@ -298,6 +333,20 @@ client_conclude(struct client *c)
 	return sent;
 }
 
+/* Of itself, where the listener lets it. */
+static bool
+take_facts(struct client *c, struct unpack *in)
+{
+	struct facts facts;
+	uint64_t number;
+
+	if (!wire_read_facts(in, c->may_tell, &number, &facts) ||
+	    number != c->number)
+		return false;
+	client_hear(c, &facts);
+	return true;
+}
+
 bool
 client_read(struct client *c)
 {
@@ -321,6 +370,8 @@ client_read(struct client *c)
 	case WIRE_DROP:
 		drop_mail(c);
 		return unpack_is_done(&in);
+	case WIRE_TELL:
+		return take_facts(c, &in);
 	case WIRE_ANSWER:
 	case WIRE_RESULT:
 		break;

@@ -57,27 +57,68 @@ open_ahead(struct writer *w)
 		store_open_ahead(w->store);
 }
 
-static void
-meet_sessions(struct loop *l)
+static bool
+meet_session(struct loop *l, const struct introduction *i)
 {
-	struct peer peer;
-	int fd;
+	struct client *c = client_new(&l->writer, i);
 
+	if (!c || !watch(l, c->fd, c)) {
+		client_free(c);
+		return false;
+	}
+	l->nclients++;
+	return true;
+}
+
+/* What it says is read before anything else; its events only wake us. */
+static bool
+meet_teller(struct loop *l, const struct introduction *i)
+{
+	return teller_add(&l->writer, i) &&
+	       watch(l, i->fds[INTRODUCE_TELLER], &l->writer.tellers);
+}
+
+static void
+meet_all(struct loop *l)
+{
+	struct introduction i;
+
+	if (l->listener < 0)
+		return;
 	open_ahead(&l->writer);
-	while ((fd = introduce_meet(l->listener, &peer)) >= 0) {
-		struct client *c = client_new(&l->writer, fd, &peer);
+	while (introduce_meet(l->listener, &i, false) == 0) {
+		bool met = i.fds[INTRODUCE_TELLER] >= 0 ? meet_teller(l, &i)
+							: meet_session(l, &i);
 
-		if (!c || !watch(l, fd, c)) {
+		if (!met)
 			log_line(LOG_ERR, "writer: %s", strerror(errno));
-			client_free(c);
-			continue;
-		}
-		l->nclients++;
 	}
 	if (errno == EAGAIN || errno == EINTR || errno == EPROTO)
 		return;
 	close(l->listener);
 	l->listener = -1;
+}
+
+/*
+ * What was told of a session before it said something is known before that is
+ * read.
+ */
+static void
+hear_tellers(struct loop *l)
+{
+	struct facts facts;
+	uint64_t number;
+
+	while (teller_hear(&l->writer, &number, &facts)) {
+		struct client *c = client_find(&l->writer, number);
+
+		if (!c) {
+			meet_all(l);
+			c = client_find(&l->writer, number);
+		}
+		if (c)
+			client_hear(c, &facts);
+	}
 }
 
 /*
@@ -131,16 +172,20 @@ serve_events(struct loop *l, int wait_ms)
 
 	/* One look at the policy's tables is for all that has come by now. */
 	store_refresh(l->writer.store);
+	if (l->writer.tellers)
+		hear_tellers(l);
 	for (int i = 0; i < n; i++) {
 		struct client *c = events[i].data.ptr;
 
 		if (!c)
 			meet = true;
+		else if (events[i].data.ptr == &l->writer.tellers)
+			continue;
 		else if (c->state != CLIENT_READY && !client_read(c))
 			forget(l, c);
 	}
 	if (meet)
-		meet_sessions(l);
+		meet_all(l);
 	return n > 0;
 }
 
@@ -184,6 +229,7 @@ writer_run(const struct writer_conf *conf, int listener)
 		while (l.writer.ready)
 			commit_ready(&l);
 	}
+	teller_forget_all(&l.writer);
 	store_free(l.writer.store);
 	close(l.epoll);
 	return EX_OK;

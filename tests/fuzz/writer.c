@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../../server/introduce.h"
 #include "../../writer/private.h"
 #include "../support/scratch.h"
 #include "fuzz.h"
@@ -181,12 +182,18 @@ say(struct place *p, struct client *c, int fd, struct span message)
 static void
 talk(struct place *p, struct span input)
 {
-	static const struct peer peer = { .address = "192.0.2.1", .port = 7 };
+	struct introduction who;
 	struct client *c;
 	int ends[2];
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0 ||
-	    !(c = client_new(&p->writer, ends[0], &peer)))
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		abort();
+	introduction_clear(&who);
+	who.number = 1;
+	who.peer = (struct peer){ .address = "192.0.2.1", .port = 7 };
+	who.fds[INTRODUCE_LINK] = ends[0];
+	c = client_new(&p->writer, &who);
+	if (!c)
 		abort();
 	while (input.len > 2) {
 		struct span message = { input.p + 2, 0 };

@@ -54,3 +54,13 @@ Test(protocol, lists_each_name_once)
 	}
 	cr_expect(n == 17, "%zu names", n);
 }
+
+Test(protocol, finds_the_traits_of_each_name)
+{
+	for (size_t n = 0; protocol_names[n]; n++) {
+		unsigned traits = protocol_traits(protocol_names[n]);
+
+		cr_expect(protocol_name(traits) == protocol_names[n]);
+	}
+	cr_expect(protocol_traits("HTTP") == 0);
+}

@@ -71,20 +71,32 @@ end(void)
 
 TestSuite(writer, .init = begin, .fini = end, .timeout = 60);
 
+/* Introduces whoever has the end that is returned. */
+static int
+connect_as(struct introduction *i, enum introduce_fd what)
+{
+	int ends[2];
+
+	cr_assert(zero(
+	    int, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)));
+	i->fds[what] = ends[1];
+	cr_assert(zero(int, introduce(introductions[0], i, true)));
+	close(ends[1]);
+	return ends[0];
+}
+
 /* A session's end of its socket. */
 static int
 connect_session(const char *address)
 {
-	struct peer peer = { .port = 4711 };
-	int ends[2];
+	static uint64_t number;
+	struct introduction i;
 
-	strcpy(peer.address, address);
-	cr_assert(zero(
-	    int, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)));
-	cr_assert(
-	    zero(int, introduce_session(introductions[0], ends[1], &peer)));
-	close(ends[1]);
-	return ends[0];
+	introduction_clear(&i);
+	i.number = ++number;
+	i.peer.port = 4711;
+	strcpy(i.peer.address, address);
+	return connect_as(&i, INTRODUCE_LINK);
 }
 
 static struct store *
@@ -302,6 +314,96 @@ Test(writer, forgets_a_mail_given_up)
 }
 
 /*
+ * Facts.  The first session of a test has number 1, since each test is a process
+ * of its own.
+ */
+
+static int
+connect_teller(unsigned may_tell)
+{
+	struct introduction i;
+
+	introduction_clear(&i);
+	i.may_tell = may_tell;
+	return connect_as(&i, INTRODUCE_TELLER);
+}
+
+static void
+tell(int fd, uint64_t number, enum fact fact, const char *text)
+{
+	char octets[1024];
+	struct pack m = { .p = octets, .size = sizeof octets };
+	struct facts facts = { .text = { "" } };
+
+	facts_set(&facts, fact, span_of(text));
+	wire_begin(&m, WIRE_TELL);
+	wire_write_facts(&m, number, &facts);
+	cr_assert(not(m.failed));
+	cr_assert(eq(sz, (size_t)send(fd, m.p, m.len, MSG_NOSIGNAL), m.len));
+}
+
+Test(writer, hears_a_fact_before_what_the_session_says_next)
+{
+	int teller = connect_teller(FACT_BIT(FACT_TLS));
+	struct store *other = connect_store(), *st = connect_store();
+	int64_t id = 0;
+
+	for (int i = 0; i < 20; i++) {
+		tell(teller, 2, FACT_TLS, "TLSv1.3 TLS_AES_256_GCM_SHA384");
+		EXPECT_RESULT(st, VERDICT_OK, put(st, 10, &id));
+		EXPECT_RESULT(other, VERDICT_OK, put(other, 10, &id));
+		store_free(st);
+		store_free(other);
+		other = connect_store();
+		st = connect_store();
+		tell(teller, 2, FACT_TLS, "of one who is gone");
+		tell(teller, 4 + 2 * (uint64_t)i, FACT_TLS, "TLSv1.2 x");
+		EXPECT_RESULT(st, VERDICT_OK, put(st, 10, &id));
+	}
+	EXPECT_QUERY(&box,
+	    "SELECT protocol, count(*) FROM message GROUP BY 1 ORDER BY 1",
+	    "ESMTP|20 ESMTPS|40");
+	store_free(st);
+	store_free(other);
+	close(teller);
+}
+
+Test(writer, forgets_the_mail_begun_before_the_fact)
+{
+	int teller = connect_teller(FACT_BIT(FACT_TLS));
+	struct store *st = connect_store();
+	int64_t id = 0;
+
+	ask(st, QUESTION_MAIL, "ann@a.example");
+	tell(teller, 1, FACT_TLS, "TLSv1.3 x");
+	ask(st, QUESTION_RCPT, "bob@b.example");
+	cr_expect(ne(int, commit(st, 10, &id), VERDICT_OK));
+	store_free(st);
+	close(teller);
+}
+
+/* True: the writer has hung up. */
+static bool is_hung_up(int fd);
+
+Test(writer, takes_no_fact_from_who_has_no_right_to_it)
+{
+	struct store *st = connect_store();
+	int session = connect_session("192.0.2.1");
+	int teller = connect_teller(FACT_BIT(FACT_CLIENT_SUBJECT));
+	int64_t id = 0;
+
+	tell(session, 2, FACT_TLS, "TLSv1.3 x");
+	cr_expect(is_hung_up(session));
+	tell(teller, 1, FACT_TLS, "TLSv1.3 x");
+	cr_expect(is_hung_up(teller));
+	EXPECT_RESULT(st, VERDICT_OK, put(st, 10, &id));
+	EXPECT_QUERY(&box, "SELECT protocol FROM message", "ESMTP");
+	store_free(st);
+	close(session);
+	close(teller);
+}
+
+/*
  * Sessions that were taken over
  */
 
@@ -312,7 +414,6 @@ send_raw(int fd, const struct pack *m)
 	cr_assert(eq(sz, (size_t)send(fd, m->p, m->len, MSG_NOSIGNAL), m->len));
 }
 
-/* True: the writer has hung up. */
 static bool
 is_hung_up(int fd)
 {
@@ -511,13 +612,14 @@ Test(writer, answers_no_message_that_is_malformed)
 		size_t len;
 	} cases[] = {
 		{ "\0", 1 },
-		{ "\1", 1 },
-		{ "\1\1", 2 },
-		{ "\1\6", 2 },
-		{ "\1\7\0", 3 },
-		{ "\2\5", 2 },
-		{ "\1\5x", 3 },
-		{ "\1\1\0\xff\xff\xff\x7f", 7 },
+		{ "\2", 1 },
+		{ "\2\1", 2 },
+		{ "\2\6", 2 },
+		{ "\2\7", 2 },
+		{ "\2\10\0", 3 },
+		{ "\1\5", 2 },
+		{ "\2\5x", 3 },
+		{ "\2\1\0\xff\xff\xff\x7f", 7 },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
