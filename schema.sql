@@ -12,7 +12,7 @@ CREATE TABLE message (
   client_address TEXT NOT NULL,    -- IPv4 or IPv6 address, 'local' or 'unknown'
   client_port    INTEGER,          -- NULL when local or not known
   helo           TEXT NOT NULL,    -- what the client called itself; '' if it did not
-  protocol       TEXT NOT NULL,    -- 'SMTP', 'ESMTP' or 'UTF8SMTP' (RFC 3848, 6531)
+  protocol       TEXT NOT NULL,    -- 'SMTP', 'ESMTP', 'LMTP', 'UTF8SMTP' ... (RFC 3848, 6531)
   verb           TEXT NOT NULL,    -- 'MAIL', or with --rfc821 'SEND', 'SOML', 'SAML'
   reverse_path   TEXT NOT NULL,    -- MAIL FROM, without brackets; '' for <>
   body_type      TEXT NOT NULL,    -- '7BIT', '8BITMIME' or 'BINARYMIME' (RFC 6152, 3030)

@@ -27,7 +27,7 @@ session_new(const struct session_conf *conf)
 		return NULL;
 	s->conf = conf;
 	s->pending = SESSION_READ;
-	session_reply(s, REPLY_READY);
+	session_reply(s, conf->lmtp ? REPLY_READY_LMTP : REPLY_READY);
 	return s;
 }
 
@@ -57,8 +57,8 @@ take_text(struct session *s, struct span data)
 static void
 refuse_mail(struct session *s, enum reply id)
 {
+	session_give_verdict(s, id, 0);
 	transaction_reset(&s->mail);
-	session_conclude(s, id);
 }
 
 /* The text is whole. */
@@ -113,13 +113,16 @@ refuse_chunk(struct session *s)
 static void
 end_chunk(struct session *s)
 {
-	if (s->chunk_reply != REPLY_NONE)
+	if (s->chunk_reply != REPLY_NONE) {
 		refuse_chunk(s);
-	else if (s->mail.dropped)
+	} else if (s->mail.dropped && s->chunk_last) {
 		refuse_mail(s, REPLY_TOO_BIG);
-	else if (s->chunk_last)
+	} else if (s->mail.dropped) {
+		transaction_reset(&s->mail);
+		session_conclude(s, REPLY_TOO_BIG);
+	} else if (s->chunk_last) {
 		complete_mail(s);
-	else {
+	} else {
 		s->mail.state = ST_CHUNKS;
 		session_reply_number(s, REPLY_CHUNK_OK, s->chunk_size);
 	}
@@ -334,6 +337,10 @@ session_next(struct session *s)
 			say_member(s);
 			continue;
 		}
+		if (s->nverdicts > 0) {
+			session_repeat_verdict(s);
+			continue;
+		}
 		if (s->closing)
 			return s->out_len > 0 ? SESSION_WRITE : SESSION_CLOSE;
 
@@ -417,9 +424,9 @@ session_stored(struct session *s, enum verdict verdict, int64_t id)
 		s->counts.recipients += s->mail.envelope.nrecipients;
 		s->counts.octets += s->mail.envelope.size;
 		s->njunk = s->ndeferrals = 0;
-		session_reply_number(s, REPLY_STORED, (uint64_t)id);
+		session_give_verdict(s, REPLY_STORED, (uint64_t)id);
 	} else {
-		session_conclude(s, reply_for(verdict));
+		session_give_verdict(s, reply_for(verdict), 0);
 	}
 	s->mail.envelope.size = 0; /* no text is left to drop */
 	transaction_reset(&s->mail);

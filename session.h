@@ -33,6 +33,7 @@ struct session_conf {
 	bool strict;         /* refuse what only lenient readers take */
 	bool rfc821;         /* SEND, SOML, SAML */
 	bool vrfy;           /* ask about VRFY and EXPN */
+	bool lmtp;           /* RFC 2033, instead of SMTP */
 	bool any_line_end;   /* LF alone ends a line: the input is a file */
 };
 

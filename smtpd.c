@@ -335,6 +335,7 @@ session_conf(const struct options *o)
 		.strict = o->strict,
 		.rfc821 = o->rfc821,
 		.vrfy = o->vrfy,
+		.lmtp = o->lmtp,
 	};
 }
 

@@ -7,6 +7,7 @@
 /* clang-format off */
 const struct reply_text replies[REPLY__COUNT] = {
 	[REPLY_READY]          = { 220, NULL,    "% ESMTP smtpd" },
+	[REPLY_READY_LMTP]     = { 220, NULL,    "% LMTP smtpd" },
 	[REPLY_CLOSING]        = { 221, "2.0.0", "% closing connection" },
 	[REPLY_OK]             = { 250, "2.0.0", "OK" },
 	[REPLY_HELO]           = { 250, NULL,    "%" },
@@ -45,6 +46,7 @@ const struct reply_text replies[REPLY__COUNT] = {
 	[REPLY_LF_ALONE]       = { 500, "5.5.2", "Lines end in CRLF, not in LF alone" },
 	[REPLY_BAD_OCTET]      = { 500, "5.5.2", "Control character in command" },
 	[REPLY_UNKNOWN]        = { 500, "5.5.1", "Command unrecognized" },
+	[REPLY_IS_LMTP]        = { 500, "5.5.1", "LMTP is spoken here: LHLO, not HELO or EHLO" },
 	[REPLY_NO_ARGUMENT]    = { 501, "5.5.4", "No argument allowed" },
 	[REPLY_NEEDS_ARGUMENT] = { 501, "5.5.4", "Argument missing" },
 	[REPLY_OPEN_QUOTE]     = { 501, "5.5.4", "Quoted string without its end" },
@@ -122,6 +124,7 @@ const struct reply_text replies[REPLY__COUNT] = {
 	                       = { 214, "2.0.0", "HELP STATUS tells of this session" },
 	[REPLY_HELP_HELO]      = { 214, "2.0.0", "HELO domain: say who you are" },
 	[REPLY_HELP_EHLO]      = { 214, "2.0.0", "EHLO domain: say who you are, see the extensions" },
+	[REPLY_HELP_LHLO]      = { 214, "2.0.0", "LHLO domain: say who you are, see the extensions" },
 	[REPLY_HELP_MAIL]      = { 214, "2.0.0", "MAIL FROM:<reverse-path> [SIZE= BODY= SMTPUTF8 RET= ENVID=]: begin a mail" },
 	[REPLY_HELP_RCPT]      = { 214, "2.0.0", "RCPT TO:<forward-path> [NOTIFY= ORCPT=]: name one recipient" },
 	[REPLY_HELP_DATA]      = { 214, "2.0.0", "DATA: send the mail; a line with a single dot ends it" },

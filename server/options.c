@@ -65,6 +65,9 @@ static const struct cli_option rows[] = {
 	{ 0, "vrfy", NULL,
 	  "answer VRFY and EXPN from the tables mailbox and alias",
 	  KIND_FLAG, FIELD(vrfy), 0, 0 },
+	{ 0, "lmtp", NULL,
+	  "speak LMTP, as the next host of a mail server",
+	  KIND_FLAG, FIELD(lmtp), 0, 0 },
 	{ 0, "dedupe", "TIME",
 	  "a mail that comes again within this time stays one row\n"
 	  "(0: two)",

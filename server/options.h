@@ -22,6 +22,7 @@ struct options {
 	bool submission;
 	bool rfc821;
 	bool vrfy;
+	bool lmtp;
 	uint64_t dedupe_sec;  /* 0: off */
 	const char *record;   /* a path; NULL: off */
 	const char *new_mail; /* the path of a file to make; NULL: off */

@@ -164,6 +164,8 @@ record_begin(struct record *r, const struct options *o, bool any_line_end)
 		fputs("! rfc821\n", r->file);
 	if (o->vrfy)
 		fputs("! vrfy\n", r->file);
+	if (o->lmtp)
+		fputs("! lmtp\n", r->file);
 	fprintf(r->file,
 	    "! max-size %llu\n! max-recipients %llu\n! max-errors %llu\n",
 	    (unsigned long long)o->max_size,

@@ -58,8 +58,9 @@ static enum reply cmd_help(struct session *, struct span);
 
 /* clang-format off */
 static const struct command commands[] = {
-	{ "HELO", ANY_STATE,  ANY_STATE,   ARG_ANY,     FLAG_JUNK,               hello_helo, 0,                    REPLY_HELP_HELO },
-	{ "EHLO", ANY_STATE,  ANY_STATE,   ARG_NEEDED,  FLAG_JUNK,               hello_ehlo, 0,                    REPLY_HELP_EHLO },
+	{ "HELO", ANY_STATE,  ANY_STATE,   ARG_ANY,     FLAG_SMTP | FLAG_JUNK,   hello_helo, REPLY_IS_LMTP,        REPLY_HELP_HELO },
+	{ "EHLO", ANY_STATE,  ANY_STATE,   ARG_NEEDED,  FLAG_SMTP | FLAG_JUNK,   hello_ehlo, REPLY_IS_LMTP,        REPLY_HELP_EHLO },
+	{ "LHLO", ANY_STATE,  ANY_STATE,   ARG_NEEDED,  FLAG_LMTP | FLAG_JUNK,   hello_ehlo, REPLY_UNKNOWN,        REPLY_HELP_LHLO },
 	{ "MAIL", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED,  0,                       cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_MAIL },
 	{ "RCPT", MAIL_BEGUN, MAIL_BEGUN,  ARG_NEEDED,  0,                       cmd_rcpt, REPLY_NEEDS_MAIL,       REPLY_HELP_RCPT },
 	{ "DATA", NO_CHUNKS,  NO_CHUNKS,   ARG_NONE,    0,                       cmd_data, REPLY_BAD_SEQUENCE,     REPLY_HELP_DATA },
@@ -158,6 +159,7 @@ static const char *
 protocol_of(const struct session *s, bool smtputf8)
 {
 	return protocol_name((s->mail.esmtp ? PROTOCOL_ESMTP : 0) |
+			     (s->conf->lmtp ? PROTOCOL_LMTP : 0) |
 			     (smtputf8 ? PROTOCOL_UTF8 : 0));
 }
 
@@ -277,10 +279,19 @@ is_too_much(struct session *s)
  * DATA, BDAT
  */
 
+/* By LMTP, no recipient is always 503 (RFC 2033 s. 4.2, 4.3). */
+static enum reply
+check_text(const struct session *s)
+{
+	return s->conf->lmtp && s->mail.state == ST_MAIL
+		   ? REPLY_NEEDS_RCPT
+		   : transaction_check_text(&s->mail);
+}
+
 static enum reply
 cmd_data(struct session *s, struct span arg)
 {
-	enum reply id = transaction_check_text(&s->mail);
+	enum reply id = check_text(s);
 
 	(void)arg;
 	if (id != REPLY_NONE)
@@ -314,7 +325,7 @@ cmd_bdat(struct session *s, struct span arg)
 	}
 	if (s->chunk_size == 0 && is_too_much(s))
 		return REPLY_TOO_MANY_COMMANDS;
-	s->chunk_reply = transaction_check_text(&s->mail);
+	s->chunk_reply = check_text(s);
 	if (s->mail.state != ST_CHUNKS)
 		body_start(&s->body, BODY_CRLF);
 	s->chunk_left = s->chunk_size;
@@ -450,6 +461,8 @@ command_run(struct session *s)
 	c = find_command(span_word(&arg));
 	if (!c)
 		return command_refuse(s, REPLY_UNKNOWN);
+	if (!hello_offers(s, c->flags & (FLAG_SMTP | FLAG_LMTP)))
+		return c->otherwise;
 	if (!hello_offers(s, c->flags))
 		return REPLY_NOT_IMPLEMENTED;
 	legal = s->conf->strict ? c->in_strict : c->in;

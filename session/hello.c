@@ -83,7 +83,9 @@ bool
 hello_offers(const struct session *s, int flags)
 {
 	return (!(flags & FLAG_RFC821) || s->conf->rfc821) &&
-	       (!(flags & FLAG_VRFY) || s->conf->vrfy);
+	       (!(flags & FLAG_VRFY) || s->conf->vrfy) &&
+	       (!(flags & FLAG_SMTP) || !s->conf->lmtp) &&
+	       (!(flags & FLAG_LMTP) || s->conf->lmtp);
 }
 
 /* The first keyword offered from `i` on; `nkeywords`: there is none. */

@@ -1,5 +1,5 @@
 /*
- * HELO and EHLO, and which extensions a session offers.
+ * HELO, EHLO and LHLO, and which extensions a session offers.
  */
 #ifndef HELLO_H
 #define HELLO_H
@@ -11,12 +11,14 @@
 enum {
 	FLAG_RFC821 = 1 << 0, /* SEND, SOML, SAML (RFC 5321 s. F.6) */
 	FLAG_VRFY = 1 << 1,   /* VRFY and EXPN ask the policy */
+	FLAG_SMTP = 1 << 2,   /* one of the two */
+	FLAG_LMTP = 1 << 3,
 };
 
 /* Is all of `flags` offered? */
 bool hello_offers(const struct session *s, int flags);
 
-/* The commands; see command.c. */
+/* The commands; see command.c.  hello_ehlo() is LHLO's as well. */
 enum reply hello_helo(struct session *s, struct span arg);
 enum reply hello_ehlo(struct session *s, struct span arg);
 

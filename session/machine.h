@@ -73,6 +73,14 @@ struct session {
 	const struct answer *list;
 	const char *member; /* the last one written */
 
+	/*
+	 * By LMTP, what became of the mail is said once for each RCPT accepted
+	 * (RFC 2033 s. 4.2): so often it is still to be said.
+	 */
+	unsigned nverdicts;
+	enum reply verdict;
+	uint64_t verdict_id;
+
 	/* Since the last mail. */
 	unsigned njunk, ndeferrals;
 	struct session_counts counts;
@@ -95,6 +103,14 @@ void session_reply_number(struct session *s, enum reply id, uint64_t number);
 void session_check_errors(struct session *s, int code);
 /* Both: session_reply() and session_check_errors(); REPLY_NONE is fine. */
 void session_conclude(struct session *s, enum reply id);
+
+/*
+ * Says what became of the mail begun, which is not yet reset.  The row's id
+ * stands in the reply if that has a place for it.  While there are `nverdicts`,
+ * session_repeat_verdict() says it once more.
+ */
+void session_give_verdict(struct session *s, enum reply id, uint64_t row);
+void session_repeat_verdict(struct session *s);
 
 /* Runs the command in `s->line`.  Returns the reply to give, or REPLY_NONE. */
 enum reply command_run(struct session *s);

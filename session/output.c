@@ -20,15 +20,22 @@ note_refusal(struct session *s, int code, size_t at)
 	s->refused_len = s->out_len - at - 2; /* without CRLF */
 }
 
+static void
+write_line(struct session *s, const struct reply_text *r,
+    struct reply_values values, bool more)
+{
+	values.hostname = s->conf->hostname;
+	s->out_len += reply_write(
+	    s->out + s->out_len, sizeof s->out - s->out_len, r, &values, more);
+}
+
 void
 session_say(struct session *s, const struct reply_text *r,
     struct reply_values values, bool more)
 {
 	size_t at = s->out_len;
 
-	values.hostname = s->conf->hostname;
-	s->out_len +=
-	    reply_write(s->out + at, sizeof s->out - at, r, &values, more);
+	write_line(s, r, values, more);
 	if (r->code >= 400)
 		note_refusal(s, r->code, at);
 }
@@ -68,4 +75,26 @@ session_conclude(struct session *s, enum reply id)
 		return;
 	session_reply(s, id);
 	session_check_errors(s, replies[id].code);
+}
+
+/* One mail refused is one error, however often that is said. */
+void
+session_give_verdict(struct session *s, enum reply id, uint64_t row)
+{
+	s->verdict = id;
+	s->verdict_id = row;
+	s->nverdicts = s->conf->lmtp ? s->mail.nrcpts - 1 : 0;
+	session_reply_number(s, id, row);
+	if (s->nverdicts == 0)
+		session_check_errors(s, replies[id].code);
+}
+
+void
+session_repeat_verdict(struct session *s)
+{
+	write_line(s, &replies[s->verdict],
+	    (struct reply_values){ .numbers = { s->verdict_id } }, false);
+	s->nverdicts--;
+	if (s->nverdicts == 0)
+		session_check_errors(s, replies[s->verdict].code);
 }

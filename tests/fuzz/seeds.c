@@ -68,6 +68,7 @@ put_settings(struct buffer *tape, const struct script *s)
 	flags |= c->rfc821 ? 2 : 0;
 	flags |= c->vrfy ? 4 : 0;
 	flags |= c->any_line_end ? 8 : 0;
+	flags |= c->lmtp ? 16 : 0;
 	limits |= c->max_size <= 1000 ? 1 : 0;
 	limits |= c->max_recipients <= 10 ? 2 << 2 : 0;
 	limits |= c->max_errors <= 10 ? 2 << 4 : 0;

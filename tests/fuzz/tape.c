@@ -7,6 +7,7 @@ enum {
 	SET_RFC821 = 1 << 1,
 	SET_VRFY = 1 << 2,
 	SET_ANY_LINE_END = 1 << 3,
+	SET_LMTP = 1 << 4,
 };
 
 bool
@@ -31,6 +32,7 @@ tape_begin(struct tape *t, struct span input)
 		.rfc821 = flags & SET_RFC821,
 		.vrfy = flags & SET_VRFY,
 		.any_line_end = flags & SET_ANY_LINE_END,
+		.lmtp = flags & SET_LMTP,
 	};
 	t->rest = (struct span){ input.p + 2, input.len - 2 };
 	return true;

@@ -17,6 +17,7 @@ watch_begin(struct watch *w, const struct session_conf *conf)
 	*w = (struct watch){
 		.any_line_end = conf->any_line_end,
 		.strict = conf->strict,
+		.lmtp = conf->lmtp,
 	};
 }
 
@@ -36,9 +37,12 @@ ends_in(const struct buffer *b, const char *end)
 	return b->len >= len && memcmp(b->p + b->len - len, end, len) == 0;
 }
 
-/* The code of the only reply; it may be followed by a 421. */
+/*
+ * The code of the only reply; it may be followed by a 421, and by LMTP by others
+ * of the same code.
+ */
 static int
-only_code(struct span said)
+only_code(const struct watch *w, struct span said)
 {
 	int code = 0;
 	unsigned nreplies = 0;
@@ -51,7 +55,8 @@ only_code(struct span said)
 		if (rest.p[3] != '-') {
 			nreplies++;
 			code = nreplies == 1 ? this : code;
-			fuzz_promise_of(nreplies == 1 || this == 421,
+			fuzz_promise_of(nreplies == 1 || this == 421 ||
+					    (w->lmtp && this == code),
 			    "one reply to one command: ", said);
 		}
 		rest.len -= (size_t)(lf + 1 - rest.p);
@@ -150,7 +155,7 @@ check_stored(struct watch *w, const struct watch_reaction *r, bool may)
 	w->nmails = r->mails->nmails;
 	if (!may)
 		return;
-	fuzz_promise_of(n == (only_code(r->said) == 250),
+	fuzz_promise_of(n == (only_code(w, r->said) == 250),
 	    "250 is for what is stored: ", r->said);
 	if (n > 0 && w->place == WATCH_TEXT)
 		check_text(w, &r->mails->mail[w->nmails - 1]);
@@ -255,7 +260,7 @@ end_line(struct watch *w, const struct watch_reaction *r)
 	check_stored(w, r, false);
 	if (may_be_bdat(line))
 		fuzz_promise_of(r->closed, "a BDAT lost is the end: ", line);
-	else if (only_code(r->said) == 354)
+	else if (only_code(w, r->said) == 354)
 		w->place = WATCH_TEXT;
 	buffer_clear(&w->line);
 }
@@ -278,7 +283,7 @@ line_octet(struct watch *w, char octet, const struct watch_reaction *r)
 {
 	bool may_be_told = w->line.len > LINE_MIN || octet == '\n';
 	bool is_told =
-	    may_be_told && r->said.len > 0 && only_code(r->said) == 500;
+	    may_be_told && r->said.len > 0 && only_code(w, r->said) == 500;
 
 	buffer_add(&w->line, (struct span){ &octet, 1 });
 	if (ends_in(&w->line, w->any_line_end ? "\n" : "\r\n") && !w->is_told &&

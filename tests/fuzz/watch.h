@@ -16,7 +16,7 @@ enum watch_place {
 
 struct watch {
 	bool any_line_end;
-	bool strict;
+	bool strict, lmtp;
 	enum watch_place place;
 	struct buffer line;   /* the command so far */
 	bool is_told;         /* that it is too long */

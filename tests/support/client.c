@@ -120,6 +120,8 @@ make_command(
 		add_arg(c, "--rfc821");
 	if (conf->vrfy)
 		add_arg(c, "--vrfy");
+	if (conf->lmtp)
+		add_arg(c, "--lmtp");
 	if (f->option[0] != '\0')
 		add_arg(c, "%s", f->option);
 }

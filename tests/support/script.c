@@ -458,6 +458,8 @@ read_setting(struct parser *p, struct span name, struct span value)
 		return read_flag(p, value, &c->rfc821);
 	if (span_is(name, "vrfy"))
 		return read_flag(p, value, &c->vrfy);
+	if (span_is(name, "lmtp"))
+		return read_flag(p, value, &c->lmtp);
 	if (span_is(name, "option"))
 		return read_word(
 		    p, value, p->script->option, sizeof p->script->option);
