@@ -35,7 +35,11 @@ CREATE TABLE message (
   -- the data, as version 3 added it: 0 and 1 take no octet there.
   bare_line_ends INTEGER NOT NULL DEFAULT 0 CHECK (bare_line_ends IN (0, 1)),
   -- Why a filter took the mail and would not have it delivered; NULL: it may be.
-  quarantine TEXT
+  quarantine TEXT,
+  -- The account that the client proved it is (AUTH), and what it only said with
+  -- --auth=any; NULL: none.
+  authenticated_as TEXT,
+  claimed_as       TEXT
 );
 
 -- One row for each mailbox that a mail goes to, in the order of the RCPTs.
@@ -155,6 +159,7 @@ CREATE TABLE mailbox (
   octets       INTEGER NOT NULL DEFAULT 0,
   counted_from INTEGER,
   id INTEGER PRIMARY KEY AUTOINCREMENT,
+  authenticated INTEGER NOT NULL DEFAULT 0 CHECK (authenticated IN (0, 1)), -- 1: only from who is
   CHECK (state <> 'moved' OR moved_to IS NOT NULL)
 );
 
@@ -207,6 +212,7 @@ CREATE TABLE sender_rule (
   enhanced TEXT NOT NULL DEFAULT '5.7.1',
   text TEXT NOT NULL DEFAULT 'Sender refused',
   id INTEGER PRIMARY KEY AUTOINCREMENT,
+  authenticated INTEGER NOT NULL DEFAULT 0 CHECK (authenticated IN (0, 1)), -- 1: allowed to who is
   CHECK (code <> 421 AND code GLOB '[45][0-5][0-9]'
     AND substr(code, 1, 1) = substr(enhanced, 1, 1)
     AND enhanced GLOB '[45].[0-9]*.[0-9]*' AND length(enhanced) <= 9
@@ -243,12 +249,47 @@ CREATE TABLE rate_limit (
   scope TEXT NOT NULL UNIQUE CHECK (scope IN (
     'client', -- each client address, IPv6 by /64
     'sender', -- each reverse-path
+    'auth',   -- each client address: wrong passwords, as messages; 454 4.7.0; without
+              -- a row, 20 in 10 minutes
     'total')),
   window_sec INTEGER NOT NULL DEFAULT 3600 CHECK (window_sec BETWEEN 1 AND 604800),
   max_messages   INTEGER CHECK (max_messages BETWEEN 0 AND 9e18), -- NULL: no limit
   max_recipients INTEGER CHECK (max_recipients BETWEEN 0 AND 9e18),
   max_octets     INTEGER CHECK (max_octets BETWEEN 0 AND 9e18),
   id INTEGER PRIMARY KEY AUTOINCREMENT
+);
+
+-- Who may authenticate with --auth=rows; smtpdb account fills these.
+CREATE TABLE account (
+  name TEXT NOT NULL UNIQUE
+    CHECK (typeof(name) = 'text' AND name <> '' AND length(name) <= 255),
+  -- Not the password, but what proves it: SCRAM-SHA-256$ITERATIONS:SALT$STORED:SERVER,
+  -- in base64 (RFC 5803).  NULL: there is none; a certificate proves who it is.
+  verifier TEXT CHECK (verifier GLOB 'SCRAM-SHA-256$[1-9]*:*$*:*'),
+  -- The subject of the certificate that proves it (EXTERNAL); NULL: there is none.
+  subject TEXT UNIQUE CHECK (subject <> ''),
+  id INTEGER PRIMARY KEY AUTOINCREMENT
+);
+
+-- The reverse-paths of an account: an address or a domain.  One without a row
+-- may use any.
+CREATE TABLE account_address (
+  name    TEXT NOT NULL,
+  pattern TEXT NOT NULL COLLATE NOCASE CHECK (typeof(pattern) = 'text'),
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  UNIQUE (name, pattern)
+);
+
+CREATE TRIGGER account_deleted AFTER DELETE ON account
+BEGIN
+  DELETE FROM account_address WHERE name = old.name;
+END;
+
+-- From this come the salts of names that there are not, so that nobody learns
+-- which there are.  smtpd-auth makes it.
+CREATE TABLE account_secret (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  secret BLOB NOT NULL
 );
 
 -- What came in the windows that are open; smtpd deletes what is over.

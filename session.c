@@ -18,6 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "session/auth.h"
+#include "session/line.h"
+
 struct session *
 session_new(const struct session_conf *conf)
 {
@@ -25,6 +28,10 @@ session_new(const struct session_conf *conf)
 
 	if (!s)
 		return NULL;
+	if (conf->auth != SESSION_AUTH_NONE && !(s->auth = auth_new(conf))) {
+		free(s);
+		return NULL;
+	}
 	s->conf = conf;
 	s->pending = SESSION_READ;
 	session_reply(s, conf->lmtp ? REPLY_READY_LMTP : REPLY_READY);
@@ -36,6 +43,7 @@ session_free(struct session *s)
 {
 	if (!s)
 		return;
+	auth_free(s->auth);
 	transaction_free(&s->mail);
 	free(s);
 }
@@ -353,6 +361,8 @@ session_next(struct session *s)
 			read_text(s);
 		else if (s->mail.state == ST_CHUNK)
 			read_chunk(s);
+		else if (auth_is_reading(s->auth))
+			auth_read(s);
 		else
 			read_command(s);
 	}
@@ -452,7 +462,7 @@ session_refusal(const struct session *s)
 {
 	return (struct session_refusal){
 		.code = s->refused_code,
-		.command = { s->line, s->line_len },
+		.command = line_to_show((struct span){ s->line, s->line_len }),
 		.reply = { s->out + s->refused_at, s->refused_len },
 	};
 }

@@ -24,6 +24,17 @@
 
 struct session;
 
+enum session_auth {
+	SESSION_AUTH_NONE,  /* there is no AUTH (RFC 4954) */
+	SESSION_AUTH_ASK,   /* the caller checks who the client is */
+	SESSION_AUTH_CLAIM, /* whatever the client says is taken, as a claim */
+};
+
+enum {
+	SESSION_AUTH_NAME_MAX = 255, /* octets */
+	SESSION_CHALLENGE_MAX = 1536,
+};
+
 struct session_conf {
 	const char *hostname; /* in the greeting and the replies */
 	const char *version;  /* for HELP STATUS */
@@ -35,15 +46,20 @@ struct session_conf {
 	bool vrfy;           /* ask about VRFY and EXPN */
 	bool lmtp;           /* RFC 2033, instead of SMTP */
 	bool any_line_end;   /* LF alone ends a line: the input is a file */
+	enum session_auth auth;
+	/* With SESSION_AUTH_ASK, until session_offer_auth(). */
+	const char *auth_mechanisms;
 };
 
 enum session_event {
-	SESSION_READ,   /* session_feed(), or session_end() */
-	SESSION_WRITE,  /* send session_output(), then session_sent() */
-	SESSION_ASK,    /* answer session_question() by session_answer() */
-	SESSION_BODY,   /* append session_body() to the mail */
-	SESSION_STORE,  /* commit session_envelope(), then session_stored() */
-	SESSION_DROP,   /* forget what was appended, if anything was */
+	SESSION_READ,  /* session_feed(), or session_end() */
+	SESSION_WRITE, /* send session_output(), then session_sent() */
+	SESSION_ASK,   /* answer session_question() by session_answer() */
+	SESSION_BODY,  /* append session_body() to the mail */
+	SESSION_STORE, /* commit session_envelope(), then session_stored() */
+	SESSION_DROP,  /* forget what was appended, if anything was */
+	/* Answer session_auth_step() by session_auth_answer(). */
+	SESSION_AUTHENTICATE,
 	SESSION_REPORT, /* a command was refused: session_refusal(), to log */
 	SESSION_CLOSE,  /* nothing is left to do */
 };
@@ -96,6 +112,36 @@ void session_sent(struct session *s, size_t len);
 const struct question *session_question(const struct session *s);
 /* Lends the answer until the next event that reads, asks or closes. */
 void session_answer(struct session *s, const struct answer *answer);
+
+/*
+ * AUTH, with SESSION_AUTH_ASK.  An exchange is over with any answer but
+ * SESSION_AUTH_MORE, or when another one begins.
+ */
+struct session_auth_step {
+	/* Begins an exchange: a word of what is offered.  p NULL: goes on. */
+	struct span mechanism;
+	/* Base64, in at most BASE64_LINE_MAX octets; p NULL: none yet. */
+	struct span response;
+};
+
+enum session_auth_result {
+	SESSION_AUTH_MORE,      /* 334, with a challenge */
+	SESSION_AUTH_DONE,      /* 235 */
+	SESSION_AUTH_REFUSED,   /* 535: not these credentials */
+	SESSION_AUTH_MALFORMED, /* 501: not what the mechanism says */
+	SESSION_AUTH_TOO_OFTEN, /* 454: guesses, too many in a time */
+	SESSION_AUTH_TROUBLE,   /* 454: ours */
+};
+
+struct session_auth_step session_auth_step(const struct session *s);
+/* `challenge` is base64, SESSION_CHALLENGE_MAX octets at most. */
+void session_auth_answer(
+    struct session *s, enum session_auth_result result, struct span challenge);
+/*
+ * From now on these mechanisms are offered, blanks between, lent for the
+ * session's life; NULL: none, as not without encryption (538).
+ */
+void session_offer_auth(struct session *s, const char *mechanisms);
 
 struct span session_body(const struct session *s);
 const struct envelope *session_envelope(const struct session *s);

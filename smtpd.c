@@ -244,6 +244,10 @@ run(struct server *sv)
 		case SESSION_ASK:
 			answer_question(sv);
 			break;
+		case SESSION_AUTHENTICATE:
+			session_auth_answer(
+			    s, SESSION_AUTH_TROUBLE, span_of(""));
+			break;
 		case SESSION_BODY:
 			append(sv, session_body(s));
 			break;
@@ -336,6 +340,8 @@ session_conf(const struct options *o)
 		.rfc821 = o->rfc821,
 		.vrfy = o->vrfy,
 		.lmtp = o->lmtp,
+		.auth = o->auth == AUTH_BY_ANY ? SESSION_AUTH_CLAIM
+					       : SESSION_AUTH_NONE,
 	};
 }
 

@@ -176,13 +176,14 @@ static const char message_sql[] =
     "INSERT INTO message (id, received_at, client_address, client_port, helo,"
     " protocol, verb, reverse_path, body_type, smtputf8, envelope_id,"
     " dsn_return, size, trace, header_size, header_from, header_to,"
-    " header_subject, header_date, header_message_id, bare_line_ends, data)"
+    " header_subject, header_date, header_message_id, bare_line_ends,"
+    " claimed_as, data)"
     " VALUES (:id, :received_at, :client_address, :client_port, :helo,"
     " :protocol, :verb, :reverse_path, :body_type, :smtputf8, :envelope_id,"
     " :dsn_return, :size,"
     " coalesce(:trace, :trace_before_id || :id || :trace_after_id),"
     " :header_size, :header_from, :header_to, :header_subject, :header_date,"
-    " :header_message_id, :bare_line_ends, :data)";
+    " :header_message_id, :bare_line_ends, :claimed_as, :data)";
 
 static const char recipient_sql[] =
     "INSERT INTO recipient (message_id, position, forward_path, notify,"
@@ -201,6 +202,7 @@ bind_envelope(struct statement *s, const struct envelope *e)
 	statement_bind_integer(s, ":smtputf8", e->smtputf8);
 	statement_bind_text(s, ":envelope_id", e->envelope_id);
 	statement_bind_text(s, ":dsn_return", e->dsn_return);
+	statement_bind_text(s, ":claimed_as", e->claimed_as);
 	statement_bind_integer(s, ":size", (int64_t)e->size);
 }
 

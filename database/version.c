@@ -18,7 +18,7 @@ static const char schema[] = {
 };
 
 enum {
-	REMADE_MAX = 8,
+	REMADE_MAX = 10,
 };
 
 /*
@@ -29,16 +29,31 @@ static const struct step {
 	const char *sql;
 	/* How statements of schema.sql begin that are then run. */
 	const char *remade[REMADE_MAX];
+	const char *then; /* NULL: nothing */
 } steps[DATABASE_VERSION] = {
 	[2] = { "ALTER TABLE message ADD COLUMN bare_line_ends INTEGER"
 		" NOT NULL DEFAULT 0 CHECK (bare_line_ends IN (0, 1))",
-	    { NULL } },
+	    { NULL }, NULL },
 	[3] = { "ALTER TABLE message ADD COLUMN quarantine TEXT;"
+		"ALTER TABLE message ADD COLUMN authenticated_as TEXT;"
+		"ALTER TABLE message ADD COLUMN claimed_as TEXT;"
 		"ALTER TABLE recipient ADD COLUMN added INTEGER NOT NULL"
 		" DEFAULT 0 CHECK (added IN (0, 1));"
+		"ALTER TABLE mailbox ADD COLUMN authenticated INTEGER NOT NULL"
+		" DEFAULT 0 CHECK (authenticated IN (0, 1));"
+		"ALTER TABLE sender_rule ADD COLUMN authenticated INTEGER"
+		" NOT NULL DEFAULT 0 CHECK (authenticated IN (0, 1));"
+		"ALTER TABLE rate_limit RENAME TO rate_limit_3;"
 		"DROP TRIGGER message_deleting; DROP VIEW inbox",
 	    { "CREATE TABLE filter_change", "CREATE TRIGGER message_deleting",
-		"CREATE VIEW inbox" } },
+		"CREATE VIEW inbox", "CREATE TABLE rate_limit",
+		"CREATE TABLE account (", "CREATE TABLE account_address",
+		"CREATE TRIGGER account_deleted",
+		"CREATE TABLE account_secret" },
+	    "INSERT INTO rate_limit SELECT * FROM rate_limit_3;"
+	    "DROP TABLE rate_limit_3;"
+	    /* It has had no row (policy/use.c). */
+	    "DELETE FROM sqlite_sequence WHERE seq = 0" },
 };
 
 bool
@@ -151,7 +166,7 @@ take_step(struct database *db, const struct step *step)
 
 	for (int i = 0; rc == SQLITE_OK && step->remade[i]; i++)
 		rc = remake(db, step->remade[i]);
-	return rc;
+	return rc == SQLITE_OK && step->then ? exec(db, step->then) : rc;
 }
 
 /* From what it is to what schema.sql says. */

@@ -28,6 +28,7 @@ struct envelope {
 	const char *body_type;    /* "7BIT", "8BITMIME" or "BINARYMIME" */
 	bool smtputf8;            /* MAIL carried SMTPUTF8 */
 	const char *envelope_id;  /* ENVID= as sent, xtext; or NULL */
+	const char *claimed_as;   /* by AUTH, unchecked; or NULL */
 	const char *dsn_return;   /* "FULL", "HDRS" or NULL */
 	uint64_t size;            /* octets of the mail data */
 	bool bare_line_ends;      /* the text has a CR or LF outside CRLF */

@@ -114,7 +114,8 @@ question_begin_mail(const struct question *q, struct envelope *e)
 	e->dsn_return = q->mail.dsn_return;
 	return keep(e, q->mail.helo, &e->helo) &&
 	       keep(e, q->address, &e->reverse_path) &&
-	       keep(e, q->mail.envelope_id, &e->envelope_id);
+	       keep(e, q->mail.envelope_id, &e->envelope_id) &&
+	       keep(e, q->mail.claimed_as, &e->claimed_as);
 }
 
 /* Adds a recipient for each mailbox, all of them or none. */

@@ -34,7 +34,7 @@ struct question {
 	/* The rest of MAIL, as in struct envelope. */
 	struct question_mail {
 		const char *verb, *protocol, *body_type, *dsn_return;
-		struct span helo, envelope_id;
+		struct span helo, envelope_id, claimed_as;
 		bool smtputf8;
 	} mail;
 	/* The rest of RCPT: NOTIFY= and ORCPT=; p is NULL if not given. */

@@ -87,6 +87,21 @@ const struct reply_text replies[REPLY__COUNT] = {
 	[REPLY_BARE_LF]        = { 554, "5.6.0", "Bare LF in mail" },
 	[REPLY_PARAM_UNKNOWN]  = { 555, "5.5.4", "Parameter unknown" },
 
+	/* AUTH's (RFC 4954 s. 4.2, 6). */
+	[REPLY_AUTH_DONE]      = { 235, "2.7.0", "Authenticated" },
+	[REPLY_AUTH_MORE]      = { 334, NULL,    "@" },
+	[REPLY_AUTH_TROUBLE]   = { 454, "4.7.0", "Cannot authenticate now, try again" },
+	[REPLY_AUTH_TOO_OFTEN] = { 454, "4.7.0", "Too many wrong passwords, try later" },
+	[REPLY_AUTH_TOO_LONG]  = { 500, "5.5.6", "Response too long" },
+	[REPLY_AUTH_MALFORMED] = { 501, "5.5.2", "Malformed response" },
+	[REPLY_AUTH_CANCELLED] = { 501, "5.7.0", "Cancelled" },
+	[REPLY_AUTH_ALREADY]   = { 503, "5.5.1", "Authenticated already" },
+	[REPLY_AUTH_UNKNOWN]   = { 504, "5.5.4", "Mechanism not offered" },
+	[REPLY_AUTH_REQUIRED]  = { 530, "5.7.0", "Authentication required" },
+	[REPLY_AUTH_WEAK]      = { 534, "5.7.9", "Mechanism too weak" },
+	[REPLY_AUTH_REFUSED]   = { 535, "5.7.8", "Credentials not accepted" },
+	[REPLY_AUTH_NEEDS_TLS] = { 538, "5.7.11", "Encryption required" },
+
 	/* The policy's. */
 	[REPLY_IS]             = { 250, "2.1.5", "<@>\nMailbox exists" },
 	[REPLY_MEMBER]         = { 250, "2.1.5", "<@>\nA member whose address needs SMTPUTF8" },
@@ -135,6 +150,7 @@ const struct reply_text replies[REPLY__COUNT] = {
 	[REPLY_HELP_VRFY]      = { 214, "2.0.0", "VRFY mailbox: ask whether it exists" },
 	[REPLY_HELP_EXPN]      = { 214, "2.0.0", "EXPN list: ask who is on it" },
 	[REPLY_HELP_HELP]      = { 214, "2.0.0", "HELP [verb | STATUS]: explain a command, or this session" },
+	[REPLY_HELP_AUTH]      = { 214, "2.0.0", "AUTH mechanism [response]: prove who you are" },
 	[REPLY_HELP_SEND]      = { 214, "2.0.0", "SEND FROM:<reverse-path>: as MAIL, for a terminal" },
 	[REPLY_HELP_SOML]      = { 214, "2.0.0", "SOML FROM:<reverse-path>: as MAIL, for a terminal or mailbox" },
 	[REPLY_HELP_SAML]      = { 214, "2.0.0", "SAML FROM:<reverse-path>: as MAIL, for a terminal and mailbox" },

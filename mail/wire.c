@@ -94,6 +94,7 @@ wire_write_question(struct pack *m, const struct question *q)
 		pack_text(m, q->mail.body_type);
 		pack_text(m, q->mail.dsn_return);
 		pack_span(m, q->mail.envelope_id);
+		pack_span(m, q->mail.claimed_as);
 		pack_u8(m, q->mail.smtputf8);
 	} else if (q->kind == QUESTION_RCPT) {
 		pack_span(m, q->notify);
@@ -119,6 +120,7 @@ read_mail_words(struct unpack *m, struct question *q)
 	q->mail.body_type = read_word(m, body_types, false);
 	q->mail.dsn_return = read_word(m, returns, true);
 	q->mail.envelope_id = unpack_text(m, WIRE_TEXT_MAX, true);
+	q->mail.claimed_as = unpack_text(m, WIRE_TEXT_MAX, true);
 	q->mail.smtputf8 = read_bool(m);
 }
 

@@ -49,8 +49,9 @@ const char *const policy_sql[SQL__COUNT] = {
 			    " FROM sender_rule WHERE pattern = ?",
 	[SQL_QUOTA] = "SELECT max_messages, messages, max_octets, octets"
 		      " FROM quota",
-	[SQL_RATES] = RATES,
-	[SQL_RATES_RCPT] = RATES " WHERE l.max_recipients NOT NULL",
+	[SQL_RATES] = RATES " WHERE l.scope <> 'auth'",
+	[SQL_RATES_RCPT] =
+	    RATES " WHERE l.scope <> 'auth' AND l.max_recipients NOT NULL",
 	[SQL_COUNT_RATE] =
 	    "UPDATE rate_count SET messages = messages + 1,"
 	    " recipients = recipients + :recipients,"

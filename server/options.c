@@ -22,6 +22,7 @@ enum kind {
 	KIND_DURATION,
 	KIND_FLAG,
 	KIND_LISTEN,
+	KIND_AUTH,
 	KIND_VERSION,
 	KIND_HELP,
 };
@@ -68,6 +69,10 @@ static const struct cli_option rows[] = {
 	{ 0, "lmtp", NULL,
 	  "speak LMTP, as the next host of a mail server",
 	  KIND_FLAG, FIELD(lmtp), 0, 0 },
+	{ 0, "auth", "any",
+	  "offer AUTH; any: take whatever is said and keep the name, for\n"
+	  "those who test programs",
+	  KIND_AUTH, 0, 0, 0 },
 	{ 0, "dedupe", "TIME",
 	  "a mail that comes again within this time stays one row\n"
 	  "(0: two)",
@@ -186,6 +191,18 @@ full_hostname(void)
 	return full[0] != '\0' ? full : name;
 }
 
+static int
+read_auth(const char *text, struct options *o, int *ret_status)
+{
+	if (strcmp(text, "any") == 0) {
+		o->auth = AUTH_BY_ANY;
+		return 0;
+	}
+	log_line(LOG_ERR, "--auth: '%s' is none of: any", text);
+	*ret_status = EX_USAGE;
+	return -1;
+}
+
 /* Takes one option.  Returns 0 to go on, or -1 as options_read() does. */
 static int
 take(const struct cli *c, const struct cli_option *row, const char *value,
@@ -205,6 +222,8 @@ take(const struct cli *c, const struct cli_option *row, const char *value,
 		log_line(LOG_ERR, "--listen: %d are enough", LISTENERS_MAX);
 		*ret_status = EX_USAGE;
 		return -1;
+	case KIND_AUTH:
+		return read_auth(value, o, ret_status);
 	case KIND_FLAG:
 		*(bool *)(void *)field = true;
 		return 0;

@@ -10,6 +10,12 @@
 
 #include "sockets.h"
 
+/* Who checks the passwords of AUTH. */
+enum auth_by {
+	AUTH_BY_NONE, /* there is no AUTH */
+	AUTH_BY_ANY,  /* nobody: what is said is taken, as a claim */
+};
+
 struct options {
 	const char *database;
 	const char *hostname;
@@ -23,6 +29,7 @@ struct options {
 	bool rfc821;
 	bool vrfy;
 	bool lmtp;
+	enum auth_by auth;
 	uint64_t dedupe_sec;  /* 0: off */
 	const char *record;   /* a path; NULL: off */
 	const char *new_mail; /* the path of a file to make; NULL: off */

@@ -162,6 +162,8 @@ record_begin(struct record *r, const struct options *o, bool any_line_end)
 		fputs("! strict\n", r->file);
 	if (o->rfc821)
 		fputs("! rfc821\n", r->file);
+	if (o->auth == AUTH_BY_ANY)
+		fputs("! auth any\n", r->file);
 	if (o->vrfy)
 		fputs("! vrfy\n", r->file);
 	if (o->lmtp)

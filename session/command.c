@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../mail/protocol.h"
+#include "auth.h"
 #include "hello.h"
 #include "line.h"
 #include "machine.h"
@@ -71,6 +72,7 @@ static const struct command commands[] = {
 	{ "VRFY", ANY_STATE,  ANY_STATE,   ARG_NEEDED,  FLAG_STRING | FLAG_JUNK, cmd_vrfy, 0,                      REPLY_HELP_VRFY },
 	{ "EXPN", ANY_STATE,  ANY_STATE,   ARG_NEEDED,  FLAG_STRING | FLAG_JUNK, cmd_expn, 0,                      REPLY_HELP_EXPN },
 	{ "HELP", ANY_STATE,  ANY_STATE,   ARG_ANY,     FLAG_STRING | FLAG_JUNK, cmd_help, 0,                      REPLY_HELP_HELP },
+	{ "AUTH", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED,  FLAG_AUTH | FLAG_JUNK,   auth_begin, REPLY_BAD_SEQUENCE,   REPLY_HELP_AUTH },
 	{ "SEND", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED,  FLAG_RFC821,             cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_SEND },
 	{ "SOML", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED,  FLAG_RFC821,             cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_SOML },
 	{ "SAML", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED,  FLAG_RFC821,             cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_SAML },
@@ -163,6 +165,14 @@ protocol_of(const struct session *s, bool smtputf8)
 			     (smtputf8 ? PROTOCOL_UTF8 : 0));
 }
 
+static struct span
+claimed_as(const struct session *s)
+{
+	const char *name = s->auth ? auth_claimed(s->auth) : "";
+
+	return *name ? span_of(name) : (struct span){ NULL, 0 };
+}
+
 static enum reply
 cmd_mail(struct session *s, struct span arg)
 {
@@ -192,6 +202,7 @@ cmd_mail(struct session *s, struct span arg)
 		.body_type = params.body_type,
 		.dsn_return = params.dsn_return,
 		.envelope_id = params.envelope_id,
+		.claimed_as = claimed_as(s),
 		.smtputf8 = params.smtputf8,
 	};
 	s->utf8_reply = params.smtputf8;

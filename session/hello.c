@@ -4,35 +4,39 @@
 #include "hello.h"
 
 #include "../mail/utf8.h"
+#include "auth.h"
 #include "machine.h"
 
-enum numbers {
-	NUMBERS_NONE,
-	NUMBERS_SIZE,
-	NUMBERS_LIMITS,
+enum values {
+	VALUES_NONE,
+	VALUES_SIZE,
+	VALUES_LIMITS,
+	VALUES_MECHANISMS,
 };
 
 /* clang-format off */
 static const struct {
 	const char *text; /* as in struct reply_text */
-	enum numbers numbers;
+	enum values values;
 	int flags;
 } keywords[] = {
-	{ "PIPELINING",          NUMBERS_NONE,   0 },           /* RFC 2920 */
-	{ "SIZE #",              NUMBERS_SIZE,   0 },           /* RFC 1870 */
-	{ "8BITMIME",            NUMBERS_NONE,   0 },           /* RFC 6152 */
-	{ "SMTPUTF8",            NUMBERS_NONE,   0 },           /* RFC 6531 */
-	{ "ENHANCEDSTATUSCODES", NUMBERS_NONE,   0 },           /* RFC 2034 */
-	{ "CHUNKING",            NUMBERS_NONE,   0 },           /* RFC 3030 */
-	{ "BINARYMIME",          NUMBERS_NONE,   0 },           /* RFC 3030 */
-	{ "DSN",                 NUMBERS_NONE,   0 },           /* RFC 3461 */
+	{ "PIPELINING",          VALUES_NONE,   0 },           /* RFC 2920 */
+	{ "SIZE #",              VALUES_SIZE,   0 },           /* RFC 1870 */
+	{ "8BITMIME",            VALUES_NONE,   0 },           /* RFC 6152 */
+	{ "SMTPUTF8",            VALUES_NONE,   0 },           /* RFC 6531 */
+	{ "ENHANCEDSTATUSCODES", VALUES_NONE,   0 },           /* RFC 2034 */
+	{ "CHUNKING",            VALUES_NONE,   0 },           /* RFC 3030 */
+	{ "BINARYMIME",          VALUES_NONE,   0 },           /* RFC 3030 */
+	{ "DSN",                 VALUES_NONE,   0 },           /* RFC 3461 */
 	{ "LIMITS RCPTMAX=# MAILMAX=#",
-	                         NUMBERS_LIMITS, 0 },           /* RFC 9422 */
-	{ "SEND",                NUMBERS_NONE,   FLAG_RFC821 }, /* RFC 5321 s. F.6 */
-	{ "SOML",                NUMBERS_NONE,   FLAG_RFC821 },
-	{ "SAML",                NUMBERS_NONE,   FLAG_RFC821 },
-	{ "EXPN",                NUMBERS_NONE,   FLAG_VRFY },   /* RFC 5321 s. 4.1.1.7 */
-	{ "HELP",                NUMBERS_NONE,   0 },           /* RFC 5321 s. 4.1.1.8 */
+	                         VALUES_LIMITS, 0 },           /* RFC 9422 */
+	{ "AUTH @",              VALUES_MECHANISMS,
+	                                         FLAG_MECHANISMS },
+	{ "SEND",                VALUES_NONE,   FLAG_RFC821 }, /* RFC 5321 s. F.6 */
+	{ "SOML",                VALUES_NONE,   FLAG_RFC821 },
+	{ "SAML",                VALUES_NONE,   FLAG_RFC821 },
+	{ "EXPN",                VALUES_NONE,   FLAG_VRFY },   /* RFC 5321 s. 4.1.1.7 */
+	{ "HELP",                VALUES_NONE,   0 },           /* RFC 5321 s. 4.1.1.8 */
 };
 /* clang-format on */
 
@@ -63,18 +67,20 @@ hello_helo(struct session *s, struct span arg)
 }
 
 static struct reply_values
-numbers_of(const struct session *s, enum numbers numbers)
+values_of(const struct session *s, enum values values)
 {
-	switch (numbers) {
-	case NUMBERS_NONE:
+	switch (values) {
+	case VALUES_NONE:
 		break;
-	case NUMBERS_SIZE:
+	case VALUES_SIZE:
 		return (
 		    struct reply_values){ .numbers = { s->conf->max_size } };
-	case NUMBERS_LIMITS:
+	case VALUES_LIMITS:
 		return (struct reply_values){
 			.numbers = { s->conf->max_recipients, MAILS_MAX }
 		};
+	case VALUES_MECHANISMS:
+		return (struct reply_values){ .detail = auth_offered(s->auth) };
 	}
 	return (struct reply_values){ .numbers = { 0 } };
 }
@@ -85,7 +91,10 @@ hello_offers(const struct session *s, int flags)
 	return (!(flags & FLAG_RFC821) || s->conf->rfc821) &&
 	       (!(flags & FLAG_VRFY) || s->conf->vrfy) &&
 	       (!(flags & FLAG_SMTP) || !s->conf->lmtp) &&
-	       (!(flags & FLAG_LMTP) || s->conf->lmtp);
+	       (!(flags & FLAG_LMTP) || s->conf->lmtp) &&
+	       (!(flags & FLAG_AUTH) || s->auth) &&
+	       (!(flags & FLAG_MECHANISMS) ||
+		   (s->auth && auth_offered(s->auth)));
 }
 
 /* The first keyword offered from `i` on; `nkeywords`: there is none. */
@@ -110,7 +119,7 @@ hello_ehlo(struct session *s, struct span arg)
 	for (size_t i = next_keyword(s, 0); i < nkeywords; i = next) {
 		session_say(s, &line, values, true);
 		line.text = keywords[i].text;
-		values = numbers_of(s, keywords[i].numbers);
+		values = values_of(s, keywords[i].values);
 		next = next_keyword(s, i + 1);
 	}
 	session_say(s, &line, values, false);

@@ -13,6 +13,8 @@ enum {
 	FLAG_VRFY = 1 << 1,   /* VRFY and EXPN ask the policy */
 	FLAG_SMTP = 1 << 2,   /* one of the two */
 	FLAG_LMTP = 1 << 3,
+	FLAG_AUTH = 1 << 4,
+	FLAG_MECHANISMS = 1 << 5, /* some of AUTH, here and now */
 };
 
 /* Is all of `flags` offered? */

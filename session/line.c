@@ -15,6 +15,18 @@ begins(struct span text, const char *prefix)
 	return span_skip(&text, prefix);
 }
 
+struct span
+line_to_show(struct span line)
+{
+	struct span rest = span_trim(line), mechanism;
+
+	if (!span_is(span_word(&rest), "AUTH"))
+		return line;
+	mechanism = span_word(&rest);
+	line.len = (size_t)(mechanism.p + mechanism.len - line.p);
+	return line;
+}
+
 bool
 line_has_control(struct span line)
 {

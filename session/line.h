@@ -10,6 +10,9 @@
 
 #include "../mail/span.h"
 
+/* Without the password that AUTH may have behind its mechanism. */
+struct span line_to_show(struct span line);
+
 /* Does it have a control character?  TAB counts as white space. */
 bool line_has_control(struct span line);
 

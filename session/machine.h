@@ -31,6 +31,7 @@ enum {
 	DEFERRALS_FACTOR = 10,
 };
 
+struct auth;
 struct command;
 
 struct session {
@@ -55,6 +56,7 @@ struct session {
 	int refused_code;
 	size_t refused_at, refused_len;
 
+	struct auth *auth; /* auth.h; NULL: there is no AUTH */
 	struct transaction mail;
 	struct body body;    /* how far its text is read */
 	struct span data;    /* octets of its text, lent to the caller */

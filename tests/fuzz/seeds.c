@@ -69,6 +69,9 @@ put_settings(struct buffer *tape, const struct script *s)
 	flags |= c->vrfy ? 4 : 0;
 	flags |= c->any_line_end ? 8 : 0;
 	flags |= c->lmtp ? 16 : 0;
+	flags |= c->auth == SESSION_AUTH_ASK ? 32 : 0;
+	flags |= c->auth == SESSION_AUTH_CLAIM ? 64 : 0;
+	limits |= c->auth_mechanisms ? 64 : 0;
 	limits |= c->max_size <= 1000 ? 1 : 0;
 	limits |= c->max_recipients <= 10 ? 2 << 2 : 0;
 	limits |= c->max_errors <= 10 ? 2 << 4 : 0;
@@ -122,6 +125,16 @@ put_step(struct buffer *tape, const struct script_step *step)
 		    "F",
 		    2);
 		put_answer(tape, step);
+		break;
+	case SCRIPT_AUTH:
+		mark[1] = 'P';
+		mark[2] = (unsigned char)((unsigned)step->auth |
+					  (step->text.len > 0 ? 64u : 0u));
+		put(tape,
+		    "\xff"
+		    "F",
+		    2);
+		put(tape, (const char *)mark, 3);
 		break;
 	case SCRIPT_STORE:
 		mark[1] = 'S';

@@ -27,7 +27,7 @@ struct queue {
 
 struct run {
 	struct tape tape;
-	struct queue answers, commits;
+	struct queue answers, auths, commits;
 	unsigned nevents, ncommands;
 	struct player *player;
 	size_t seen; /* of the output */
@@ -97,6 +97,18 @@ answer(void *context, const struct question *q, struct answer *ret)
 	}
 }
 
+static enum session_auth_result
+authenticate(void *context, struct span *ret_challenge)
+{
+	struct run *r = context;
+	unsigned value = pop(&r->auths).value;
+
+	r->nevents++;
+	*ret_challenge = span_of(value & 64 ? "dGVzdA==" : "");
+	return (enum session_auth_result)(
+	    (value & 63) % (SESSION_AUTH_TROUBLE + 1));
+}
+
 static enum verdict
 store(void *context)
 {
@@ -154,6 +166,9 @@ play(struct run *r)
 		case TAPE_ANSWER:
 			push(&r->answers, step);
 			break;
+		case TAPE_AUTH:
+			push(&r->auths, step);
+			break;
 		case TAPE_COMMIT:
 			push(&r->commits, step);
 			break;
@@ -181,7 +196,7 @@ static struct player *
 run(struct span input, enum play_cut cut, bool watched)
 {
 	struct run r = { .nevents = 0 };
-	const struct play_world world = { &r, answer, store };
+	const struct play_world world = { &r, answer, store, authenticate };
 	struct watch watch;
 	size_t bound;
 

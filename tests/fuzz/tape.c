@@ -8,6 +8,8 @@ enum {
 	SET_VRFY = 1 << 2,
 	SET_ANY_LINE_END = 1 << 3,
 	SET_LMTP = 1 << 4,
+	SET_AUTH_ASK = 1 << 5,
+	SET_AUTH_CLAIM = 1 << 6,
 };
 
 bool
@@ -34,6 +36,12 @@ tape_begin(struct tape *t, struct span input)
 		.any_line_end = flags & SET_ANY_LINE_END,
 		.lmtp = flags & SET_LMTP,
 	};
+	if (flags & SET_AUTH_CLAIM)
+		t->conf.auth = SESSION_AUTH_CLAIM;
+	else if (flags & SET_AUTH_ASK)
+		t->conf.auth = SESSION_AUTH_ASK;
+	if (limits & 64)
+		t->conf.auth_mechanisms = "PLAIN SCRAM-SHA-256";
 	t->rest = (struct span){ input.p + 2, input.len - 2 };
 	return true;
 }
@@ -74,6 +82,8 @@ tape_next(struct tape *t)
 	case 'R':
 	case 'M':
 		return valued(t, TAPE_ANSWER, c);
+	case 'P':
+		return valued(t, TAPE_AUTH, c);
 	case 'S':
 		return valued(t, TAPE_COMMIT, c);
 	case 'N':

@@ -6,6 +6,7 @@
  *	R v	or a reply: v & 15 says which, v & 64 that it is a long one,
  *		v & 128 that another line is to follow
  *	M n	or is accepted, for n mailboxes
+ *	P v	the next response of AUTH gets the result v
  *	S v	the next commit gets the verdict v
  *	N n	of the session's next allocations, the one n & 127 fails,
  *		and with n & 128 all that follow
@@ -29,6 +30,7 @@ struct tape {
 enum tape_mark {
 	TAPE_OCTET,  /* `octet` */
 	TAPE_ANSWER, /* `value` and what of it: 'A', 'R' or 'M' in `octet` */
+	TAPE_AUTH,   /* `value` */
 	TAPE_COMMIT, /* `value` */
 	TAPE_POOR,   /* `value` */
 	TAPE_FLUSH,

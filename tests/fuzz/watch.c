@@ -262,6 +262,8 @@ end_line(struct watch *w, const struct watch_reaction *r)
 		fuzz_promise_of(r->closed, "a BDAT lost is the end: ", line);
 	else if (only_code(w, r->said) == 354)
 		w->place = WATCH_TEXT;
+	else if (only_code(r->said) == 334)
+		w->place = WATCH_AUTH;
 	buffer_clear(&w->line);
 }
 
@@ -304,6 +306,23 @@ line_octet(struct watch *w, char octet, const struct watch_reaction *r)
 }
 
 static void
+auth_octet(struct watch *w, char octet, const struct watch_reaction *r)
+{
+	bool is_end;
+
+	buffer_add(&w->line, (struct span){ &octet, 1 });
+	is_end = ends_in(&w->line, w->any_line_end ? "\n" : "\r\n");
+	fuzz_promise_of(is_end == (r->said.len > 0),
+	    "a response is answered at its end: ", buffer_span(&w->line));
+	check_stored(w, r, false);
+	if (!is_end)
+		return;
+	end_place(w);
+	if (only_code(r->said) == 334)
+		w->place = WATCH_AUTH;
+}
+
+static void
 text_octet(struct watch *w, char octet, const struct watch_reaction *r)
 {
 	bool is_end;
@@ -328,6 +347,9 @@ watch_octet(struct watch *w, char octet, const struct watch_reaction *r)
 	switch (w->place) {
 	case WATCH_LINE:
 		line_octet(w, octet, r);
+		break;
+	case WATCH_AUTH:
+		auth_octet(w, octet, r);
 		break;
 	case WATCH_TEXT:
 		text_octet(w, octet, r);

@@ -10,6 +10,7 @@
 
 enum watch_place {
 	WATCH_LINE,  /* in a command */
+	WATCH_AUTH,  /* in a response of AUTH */
 	WATCH_TEXT,  /* in the text after DATA */
 	WATCH_CHUNK, /* in the octets after BDAT */
 };

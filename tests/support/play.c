@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../mail/base64.h"
+
 enum {
 	/* More events than this for one octet, and it will never end. */
 	EVENTS_PER_OCTET = 16,
@@ -20,6 +22,7 @@ struct player {
 	struct session *session;
 	enum play_cut cut;
 	bool lmtp;
+	const char *mechanisms;
 	const char *broken;
 	bool ended, closed;
 
@@ -76,7 +79,11 @@ check_reply_line(struct player *p, struct span line)
 	int code = code_of(line);
 	bool more = line.len > 3 && line.p[3] == '-';
 
-	expect(p, line.len <= REPLY_LINE_MAX, "a reply line is too long");
+	/* A challenge may be longer (RFC 4954 s. 4). */
+	expect(p,
+	    line.len <= REPLY_LINE_MAX ||
+		(code == 334 && line.len <= SESSION_CHALLENGE_MAX + 6),
+	    "a reply line is too long");
 	expect(p, line.len >= 6 && line.p[line.len - 2] == '\r',
 	    "a reply line ends in CRLF");
 	expect(p, code >= 200 && code < 600, "a reply begins with a code");
@@ -181,6 +188,40 @@ do_ask(struct player *p)
 	session_answer(p->session, p->answer);
 }
 
+static bool
+is_offered(const struct player *p, struct span mechanism)
+{
+	struct span rest = span_of(p->mechanisms ? p->mechanisms : "");
+
+	while (rest.len > 0) {
+		struct span word = span_word(&rest);
+
+		if (word.p == mechanism.p && word.len == mechanism.len)
+			return true;
+	}
+	return false;
+}
+
+static void
+do_authenticate(struct player *p)
+{
+	struct session_auth_step step = session_auth_step(p->session);
+	enum session_auth_result result = SESSION_AUTH_DONE;
+	struct span challenge = { "", 0 };
+
+	expect(p, !p->ended, "no response after the end");
+	expect(p, step.mechanism.p || step.response.p,
+	    "an exchange goes on with a response");
+	expect(p, !step.mechanism.p || is_offered(p, step.mechanism),
+	    "a mechanism is one that is offered");
+	expect(p,
+	    step.response.len <= BASE64_LINE_MAX && base64_is(step.response),
+	    "a response is base64");
+	if (p->world.authenticate)
+		result = p->world.authenticate(p->world.context, &challenge);
+	session_auth_answer(p->session, result, challenge);
+}
+
 static void
 do_body(struct player *p)
 {
@@ -205,6 +246,7 @@ copy_mail(struct player *p, const struct envelope *e)
 	mail_set(mail, SCRIPT_RET, e->dsn_return);
 	mail_set(mail, SCRIPT_SMTPUTF8, e->smtputf8 ? "1" : NULL);
 	mail_set(mail, SCRIPT_BARE_LINE_ENDS, e->bare_line_ends ? "1" : NULL);
+	mail_set(mail, SCRIPT_CLAIMED_AS, e->claimed_as);
 	for (unsigned i = 0; i < e->nrecipients; i++)
 		mail_add_rcpt(mail, &e->recipients[i]);
 	buffer_add(&mail->body, buffer_span(&p->body));
@@ -285,6 +327,9 @@ run(struct player *p, size_t input_len)
 		case SESSION_ASK:
 			do_ask(p);
 			break;
+		case SESSION_AUTHENTICATE:
+			do_authenticate(p);
+			break;
 		case SESSION_BODY:
 			do_body(p);
 			break;
@@ -328,6 +373,7 @@ player_new(const struct session_conf *conf, enum play_cut cut,
 		abort();
 	p->cut = cut;
 	p->lmtp = conf->lmtp;
+	p->mechanisms = conf->auth_mechanisms;
 	if (world)
 		p->world = *world;
 	p->session = session_new(conf);
@@ -432,8 +478,9 @@ struct scene {
 	struct mails_cursor listed;
 	struct script_error *error;
 	/* Verdicts that stand in the script and wait. */
-	const struct script_step *ask; /* NULL: none */
-	enum verdict store;            /* VERDICT_OK: none */
+	const struct script_step *auth; /* of AUTH; likewise */
+	const struct script_step *ask;  /* NULL: none */
+	enum verdict store;             /* VERDICT_OK: none */
 };
 
 static void
@@ -449,6 +496,19 @@ answer_by_script(void *context, const struct question *q, struct answer *ret)
 		answer_say_own(ret, step->answer.code, step->answer.enhanced,
 		    step->text.p);
 	sc->ask = NULL;
+}
+
+static enum session_auth_result
+authenticate_by_script(void *context, struct span *ret_challenge)
+{
+	struct scene *sc = context;
+	const struct script_step *step = sc->auth;
+
+	if (!step)
+		return SESSION_AUTH_TROUBLE;
+	sc->auth = NULL;
+	*ret_challenge = step->text;
+	return step->auth;
 }
 
 static enum verdict
@@ -544,14 +604,19 @@ static bool
 play_verdict(struct scene *sc, const struct script_step *step)
 {
 	bool is_ask = step->kind == SCRIPT_ASK;
+	bool is_auth = step->kind == SCRIPT_AUTH;
 
 	if (!check_silence(sc, step))
 		return false;
-	if (is_ask ? sc->ask != NULL : sc->store != VERDICT_OK)
+	if (is_ask    ? sc->ask != NULL
+	    : is_auth ? sc->auth != NULL
+		      : sc->store != VERDICT_OK)
 		return script_fault(sc->error, sc->script, step,
 		    "the verdict before this one was not used");
 	if (is_ask)
 		sc->ask = step;
+	else if (is_auth)
+		sc->auth = step;
 	else
 		sc->store = step->verdict;
 	return true;
@@ -572,6 +637,7 @@ play_step(struct scene *sc, unsigned i)
 	case SCRIPT_END:
 		return play_end(sc, step);
 	case SCRIPT_ASK:
+	case SCRIPT_AUTH:
 	case SCRIPT_STORE:
 		return play_verdict(sc, step);
 	case SCRIPT_SQL:
@@ -598,7 +664,7 @@ play_to_the_end(struct scene *sc)
 	player_end(sc->player, SESSION_EOF);
 	if (!check_player(sc, NULL) || !check_silence(sc, NULL))
 		return false;
-	if (sc->ask || sc->store != VERDICT_OK)
+	if (sc->ask || sc->auth || sc->store != VERDICT_OK)
 		return script_fault(
 		    sc->error, s, NULL, "a verdict was not used");
 	return mails_match_all(
@@ -614,6 +680,7 @@ play_script(const struct script *s, const struct session_conf *conf,
 		.context = &sc,
 		.answer = answer_by_script,
 		.store = store_by_script,
+		.authenticate = authenticate_by_script,
 	};
 	bool ok;
 

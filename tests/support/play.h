@@ -37,6 +37,9 @@ struct play_world {
 	void (*answer)(
 	    void *context, const struct question *q, struct answer *ret);
 	enum verdict (*store)(void *context);
+	/* Lends the challenge. */
+	enum session_auth_result (*authenticate)(
+	    void *context, struct span *ret_challenge);
 };
 
 /*

@@ -362,6 +362,30 @@ read_ask(struct parser *p, enum question_kind kind, struct span value)
 }
 
 static bool
+read_auth_step(struct parser *p, struct span value)
+{
+	static const char *const names[] = {
+		[SESSION_AUTH_MORE] = "more",
+		[SESSION_AUTH_DONE] = "done",
+		[SESSION_AUTH_REFUSED] = "refused",
+		[SESSION_AUTH_MALFORMED] = "malformed",
+		[SESSION_AUTH_TOO_OFTEN] = "too-often",
+		[SESSION_AUTH_TROUBLE] = "trouble",
+	};
+	struct script_step *step = add_step(p, SCRIPT_AUTH);
+	struct span name = span_word(&value);
+
+	p->script->in_process = true;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (!span_is(name, names[i]))
+			continue;
+		step->auth = (enum session_auth_result)i;
+		return copy_unescaped(p, step, value);
+	}
+	return wrong(p, "unknown result of AUTH");
+}
+
+static bool
 read_sql(struct parser *p, struct span value)
 {
 	p->script->needs_program = true;
@@ -379,6 +403,8 @@ read_event(struct parser *p, struct span name, struct span value)
 
 	if (find_question(name, &question))
 		return read_ask(p, question, value);
+	if (span_is(name, "auth-step"))
+		return read_auth_step(p, value);
 	if (span_is(name, "sql"))
 		return read_sql(p, value);
 	if (span_is(name, "store"))
@@ -438,6 +464,27 @@ read_limit(struct parser *p, struct span value, unsigned *ret)
 	return true;
 }
 
+/* "any", or who checks is the script: "none", or what is offered. */
+static bool
+read_auth(struct parser *p, struct span value)
+{
+	struct script *s = p->script;
+
+	s->conf.auth = SESSION_AUTH_CLAIM;
+	if (span_is(value, "any"))
+		return true;
+	s->conf.auth = SESSION_AUTH_ASK;
+	s->in_process = true;
+	if (span_is(value, "none"))
+		return true;
+	if (value.len == 0 || value.len >= sizeof s->mechanisms)
+		return wrong(p, "want some mechanisms");
+	memcpy(s->mechanisms, value.p, value.len);
+	s->mechanisms[value.len] = '\0';
+	s->conf.auth_mechanisms = s->mechanisms;
+	return true;
+}
+
 /* False without an error: it is no setting. */
 static bool
 read_setting(struct parser *p, struct span name, struct span value)
@@ -460,6 +507,8 @@ read_setting(struct parser *p, struct span name, struct span value)
 		return read_flag(p, value, &c->vrfy);
 	if (span_is(name, "lmtp"))
 		return read_flag(p, value, &c->lmtp);
+	if (span_is(name, "auth"))
+		return read_auth(p, value);
 	if (span_is(name, "option"))
 		return read_word(
 		    p, value, p->script->option, sizeof p->script->option);
@@ -506,6 +555,7 @@ read_stored(struct parser *p, struct span text)
 		[SCRIPT_RET] = "ret",
 		[SCRIPT_SMTPUTF8] = "smtputf8",
 		[SCRIPT_BARE_LINE_ENDS] = "bare-line-ends",
+		[SCRIPT_CLAIMED_AS] = "claimed-as",
 	};
 	struct script_step *step = add_step(p, SCRIPT_STORED);
 	const char *blank = memchr(text.p, ' ', text.len);
@@ -537,6 +587,7 @@ read_stored(struct parser *p, struct span text)
 	case SCRIPT_BODY_TYPE:
 	case SCRIPT_ENVID:
 	case SCRIPT_RET:
+	case SCRIPT_CLAIMED_AS:
 		copy_text(step, text, "");
 		return true;
 	case SCRIPT_WORD__COUNT:

@@ -14,6 +14,7 @@ enum script_kind {
 	SCRIPT_REPLY,  /* "<": the server sends `text` and CRLF */
 	SCRIPT_END,    /* "!": no more input will come, because of `end` */
 	SCRIPT_ASK,    /* "! ask": the next question gets `answer` */
+	SCRIPT_AUTH,   /* "! auth-step": the next of AUTH gets `auth` */
 	SCRIPT_STORE,  /* "! store": the next commit gets `verdict` */
 	SCRIPT_SQL,    /* "! sql": `text` is run on the database */
 	SCRIPT_STORED, /* "=": `word` of what is stored is `text` */
@@ -33,6 +34,7 @@ enum script_word {
 	SCRIPT_RET,
 	SCRIPT_SMTPUTF8,       /* "1" or "" */
 	SCRIPT_BARE_LINE_ENDS, /* "1" or "" */
+	SCRIPT_CLAIMED_AS,
 	SCRIPT_WORD__COUNT
 };
 
@@ -48,6 +50,7 @@ struct script_step {
 		int code;                /* 0: a verdict */
 		char enhanced[ANSWER_ENHANCED_SIZE];
 	} answer;
+	enum session_auth_result auth; /* `text` is the challenge */
 	enum script_word word;
 };
 
@@ -69,6 +72,7 @@ struct script {
 	bool in_process;    /* not for the real program */
 	bool needs_program; /* there is SQL, or an option of its own */
 	/* For the program: an option, and the client's address; or "". */
+	char mechanisms[64]; /* what `conf` offers */
 	char option[64];
 	char client[64];
 	struct script_step *steps;

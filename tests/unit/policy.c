@@ -243,7 +243,7 @@ Test(policy, refuses_rows_of_the_wrong_shape)
 		cr_expect(!run(sql), "taken: %s", sql);
 	}
 	cr_expect(run("INSERT INTO sender_rule VALUES"
-		      " ('x', 0, 554, '5.70.123', 'a''b \"c\" <d>', NULL)"));
+		      " ('x', 0, 554, '5.70.123', 'a''b \"c\" <d>', NULL, 0)"));
 }
 
 /* Where CHECK did not look, what is said does not break the reply. */

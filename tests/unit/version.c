@@ -164,14 +164,14 @@ static const char schema_sql[] =
     " ORDER BY t.name, cid;"
     "SELECT type, name, tbl_name FROM sqlite_schema ORDER BY type, name;"
     "SELECT sql FROM sqlite_schema WHERE name NOT IN"
-    " ('message', 'recipient') ORDER BY name";
+    " ('message', 'recipient', 'mailbox', 'sender_rule') ORDER BY name";
 
 static const char bad_row_sql[] =
     "INSERT INTO message SELECT 99, received_at, client_address, client_port,"
     " helo, protocol, verb, reverse_path, body_type, smtputf8, envelope_id,"
     " dsn_return, size, trace, header_size, header_from, header_to,"
-    " header_subject, header_date, header_message_id, data, 2, NULL FROM "
-    "message";
+    " header_subject, header_date, header_message_id, data, 2, NULL, NULL,"
+    " NULL FROM message";
 
 Test(version, leads_to_what_a_new_database_has)
 {

@@ -1,0 +1,33 @@
+/*
+ * AUTH (RFC 4954): the command, and the lines behind it, which are no commands
+ * but responses.  With SESSION_AUTH_ASK the caller checks them; with
+ * SESSION_AUTH_CLAIM this takes whatever is said.
+ */
+#ifndef AUTH_H
+#define AUTH_H
+
+#include "../mail/base64.h"
+#include "../mail/reply.h"
+#include "../session.h"
+
+/* NULL: a session that knows no AUTH. */
+struct auth;
+
+struct auth *auth_new(const struct session_conf *conf);
+void auth_free(struct auth *a);
+
+/* What EHLO announces; NULL: nothing is offered here and now. */
+const char *auth_offered(const struct auth *a);
+/* Is the next line of the client a response?  NULL is fine. */
+bool auth_is_reading(const struct auth *a);
+/* What the client said who it is, unchecked; "": nothing. */
+const char *auth_claimed(const struct auth *a);
+bool auth_is_done(const struct auth *a);
+
+/* Takes octets from the input up to the end of a response. */
+void auth_read(struct session *s);
+
+/* The command; see command.c. */
+enum reply auth_begin(struct session *s, struct span arg);
+
+#endif
