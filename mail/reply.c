@@ -28,7 +28,7 @@ const struct reply_text replies[REPLY__COUNT] = {
 	                       = { 421, "4.7.0", "% too many commands without a mail" },
 	[REPLY_TOO_MANY_MAILS] = { 421, "4.7.0", "% too many mails in one session" },
 	[REPLY_LOST_TRACK]     = { 421, "4.7.0", "% lost track of the mail data" },
-	[REPLY_NOT_SMTP]       = { 421, "4.7.0", "% speaks SMTP, not HTTP" },
+	[REPLY_NOT_SMTP]       = { 421, "4.7.0", "% speaks SMTP and nothing else" },
 
 	/* Trouble of ours. */
 	[REPLY_BUSY]           = { 451, "4.3.0", "Mail store busy, try again" },

@@ -434,12 +434,13 @@ cmd_help(struct session *s, struct span arg)
 
 /* Any method counts, also one that has the name of an SMTP verb. */
 static bool
-is_http(struct span line)
+is_foreign(struct span line)
 {
 	struct span rest = span_trim(line);
 	const struct command *c = find_command(span_word(&rest));
 
-	return line_ends_in_http(line) || (!c && line_has_target(line)) ||
+	return line_ends_as_request(line) || line_begins_tls(line) ||
+	       (!c && line_has_target(line)) ||
 	       (c && c->otherwise == REPLY_NOT_SMTP);
 }
 
@@ -448,7 +449,7 @@ command_refuse(struct session *s, enum reply why)
 {
 	struct span line = { s->line, s->line_len };
 
-	if (is_http(line))
+	if (is_foreign(line))
 		return REPLY_NOT_SMTP;
 	if (!line_may_be_bdat(line, s->line_over))
 		return why;
@@ -466,7 +467,7 @@ command_run(struct session *s)
 
 	if (line_has_control(arg))
 		return command_refuse(s, REPLY_BAD_OCTET);
-	if (line_ends_in_http(arg))
+	if (line_ends_as_request(arg))
 		return REPLY_NOT_SMTP;
 	arg = span_trim(arg);
 	c = find_command(span_word(&arg));

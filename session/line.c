@@ -70,8 +70,10 @@ line_has_open_quote(struct span line)
 }
 
 bool
-line_ends_in_http(struct span line)
+line_ends_as_request(struct span line)
 {
+	static const char *const protocols[] = { "HTTP/", "RTSP/", "SIP/",
+		"ICAP/" };
 	struct span last = span_trim(line);
 	size_t at = last.len;
 
@@ -79,8 +81,18 @@ line_ends_in_http(struct span line)
 		at--;
 	last.p += at;
 	last.len -= at;
-	return at > 0 && span_skip(&last, "HTTP/") && last.len > 0 &&
-	       *last.p >= '0' && *last.p <= '9';
+	for (size_t i = 0; at > 0 && i < sizeof protocols / sizeof *protocols;
+	     i++) {
+		if (span_skip(&last, protocols[i]))
+			return last.len > 0 && *last.p >= '0' && *last.p <= '9';
+	}
+	return false;
+}
+
+bool
+line_begins_tls(struct span line)
+{
+	return line.len >= 2 && memcmp(line.p, "\x16\x03", 2) == 0;
 }
 
 bool

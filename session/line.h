@@ -1,7 +1,8 @@
 /*
  * What a line looks like before it is run as a command.  Some lines close the
  * session although they cannot be run: octets that are no commands follow a
- * BDAT, and header fields follow a request of HTTP.
+ * BDAT, and what a page can have a browser say follows a request of HTTP or the
+ * start of TLS.
  */
 #ifndef LINE_H
 #define LINE_H
@@ -25,8 +26,13 @@ bool line_may_be_bdat(struct span line, bool is_cut);
 /* Does a quoted string in it have no end (RFC 5321 s. 4.1.2)? */
 bool line_has_open_quote(struct span line);
 
-/* Does it end like a request line of HTTP (RFC 9112 s. 3)? */
-bool line_ends_in_http(struct span line);
+/*
+ * Does it end like a request line of HTTP (RFC 9112 s. 3), or of a protocol
+ * that is written alike?
+ */
+bool line_ends_as_request(struct span line);
+/* Does it begin a handshake of TLS (RFC 8446 s. 5.1)? */
+bool line_begins_tls(struct span line);
 
 /* Is its second word a path or URL, as in a request line of HTTP? */
 bool line_has_target(struct span line);

@@ -120,7 +120,7 @@ def everything_is_given_up(options, report, folder):
         port = listening.getsockname()[1]
         process = subprocess.Popen(
             [options.smtpd, "-d", f"{folder}/mail.db", "-n", "mx.example"],
-            stdin=listening, stderr=subprocess.DEVNULL)
+            stdin=listening, stderr=subprocess.DEVNULL, extra_groups=[0, 4])
     with socket.create_connection(("127.0.0.1", port)) as client:
         report.check(client.recv(100)[:4] == b"220 ", "greeting")
         pids = [process.pid] + [pid for pid in map(int, filter(
