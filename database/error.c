@@ -6,7 +6,30 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../mail/codepoint.h"
 #include "private.h"
+
+/*
+ * What SQLite says may quote a foreign database; it stands in the log and on
+ * terminals.
+ */
+static void
+make_visible(char *text)
+{
+	struct span left = span_of(text);
+
+	while (left.len > 0) {
+		size_t len = codepoint_visible_len(left);
+
+		if (len == 0) {
+			*text = '?';
+			len = 1;
+		}
+		text += len;
+		left.p += len;
+		left.len -= len;
+	}
+}
 
 const char *
 database_error(const struct database *db)
@@ -23,6 +46,7 @@ database_fail(
 	va_start(args, format);
 	vsnprintf(db->error, sizeof db->error, format, args);
 	va_end(args);
+	make_visible(db->error);
 	return verdict;
 }
 

@@ -70,4 +70,16 @@ everything
 status 65 "$tool" --database=bad.db list
 holds "views in the place of tables" err
 
+# What is wrong with the schema is quoted, and may be made to be shown.
+esc=$(printf '\033')
+cp mail.db bad.db
+sqlite3 bad.db "PRAGMA writable_schema = ON; INSERT INTO sqlite_schema VALUES
+    ('table', 'z', 'z', 0, 'CREATE TABLE z (x ${esc}]0;evil')"
+everything
+for command in list doctor; do
+	"$tool" --database=bad.db $command >out 2>&1
+	holds malformed out
+	lacks "$esc" out
+done
+
 finish
