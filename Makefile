@@ -54,7 +54,7 @@ OUT = $(if $(filter build,$(B)),.,$(B))
 SESSION = $(call files,session) $(call folders,session)
 STORE = $(call files,store) $(call folders,store policy database)
 MAIL = $(call folders,mail)
-SMTPD = $(call files,smtpd cli) $(call folders,writer server) $(SESSION) $(STORE) \
+SMTPD = $(call files,smtpd cli) $(call folders,writer server filters) $(SESSION) $(STORE) \
 	$(MAIL)
 SMTPDB = $(call files,smtpdb cli) $(call folders,archive find mime reader) $(STORE) \
 	$(MAIL)

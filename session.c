@@ -443,6 +443,25 @@ session_stored(struct session *s, enum verdict verdict, int64_t id)
 	s->pending = SESSION_READ;
 }
 
+void
+session_refuse_mail(struct session *s, const struct answer *a)
+{
+	struct reply_text said = answer_reply(a);
+	struct reply_values values = { .detail = a->detail };
+
+	session_give_verdict_text(s, &said, values);
+	transaction_reset(&s->mail);
+	s->mail.must_drop = true; /* also of a mail without text */
+	s->pending = SESSION_READ;
+}
+
+bool
+session_add_recipient(
+    struct session *s, const struct question *q, const struct answer *a)
+{
+	return question_add_recipient(q, a, &s->mail.envelope);
+}
+
 bool
 session_has_mail(const struct session *s)
 {

@@ -148,6 +148,15 @@ const struct envelope *session_envelope(const struct session *s);
 /* `id` is that of the row, if the verdict is VERDICT_OK. */
 void session_stored(struct session *s, enum verdict verdict, int64_t id);
 
+/*
+ * Instead of the two: the mail is refused as the answer says, 4yz or 5yz.  And
+ * before them: one more recipient, to which the answer has said yes; false: no
+ * memory.
+ */
+void session_refuse_mail(struct session *s, const struct answer *answer);
+bool session_add_recipient(struct session *s, const struct question *q,
+    const struct answer *answer);
+
 /* Has a mail been begun and not stored? */
 bool session_has_mail(const struct session *s);
 /* Is its text arriving, or part of it between two chunks? */

@@ -2,8 +2,6 @@
  * smtpd: finds out how it was started, then carries out what the session
  * machine asks for, with a connection, a store, a clock and a log.
  */
-#include <errno.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -13,11 +11,13 @@
 #include "mail/header.h"
 #include "mail/idn.h"
 #include "mail/trace.h"
+#include "mail/wire.h"
 #include "policy.h"
 #include "server/bind.h"
 #include "server/confine.h"
 #include "server/connection.h"
 #include "server/entries.h"
+#include "server/filtering.h"
 #include "server/listen.h"
 #include "server/log.h"
 #include "server/new_mail.h"
@@ -34,8 +34,6 @@
 
 enum {
 	INPUT_SIZE = 64 * 1024,
-	/* Octets that a spool may have beyond the longest mail. */
-	SPOOL_SLACK = 1024 * 1024,
 };
 
 struct server {
@@ -46,6 +44,7 @@ struct server {
 	struct session *session;
 	struct store *store;
 	struct record *record;
+	struct filtering filtering;
 	struct header header; /* of the mail begun */
 	struct answer *answer;
 	/* Rows whose 250 is not yet sent: how many, and the last one. */
@@ -83,6 +82,8 @@ append(struct server *sv, struct span data)
 	header_feed(&sv->header, data);
 	record_body(sv->record, data);
 	store_append(sv->store, data);
+	if (sv->filtering.filters)
+		filters_text(sv->filtering.filters, data, &sv->header);
 }
 
 static void
@@ -118,10 +119,14 @@ commit(struct server *sv)
 	int64_t id = 0;
 
 	header_end(&sv->header);
+	if (sv->filtering.filters &&
+	    !filtering_conclude(&sv->filtering, &mail))
+		return;
 	result = store_commit(sv->store, &mail, &id);
 	header_start(&sv->header);
 	if (result == VERDICT_OK) {
-		entry_stored(&sv->peer, e, id, store_was_known(sv->store));
+		entry_stored(&sv->peer, e, id, store_was_known(sv->store),
+		    filtering_decider(&sv->filtering));
 		if (sv->is_alone) /* else the writer does it */
 			new_mail_tell(sv->options->new_mail);
 		record_stored(sv->record, e);
@@ -146,6 +151,8 @@ answer_question(struct server *sv)
 	};
 
 	store_ask(sv->store, &asker, session_question(sv->session), sv->answer);
+	if (sv->filtering.filters)
+		filtering_ask(&sv->filtering);
 	note(sv, sv->answer->verdict);
 	session_answer(sv->session, sv->answer);
 }
@@ -205,7 +212,8 @@ report(struct server *sv)
 
 	if (!sv->was_crowded)
 		entry_refused(&sv->peer, &sv->refusals, r.reply, r.command,
-		    sv->trouble != VERDICT_OK ? store_error(sv->store) : NULL);
+		    sv->trouble != VERDICT_OK ? store_error(sv->store) : NULL,
+		    filtering_decider(&sv->filtering));
 	sv->trouble = VERDICT_OK;
 }
 
@@ -280,7 +288,7 @@ confine(const struct server *sv)
 	}
 	/* The largest files are a spool and a record. */
 	return confine_session_of_listener(
-	    o->record ? RLIM_INFINITY : o->max_size + SPOOL_SLACK);
+	    o->record ? RLIM_INFINITY : o->max_size + WIRE_CHANGES_ROOM);
 }
 
 /* False: it cannot serve; logged, with the exit status set. */
@@ -296,12 +304,12 @@ prepare(struct server *sv, const struct session_conf *session)
 		return false;
 	}
 	if (o->record && !(sv->record = record_open(o->record))) {
-		log_line(
-		    LOG_ERR, "--record: %s: %s", o->record, strerror(errno));
 		sv->exit_status = EX_CANTCREAT;
 		return false;
 	}
-	if (!confine(sv)) {
+	sv->filtering = (struct filtering){ NULL, o, &sv->peer, sv->session,
+		sv->store, &sv->header, sv->answer };
+	if (!filtering_open(&sv->filtering) || !confine(sv)) {
 		sv->exit_status = EX_OSERR;
 		return false;
 	}
@@ -321,29 +329,12 @@ serve(struct server *sv, bool any_line_end)
 	run(sv);
 	entry_ended(&sv->peer, &sv->refusals, session_counts(sv->session));
 	connection_close(sv->connection);
+	filters_close(sv->filtering.filters);
 }
 
 /*
  * The start
  */
-
-static struct session_conf
-session_conf(const struct options *o)
-{
-	return (struct session_conf){
-		.hostname = o->hostname,
-		.version = VERSION,
-		.max_size = o->max_size,
-		.max_recipients = (unsigned)o->max_recipients,
-		.max_errors = (unsigned)o->max_errors,
-		.strict = o->strict,
-		.rfc821 = o->rfc821,
-		.vrfy = o->vrfy,
-		.lmtp = o->lmtp,
-		.auth = o->auth == AUTH_BY_ANY ? SESSION_AUTH_CLAIM
-					       : SESSION_AUTH_NONE,
-	};
-}
 
 /* These 32 KiB would be zeroed on the stack (Makefile). */
 static struct answer answer;
@@ -354,7 +345,7 @@ serve_connection(const struct options *o, struct connection *c)
 {
 	const struct store_conf conf = { .path = o->database,
 		.wait_ms = STORE_WAIT_MS };
-	struct session_conf session = session_conf(o);
+	struct session_conf session = options_session(o);
 	struct server sv = {
 		.options = o,
 		.connection = c,
@@ -384,7 +375,7 @@ static int
 serve_when_called(const struct options *o, int fd)
 {
 	const struct store_conf conf = { .wait_ms = STORE_WAIT_MS };
-	struct session_conf session = session_conf(o);
+	struct session_conf session = options_session(o);
 	struct connection c = { .is_socket = true };
 	struct introduction i;
 	struct server sv = {
@@ -395,6 +386,8 @@ serve_when_called(const struct options *o, int fd)
 	};
 	bool ready = prepare(&sv, &session);
 
+	if (sv.filtering.filters && !filters_wait(sv.filtering.filters, fd))
+		return EX_OK;
 	c.in = c.out = worker_wait(fd, &i);
 	sv.peer = i.peer;
 	if (c.in >= 0 && ready)
@@ -432,6 +425,7 @@ listen_and_serve(
 		.max_connections = o->max_connections,
 		.max_per_source = o->max_per_source,
 		.idle_exit_sec = o->idle_exit_sec,
+		.workers_leave = o->milters || o->policies || o->end_policies,
 		.stop_timeout_sec = o->stop_timeout_sec,
 	};
 	int fd = -1;

@@ -156,6 +156,13 @@ store_ask(struct store *st, const struct policy_asker *asker,
 }
 
 void
+store_retract(struct store *st)
+{
+	if (st->link)
+		link_retract(st->link);
+}
+
+void
 store_refresh(struct store *st)
 {
 	if (!st->link)
@@ -177,19 +184,19 @@ static const char message_sql[] =
     " protocol, verb, reverse_path, body_type, smtputf8, envelope_id,"
     " dsn_return, size, trace, header_size, header_from, header_to,"
     " header_subject, header_date, header_message_id, bare_line_ends,"
-    " claimed_as, data)"
+    " claimed_as, quarantine, data)"
     " VALUES (:id, :received_at, :client_address, :client_port, :helo,"
     " :protocol, :verb, :reverse_path, :body_type, :smtputf8, :envelope_id,"
     " :dsn_return, :size,"
     " coalesce(:trace, :trace_before_id || :id || :trace_after_id),"
     " :header_size, :header_from, :header_to, :header_subject, :header_date,"
-    " :header_message_id, :bare_line_ends, :claimed_as, :data)";
+    " :header_message_id, :bare_line_ends, :claimed_as, :quarantine, :data)";
 
 static const char recipient_sql[] =
     "INSERT INTO recipient (message_id, position, forward_path, notify,"
-    " original_recipient, mailbox)"
+    " original_recipient, mailbox, added)"
     " VALUES (:message_id, :position, :forward_path, :notify,"
-    " :original_recipient, :mailbox)";
+    " :original_recipient, :mailbox, :added)";
 
 static void
 bind_envelope(struct statement *s, const struct envelope *e)
@@ -241,16 +248,17 @@ bind_header(struct statement *s, const struct header *h)
  * made, to be filled: bound whole, 50 MiB would be 53 MB of memory.
  */
 static int
-bind_data(struct statement *s, struct spool *spool)
+bind_data(struct statement *s, struct spool *spool, uint64_t size)
 {
 	struct span all;
 
 	if (spool_is_big(spool)) {
-		statement_bind_zeros(s, ":data", spool_size(spool));
+		statement_bind_zeros(s, ":data", size);
 		return SQLITE_OK;
 	}
 	if (spool_read(spool, 0, &all) < 0)
 		return SQLITE_IOERR;
+	all.len = (size_t)size;
 	statement_bind_blob(s, ":data", all);
 	return SQLITE_OK;
 }
@@ -272,7 +280,8 @@ insert_message(struct store *st, const struct store_mail *m, int64_t id)
 	bind_header(s, m->header);
 	statement_bind_integer(
 	    s, ":bare_line_ends", m->envelope->bare_line_ends);
-	rc = bind_data(s, st->spool);
+	statement_bind_text(s, ":quarantine", m->quarantine);
+	rc = bind_data(s, st->spool, spool_size(st->spool) - m->changes);
 	rc_run = rc == SQLITE_OK ? statement_run(s) : statement_end(s);
 	return rc == SQLITE_OK ? rc_run : rc;
 }
@@ -293,6 +302,7 @@ insert_recipients(struct store *st, const struct envelope *e, int64_t id)
 		statement_bind_text(
 		    s, ":original_recipient", r->original_recipient);
 		statement_bind_text(s, ":mailbox", recipient_mailbox(r));
+		statement_bind_integer(s, ":added", r->added);
 		rc = statement_run(s);
 	}
 	return rc;
@@ -300,9 +310,8 @@ insert_recipients(struct store *st, const struct envelope *e, int64_t id)
 
 /* Copies a big mail from the spool into the row made for it. */
 static enum verdict
-fill_data(struct store *st, int64_t id)
+fill_data(struct store *st, int64_t id, uint64_t size)
 {
-	uint64_t size = spool_size(st->spool);
 	sqlite3_blob *blob;
 	struct span piece;
 	int rc = sqlite3_blob_open(
@@ -316,6 +325,8 @@ fill_data(struct store *st, int64_t id)
 			return database_fail_errno(
 			    st->db, "reading the spool", error);
 		}
+		if (piece.len > size - at)
+			piece.len = (size_t)(size - at);
 		rc = sqlite3_blob_write(blob, piece.p, (int)piece.len, (int)at);
 	}
 	if (rc == SQLITE_OK)
@@ -337,14 +348,22 @@ write_mail(struct store *st, const struct store_mail *m, int64_t id)
 		.received_at = m->received_at,
 		.id = id,
 	};
+	uint64_t size = spool_size(st->spool) - m->changes;
+	enum verdict result = VERDICT_OK;
 	int rc;
 
 	if ((rc = policy_look(st->policy)) ||
 	    (rc = insert_message(st, m, id)) ||
-	    (rc = insert_recipients(st, m->envelope, id)) ||
-	    (rc = policy_count(st->policy, &counted)))
+	    (rc = insert_recipients(st, m->envelope, id)))
 		return database_fail_sqlite(st->db, "writing the mail", rc);
-	return spool_is_big(st->spool) ? fill_data(st, id) : VERDICT_OK;
+	if (m->changes > 0)
+		result = changes_insert(st, id, size);
+	if (result != VERDICT_OK)
+		return result;
+	rc = policy_count(st->policy, &counted);
+	if (rc != SQLITE_OK)
+		return database_fail_sqlite(st->db, "writing the mail", rc);
+	return spool_is_big(st->spool) ? fill_data(st, id, size) : VERDICT_OK;
 }
 
 static enum verdict

@@ -51,6 +51,12 @@ struct store_mail {
 	 * so many seconds, it stays the one row; 0: do not look.
 	 */
 	uint64_t dedupe_sec;
+	/*
+	 * How many of the octets that were appended stand behind the mail: what
+	 * filters change (mail/change.h).  And why one puts it aside, or NULL.
+	 */
+	uint64_t changes;
+	const char *quarantine;
 };
 
 /* As database_start(). */
@@ -108,6 +114,11 @@ void store_leave_if_moved(struct store *st);
 void store_ask(struct store *st, const struct policy_asker *asker,
     const struct question *q, struct answer *ret);
 void store_refresh(struct store *st);
+/*
+ * After a recipient that the rows take: a filter does not.  Only one that was
+ * asked about since the mail was begun, and once.
+ */
+void store_retract(struct store *st);
 
 /*
  * Appends to the mail begun.  Trouble is kept for store_commit() to return,

@@ -18,6 +18,7 @@ struct recipient {
 	const char *notify;             /* NOTIFY= as sent (3461); or NULL */
 	const char *original_recipient; /* ORCPT= as sent, xtext; or NULL */
 	const char *mailbox;            /* where it goes; NULL: forward_path */
+	bool added;                     /* by a filter, not by RCPT */
 };
 
 struct envelope {

@@ -140,7 +140,7 @@ bool
 question_add_recipient(
     const struct question *q, const struct answer *a, struct envelope *e)
 {
-	struct recipient r = { .mailbox = NULL };
+	struct recipient r = { .added = q->added };
 
 	return keep(e, q->address, &r.forward_path) &&
 	       keep(e, q->notify, &r.notify) &&

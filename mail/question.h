@@ -39,6 +39,7 @@ struct question {
 	} mail;
 	/* The rest of RCPT: NOTIFY= and ORCPT=; p is NULL if not given. */
 	struct span notify, original_recipient;
+	bool added; /* a filter asks, at the end of the mail */
 };
 
 enum {

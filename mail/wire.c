@@ -7,7 +7,7 @@
 
 enum {
 	/* Changes with each change of a message, for a program half replaced. */
-	WIRE_VERSION = 2,
+	WIRE_VERSION = 3,
 };
 
 void
@@ -99,6 +99,7 @@ wire_write_question(struct pack *m, const struct question *q)
 	} else if (q->kind == QUESTION_RCPT) {
 		pack_span(m, q->notify);
 		pack_span(m, q->original_recipient);
+		pack_u8(m, q->added);
 	}
 }
 
@@ -140,6 +141,7 @@ wire_read_question(struct unpack *m, struct question *ret)
 	case QUESTION_RCPT:
 		ret->notify = unpack_text(m, WIRE_TEXT_MAX, true);
 		ret->original_recipient = unpack_text(m, WIRE_TEXT_MAX, true);
+		ret->added = read_bool(m);
 		break;
 	case QUESTION_VRFY:
 	case QUESTION_EXPN:
@@ -216,6 +218,7 @@ wire_add_recipient(struct pack *m, const struct recipient *r)
 	pack_text(m, r->forward_path);
 	pack_text(m, r->notify);
 	pack_text(m, r->original_recipient);
+	pack_u8(m, r->added);
 	if (!m->failed && m->len <= WIRE_RECIPIENTS_MAX)
 		return true;
 	m->len = before;
@@ -248,6 +251,7 @@ read_recipient(struct unpack *m, struct envelope *e)
 	struct span notify = unpack_text(m, WIRE_TEXT_MAX, true);
 	struct span original = unpack_text(m, WIRE_TEXT_MAX, true);
 
+	r.added = read_bool(m);
 	if (m->failed || path.len == 0)
 		return false;
 	r.forward_path = keep(m, e, path);
@@ -278,6 +282,8 @@ wire_make_last(struct pack *m, const struct wire_mail *mail)
 	pack_u64(m, h->size);
 	for (int i = 0; i < HEADER__COUNT; i++)
 		pack_text(m, h->has[i] ? h->value[i] : NULL);
+	pack_u64(m, mail->changes);
+	pack_span(m, mail->quarantine);
 }
 
 bool
@@ -297,6 +303,8 @@ wire_read_mail(
 			memcpy(ret_header->value[i], value.p, value.len);
 		ret_header->value[i][value.len] = '\0';
 	}
+	ret->changes = unpack_u64(m);
+	ret->quarantine = unpack_text(m, WIRE_CAUSE_MAX - 1, true);
 	if (ret_header->size > ret->size)
 		m->failed = true;
 	return !m->failed;

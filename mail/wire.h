@@ -2,13 +2,15 @@
  * What a session and the writer say to each other, over one SOCK_SEQPACKET
  * socket a session: both ends of each message stand in wire.c.  A session has
  * one message outstanding: it asks, waits for the reply, and asks again;
- * WIRE_DROP alone has no reply.
+ * WIRE_DROP and WIRE_RETRACT alone have no reply.
  *
  *	WIRE_ASK    a question (mail/question.h)      an answer
  *	WIRE_SPOOL  room for a big mail               a result, with a file
  *	WIRE_PIECE  recipients and octets of a mail   a result
  *	WIRE_LAST   the same, and commit it           a result, when it is done
  *	WIRE_DROP   forget the mail begun             -
+ *	WIRE_RETRACT  a filter refuses what the last   -
+ *	            answer has added
  *
  * Who was introduced with a right to it tells the writer facts of a session:
  *
@@ -40,7 +42,10 @@ enum {
 	/* Of the recipients of one message; the rest has room for all else. */
 	WIRE_RECIPIENTS_MAX = WIRE_MAX / 2,
 	/* What WIRE_LAST has more than WIRE_PIECE. */
-	WIRE_MAIL_MAX = 32 + HEADER__COUNT * (4 + HEADER_VALUE_MAX),
+	WIRE_MAIL_MAX =
+	    64 + WIRE_CAUSE_MAX + HEADER__COUNT * (4 + HEADER_VALUE_MAX),
+	/* A mail and what filters change are up to --max-size and this. */
+	WIRE_CHANGES_ROOM = 1024 * 1024,
 	/* Of one text of the envelope: a whole command line has room. */
 	WIRE_TEXT_MAX = 2048,
 };
@@ -51,6 +56,7 @@ enum wire_kind {
 	WIRE_PIECE,
 	WIRE_LAST,
 	WIRE_DROP,
+	WIRE_RETRACT,
 	WIRE_TELL,
 	WIRE_ANSWER,
 	WIRE_RESULT,
@@ -92,6 +98,9 @@ struct wire_mail {
 	bool spooled; /* its octets are in the file of WIRE_SPOOL */
 	bool bare_line_ends;
 	const struct header *header; /* to be written */
+	/* Octets behind the mail that say what filters change (change.h). */
+	uint64_t changes;
+	struct span quarantine; /* why it is put aside; p is NULL: it is not */
 };
 
 /* Makes it the last one. */

@@ -22,7 +22,7 @@
 #include "log.h"
 
 enum {
-	DESCRIPTORS_OF_LISTENER = 16,
+	DESCRIPTORS_OF_LISTENER = 32,
 	/* The database, its files and those of a migration; a record's. */
 	DESCRIPTORS_ALONE = 64,
 	/* For a log on standard error that is a file. */

@@ -18,7 +18,7 @@ void confine_prepare(void);
  * For a session of the listener, which has its descriptors already: where its
  * connection comes from, the writer, the log, signals.  From then on it can
  * open none, nor grow a file beyond `max_file` octets.  A descriptor that is
- * handed over later must be below 16.
+ * handed over later must be below 32.
  *
  * False: something could not be given up; logged, and the session must not
  * serve.  Only Landlock may be missing, in a kernel that lacks it.

@@ -17,8 +17,8 @@ begin_entry(const struct peer *peer, struct log_entry *e, enum log_event event)
 }
 
 void
-entry_stored(
-    const struct peer *peer, const struct envelope *e, int64_t id, bool again)
+entry_stored(const struct peer *peer, const struct envelope *e, int64_t id,
+    bool again, const char *filter)
 {
 	struct log_entry entry;
 
@@ -33,12 +33,15 @@ entry_stored(
 	log_text(&entry, "helo", span_of(e->helo));
 	if (again)
 		log_number(&entry, "again", 1);
+	if (filter)
+		log_text(&entry, "filter", span_of(filter));
 	log_end(&entry);
 }
 
 void
 entry_refused(const struct peer *peer, struct entry_refusals *n,
-    struct span reply, struct span command, const char *cause)
+    struct span reply, struct span command, const char *cause,
+    const char *filter)
 {
 	struct log_entry entry;
 	unsigned *count = cause ? &n->deferred : &n->refused;
@@ -50,6 +53,8 @@ entry_refused(const struct peer *peer, struct entry_refusals *n,
 	log_text(&entry, "command", command);
 	if (cause)
 		log_text(&entry, "cause", span_of(cause));
+	if (filter)
+		log_text(&entry, "filter", span_of(filter));
 	log_end(&entry);
 }
 

@@ -12,20 +12,24 @@
 #include "../mail/peer.h"
 #include "../session.h"
 
-/* A mail became row `id`; `again`: it was that row before (--dedupe). */
-void entry_stored(
-    const struct peer *peer, const struct envelope *e, int64_t id, bool again);
+/*
+ * A mail became row `id`; `again`: it was that row before (--dedupe).  `filter`
+ * changed it or put it aside; NULL: none did.
+ */
+void entry_stored(const struct peer *peer, const struct envelope *e, int64_t id,
+    bool again, const char *filter);
 /* So many a session has had, from 0; private to entries.c but for its size. */
 struct entry_refusals {
 	unsigned refused, deferred;
 };
 /*
  * A command or a mail was refused.  `cause` is the trouble on our side; NULL:
- * the client is at fault.  Only the first of each have an entry; how many more
+ * the client is at fault.  `filter` decided that; NULL: none did.  Only the first of each have an entry; how many more
  * there were is told at the end.
  */
 void entry_refused(const struct peer *peer, struct entry_refusals *n,
-    struct span reply, struct span command, const char *cause);
+    struct span reply, struct span command, const char *cause,
+    const char *filter);
 /* The client went away in the middle of a mail. */
 void entry_abandoned(const struct peer *peer, const struct envelope *e);
 /*

@@ -347,6 +347,8 @@ step(struct listener *l, int *ret_fd)
 			break;
 		}
 		helpers_start(&l->admission.helpers, l->admission.writer);
+		if (l->conf->workers_leave)
+			worker_release_if_gone(&l->admission.worker);
 		if (start_worker(l, ret_fd))
 			return LISTEN_SESSION;
 		admission_accept(&l->admission, l->fds[i],

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../cli.h"
+#include "../filters.h"
 #include "../mail/address.h"
 #include "../version.h"
 #include "log.h"
@@ -83,6 +84,23 @@ static const struct cli_option rows[] = {
 	{ 0, "new-mail", "FILE",
 	  "make the empty FILE after each mail, for a path unit",
 	  KIND_TEXT, FIELD(new_mail), 0, 0 },
+	{ 0, "milter", "LIST",
+	  "have these filters see each mail: unix:PATH or\n"
+	  "inet:HOST:PORT, with commas",
+	  KIND_TEXT, FIELD(milters), 0, 0 },
+	{ 0, "policy", "LIST",
+	  "ask these policy servers about each recipient",
+	  KIND_TEXT, FIELD(policies), 0, 0 },
+	{ 0, "policy-at-end", "LIST",
+	  "ask these policy servers at the end of the data",
+	  KIND_TEXT, FIELD(end_policies), 0, 0 },
+	{ 0, "milter-default", "WHAT",
+	  "without a filter that fails: tempfail (451), or accept",
+	  KIND_TEXT, FIELD(milter_default), 0, 0 },
+	{ 0, "milter-timeout", "TIME",
+	  "wait for a filter, each step (30s; at the end ten times\n"
+	  "that)",
+	  KIND_DURATION, FIELD(milter_timeout_sec), 1, 3600 },
 	{ 0, "user", "NAME",
 	  "become this user (root on a network: the owner of the\n"
 	  "database's folder)",
@@ -286,6 +304,26 @@ read_all(int argc, char **argv, struct options *ret, int *ret_status)
 	return 0;
 }
 
+/* Their addresses, and what to do without one. */
+static int
+read_filters(struct options *o, int *ret_status)
+{
+	const char *const lists[] = { o->milters, o->policies,
+		o->end_policies };
+
+	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+		const char *fault = lists[i] ? filters_check(lists[i]) : NULL;
+
+		if (fault)
+			return usage_error_of(lists[i], fault, ret_status);
+	}
+	o->milter_accepts = strcmp(o->milter_default, "accept") == 0;
+	if (o->milter_accepts || strcmp(o->milter_default, "tempfail") == 0)
+		return 0;
+	return usage_error_of(
+	    o->milter_default, "neither tempfail nor accept", ret_status);
+}
+
 int
 options_read(int argc, char **argv, struct options *ret, int *ret_status)
 {
@@ -295,12 +333,16 @@ options_read(int argc, char **argv, struct options *ret, int *ret_status)
 		.max_errors = 20,
 		.timeout_sec = 300,
 		.session_timeout_sec = 3600,
+		.milter_default = "tempfail",
+		.milter_timeout_sec = 30,
 		.max_connections = 200,
 		.max_per_source = 20,
 		.idle_exit_sec = 60,
 		.stop_timeout_sec = 30,
 	};
 	if (read_all(argc, argv, ret, ret_status) < 0)
+		return -1;
+	if (read_filters(ret, ret_status) < 0)
 		return -1;
 	if (ret->nlisten > 0)
 		ret->idle_exit_sec = 0; /* nobody would start it again */
@@ -315,4 +357,22 @@ options_read(int argc, char **argv, struct options *ret, int *ret_status)
 		return usage_error_of(
 		    ret->hostname, "not a host name", ret_status);
 	return 0;
+}
+
+struct session_conf
+options_session(const struct options *o)
+{
+	return (struct session_conf){
+		.hostname = o->hostname,
+		.version = VERSION,
+		.max_size = o->max_size,
+		.max_recipients = (unsigned)o->max_recipients,
+		.max_errors = (unsigned)o->max_errors,
+		.strict = o->strict,
+		.rfc821 = o->rfc821,
+		.vrfy = o->vrfy,
+		.lmtp = o->lmtp,
+		.auth = o->auth == AUTH_BY_ANY ? SESSION_AUTH_CLAIM
+					       : SESSION_AUTH_NONE,
+	};
 }

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../session.h"
 #include "sockets.h"
 
 /* Who checks the passwords of AUTH. */
@@ -34,7 +35,12 @@ struct options {
 	const char *record;   /* a path; NULL: off */
 	const char *new_mail; /* the path of a file to make; NULL: off */
 	const char *user;     /* to become; NULL: see user.h */
-	bool no_confine;      /* sessions keep what they give up (confine.h) */
+	/* Filters (filters.h); NULL: none. */
+	const char *milters, *policies, *end_policies;
+	const char *milter_default; /* "tempfail" or "accept" */
+	bool milter_accepts;        /* the same */
+	uint64_t milter_timeout_sec;
+	bool no_confine; /* sessions keep what they give up (confine.h) */
 	const char *listen[LISTENERS_MAX]; /* addresses (bind.h) */
 	size_t nlisten;
 
@@ -53,5 +59,8 @@ struct options {
  * from `argv` or the environment, or are static.
  */
 int options_read(int argc, char **argv, struct options *ret, int *ret_status);
+
+/* What they say of a session; any_line_end is for who knows the input. */
+struct session_conf options_session(const struct options *o);
 
 #endif

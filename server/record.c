@@ -133,8 +133,10 @@ record_open(const char *path)
 	struct record *r = calloc(1, sizeof *r);
 	int fd;
 
-	if (!r)
+	if (!r) {
+		log_line(LOG_ERR, "out of memory");
 		return NULL;
+	}
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
 	r->path = path;
 	r->file = fd >= 0 ? fdopen(fd, "w") : NULL;
@@ -142,6 +144,7 @@ record_open(const char *path)
 	r->stored = tmpfile();
 	if (r->file && r->body && r->stored)
 		return r;
+	log_line(LOG_ERR, "--record: %s: %s", path, strerror(errno));
 	if (fd >= 0 && !r->file)
 		close(fd);
 	record_close(r);

@@ -12,7 +12,7 @@
 struct record;
 
 /*
- * Opens or makes the file, whose path is borrowed.  NULL with errno.  That it
+ * Opens or makes the file, whose path is borrowed.  NULL: logged.  That it
  * cannot be written later is logged, once.
  */
 struct record *record_open(const char *path);

@@ -46,6 +46,15 @@ worker_release(struct worker *w)
 	*w = (struct worker){ 0, 0 };
 }
 
+void
+worker_release_if_gone(struct worker *w)
+{
+	char octet;
+
+	if (w->pid > 0 && recv(w->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+		worker_release(w);
+}
+
 int
 worker_wait(int fd, struct introduction *ret)
 {

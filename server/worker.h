@@ -28,6 +28,8 @@ pid_t worker_fork(struct worker *w, int *ret_fd);
  */
 pid_t worker_give(struct worker *w, const struct introduction *i);
 
+/* Forgets a worker that has ended, or is about to. */
+void worker_release_if_gone(struct worker *w);
 /* Forgets the worker, which ends if it has no connection. */
 void worker_release(struct worker *w);
 

@@ -80,8 +80,8 @@ struct session {
 	 * (RFC 2033 s. 4.2): so often it is still to be said.
 	 */
 	unsigned nverdicts;
-	enum reply verdict;
-	uint64_t verdict_id;
+	struct reply_text verdict;
+	struct reply_values verdict_values;
 
 	/* Since the last mail. */
 	unsigned njunk, ndeferrals;
@@ -112,6 +112,8 @@ void session_conclude(struct session *s, enum reply id);
  * session_repeat_verdict() says it once more.
  */
 void session_give_verdict(struct session *s, enum reply id, uint64_t row);
+void session_give_verdict_text(struct session *s, const struct reply_text *r,
+    struct reply_values values);
 void session_repeat_verdict(struct session *s);
 
 /* Runs the command in `s->line`.  Returns the reply to give, or REPLY_NONE. */

@@ -79,22 +79,29 @@ session_conclude(struct session *s, enum reply id)
 
 /* One mail refused is one error, however often that is said. */
 void
+session_give_verdict_text(struct session *s, const struct reply_text *r,
+    struct reply_values values)
+{
+	s->verdict = *r;
+	s->verdict_values = values;
+	s->nverdicts = s->conf->lmtp ? s->mail.nrcpts - 1 : 0;
+	session_say(s, r, values, false);
+	if (s->nverdicts == 0)
+		session_check_errors(s, r->code);
+}
+
+void
 session_give_verdict(struct session *s, enum reply id, uint64_t row)
 {
-	s->verdict = id;
-	s->verdict_id = row;
-	s->nverdicts = s->conf->lmtp ? s->mail.nrcpts - 1 : 0;
-	session_reply_number(s, id, row);
-	if (s->nverdicts == 0)
-		session_check_errors(s, replies[id].code);
+	session_give_verdict_text(s, &replies[id],
+	    (struct reply_values){ .numbers = { row } });
 }
 
 void
 session_repeat_verdict(struct session *s)
 {
-	write_line(s, &replies[s->verdict],
-	    (struct reply_values){ .numbers = { s->verdict_id } }, false);
+	write_line(s, &s->verdict, s->verdict_values, false);
 	s->nverdicts--;
 	if (s->nverdicts == 0)
-		session_check_errors(s, replies[s->verdict].code);
+		session_check_errors(s, s->verdict.code);
 }

@@ -81,10 +81,9 @@ compare_recipients(
 
 /* Of the same length, which was looked for. */
 static int
-compare_octets(struct store *st, int64_t id, bool *ret_same)
+compare_octets(struct store *st, int64_t id, uint64_t size, bool *ret_same)
 {
 	static char stored[32 * 1024];
-	uint64_t size = spool_size(st->spool);
 	sqlite3_blob *blob;
 	struct span piece;
 	int rc = sqlite3_blob_open(
@@ -98,6 +97,8 @@ compare_octets(struct store *st, int64_t id, bool *ret_same)
 		}
 		if (piece.len > sizeof stored)
 			piece.len = sizeof stored;
+		if (piece.len > size - at)
+			piece.len = (size_t)(size - at);
 		rc = sqlite3_blob_read(blob, stored, (int)piece.len, (int)at);
 		*ret_same =
 		    rc == SQLITE_OK && memcmp(stored, piece.p, piece.len) == 0;
@@ -121,7 +122,8 @@ dedupe_find(
 
 		rc = compare_recipients(st, m->envelope, id, &same);
 		if (rc == SQLITE_OK && same)
-			rc = compare_octets(st, id, &same);
+			rc = compare_octets(
+			    st, id, spool_size(st->spool) - m->changes, &same);
 		if (rc == SQLITE_OK && same)
 			*ret = id;
 	}

@@ -169,7 +169,28 @@ link_ask(struct link *l, const struct question *q, struct answer *ret)
 	}
 	if (verdict != VERDICT_OK)
 		ret->verdict = verdict;
-	l->has_more = false;
+	if (q->kind == QUESTION_MAIL)
+		l->has_more = false;
+}
+
+/* Without a reply, as link_drop(). */
+static void
+tell(struct link *l, enum wire_kind kind)
+{
+	struct pack m = { .p = buffer, .size = sizeof buffer };
+
+	if (l->is_broken)
+		return;
+	wire_begin(&m, kind);
+	if (write(l->fd, m.p, m.len) != (ssize_t)m.len)
+		l->is_broken = true;
+}
+
+void
+link_retract(struct link *l)
+{
+	if (!l->is_open)
+		tell(l, WIRE_RETRACT);
 }
 
 /* One exchange about the mail begun. */
@@ -254,6 +275,9 @@ link_commit(struct link *l, const struct store_mail *m, struct spool *spool,
 		.spooled = spool_is_big(spool),
 		.bare_line_ends = m->envelope->bare_line_ends,
 		.header = m->header,
+		.changes = m->changes,
+		.quarantine = { m->quarantine,
+		    m->quarantine ? strlen(m->quarantine) : 0 },
 	};
 	struct span data = { "", 0 };
 	enum verdict verdict;
@@ -273,12 +297,7 @@ link_commit(struct link *l, const struct store_mail *m, struct spool *spool,
 void
 link_drop(struct link *l)
 {
-	struct pack m = { .p = buffer, .size = sizeof buffer };
-
-	if (!l->has_more || l->is_broken)
-		return;
-	wire_begin(&m, WIRE_DROP);
-	if (write(l->fd, m.p, m.len) != (ssize_t)m.len)
-		l->is_broken = true;
+	if (l->has_more)
+		tell(l, WIRE_DROP);
 	l->has_more = false;
 }

@@ -16,6 +16,8 @@ struct link *link_new(int fd, int wait_ms);
 void link_free(struct link *l);
 
 void link_ask(struct link *l, const struct question *q, struct answer *ret);
+/* As store_retract(). */
+void link_retract(struct link *l);
 
 /*
  * A file for a mail that is too big for messages, which the writer reads: a

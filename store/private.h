@@ -29,4 +29,10 @@ struct store {
 int dedupe_find(struct store *st, const struct store_mail *m, int64_t next_id,
     int64_t *ret);
 
+/*
+ * Follows the instructions that stand in the spool from there on, or makes them
+ * rows of filter_change.
+ */
+enum verdict changes_insert(struct store *st, int64_t id, uint64_t from);
+
 #endif

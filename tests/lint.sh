@@ -14,7 +14,7 @@ echo "layers"
 # Which folders each folder may include from; X.h and X.c at the top level are
 # the front of X/ and count as it.  A folder in CLOSED is entered by its front
 # alone.
-CLOSED='session find reader archive store policy database writer'
+CLOSED='session find reader archive store policy database writer filters'
 awk -v closed="$CLOSED" '
 BEGIN {
 	split("cli:mail \
@@ -25,7 +25,8 @@ BEGIN {
 	    store:mail,policy,database \
 	    archive:mail,store,policy,database \
 	    writer:mail,policy,store,server \
-	    server:mail,session,store \
+	    filters:mail \
+	    server:mail,session,store,policy,filters \
 	    mime:mail \
 	    find:mail,mime,archive \
 	    reader:mail,mime,find,archive,store,policy", rows)
@@ -83,8 +84,8 @@ echo "purity"
 # What the machine may ask of the world: memory, strings, and nothing else.
 pure=
 for source in session.c session/*.c mail/address.c mail/base64.c \
-    mail/codepoint.c mail/dsn.c mail/envelope.c mail/facts.c mail/protocol.c \
-    mail/question.c mail/reply.c mail/span.c \
+    mail/change.c mail/codepoint.c mail/dsn.c mail/envelope.c mail/facts.c \
+    mail/protocol.c mail/question.c mail/reply.c mail/span.c \
     mail/utf8.c; do
 	pure="$pure build/${source%.c}.o"
 done

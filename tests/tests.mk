@@ -7,7 +7,7 @@ POWERCUT = $(call folders,tests/powercut)
 POOR = $(patsubst $(B)/%,$(B)/poor/%,$(SESSION) $(MAIL))
 # What a mail says, without the commands of smtpdb.
 MIME = $(call folders,mime) $(call files,find/query reader/line_ends reader/mbox)
-UNITS_USE = $(POOR) $(STORE) $(MIME) $(call folders,writer) $(call files,cli \
+UNITS_USE = $(POOR) $(STORE) $(MIME) $(call folders,writer filters) $(call files,cli \
 	server/introduce server/log server/new_mail server/peer server/systemd)
 
 $(B)/poor/%.o: $(B)/%.o tests/support/poor.syms

@@ -67,6 +67,8 @@ insert(struct client *c)
 		.client_port = c->peer.port,
 		.trace_mail = &lines,
 		.dedupe_sec = conf->dedupe_sec,
+		.changes = c->changes,
+		.quarantine = c->quarantine[0] != '\0' ? c->quarantine : NULL,
 	};
 
 	return store_insert(c->store, &mail, &c->result.id);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../clock.h"
+#include "../mail/change.h"
 #include "../policy.h"
 #include "../server/introduce.h"
 #include "private.h"
@@ -57,7 +58,9 @@ drop_mail(struct client *c)
 	store_drop(c->store);
 	envelope_reset(&c->envelope);
 	c->writer->spooled -= c->granted;
-	c->granted = c->received = 0;
+	c->granted = c->received = c->changes = 0;
+	c->nbefore = 0;
+	c->quarantine[0] = '\0';
 	c->state = CLIENT_IDLE;
 }
 
@@ -177,6 +180,7 @@ keep_answer(struct client *c, const struct question *q)
 		    facts_protocol(&c->facts, q->mail.protocol);
 		return true;
 	}
+	c->nbefore = c->envelope.nrecipients;
 	if (q->kind == QUESTION_RCPT)
 		return question_add_recipient(q, &answer, &c->envelope);
 	return true;
@@ -222,6 +226,17 @@ take_question(struct client *c, struct unpack *in)
 	wire_begin(&out, WIRE_ANSWER);
 	wire_write_answer(&out, &answer, c->is_open, cause);
 	return send_message(c, &out, -1);
+}
+
+/* What the last answer added, goes; the texts go with the mail. */
+static bool
+retract(struct client *c, const struct unpack *in)
+{
+	if (!unpack_is_done(in) || c->state != CLIENT_MAIL)
+		return false;
+	if (c->nbefore < c->envelope.nrecipients)
+		c->envelope.nrecipients = c->nbefore;
+	return true;
 }
 
 /*
@@ -301,24 +316,33 @@ take_piece(struct client *c, struct unpack *in, bool is_last)
 {
 	const struct writer_conf *conf = c->writer->conf;
 	struct wire_mail mail = { .spooled = c->granted > 0 };
-	unsigned max = c->is_open ? (unsigned)conf->max_recipients : 0;
+	unsigned max =
+	    c->is_open ? (unsigned)conf->max_recipients + CHANGE_RECIPIENTS_MAX
+		       : 0;
+	uint64_t whole;
 
 	if (c->state != CLIENT_MAIL ||
 	    !wire_read_recipients(in, max, &c->envelope) ||
 	    (is_last && !wire_read_mail(in, &mail, &c->header)))
 		return false;
 	c->received += in->rest.len;
-	if (c->received > conf->max_size)
+	if (c->received > conf->max_size + WIRE_CHANGES_ROOM)
 		return false;
 	store_append(c->store, in->rest);
 	if (!is_last)
 		return send_verdict(c, VERDICT_OK, -1);
 
+	whole = mail.size + mail.changes;
 	if (c->envelope.nrecipients == 0 || mail.size > conf->max_size ||
-	    (mail.spooled ? !take_file(c, mail.size)
-			  : c->received != mail.size))
+	    mail.changes > conf->max_size + WIRE_CHANGES_ROOM ||
+	    whole > conf->max_size + WIRE_CHANGES_ROOM ||
+	    (mail.spooled ? !take_file(c, whole) : c->received != whole))
 		return false;
 	c->envelope.size = mail.size;
+	c->changes = mail.changes;
+	snprintf(c->quarantine, sizeof c->quarantine, "%.*s",
+	    (int)mail.quarantine.len,
+	    mail.quarantine.len > 0 ? mail.quarantine.p : "");
 	c->envelope.bare_line_ends = mail.bare_line_ends;
 	make_ready(c);
 	return true;
@@ -372,6 +396,8 @@ client_read(struct client *c)
 		return unpack_is_done(&in);
 	case WIRE_TELL:
 		return take_facts(c, &in);
+	case WIRE_RETRACT:
+		return retract(c, &in);
 	case WIRE_ANSWER:
 	case WIRE_RESULT:
 		break;

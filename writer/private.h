@@ -53,8 +53,11 @@ struct client {
 	bool is_open; /* its recipients need not be asked about */
 	struct envelope envelope;
 	struct header header;
+	unsigned nbefore; /* recipients, before the last answer */
 	uint64_t received; /* octets of the mail, in messages */
 	uint64_t granted;  /* octets of a file; 0: there is none */
+	uint64_t changes;  /* of those, behind the mail */
+	char quarantine[WIRE_CAUSE_MAX]; /* "": it is not */
 	struct wire_result result;
 	struct client *next;            /* in `ready` */
 	struct client *before, *behind; /* in `clients` */

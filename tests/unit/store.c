@@ -210,9 +210,9 @@ Test(store, keeps_every_column)
 {
 	struct recipient to[] = {
 		{ "b@mx.example", "SUCCESS,DELAY", "rfc822;b+2Bc@x.example",
-		    "bob@mx.example" },
-		{ "\"c d\"@mx.example", NULL, NULL, NULL },
-		{ "b@mx.example", "NEVER", NULL, NULL },
+		    "bob@mx.example", false },
+		{ "\"c d\"@mx.example", NULL, NULL, NULL, false },
+		{ "b@mx.example", "NEVER", NULL, NULL, false },
 	};
 	struct header header = {
 		.value = { "Ann <a@x>", "b", "Hi", "now", "<1@x>" },
@@ -293,7 +293,7 @@ Test(store, keeps_null_for_what_is_not_there)
 	full.dsn_return = "FULL";
 	full.smtputf8 = true;
 	full.recipients = (struct recipient[]){ { "b@mx.example", "NEVER",
-	    "rfc822;x", "c" } };
+	    "rfc822;x", "c", false } };
 	before.envelope = &full;
 	before.header = &(struct header){
 		.value = { "x", "x", "x", "x", "x" },

@@ -314,6 +314,72 @@ Test(writer, forgets_a_mail_given_up)
 }
 
 /*
+ * Filters
+ */
+
+static void
+make_rows(void)
+{
+	sqlite3 *db = scratch_connect(&box);
+
+	scratch_exec(db, "INSERT INTO domain (name) VALUES ('b.example');"
+			 "INSERT INTO mailbox (address) VALUES"
+			 " ('bob@b.example'), ('spam@b.example')");
+	sqlite3_close(db);
+}
+
+static const struct answer *
+ask_added(struct store *st, const char *address)
+{
+	static const struct policy_asker asker = { .hostname = "mx.example" };
+	static struct answer a;
+	struct question q = question_of(QUESTION_RCPT, address);
+
+	q.added = true;
+	store_ask(st, &asker, &q, &a);
+	return &a;
+}
+
+Test(writer, forgets_a_recipient_that_a_filter_refuses)
+{
+	struct store *st = connect_store();
+	int64_t id = 0;
+
+	EXPECT_RESULT(st, VERDICT_OK, put(st, 10, &id));
+	make_rows();
+	ask(st, QUESTION_MAIL, "ann@a.example");
+	cr_expect(
+	    not(answer_refuses(ask(st, QUESTION_RCPT, "spam@b.example"))));
+	store_retract(st);
+	store_retract(st);
+	cr_expect(not(answer_refuses(ask(st, QUESTION_RCPT, "bob@b.example"))));
+	EXPECT_RESULT(st, VERDICT_OK, commit(st, 10, &id));
+	EXPECT_QUERY(&box,
+	    "SELECT forward_path FROM recipient WHERE message_id = 2",
+	    "bob@b.example");
+	store_free(st);
+}
+
+Test(writer, adds_what_filters_add_where_the_rows_take_it)
+{
+	struct store *st = connect_store();
+	int64_t id = 0;
+
+	EXPECT_RESULT(st, VERDICT_OK, put(st, 10, &id));
+	make_rows();
+	ask(st, QUESTION_MAIL, "ann@a.example");
+	ask(st, QUESTION_RCPT, "bob@b.example");
+	cr_expect(not(answer_refuses(ask_added(st, "spam@b.example"))));
+	cr_expect(answer_refuses(ask_added(st, "nobody@b.example")));
+	cr_expect(answer_refuses(ask_added(st, "x@elsewhere.example")));
+	EXPECT_RESULT(st, VERDICT_OK, commit(st, 10, &id));
+	EXPECT_QUERY(&box,
+	    "SELECT forward_path, added FROM recipient WHERE message_id = 2",
+	    "bob@b.example|0 spam@b.example|1");
+	store_free(st);
+}
+
+/*
  * Facts.  The first session of a test has number 1, since each test is a process
  * of its own.
  */
@@ -575,7 +641,7 @@ Test(writer, takes_no_more_octets_than_a_mail_may_have)
 	wire_begin(&m, WIRE_PIECE);
 	wire_end_recipients(&m);
 	m.len = sizeof message;
-	for (int i = 0; i < MAX_SIZE / WIRE_MAX; i++) {
+	for (int i = 0; i < (MAX_SIZE + WIRE_CHANGES_ROOM) / WIRE_MAX; i++) {
 		send_raw(fd, &m);
 		expect_reply(fd, WIRE_RESULT);
 	}

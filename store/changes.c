@@ -1,0 +1,103 @@
+/*
+ * What filters change in a mail: instructions that stand in the spool behind
+ * it, as mail/change.h writes them.  They may come from a session that was
+ * taken over, so each is checked, and there is an end of them.
+ */
+#include <errno.h>
+
+#include <sqlite3.h>
+
+#include "../mail/change.h"
+#include "../mail/utf8.h"
+#include "private.h"
+
+enum {
+	CHANGES_MAX = 10000, /* of one mail */
+};
+
+static const char change_sql[] =
+    "INSERT INTO filter_change (message_id, position, filter, action, place,"
+    " name, value) VALUES (:id, :position, :filter, :action, :place, :name,"
+    " :value)";
+
+/* The row stays as RCPT made it, but it leads nowhere. */
+static const char delete_recipient_sql[] =
+    "UPDATE recipient SET mailbox = '' WHERE message_id = :id AND added = 0"
+    " AND forward_path = :path COLLATE NOCASE";
+
+/* Is it text that SQL can do with, but for CR, LF and TAB? */
+static bool
+is_text(struct span value)
+{
+	while (value.len > 0) {
+		size_t n = utf8_len(value);
+
+		if (n == 0 && (signed char)*value.p > 0)
+			n = 1;
+		if (n == 0)
+			return false;
+		value.p += n;
+		value.len -= n;
+	}
+	return true;
+}
+
+static int
+insert(struct store *st, int64_t id, const struct change *c, int position)
+{
+	struct statement *s = statement_take(st->db, change_sql);
+	bool has_place =
+	    change_has_name(c->action) && c->action != CHANGE_ADD_HEADER;
+
+	statement_bind_integer(s, ":id", id);
+	statement_bind_integer(s, ":position", position);
+	statement_bind_span(s, ":filter", c->filter);
+	statement_bind_text(s, ":action", change_action_name(c->action));
+	if (has_place)
+		statement_bind_integer(s, ":place", c->place);
+	if (change_has_name(c->action))
+		statement_bind_span(s, ":name", c->name);
+	if (c->action != CHANGE_REPLACE_BODY && is_text(c->value))
+		statement_bind_span(s, ":value", c->value);
+	else
+		statement_bind_blob(s, ":value", c->value);
+	return statement_run(s);
+}
+
+static int
+delete_recipient(struct store *st, int64_t id, struct span path)
+{
+	struct statement *s = statement_take(st->db, delete_recipient_sql);
+
+	statement_bind_integer(s, ":id", id);
+	statement_bind_span(s, ":path", path);
+	return statement_run(s);
+}
+
+enum verdict
+changes_insert(struct store *st, int64_t id, uint64_t from)
+{
+	uint64_t end = spool_size(st->spool);
+	int position = 0, rc = SQLITE_OK;
+
+	for (int n = 0; from < end && rc == SQLITE_OK; n++) {
+		struct unpack in = { .failed = false };
+		struct change change;
+		size_t len;
+
+		if (spool_read(st->spool, from, &in.rest) < 0)
+			return database_fail_errno(
+			    st->db, "reading the spool", errno);
+		len = in.rest.len;
+		if (n == CHANGES_MAX || !change_read(&in, &change))
+			return database_fail(st->db, VERDICT_FAILED,
+			    "what filters change is malformed, or too much");
+		from += len - in.rest.len;
+		rc = change.action == CHANGE_DELETE_RECIPIENT
+			 ? delete_recipient(st, id, change.value)
+			 : insert(st, id, &change, ++position);
+	}
+	return rc == SQLITE_OK
+		   ? VERDICT_OK
+		   : database_fail_sqlite(st->db, "writing the changes", rc);
+}
