@@ -56,6 +56,9 @@ struct archive_filter {
 	int64_t since;  /* received then or later, microseconds */
 	int64_t until;  /* earlier than that */
 	int64_t larger; /* of more octets */
+	/* 1: without those that a filter has put aside; or only those. */
+	int64_t in_inbox;
+	int64_t quarantined;
 	/* That this consumer has not had yet, and that nobody leases to it. */
 	const char *new_to;
 	int64_t now; /* seconds since 1970; for the leases */
@@ -131,14 +134,19 @@ struct archive_mail {
 	size_t header_size;
 	char *data; /* NUL behind it */
 	size_t len;
+	char *quarantine; /* why a filter has put it aside; or NULL */
 };
 
 /*
- * Reads it whole.  Returns 1; 0: there is no such mail; or -1.  `ret` starts
- * as { 0 } or from the last call, and is archive_mail_reset() first.
+ * Reads it whole, as filters have changed it (filter_change), without the
+ * recipients that they have taken away.  Returns 1; 0: there is no such mail;
+ * or -1.  `ret` starts as { 0 } or from the last call, and is
+ * archive_mail_reset() first.
  */
 int archive_read(struct archive *a, int64_t id, struct archive_mail *ret);
 void archive_mail_reset(struct archive_mail *m);
+/* From now on mails are read as clients have sent them. */
+void archive_read_as_sent(struct archive *a);
 
 /*
  * Changes

@@ -64,7 +64,7 @@ check_tables(struct archive *a)
 	    " WHERE (type = 'view' OR rootpage = 0 AND type = 'table')"
 	    " AND lower(name) IN ('message', 'recipient', 'delivery', 'domain',"
 	    " 'mailbox', 'alias', 'quota', 'sender_rule', 'client_rule',"
-	    " 'rate_limit', 'rate_count')");
+	    " 'rate_limit', 'rate_count', 'filter_change')");
 	int64_t n = 0;
 	int rc = database_run(a->db, "PRAGMA cell_size_check = ON");
 
@@ -181,6 +181,9 @@ static const struct condition {
 	{ FIELD(since), false, ":since", " AND received_at >= :since" },
 	{ FIELD(until), false, ":until", " AND received_at < :until" },
 	{ FIELD(larger), false, ":larger", " AND size > :larger" },
+	{ FIELD(in_inbox), false, ":in_inbox", " AND quarantine IS NULL" },
+	{ FIELD(quarantined), false, ":quarantined",
+	  " AND quarantine IS NOT NULL" },
 	{ FIELD(from), true, ":from",
 	  " AND (holds(reverse_path, :from)"
 	  "  OR holds(field(id, header_from, 'From'), :from))" },

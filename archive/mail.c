@@ -18,6 +18,7 @@ archive_mail_reset(struct archive_mail *m)
 	free(m->client_address);
 	free(m->trace);
 	free(m->data);
+	free(m->quarantine);
 	envelope_free(&m->envelope);
 	*m = (struct archive_mail){ 0 };
 }
@@ -70,6 +71,7 @@ read_message(struct statement *q, struct archive_mail *m)
 	m->header_size = (size_t)statement_integer(q, at++);
 	m->trace = archive_column(q, at++);
 	e->bare_line_ends = statement_integer(q, at++);
+	m->quarantine = archive_column(q, at++);
 	read_small_data(q, at++, m);
 }
 
@@ -87,11 +89,13 @@ read_recipients(struct archive *a, int64_t id, struct envelope *e)
 {
 	struct statement *q = statement_take(a->db,
 	    "SELECT forward_path, notify, original_recipient, mailbox"
-	    " FROM recipient WHERE message_id = :id ORDER BY position");
+	    " FROM recipient WHERE message_id = :id AND (mailbox <> '' OR :all)"
+	    " ORDER BY position");
 	bool ok = true;
 	int rc;
 
 	statement_bind_integer(q, ":id", id);
+	statement_bind_integer(q, ":all", a->as_sent);
 	while (ok && statement_row(q)) {
 		struct recipient r = {
 			.forward_path = keep(e, q, 0),
@@ -139,7 +143,7 @@ read_mail(struct archive *a, int64_t id, struct archive_mail *m)
 	struct statement *q = statement_take(a->db,
 	    "SELECT id, received_at, client_address, client_port, helo,"
 	    " protocol, verb, reverse_path, body_type, smtputf8, envelope_id,"
-	    " dsn_return, size, header_size, trace, bare_line_ends,"
+	    " dsn_return, size, header_size, trace, bare_line_ends, quarantine,"
 	    " CASE WHEN size <= :small THEN data END"
 	    " FROM message WHERE id = :id");
 	int rc;
@@ -157,7 +161,13 @@ read_mail(struct archive *a, int64_t id, struct archive_mail *m)
 		return 0;
 	if (read_recipients(a, id, &m->envelope) < 0 || read_data(a, m) < 0)
 		return -1;
-	return 1;
+	return a->as_sent || archive_follow(a, m) == 0 ? 1 : -1;
+}
+
+void
+archive_read_as_sent(struct archive *a)
+{
+	a->as_sent = true;
 }
 
 /* One transaction, so that nobody deletes half of it. */

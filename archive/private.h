@@ -13,6 +13,7 @@ struct archive {
 	struct store_conf store_conf;
 	struct store *store;
 	struct database *db; /* of the store */
+	bool as_sent;        /* archive_read() follows no filter */
 	enum verdict result;
 };
 
@@ -36,6 +37,9 @@ int archive_move_on(struct archive *a, int64_t *after_id, int64_t id);
  * name where the column says less.  Returns a code of SQLite.
  */
 int archive_define_field(struct archive *a);
+
+/* Does in a mail just read what filters say of it (filter_change); 0 or -1. */
+int archive_follow(struct archive *a, struct archive_mail *m);
 
 /*
  * A transaction that writes.  Returns 0, or -1 when it was not begun.  Nothing

@@ -350,6 +350,7 @@ deliver_new(const struct delivery *d)
 {
 	struct archive_filter filter = {
 		.new_to = d->consumer,
+		.in_inbox = 1,
 		.now = clock_us() / 1000000,
 	};
 	struct archive_page page = { .nrows = 0 };

@@ -26,6 +26,7 @@ static const struct cli_option rows[OPT__COUNT] = {
 	[OPT_SINCE] = { 0, "since", "TIME", "received then or later: 2026-11-21, or 7d ago" },
 	[OPT_UNTIL] = { 0, "until", "TIME", "received earlier" },
 	[OPT_LARGER] = { 0, "larger", "SIZE", "of more octets than SIZE: 10K, 5M" },
+	[OPT_QUARANTINED] = { 0, "quarantined", NULL, "put aside by a filter; else those that were not" },
 	[OPT_NUMBER] = { 'n', "number", "N", "only the newest N" },
 	[OPT_ONE] = { 0, "one", NULL, "end with the first one" },
 	[OPT_TIMEOUT] = { 0, "timeout", "TIME", "wait no longer: 10s, 5m" },
@@ -325,6 +326,8 @@ options_filter(struct smtpdb *t, struct archive_filter *ret)
 	if (status == EX_OK && t->options[OPT_UNTIL])
 		status =
 		    read_time("--until", t->options[OPT_UNTIL], &ret->until);
+	ret->quarantined = t->options[OPT_QUARANTINED] != NULL;
+	ret->in_inbox = !ret->quarantined;
 	if (status == EX_OK && t->options[OPT_LARGER])
 		status = options_size(
 		    "--larger", t->options[OPT_LARGER], &ret->larger);

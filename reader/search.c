@@ -57,7 +57,11 @@ index_run(struct smtpdb *t)
 static int
 print_found(struct smtpdb *t, const struct lister *l, int64_t id)
 {
-	struct archive_filter filter = { .after_id = id - 1, .up_to_id = id };
+	struct archive_filter filter = {
+		.after_id = id - 1,
+		.up_to_id = id,
+		.in_inbox = 1,
+	};
 	struct archive_page page = { .nrows = 0 };
 	int result = archive_list(t->archive, &filter, &page);
 

@@ -157,6 +157,11 @@ print_envelope(const struct view *v)
 	distinct_reset(&seen);
 	putchar('\n');
 	print_ways(e);
+	if (m->quarantine) {
+		fputs("put aside: ", stdout);
+		terminal_print(span_of(m->quarantine), TERMINAL_LINE);
+		putchar('\n');
+	}
 }
 
 static void
@@ -265,6 +270,7 @@ json_envelope(struct json *j, const struct archive_mail *m)
 	json_text(j, "body_type", e->body_type);
 	json_bool(j, "smtputf8", e->smtputf8);
 	json_integer(j, "size", (int64_t)m->len);
+	json_text(j, "quarantine", m->quarantine);
 	json_text(j, "trace", m->trace);
 }
 
@@ -426,5 +432,7 @@ raw_run(struct smtpdb *t)
 {
 	int status = smtpdb_open(t, false);
 
+	if (status == EX_OK && t->options[OPT_DATA])
+		archive_read_as_sent(t->archive);
 	return status == EX_OK ? smtpdb_each_arg(t, write_mail, NULL) : status;
 }

@@ -74,11 +74,26 @@ delete_recipient(struct store *st, int64_t id, struct span path)
 	return statement_run(s);
 }
 
+/* A mail without a recipient goes nowhere. */
+static int
+put_aside(struct store *st, int64_t id)
+{
+	struct statement *s = statement_take(st->db,
+	    "UPDATE message SET quarantine = 'filters took all recipients away'"
+	    " WHERE id = :id AND quarantine IS NULL AND NOT EXISTS"
+	    " (SELECT 1 FROM recipient WHERE message_id = :id"
+	    "  AND mailbox <> '')");
+
+	statement_bind_integer(s, ":id", id);
+	return statement_run(s);
+}
+
 enum verdict
 changes_insert(struct store *st, int64_t id, uint64_t from)
 {
 	uint64_t end = spool_size(st->spool);
 	int position = 0, rc = SQLITE_OK;
+	bool deletes = false;
 
 	for (int n = 0; from < end && rc == SQLITE_OK; n++) {
 		struct unpack in = { .failed = false };
@@ -93,10 +108,13 @@ changes_insert(struct store *st, int64_t id, uint64_t from)
 			return database_fail(st->db, VERDICT_FAILED,
 			    "what filters change is malformed, or too much");
 		from += len - in.rest.len;
+		deletes |= change.action == CHANGE_DELETE_RECIPIENT;
 		rc = change.action == CHANGE_DELETE_RECIPIENT
 			 ? delete_recipient(st, id, change.value)
 			 : insert(st, id, &change, ++position);
 	}
+	if (rc == SQLITE_OK && deletes)
+		rc = put_aside(st, id);
 	return rc == SQLITE_OK
 		   ? VERDICT_OK
 		   : database_fail_sqlite(st->db, "writing the changes", rc);
