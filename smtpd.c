@@ -18,6 +18,7 @@
 #include "server/connection.h"
 #include "server/entries.h"
 #include "server/filtering.h"
+#include "server/front.h"
 #include "server/listen.h"
 #include "server/log.h"
 #include "server/new_mail.h"
@@ -119,8 +120,7 @@ commit(struct server *sv)
 	int64_t id = 0;
 
 	header_end(&sv->header);
-	if (sv->filtering.filters &&
-	    !filtering_conclude(&sv->filtering, &mail))
+	if (sv->filtering.filters && !filtering_conclude(&sv->filtering, &mail))
 		return;
 	result = store_commit(sv->store, &mail, &id);
 	header_start(&sv->header);
@@ -164,23 +164,13 @@ answer_question(struct server *sv)
 static void
 stop(struct server *sv, enum connection_result why)
 {
-	static const struct {
-		const char *event; /* as a record has it; NULL: does not */
-		enum session_end end;
-	} ends[] = {
-		[CONNECTION_EOF] = { NULL, SESSION_EOF },
-		[CONNECTION_TIMEOUT] = { "timeout", SESSION_TIMEOUT },
-		[CONNECTION_CROWDED] = { "crowded", SESSION_CROWDED },
-		[CONNECTION_EXPIRED] = { "expired", SESSION_EXPIRED },
-		[CONNECTION_SHUTDOWN] = { "shutdown", SESSION_SHUTDOWN },
-	};
+	enum session_end end = front_end_of(why);
 
 	if (why == CONNECTION_EOF && session_has_mail(sv->session))
 		entry_abandoned(&sv->peer, session_envelope(sv->session));
-	if (ends[why].event)
-		record_event(sv->record, ends[why].event);
+	record_end(sv->record, end);
 	sv->was_crowded = why == CONNECTION_CROWDED;
-	session_end(sv->session, ends[why].end);
+	session_end(sv->session, end);
 }
 
 static void
@@ -326,7 +316,9 @@ serve(struct server *sv, bool any_line_end)
 	record_begin(sv->record, o, any_line_end);
 	connection_start(
 	    sv->connection, o->timeout_sec, o->session_timeout_sec);
-	run(sv);
+	if (front_learn_client(
+		&o->fronts, sv->connection, sv->store, o->hostname, &sv->peer))
+		run(sv);
 	entry_ended(&sv->peer, &sv->refusals, session_counts(sv->session));
 	connection_close(sv->connection);
 	filters_close(sv->filtering.filters);
@@ -356,7 +348,8 @@ serve_connection(const struct options *o, struct connection *c)
 
 	peer_find(c->in, &sv.peer);
 	/* A pipe may come from a TLS wrapper, and so from a stranger. */
-	session.any_line_end = !c->is_socket && peer_is_local(&sv.peer);
+	session.any_line_end = !c->is_socket && peer_is_local(&sv.peer) &&
+			       !fronts_have(&o->fronts, &sv.peer);
 	if (prepare(&sv, &session))
 		serve(&sv, session.any_line_end);
 	else
@@ -410,6 +403,7 @@ write_for_sessions(const struct options *o, int fd)
 		.dedupe_sec = o->dedupe_sec,
 		.submission = o->submission,
 		.new_mail = o->new_mail,
+		.fronts = &o->fronts,
 	};
 
 	return writer_run(&conf, fd);
@@ -424,6 +418,7 @@ listen_and_serve(
 		.hostname = o->hostname,
 		.max_connections = o->max_connections,
 		.max_per_source = o->max_per_source,
+		.fronts = &o->fronts,
 		.idle_exit_sec = o->idle_exit_sec,
 		.workers_leave = o->milters || o->policies || o->end_policies,
 		.stop_timeout_sec = o->stop_timeout_sec,

@@ -145,6 +145,12 @@ store_error(const struct store *st)
 	return st->link ? link_error(st->link) : database_error(st->db);
 }
 
+enum verdict
+store_introduce(struct store *st, const struct peer *client)
+{
+	return st->link ? link_introduce(st->link, client) : VERDICT_OK;
+}
+
 void
 store_ask(struct store *st, const struct policy_asker *asker,
     const struct question *q, struct answer *ret)

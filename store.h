@@ -19,6 +19,7 @@
 struct database;
 struct answer;
 struct policy;
+struct peer;
 struct policy_asker;
 struct question;
 struct store;
@@ -104,6 +105,12 @@ void store_open_ahead(struct store *st);
  * another file, or none, has its name by now.
  */
 void store_leave_if_moved(struct store *st);
+
+/*
+ * Says who the client is, if that is not who has connected.  The writer takes it
+ * from a session of a proxy (writer.h) and ends any other one.
+ */
+enum verdict store_introduce(struct store *st, const struct peer *client);
 
 /*
  * A question of the client that this store is for.  The verdict in the answer

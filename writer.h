@@ -5,7 +5,7 @@
  * transaction, so one sync is for all of them.
  *
  * It believes a session nothing that matters: the client's address comes from
- * the listener, and sender, recipients and mailboxes of a mail are those that
+ * the listener, or from the session of a proxy that is listed, and sender, recipients and mailboxes of a mail are those that
  * the writer has answered itself.
  */
 #ifndef WRITER_H
@@ -13,6 +13,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "mail/networks.h"
 
 struct writer_conf {
 	const char *database; /* its path */
@@ -23,6 +25,12 @@ struct writer_conf {
 	uint64_t max_spool;
 	uint64_t dedupe_sec;
 	bool submission;
+	/*
+	 * The peers whose sessions may say who the client is: of a proxy before
+	 * anything else, of XCLIENT whenever the client so far is listed.
+	 * NULL: there are none.
+	 */
+	const struct fronts *fronts;
 	const char *new_mail; /* a file to make after each batch; NULL: none */
 };
 

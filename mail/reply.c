@@ -124,6 +124,8 @@ const struct reply_text replies[REPLY__COUNT] = {
 	/* The listener's. */
 	[REPLY_NO_SERVICE]     = { 421, "4.3.0", "Service not available, try later" },
 	[REPLY_NO_PROCESS]     = { 421, "4.7.0", "% cannot start a session, try later" },
+	[REPLY_NO_PROXY_HEADER]
+	                       = { 421, "4.7.0", "% wants a PROXY header from you first" },
 	[REPLY_TOO_MANY_CONNECTIONS]
 	                       = { 421, "4.7.0", "% too many connections, try later" },
 	[REPLY_TOO_MANY_FROM_YOU]

@@ -311,8 +311,30 @@ wire_read_mail(
 }
 
 /*
- * Facts
+ * Who it is about
  */
+
+void
+wire_write_peer(struct pack *m, const struct peer *peer)
+{
+	pack_text(m, peer->address);
+	pack_u32(m, (uint32_t)peer->port);
+}
+
+bool
+wire_read_peer(struct unpack *m, struct peer *ret)
+{
+	uint32_t port;
+	struct ip ip;
+
+	read_string(m, ret->address, sizeof ret->address);
+	port = unpack_u32(m);
+	ret->port = (int)port;
+	if (port > UINT16_MAX ||
+	    (peer_has_address(ret) && !ip_read(ret->address, &ip)))
+		m->failed = true;
+	return unpack_is_done(m);
+}
 
 void
 wire_write_facts(struct pack *m, uint64_t number, const struct facts *f)

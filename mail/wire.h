@@ -11,6 +11,7 @@
  *	WIRE_DROP   forget the mail begun             -
  *	WIRE_RETRACT  a filter refuses what the last   -
  *	            answer has added
+ *	WIRE_PEER   who the client is                 a result
  *
  * Who was introduced with a right to it tells the writer facts of a session:
  *
@@ -32,6 +33,7 @@
 #include "facts.h"
 #include "header.h"
 #include "pack.h"
+#include "peer.h"
 #include "question.h"
 #include "verdict.h"
 
@@ -57,6 +59,7 @@ enum wire_kind {
 	WIRE_LAST,
 	WIRE_DROP,
 	WIRE_RETRACT,
+	WIRE_PEER,
 	WIRE_TELL,
 	WIRE_ANSWER,
 	WIRE_RESULT,
@@ -107,6 +110,13 @@ struct wire_mail {
 void wire_make_last(struct pack *m, const struct wire_mail *mail);
 bool wire_read_mail(
     struct unpack *m, struct wire_mail *ret, struct header *ret_header);
+
+/*
+ * Of WIRE_PEER.  Whether the session may say so is for the writer to know, who
+ * knows from the listener who is at the other end of the connection.
+ */
+void wire_write_peer(struct pack *m, const struct peer *peer);
+bool wire_read_peer(struct unpack *m, struct peer *ret);
 
 /* Those that are known of the session with this number. */
 void wire_write_facts(struct pack *m, uint64_t number, const struct facts *f);

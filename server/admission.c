@@ -72,19 +72,22 @@ refuse(struct admission *a, int fd, enum reply why)
 
 /*
  * Finds the client's address, for the writer, and what it counts as: all zeros
- * for a client without an address, of which there can be any number.
+ * for a client without an address, and for who brings the clients of others, of
+ * which there can be any number.
  */
 static struct ip
-read_peer(int fd, const struct sockaddr_storage *name, struct peer *ret)
+read_peer(const struct admission *a, int fd,
+    const struct sockaddr_storage *name, struct peer *ret)
 {
 	struct ip ip = { { 0 } };
 
-	if (peer_read_name(name, &ip, &ret->port)) {
-		ip_write(&ip, ret->address);
-		return ip_source(&ip);
+	if (!peer_read_name(name, &ip, &ret->port)) {
+		peer_find(fd, ret);
+		return ip;
 	}
-	peer_find(fd, ret);
-	return ip;
+	ip_write(&ip, ret->address);
+	return fronts_have(a->conf->fronts, ret) ? (struct ip){ { 0 } }
+						 : ip_source(&ip);
 }
 
 /* NULL: it has no address. */
@@ -285,7 +288,7 @@ admission_accept(struct admission *a, int listening, bool tls_first)
 	who.fd =
 	    accept4(listening, (struct sockaddr *)&name, &len, SOCK_CLOEXEC);
 	if (who.fd >= 0) {
-		who.source = read_peer(who.fd, &name, &who.peer);
+		who.source = read_peer(a, who.fd, &name, &who.peer);
 		admit(a, &who);
 	} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
 		   errno == ENOBUFS) {

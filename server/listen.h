@@ -11,13 +11,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../mail/networks.h"
+
 struct helper_conf;
 
 struct listen_conf {
 	const char *hostname;     /* for the 421 over a limit */
 	uint64_t max_connections; /* at once */
 	uint64_t max_per_source;  /* of one IPv4 address, one IPv6 /64 */
-	uint64_t idle_exit_sec;   /* without a connection; 0: never */
+	/* Who brings the clients of others is not counted; NULL: nobody. */
+	const struct fronts *fronts;
+	uint64_t idle_exit_sec; /* without a connection; 0: never */
 	/* A worker may end before its connection comes (filters.h). */
 	bool workers_leave;
 	uint64_t stop_timeout_sec; /* for sessions to end after SIGTERM */

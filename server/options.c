@@ -24,6 +24,7 @@ enum kind {
 	KIND_FLAG,
 	KIND_LISTEN,
 	KIND_AUTH,
+	KIND_NETWORKS,
 	KIND_VERSION,
 	KIND_HELP,
 };
@@ -112,6 +113,9 @@ static const struct cli_option rows[] = {
 	  "listen there, or on the socket PATH, without a superserver;\n"
 	  "may be given several times",
 	  KIND_LISTEN, 0, 0, 0 },
+	{ 0, "proxy", "CIDR,...",
+	  "proxies, which begin with a PROXY header; \"local\" is AF_UNIX",
+	  KIND_NETWORKS, FIELD(fronts.proxy), 0, 0 },
 	{ 0, "max-connections", "N",
 	  "listening: connections at once (200)",
 	  KIND_NUMBER, FIELD(max_connections), 1, 100000 },
@@ -242,6 +246,13 @@ take(const struct cli *c, const struct cli_option *row, const char *value,
 		return -1;
 	case KIND_AUTH:
 		return read_auth(value, o, ret_status);
+	case KIND_NETWORKS:
+		if (networks_add((struct networks *)(void *)field, value))
+			return 0;
+		log_line(LOG_ERR, "--%s: '%s' is not a list of networks",
+		    row->name, value);
+		*ret_status = EX_USAGE;
+		return -1;
 	case KIND_FLAG:
 		*(bool *)(void *)field = true;
 		return 0;

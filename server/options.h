@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../mail/networks.h"
 #include "../session.h"
 #include "sockets.h"
 
@@ -35,6 +36,7 @@ struct options {
 	const char *record;   /* a path; NULL: off */
 	const char *new_mail; /* the path of a file to make; NULL: off */
 	const char *user;     /* to become; NULL: see user.h */
+	struct fronts fronts; /* who may say who its client is */
 	/* Filters (filters.h); NULL: none. */
 	const char *milters, *policies, *end_policies;
 	const char *milter_default; /* "tempfail" or "accept" */

@@ -211,12 +211,19 @@ record_output(struct record *r, struct span data)
 }
 
 void
-record_event(struct record *r, const char *event)
+record_end(struct record *r, enum session_end why)
 {
-	if (!r)
+	static const char *const events[] = {
+		[SESSION_TIMEOUT] = "timeout",
+		[SESSION_CROWDED] = "crowded",
+		[SESSION_EXPIRED] = "expired",
+		[SESSION_SHUTDOWN] = "shutdown",
+	};
+
+	if (!r || why == SESSION_EOF)
 		return;
 	write_input(r);
-	fprintf(r->file, "! %s\n", event);
+	fprintf(r->file, "! %s\n", events[why]);
 }
 
 void

@@ -7,6 +7,7 @@
 
 #include "../mail/envelope.h"
 #include "../mail/span.h"
+#include "../session.h"
 #include "options.h"
 
 struct record;
@@ -26,8 +27,8 @@ void record_begin(
 /* Write octets from the client, and to it. */
 void record_input(struct record *r, struct span data);
 void record_output(struct record *r, struct span data);
-/* Writes "timeout", "expired", "crowded" or "shutdown". */
-void record_event(struct record *r, const char *event);
+/* Writes why no more input came; not that the client left. */
+void record_end(struct record *r, enum session_end why);
 /* Take octets of a mail, forget that mail, or write that it was stored. */
 void record_body(struct record *r, struct span data);
 void record_drop(struct record *r);

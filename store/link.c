@@ -209,6 +209,19 @@ exchange_piece(
 	return l->result.verdict;
 }
 
+enum verdict
+link_introduce(struct link *l, const struct peer *client)
+{
+	struct pack m = { .p = buffer, .size = sizeof buffer };
+	enum verdict verdict;
+
+	wire_begin(&m, WIRE_PEER);
+	wire_write_peer(&m, client);
+	verdict = exchange_piece(l, &m, (struct span){ NULL, 0 }, NULL);
+	l->has_more = false;
+	return verdict;
+}
+
 int
 link_open_spool(struct link *l, enum verdict *ret)
 {

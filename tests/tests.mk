@@ -8,7 +8,8 @@ POOR = $(patsubst $(B)/%,$(B)/poor/%,$(SESSION) $(MAIL))
 # What a mail says, without the commands of smtpdb.
 MIME = $(call folders,mime) $(call files,find/query reader/line_ends reader/mbox)
 UNITS_USE = $(POOR) $(STORE) $(MIME) $(call folders,writer filters) $(call files,cli \
-	server/introduce server/log server/new_mail server/peer server/systemd)
+	server/introduce server/log server/new_mail server/peer server/proxy \
+	server/systemd)
 
 $(B)/poor/%.o: $(B)/%.o tests/support/poor.syms
 	@mkdir -p $(@D)
@@ -74,6 +75,7 @@ test-system: all check-smtpdb $(B)/tests/misbehave $(B)/tests/play
 	/usr/bin/python3 -B tests/system/clients.py --smtpd $(OUT)/smtpd
 	/usr/bin/python3 -B tests/system/peers.py --smtpd $(OUT)/smtpd --check docs/peers.md
 	/usr/bin/python3 -B tests/system/beside.py --smtpd $(OUT)/smtpd --smtpdb $(OUT)/smtpdb
+	/usr/bin/python3 -B tests/system/fronts.py --smtpd $(OUT)/smtpd
 	/usr/bin/python3 -B tests/system/smuggling.py --smtpd $(OUT)/smtpd --smtpdb $(OUT)/smtpdb
 	/usr/bin/python3 -B tests/system/starvation.py --seconds 1
 	sh tests/system/superservers.sh

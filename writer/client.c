@@ -348,6 +348,27 @@ take_piece(struct client *c, struct unpack *in, bool is_last)
 	return true;
 }
 
+/*
+ * A session of a proxy says this before it reads anything of who is behind it,
+ * and once, so a session that was taken over cannot name another client.  Nobody
+ * who comes over a network is local.
+ */
+static bool
+take_peer(struct client *c, struct unpack *in, bool is_first)
+{
+	const struct fronts *f = c->writer->conf->fronts;
+	struct peer client;
+
+	if (!f || !wire_read_peer(in, &client) ||
+	    !((is_first && networks_have(&f->proxy, &c->peer)) ||
+		networks_have(&f->xclient, &c->peer)) ||
+	    (peer_is_local(&client) && !peer_is_local(&c->peer)))
+		return false;
+	drop_mail(c);
+	c->peer = client;
+	return send_verdict(c, VERDICT_OK, -1);
+}
+
 bool
 client_conclude(struct client *c)
 {
@@ -377,12 +398,16 @@ client_read(struct client *c)
 	ssize_t n =
 	    recv(c->fd, buffer, sizeof buffer, MSG_DONTWAIT | MSG_TRUNC);
 	struct unpack in = { .rest = { buffer, n > 0 ? (size_t)n : 0 } };
+	bool is_first = !c->has_spoken;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return true;
 	if (n <= 0 || (size_t)n > sizeof buffer || c->state == CLIENT_READY)
 		return false;
+	c->has_spoken = true;
 	switch (wire_kind(&in)) {
+	case WIRE_PEER:
+		return take_peer(c, &in, is_first);
 	case WIRE_ASK:
 		return take_question(c, &in);
 	case WIRE_SPOOL:

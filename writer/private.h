@@ -42,6 +42,7 @@ struct client {
 	int fd;
 	uint64_t number; /* as the listener introduced it */
 	struct peer peer;
+	bool has_spoken; /* it has sent a message */
 	struct facts facts;
 	unsigned may_tell; /* facts of itself */
 	struct store *store;

@@ -131,6 +131,7 @@ Test(replay, every_reply_is_in_a_transcript)
 		/* The listener's: tests/system/listener.py. */
 		[REPLY_NO_SERVICE] = true,
 		[REPLY_NO_PROCESS] = true,
+		[REPLY_NO_PROXY_HEADER] = true, /* tests/system/beside.py */
 		[REPLY_TOO_MANY_CONNECTIONS] = true,
 		[REPLY_TOO_MANY_FROM_YOU] = true,
 	};

@@ -380,6 +380,86 @@ Test(writer, adds_what_filters_add_where_the_rows_take_it)
 }
 
 /*
+ * Who the client is
+ */
+
+static struct fronts fronts;
+
+/* Starts the writer anew, with these fronts. */
+static void
+restart_with(const char *proxy, const char *xclient)
+{
+	close(introductions[0]);
+	cr_assert(zero(int, scratch_wait(writer)));
+	memset(&fronts, 0, sizeof fronts);
+	if (proxy)
+		cr_assert(networks_add(&fronts.proxy, proxy));
+	if (xclient)
+		cr_assert(networks_add(&fronts.xclient, xclient));
+	conf.fronts = &fronts;
+	start_writer();
+}
+
+static const struct peer client = { .address = "203.0.113.1", .port = 4712 };
+
+Test(writer, takes_the_client_of_a_proxy_before_anything_else)
+{
+	struct store *st;
+	int64_t id = 0;
+
+	restart_with("192.0.2.0/24", NULL);
+	st = connect_store();
+	EXPECT_RESULT(st, VERDICT_OK, store_introduce(st, &client));
+	EXPECT_RESULT(st, VERDICT_OK, put(st, 10, &id));
+	EXPECT_QUERY(&box, "SELECT client_address, client_port FROM message",
+	    "203.0.113.1|4712");
+	cr_expect(store_introduce(st, &client) != VERDICT_OK,
+	    "the session was not ended by the second");
+	store_free(st);
+	st = connect_store();
+	EXPECT_RESULT(st, VERDICT_OK, put(st, 10, &id));
+	cr_expect(store_introduce(st, &client) != VERDICT_OK,
+	    "a session was believed that had spoken before");
+	store_free(st);
+}
+
+Test(writer, takes_no_client_from_a_session_of_others)
+{
+	struct store *st = connect_store();
+
+	cr_expect(store_introduce(st, &client) != VERDICT_OK);
+	store_free(st);
+	restart_with("203.0.113.0/24", "203.0.113.0/24");
+	st = connect_store();
+	cr_expect(store_introduce(st, &client) != VERDICT_OK);
+	store_free(st);
+}
+
+Test(writer, takes_another_client_as_long_as_the_last_one_may_say_so)
+{
+	const struct peer other = { .address = "192.0.2.7", .port = 1 };
+	const struct peer local = { .address = PEER_LOCAL };
+	struct store *st;
+	int64_t id = 0;
+
+	restart_with(NULL, "192.0.2.0/24");
+	st = connect_store();
+	EXPECT_RESULT(st, VERDICT_OK, put(st, 10, &id));
+	EXPECT_RESULT(st, VERDICT_OK, store_introduce(st, &other));
+	EXPECT_RESULT(st, VERDICT_OK, store_introduce(st, &client));
+	EXPECT_RESULT(st, VERDICT_OK, put(st, 10, &id));
+	EXPECT_QUERY(&box,
+	    "SELECT client_address, client_port FROM message"
+	    " ORDER BY id DESC LIMIT 1",
+	    "203.0.113.1|4712");
+	cr_expect(store_introduce(st, &other) != VERDICT_OK);
+	store_free(st);
+	st = connect_store();
+	cr_expect(store_introduce(st, &local) != VERDICT_OK);
+	store_free(st);
+}
+
+/*
  * Facts.  The first session of a test has number 1, since each test is a process
  * of its own.
  */

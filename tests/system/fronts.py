@@ -1,0 +1,275 @@
+#!/usr/bin/python3 -B
+"""smtpd behind what stands between it and clients: HAProxy and nginx, which say
+by a PROXY header whose connection it is.
+
+    tests/system/fronts.py [--smtpd PROGRAM]
+
+Each is started for the test.  What is not there is skipped, and said.
+"""
+
+import argparse
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from beside import MAIL, Rows, World
+import common
+import contestants
+from listener import Listener, until
+
+CLIENT, REFUSED = "127.0.0.7", "127.0.0.8"
+V2 = b"\r\n\r\n\0\r\nQUIT\n"
+
+
+def connect(where, source):
+    """By TCP from this address, or to a socket of AF_UNIX."""
+    if isinstance(where, (str, Path)):
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(str(where))
+        return s
+    s = socket.socket(socket.AF_INET6 if ":" in source else socket.AF_INET)
+    s.bind((source, 0))
+    s.connect(where)
+    return s
+
+
+def deliver(where, source=CLIENT):
+    """The last reply, and the client's own port."""
+    with connect(where, source) as s:
+        port = s.getsockname()[1] if s.family != socket.AF_UNIX else 0
+        client = common.Client(s, 20)
+        reply = client.greet()
+        return (client.mail(MAIL) if reply[0] < 400 else reply), port
+
+
+def expect(w, rows, what, where, source=CLIENT, name=None):
+    """A mail has come, from the client and not from who is in front."""
+    reply, port = deliver(where, source)
+    row = rows.expect(f"{what}: {reply}", reply, ["r0@mx.example"], "ESMTP")
+    if row:
+        w.report.check(row[5] == (name or source), f"{what}: client {row[5]}")
+        if not name:
+            w.report.check(row[6] == port, f"{what}: port {row[6]}")
+            w.report.check(source in row[4], f"{what}: {row[4]}")
+
+
+class Program:
+    """One in the foreground, with a log, until it answers at a socket."""
+
+    def __init__(self, w, name, command, socket_path):
+        with open(w.folder / f"{name}.log", "wb") as log:
+            self.process = subprocess.Popen(
+                list(map(str, command)), stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log)
+        self.path = socket_path
+
+    def __enter__(self):
+        until(self.is_there)
+        return self
+
+    def is_there(self):
+        if self.process.poll() is not None:
+            return True
+        try:
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(str(self.path))
+            return True
+        except OSError:
+            return False
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(30)
+
+
+HAPROXY = """\
+global
+  maxconn 100
+defaults
+  mode tcp
+  timeout connect 10s
+  timeout client 60s
+  timeout server 60s
+listen v1
+  bind 127.0.0.1:{v1}
+  server rows 127.0.0.1:{smtpd} send-proxy check check-send-proxy
+listen v2
+  bind 127.0.0.1:{v2}
+  bind [::1]:{v2}
+  bind {folder}/haproxy mode 666
+  server rows 127.0.0.1:{smtpd} send-proxy-v2 check inter 200ms check-send-proxy
+listen crc
+  bind 127.0.0.1:{crc}
+  server rows 127.0.0.1:{smtpd} send-proxy-v2 proxy-v2-options crc32c,unique-id
+"""
+
+NGINX_STREAM = """\
+load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+daemon off;
+pid {folder}/nginx.pid;
+error_log stderr;
+events {{ }}
+stream {{
+  server {{
+    listen 127.0.0.1:{v1};
+    listen [::1]:{v1};
+    listen unix:{folder}/nginx;
+    proxy_pass 127.0.0.1:{smtpd};
+    proxy_protocol on;
+  }}
+}}
+"""
+
+
+def free_ports(*names):
+    held = {name: socket.create_server(("127.0.0.1", 0)) for name in names}
+    ports = {name: s.getsockname()[1] for name, s in held.items()}
+    for s in held.values():
+        s.close()
+    return ports
+
+
+def proxy_haproxy(w, listener, rows):
+    if not shutil.which("haproxy"):
+        w.skip("HAProxy")
+        return
+    ports = free_ports("v1", "v2", "crc")
+    path = w.folder / "haproxy.cfg"
+    path.write_text(HAPROXY.format(smtpd=listener.port, folder=w.folder, **ports))
+    with Program(w, "haproxy", ["haproxy", "-db", "-f", path],
+                 w.folder / "haproxy"):
+        for name, port in ports.items():
+            expect(w, rows, f"HAProxy, {name}", ("127.0.0.1", port))
+        expect(w, rows, "HAProxy, IPv6", ("::1", ports["v2"]), "::1")
+        # It says LOCAL, as of its own checks, and so the peer stands.
+        expect(w, rows, "HAProxy, AF_UNIX", w.folder / "haproxy", "", "127.0.0.1")
+        limits_are_for_clients(w, listener, ("127.0.0.1", ports["v2"]))
+
+
+def proxy_nginx(w, listener, rows):
+    if not os.path.exists("/usr/lib/nginx/modules/ngx_stream_module.so"):
+        w.skip("nginx, stream")
+        return
+    ports = free_ports("v1")
+    path = w.folder / "nginx.conf"
+    path.write_text(NGINX_STREAM.format(smtpd=listener.port, folder=w.folder,
+                                        **ports))
+    with Program(w, "nginx", ["nginx", "-p", w.folder, "-c", path],
+                 w.folder / "nginx"):
+        expect(w, rows, "nginx", ("127.0.0.1", ports["v1"]))
+        expect(w, rows, "nginx, IPv6", ("::1", ports["v1"]), "::1")
+        # It says UNKNOWN, and so the peer stands.
+        expect(w, rows, "nginx, AF_UNIX", w.folder / "nginx", "", "127.0.0.1")
+
+
+def limits_are_for_clients(w, listener, where):
+    """Three at once though one source may have one; a rule for one client."""
+    several = [connect(where, f"127.0.0.{i}") for i in (11, 12, 13)]
+    greetings = [common.Client(s, 20).reply()[0] for s in several]
+    w.report.check(greetings == [220] * 3, f"three by the proxy: {greetings}")
+    for s in several:
+        s.close()
+    reply, _ = deliver(where, REFUSED)
+    w.report.check(reply[0] == 554, f"a client with a rule: {reply}")
+    with open(listener.log, encoding="utf-8") as f:
+        log = f.read()
+    w.report.check(f"client={REFUSED}" in log, "the log names the client")
+
+
+def speak(listener, octets, source="127.0.0.1", wait=20):
+    """All that is said to these octets, and after how long."""
+    begun = time.monotonic()
+    with connect(("127.0.0.1", listener.port), source) as s:
+        s.settimeout(wait)
+        heard = b""
+        try:
+            s.sendall(octets)
+            while more := s.recv(4096):
+                heard += more
+        except OSError:
+            pass
+    return heard, time.monotonic() - begun
+
+
+def proxy_by_hand(w, listener, _):
+    check = w.report.check
+    line = b"PROXY TCP4 192.0.2.9 198.51.100.1 4000 25\r\n"
+    heard, _ = speak(listener, line + b"NOOP\r\nNONE\r\nQUIT\r\n")
+    check(heard.startswith(b"220 ") and b"\r\n250 " in heard and
+          b"\r\n221 " in heard, f"pipelined behind the header: {heard}")
+    wants = b"421 4.7.0 mx.example wants a PROXY header from you first\r\n"
+    for what, octets in (
+            ("no header", b"EHLO client.example\r\n"),
+            ("a malformed line", b"PROXY TCP4 192.0.2.9\r\n"),
+            ("a line without end", b"PROXY UNKNOWN" + b" " * 200),
+            ("octets without end", V2 + b"\x21\x11\xff\xff" + b"\0" * 5000),
+            ("a wrong checksum", V2 + b"\x21\x11\0\x13" + b"\xc0\0\2\1" * 3 +
+             b"\3\0\4\0\0\0\0")):
+        heard, seconds = speak(listener, octets)
+        check(heard == wants and seconds < 1.5, f"{what}: {seconds:.1f} s, {heard}")
+    heard, seconds = speak(listener, b"PROXY TCP4")
+    check(heard == wants and 1.5 < seconds < 8, f"half: {seconds:.1f} s, {heard}")
+    heard, _ = speak(listener, line + b"QUIT\r\n", CLIENT)
+    check(heard.startswith(b"220 ") and b"\r\n500 " in heard,
+          f"a header from others: {heard}")
+    with open(listener.log, encoding="utf-8") as f:
+        check("client=192.0.2.9" in f.read(), "the log names the client")
+
+
+def proxy_alone(w):
+    """A process per connection reads it as well."""
+    folder = w.make("alone")
+    common.give_away(folder)
+    ends = socket.socketpair()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        client = connect(listening.getsockname(), "127.0.0.1")
+        connection, _ = listening.accept()
+    with open(folder / "log", "wb") as log:
+        process = subprocess.Popen(
+            [w.options.smtpd, "-d", folder / "mail.db", "-n", "mx.example",
+             "--proxy=127.0.0.1"], stdin=connection, stdout=connection, stderr=log)
+    connection.close()
+    client.sendall(b"PROXY TCP4 192.0.2.9 198.51.100.1 4000 25\r\n")
+    speaker = common.Client(client, 20)
+    speaker.greet()
+    w.report.check(speaker.mail(MAIL)[0] == 250, "a process of its own")
+    client.close()
+    process.wait(30)
+    for s in ends:
+        s.close()
+
+    class Alone:
+        database = str(folder / "mail.db")
+    row = Rows(w, Alone).new()
+    w.report.check(len(row) == 1 and row[0][5:7] == ("192.0.2.9", 4000),
+                   f"its row: {row}")
+
+
+def test_proxy(w):
+    with Listener(w.options, w.make("proxy"), "--proxy=127.0.0.1,::1",
+                  "--max-per-source=1", "--timeout=2") as listener:
+        rows = Rows(w, listener)
+        speak(listener, b"PROXY UNKNOWN\r\nMAIL FROM:<>\r\nQUIT\r\n")
+        rows.query("INSERT INTO client_rule (network, allow) VALUES (?, 0)", REFUSED)
+        for test in (proxy_by_hand, proxy_haproxy, proxy_nginx):
+            test(w, listener, rows)
+    proxy_alone(w)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--smtpd", default="./smtpd")
+    options = parser.parse_args()
+    report = common.Report()
+    with tempfile.TemporaryDirectory() as name:
+        os.chmod(name, 0o755)  # the servers have users of their own
+        test_proxy(World(options, report, Path(name)))
+    report.end()
+
+
+if __name__ == "__main__":
+    main()
