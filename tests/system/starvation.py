@@ -40,7 +40,7 @@ ATTACKS = [
     ("after RCPT", FEW, BEGUN + TO, b"", True),
     ("in DATA", FEW, BEGUN + TO + b"DATA\r\n", b"x", True),
     ("in DATA at 1 kB/s", FEW, BEGUN + TO + b"DATA\r\n", b"x" * 398 + b"\r\n", True),
-    ("in DATA at 10 kB/s", FEW, BEGUN + TO + b"DATA\r\n", b"x" * 3998 + b"\r\n", True),
+    ("in DATA at 20 kB/s", FEW, BEGUN + TO + b"DATA\r\n", b"x" * 7998 + b"\r\n", True),
     ("500 x 1 in DATA at 1 kB/s", MANY, BEGUN + TO + b"DATA\r\n",
      b"x" * 398 + b"\r\n", True),
     ("in BDAT", FEW, BEGUN + TO + b"BDAT 1000000\r\n", b"x", True),
