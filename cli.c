@@ -286,6 +286,7 @@ cli_read_duration(const char *text, uint64_t *ret)
 		{ "h", 3600 },
 		{ "d", 86400 },
 		{ "w", 604800 },
+		{ "y", 31536000 },
 		{ "", 1 },
 	};
 

@@ -197,12 +197,13 @@ check_quota(const struct patient *p, struct finding *f)
 	MEND(f, "smtpdb --database=%s prune --older=30d", p->path);
 }
 
-/* What systemctl says of the socket; to be freed.  NULL: nothing. */
+/* What systemctl says of a socket; to be freed.  NULL: nothing. */
 static char *
-ask_systemctl(void)
+ask_systemctl(const char *unit)
 {
+	char name[64];
 	char *args[] = { "systemctl", "show", "-p", "ActiveState", "-p",
-		"TriggerLimitIntervalUSec", "smtpd.socket", NULL };
+		"TriggerLimitIntervalUSec", name, NULL };
 	posix_spawn_file_actions_t actions;
 	struct span answer = { NULL, 0 };
 	int ends[2], error;
@@ -210,6 +211,7 @@ ask_systemctl(void)
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return NULL;
+	snprintf(name, sizeof name, "%s", unit);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
 	posix_spawn_file_actions_addopen(
@@ -229,21 +231,39 @@ ask_systemctl(void)
 static void
 check_units(const struct patient *p, struct finding *f)
 {
-	char *answer = ask_systemctl();
-	bool active = answer && strstr(answer, "ActiveState=active");
-	bool limited = answer && strstr(answer, "TriggerLimitIntervalUSec=") &&
-		       !strstr(answer, "TriggerLimitIntervalUSec=0");
+	static const char *const units[] = { "smtpd-listen.socket",
+		"smtpd.socket" };
+	const char *active = NULL;
 
 	(void)p;
-	free(answer);
-	SAY(f, "smtpd.socket %s", active ? "listens" : "is not in use");
-	if (!active || !limited)
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+		char *answer = ask_systemctl(units[i]);
+		bool is_active = answer && strstr(answer, "ActiveState=active");
+		bool is_limited = answer &&
+				  strstr(answer, "TriggerLimitIntervalUSec=") &&
+				  !strstr(answer, "TriggerLimitIntervalUSec=0");
+
+		free(answer);
+		if (!is_active)
+			continue;
+		active = units[i];
+		if (!is_limited)
+			continue;
+		f->state = STATE_BAD;
+		SAY(f,
+		    "a burst of connections stops %s: "
+		    "TriggerLimitIntervalSec is not 0",
+		    active);
+		MEND(f,
+		    "systemctl edit %s  # [Socket] TriggerLimitIntervalSec=0",
+		    active);
 		return;
-	f->state = STATE_BAD;
-	SAY(f, "a burst of connections stops smtpd.socket: "
-	       "TriggerLimitIntervalSec is not 0");
-	MEND(f, "systemctl edit smtpd.socket  # [Socket] "
-		"TriggerLimitIntervalSec=0");
+	}
+	if (active)
+		SAY(f, "%s listens", active);
+	else
+		SAY(f,
+		    "neither smtpd-listen.socket nor smtpd.socket is in use");
 }
 
 static const struct check {

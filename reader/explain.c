@@ -96,8 +96,8 @@ int
 explain_run(struct smtpdb *t)
 {
 	static char hostname[HOST_NAME_MAX + 1] = "localhost";
-	const char *from = t->options[OPT_FROM];
-	const char *to = t->options[OPT_TO];
+	const char *from = t->options[OPT_SENT_FROM];
+	const char *to = t->options[OPT_SENT_TO];
 	const char *client = t->options[OPT_CLIENT];
 	struct policy_asker asker = {
 		.hostname = hostname,

@@ -21,6 +21,9 @@ static const struct cli_option rows[OPT__COUNT] = {
 	[OPT_JSON] = { 'j', "json", NULL, "one JSON object a line" },
 	[OPT_FROM] = { 'f', "from", "TEXT", "sender, or From, holds TEXT" },
 	[OPT_TO] = { 't', "to", "TEXT", "a recipient, or To, holds TEXT" },
+	/* Of explain: whom it is about, and not what mails hold. */
+	[OPT_SENT_FROM] = { 'f', "from", "ADDRESS", "the sender, as in MAIL FROM" },
+	[OPT_SENT_TO] = { 't', "to", "ADDRESS", "a recipient, as in RCPT TO" },
 	[OPT_SUBJECT] = { 's', "subject", "TEXT", "Subject holds TEXT" },
 	[OPT_MAILBOX] = { 0, "mailbox", "ADDRESS", "went to this mailbox" },
 	[OPT_SINCE] = { 0, "since", "TIME", "received then or later: 2026-11-21, or 7d ago" },
@@ -62,7 +65,7 @@ static const struct cli_option rows[OPT__COUNT] = {
 	[OPT_NO_QUOTA_PERMANENT] = { 0, "no-quota-permanent", NULL, "452 again" },
 	[OPT_FORWARD] = { 0, "forward", NULL, "tell the client, with 251" },
 	[OPT_NO_FORWARD] = { 0, "no-forward", NULL, "do not tell it" },
-	[OPT_CLIENT] = { 0, "client", "ADDRESS", "IP address of the client" },
+	[OPT_CLIENT] = { 0, "client", "ADDRESS", "its IP address (local)" },
 	[OPT_ALLOW] = { 0, "allow", NULL, "allow it" },
 	[OPT_DENY] = { 0, "deny", NULL, "refuse it, as a new rule does" },
 	[OPT_CODE] = { 0, "code", "CODE", "reply code: 400 to 459, 500 to 559" },
@@ -185,8 +188,8 @@ options_size(const char *what, const char *text, int64_t *ret)
 int
 options_duration(const char *what, const char *text, int64_t *ret)
 {
-	return read_value(
-	    what, text, ret, cli_read_duration, "time, such as 30m, 12h or 7d");
+	return read_value(what, text, ret, cli_read_duration,
+	    "time: a number with s, m, h, d, w or y, such as 12h or 2y");
 }
 
 /* A number of 1 or more, or "last", in the first `len` octets. */

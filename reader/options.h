@@ -44,7 +44,7 @@ int options_ids(const char *text, struct ids *ret);
 int options_number(const char *what, const char *text, int64_t *ret);
 /* Octets: "10", "10K", "5M", "1G", in powers of 1024. */
 int options_size(const char *what, const char *text, int64_t *ret);
-/* Seconds: "90", "90s", "30m", "12h", "7d", "2w". */
+/* Seconds: "90", "90s", "30m", "12h", "7d", "2w", "1y" of 365 days. */
 int options_duration(const char *what, const char *text, int64_t *ret);
 
 /*

@@ -31,6 +31,8 @@ enum smtpdb_option {
 	OPT_JSON,
 	OPT_FROM,
 	OPT_TO,
+	OPT_SENT_FROM,
+	OPT_SENT_TO,
 	OPT_SUBJECT,
 	OPT_MAILBOX,
 	OPT_SINCE,

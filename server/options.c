@@ -160,7 +160,7 @@ print_help(const struct cli *c)
 	     "in an SQLite\ntable before it says 250.  See smtpd(8).\n");
 	cli_print_help(c, HELP_COLUMN);
 	puts("\nSizes are octets, or 10K, 5M, 1G; times are seconds, or 90s, "
-	     "30m, 12h, 7d.");
+	     "30m, 12h, 7d, 2w, 1y.");
 }
 
 /* Logs why `text` is no value for this row. */

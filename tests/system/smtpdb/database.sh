@@ -8,6 +8,7 @@ status 78 "$tool" --database=newer.db list
 holds "newer" err
 mkdir a-folder
 status 78 "$tool" --database=a-folder list
+holds "a-folder is a folder" err
 status 78 "$tool" --database=/dev/null list
 is "and nothing is left beside it" "" "$(ls /dev/null?* 2>/dev/null)"
 sqlite3 older.db "PRAGMA application_id = 0x736d7464; PRAGMA user_version = 1; CREATE TABLE t (a)"

@@ -26,6 +26,27 @@ status 78 "$tool" doctor
 holds "rewrites the WAL" out
 printf -- - | dd of=mail.db-lock conv=notrunc 2>/dev/null
 status 0 "$tool" doctor --json
+# Both ways that systemd may listen are looked at.
+mkdir fake
+cat >fake/systemctl <<'EOF'
+#!/bin/sh
+for unit; do :; done
+case $unit in
+"$ACTIVE") echo ActiveState=active ;;
+*) echo ActiveState=inactive ;;
+esac
+echo "TriggerLimitIntervalUSec=$LIMIT"
+EOF
+chmod +x fake/systemctl
+for unit in smtpd-listen.socket smtpd.socket; do
+	status 0 env PATH="$PWD/fake:$PATH" ACTIVE=$unit LIMIT=0 "$tool" doctor
+	holds "$unit listens" out
+	status 78 env PATH="$PWD/fake:$PATH" ACTIVE=$unit LIMIT=2s "$tool" doctor
+	holds "systemctl edit $unit" out
+done
+status 0 env PATH="$PWD/fake:$PATH" ACTIVE=none LIMIT=2s "$tool" doctor
+holds "neither smtpd-listen.socket nor smtpd.socket" out
+
 sqlite3 mail.db 'INSERT INTO quota (max_messages) VALUES (3)'
 status 78 "$tool" doctor
 holds "every mail is answered 452" out
