@@ -29,7 +29,7 @@ print_json(const char *what, const struct answer *a, int code, const char *text)
 	json_text(&j, "enhanced", code ? enhanced : NULL);
 	json_text(&j, "text", code ? text : NULL);
 	json_text(&j, "table", *a->table ? a->table : NULL);
-	json_text(&j, "row", *a->table ? a->key : NULL);
+	json_text(&j, "row", *a->key ? a->key : NULL);
 	json_open(&j, "mailboxes", '[');
 	for (const char *m = NULL; (m = answer_next_mailbox(a, m));)
 		json_text(&j, NULL, m);
@@ -46,7 +46,9 @@ print_text(const char *what, const struct answer *a, int code, const char *text)
 	else
 		fputs("\n  250 ", stdout);
 	terminal_print(span_of(code ? text : "taken"), TERMINAL_LINE);
-	if (*a->table) {
+	if (*a->table && !*a->key) {
+		printf("\n  by table %s, which has no such row", a->table);
+	} else if (*a->table) {
 		printf("\n  by table %s, row '", a->table);
 		terminal_print(span_of(a->key), TERMINAL_LINE);
 		putchar('\'');

@@ -14,6 +14,12 @@ status 0 "$tool" explain --client=2001:0DB8::1
 holds "row '2001:db8::/32'" out
 status 64 "$tool" explain --client=nonsense
 status 64 "$tool" explain --client=192.0.2.0/24
+"$tool" domain add b.example
+"$tool" rule rm client 192.0.2.0/24
+status 0 "$tool" explain --to=x@y.example
+holds "by table domain, which has no such row" out
+"$tool" explain -j --to=x@y.example >out
+holds '"table":"domain","row":null' out
 status 0 "$tool" help explain
 holds "--from=ADDRESS" out
 lacks "holds TEXT" out
