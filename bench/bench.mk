@@ -17,4 +17,7 @@ bench-starts: all ## connections a second under superservers
 bench-faults: all ## page faults of a connection: seconds
 	/usr/bin/python3 -B bench/faults.py ./smtpd
 
-.PHONY: bench-faults bench-programs bench bench-starts
+bench-confine: all ## instructions and time of confinement: half a minute
+	/usr/bin/python3 -B bench/confine.py ./smtpd
+
+.PHONY: bench-confine bench-faults bench-programs bench bench-starts
