@@ -14,6 +14,7 @@ enum {
 	VALUE_MAX = 256 * 1024, /* octets of a field that are decoded */
 	/* Where HTML tells its charset (HTML Standard, s. 4.2.5.4). */
 	PRESCAN_MAX = 1024,
+	ID_MAX = 998,
 };
 
 struct mime {
@@ -180,6 +181,20 @@ is_attachment(struct span disposition)
 	       (trimmed.len == 0 || strchr("; \t\r\n", *trimmed.p));
 }
 
+/* "<id>", or without the brackets; NULL: none. */
+static char *
+content_id(struct span header)
+{
+	struct span id;
+
+	if (!mime_find(header, "Content-ID", &id))
+		return NULL;
+	id = trim(id);
+	if (id.len > 2 && id.p[0] == '<' && id.p[id.len - 1] == '>')
+		id = (struct span){ id.p + 1, id.len - 2 };
+	return id.len > 0 && id.len <= ID_MAX ? copy_of(id) : NULL;
+}
+
 /* `is_body` is set for what could be. */
 static void
 describe(const struct mime_leaf *leaf, struct mime_part *ret)
@@ -198,7 +213,9 @@ describe(const struct mime_leaf *leaf, struct mime_part *ret)
 	ret->octets = leaf->content;
 	ret->is_text = strncmp(ret->type, "text/", 5) == 0;
 	ret->is_html = strcmp(ret->type, "text/html") == 0;
-	ret->is_body = ret->is_text && !is_attachment(disposition);
+	ret->id = content_id(leaf->header);
+	ret->is_attachment = is_attachment(disposition);
+	ret->is_body = ret->is_text && !ret->is_attachment;
 }
 
 /*
@@ -337,6 +354,7 @@ mime_free(struct mime *m)
 	for (size_t i = 0; i < m->split.nleaves; i++) {
 		free(m->parts[i].type);
 		free(m->parts[i].name);
+		free(m->parts[i].id);
 		free(m->parts[i].charset);
 	}
 	free(m->parts);

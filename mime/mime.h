@@ -45,8 +45,10 @@ bool mime_is_header_open(const struct mime *m);
 bool mime_is_cut(const struct mime *m);
 
 struct mime_part {
-	char *type; /* "text/plain" */
-	char *name; /* of the file, decoded; or NULL */
+	char *type;         /* "text/plain" */
+	char *name;         /* of the file, decoded; or NULL */
+	char *id;           /* Content-ID without brackets; or NULL */
+	bool is_attachment; /* it says so */
 	bool is_text;
 	bool is_html;
 	/* A part of what a person is to read. */

@@ -12,6 +12,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "../mime/file_name.h"
 #include "../mime/mime.h"
 #include "file.h"
 #include "options.h"
@@ -20,129 +21,9 @@
 #include "terminal.h"
 
 enum {
-	NAME_OCTETS_MAX = 200, /* of a file, with room for "-99" */
-	NUMBER_MAX = 1 << 30,  /* of several with one name */
-	TRIES_MAX = 1000,      /* until a name is given up */
+	NUMBER_MAX = 1 << 30, /* of several with one name */
+	TRIES_MAX = 1000,     /* until a name is given up */
 };
-
-/* clang-format off */
-static const struct {
-	const char *type; /* a media type, or the beginning of some */
-	const char *extension;
-} extensions[] = {
-	{ "text/html",                     "html" },
-	{ "text/csv",                      "csv" },
-	{ "text/calendar",                 "ics" },
-	{ "text/vcard",                    "vcf" },
-	{ "text/x-vcard",                  "vcf" },
-	{ "text/directory",                "vcf" },
-	{ "text/xml",                      "xml" },
-	{ "text/css",                      "css" },
-	{ "text/markdown",                 "md" },
-	{ "text/rtf",                      "rtf" },
-	{ "text/x-patch",                  "patch" },
-	{ "text/x-diff",                   "diff" },
-	{ "text/",                         "txt" },
-	{ "message/rfc822",                "eml" },
-	{ "message/global",                "eml" },
-	{ "message/",                      "txt" },
-	{ "multipart/",                    "mime" },
-	{ "image/png",                     "png" },
-	{ "image/x-png",                   "png" },
-	{ "image/jpeg",                    "jpg" },
-	{ "image/jpg",                     "jpg" },
-	{ "image/pjpeg",                   "jpg" },
-	{ "image/gif",                     "gif" },
-	{ "image/webp",                    "webp" },
-	{ "image/svg+xml",                 "svg" },
-	{ "image/bmp",                     "bmp" },
-	{ "image/tiff",                    "tif" },
-	{ "image/heic",                    "heic" },
-	{ "image/avif",                    "avif" },
-	{ "image/x-icon",                  "ico" },
-	{ "image/vnd.microsoft.icon",      "ico" },
-	{ "audio/mpeg",                    "mp3" },
-	{ "audio/mp4",                     "m4a" },
-	{ "audio/ogg",                     "ogg" },
-	{ "audio/wav",                     "wav" },
-	{ "audio/x-wav",                   "wav" },
-	{ "video/mp4",                     "mp4" },
-	{ "video/mpeg",                    "mpg" },
-	{ "video/quicktime",               "mov" },
-	{ "video/webm",                    "webm" },
-	{ "application/pdf",               "pdf" },
-	{ "application/json",              "json" },
-	{ "application/xml",               "xml" },
-	{ "application/rtf",               "rtf" },
-	{ "application/zip",               "zip" },
-	{ "application/x-zip-compressed",  "zip" },
-	{ "application/gzip",              "gz" },
-	{ "application/x-gzip",            "gz" },
-	{ "application/x-tar",             "tar" },
-	{ "application/x-7z-compressed",   "7z" },
-	{ "application/postscript",        "ps" },
-	{ "application/ics",               "ics" },
-	{ "application/ms-tnef",           "dat" },
-	{ "application/msword",            "doc" },
-	{ "application/vnd.ms-excel",      "xls" },
-	{ "application/vnd.ms-powerpoint", "ppt" },
-	{ "application/vnd.openxmlformats-officedocument.wordprocessingml.document", "docx" },
-	{ "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx" },
-	{ "application/vnd.openxmlformats-officedocument.presentationml.presentation", "pptx" },
-	{ "application/vnd.oasis.opendocument.text", "odt" },
-	{ "application/vnd.oasis.opendocument.spreadsheet", "ods" },
-	{ "application/vnd.oasis.opendocument.presentation", "odp" },
-	{ "application/pgp-signature",     "asc" },
-	{ "application/pgp-keys",          "asc" },
-	{ "application/pgp-encrypted",     "asc" },
-	{ "application/pkcs7-mime",        "p7m" },
-	{ "application/x-pkcs7-mime",      "p7m" },
-	{ "application/pkcs7-signature",   "p7s" },
-	{ "application/x-pkcs7-signature", "p7s" },
-};
-/* clang-format on */
-
-static const char *
-extension_of(const struct mime_part *part)
-{
-	for (size_t i = 0; i < sizeof extensions / sizeof *extensions; i++) {
-		const char *type = extensions[i].type;
-		bool is_prefix = type[strlen(type) - 1] == '/';
-
-		if (is_prefix ? strncmp(part->type, type, strlen(type)) == 0
-			      : strcmp(part->type, type) == 0)
-			return extensions[i].extension;
-	}
-	return "bin";
-}
-
-/*
- * What is left of the name when it can neither leave the folder, nor be hidden
- * in it, nor look like an option, nor confuse a terminal.
- */
-static void
-safe_name(const struct mime_part *part, size_t number, char *ret, size_t size)
-{
-	char *safe =
-	    terminal_safe(span_of(part->name ? part->name : ""), TERMINAL_LINE);
-	const char *from = safe + strspn(safe, ".- /\\");
-	size_t len = strlen(from);
-
-	for (char *p = safe; *p; p++) {
-		if (*p == '/' || *p == '\\')
-			*p = '_';
-	}
-	if (len > NAME_OCTETS_MAX) {
-		len = NAME_OCTETS_MAX;
-		while (((unsigned char)from[len] & 0xC0) == 0x80)
-			len--; /* no half of a character */
-	}
-	if (len > 0)
-		snprintf(ret, size, "%.*s", (int)len, from);
-	else
-		snprintf(ret, size, "part-%zu.%s", number, extension_of(part));
-	free(safe);
-}
 
 /* "name.txt", or "name-7.txt". */
 static void
@@ -233,10 +114,10 @@ write_part(int fd, const struct mime_part *part)
 static int
 extract_to(int folder, const struct mime_part *part, size_t number)
 {
-	char name[NAME_MAX + 1], made[NAME_MAX + 1];
+	char name[FILE_NAME_SIZE], made[NAME_MAX + 1];
 	int fd;
 
-	safe_name(part, number, name, sizeof name);
+	file_name(part, number, name);
 	rights_begin();
 	fd = make_file(folder, name, made, sizeof made);
 	rights_end();
