@@ -504,3 +504,15 @@ charset_sink(struct charset *c)
 {
 	return (struct sink){ put, c };
 }
+
+void
+charset_load(void)
+{
+	const struct charset_kind *kind;
+
+	/* What stays open is not unloaded. */
+	for (size_t i = 0; (kind = charset_nth(i)); i++) {
+		if (kind->iconv)
+			iconv_open("UTF-8", kind->iconv);
+	}
+}

@@ -55,4 +55,10 @@ bool charset_end(struct charset *c);
 /* One that charset_put() fills. */
 struct sink charset_sink(struct charset *c);
 
+/*
+ * Loads all that iconv has for them, and keeps it: for who can open no files
+ * later.
+ */
+void charset_load(void);
+
 #endif

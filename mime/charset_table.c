@@ -196,3 +196,9 @@ charset_find(struct span label)
 	}
 	return NULL;
 }
+
+const struct charset_kind *
+charset_nth(size_t i)
+{
+	return i < sizeof rows / sizeof *rows ? &rows[i].kind : NULL;
+}

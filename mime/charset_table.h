@@ -21,4 +21,7 @@ struct charset_kind {
 /* NULL: the label is not known.  Case and punctuation do not count. */
 const struct charset_kind *charset_find(struct span label);
 
+/* All kinds, from 0 on; NULL: there are no more. */
+const struct charset_kind *charset_nth(size_t i);
+
 #endif

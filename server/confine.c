@@ -25,6 +25,8 @@ enum {
 	DESCRIPTORS_OF_LISTENER = 32,
 	/* The database, its files and those of a migration; a record's. */
 	DESCRIPTORS_ALONE = 64,
+	/* The same, and 200 connections. */
+	DESCRIPTORS_OF_WEB = 512,
 	/* For a log on standard error that is a file. */
 	LOG_ROOM = 1024 * 1024,
 	LINKS_MAX = 40, /* as in the kernel */
@@ -207,7 +209,7 @@ static bool
 fail(const char *what)
 {
 	log_line(LOG_ERR,
-	    "the session cannot be confined: %s: %s; --no-confine does without",
+	    "the process cannot be confined: %s: %s; --no-confine does without",
 	    what, strerror(errno));
 	return false;
 }
@@ -270,4 +272,26 @@ confine_session_alone(const char *database, const char *new_mail)
 	    setenv("SQLITE_TMPDIR", folder, 1) < 0)
 		return fail("limits");
 	return confine(FILTER_FOLDER, kept, new_mail ? 3 : 2);
+}
+
+bool
+confine_web(const char *database)
+{
+	char folder[PATH_MAX];
+	const struct kept kept[] = {
+		{ folder, FS_READ_FILE | FS_WRITE_FILE | FS_READ_DIR |
+			      FS_MAKE_REG | FS_REMOVE_FILE | FS_TRUNCATE },
+		{ "/dev/urandom", FS_READ_FILE },
+	};
+
+	if (!is_possible)
+		return true;
+	if (!find_folder(database, folder)) {
+		errno = ENAMETOOLONG;
+		return fail("folders");
+	}
+	if (!lower_limit(RLIMIT_NOFILE, DESCRIPTORS_OF_WEB) ||
+	    setenv("SQLITE_TMPDIR", folder, 1) < 0)
+		return fail("limits");
+	return confine(FILTER_WEB, kept, sizeof kept / sizeof *kept);
 }

@@ -33,4 +33,10 @@ bool confine_session_of_listener(uint64_t max_file);
  */
 bool confine_session_alone(const char *database, const char *new_mail);
 
+/*
+ * smtpdb-web, which accepts connections and has the database: it keeps that
+ * folder.
+ */
+bool confine_web(const char *database);
+
 #endif

@@ -10,7 +10,8 @@
  *	                          value, or has none of these bits
  *	REFUSE(name, who, why)    EPERM, which a library takes without harm
  *
- * `who` is PIPE (a session of the listener), FOLDER (one of its own) or BOTH.
+ * `who` is PIPE (a session of the listener), FOLDER (one of its own), BOTH, or
+ * WEB (smtpdb-web, which has those of FOLDER as well).
  * Calls that only some machines have stand between #ifdef.  tests/system/
  * confine.py compares the list with that of smtpd(8).
  */
@@ -96,6 +97,33 @@ CALL(clock_nanosleep, FOLDER, "SQLite's wait for a lock")
 CALL(sched_yield, FOLDER, "SQLite's wait for a lock")
 CALL(geteuid, FOLDER, "SQLite: is it root")
 CALL(getuid, FOLDER, "SQLite: is it root")
+
+/* What libmicrohttpd does with those who connect; nothing connects to others. */
+CALL(accept4, WEB, "a browser")
+CALL(epoll_create1, WEB, "which of them has sent something")
+CALL(epoll_ctl, WEB, "the same")
+#ifdef __NR_epoll_wait
+CALL(epoll_wait, WEB, "the same")
+#endif
+CALL(epoll_pwait, WEB, "the same, where there is no epoll_wait")
+CALL(eventfd2, WEB, "libmicrohttpd, to wake itself")
+CALL(sendmsg, WEB, "an answer's header and body at once")
+CALL(shutdown, WEB, "the end of a connection")
+CALL(setsockopt, WEB, "when pieces of an answer are sent")
+CALL(getsockopt, WEB, "what kind of socket it is")
+CALL(getsockname, WEB, "the same")
+CALL_IF_IS(fcntl, WEB, 1, F_SETFL, "not to wait for one of them")
+CALL(getrusage, WEB, "how much memory it takes, for who asks")
+CALL(dup2, WEB, "standard output, which smtpdb's commands print to")
+CALL(pipe2, WEB, "doctor, before it finds that it can ask nobody")
+REFUSE(prlimit64, WEB, "doctor, about to ask systemctl")
+REFUSE(clone, WEB, "doctor asks systemctl, which nobody can start here")
+REFUSE(clone3, WEB, "the same")
+#ifdef __NR_vfork
+REFUSE(vfork, WEB, "the same")
+#endif
+REFUSE(socket, WEB, "the C library, which asks daemons for names")
+REFUSE(connect, WEB, "the same")
 
 /* What the C library tries and can do without. */
 REFUSE(ioctl, BOTH, "is a log or a record a terminal")

@@ -24,6 +24,7 @@ enum {
 	PIPE = FILTER_PIPE,
 	FOLDER = FILTER_FOLDER,
 	BOTH = PIPE | FOLDER,
+	WEB = FILTER_WEB & ~FILTER_FOLDER,
 };
 
 #if defined(__x86_64__)

@@ -1,5 +1,5 @@
 /*
- * The system calls of a confined session, as seccomp(2) knows them.
+ * The system calls of a confined process, as seccomp(2) knows them.
  */
 #ifndef FILTER_H
 #define FILTER_H
@@ -9,6 +9,8 @@
 enum filter_who {
 	FILTER_PIPE = 1,   /* a session of the listener */
 	FILTER_FOLDER = 2, /* one of its own, with the database */
+	/* smtpdb-web: the same, and whom it accepts itself. */
+	FILTER_WEB = FILTER_FOLDER | 4,
 };
 
 /* Makes the program, for the processes that will be forked. */

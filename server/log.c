@@ -62,6 +62,14 @@ static const char *const names[] = {
 };
 /* clang-format on */
 
+static const char *program = "smtpd";
+
+void
+log_name(const char *name)
+{
+	program = name;
+}
+
 /* Is stderr this socket, or closed? */
 static bool
 stderr_is_unfit(int connection)
@@ -204,7 +212,8 @@ begin_line(struct line *l, int priority)
 {
 	l->len = 0;
 	if (to.target == TO_STDERR) {
-		add_text(l, "smtpd: ");
+		add_text(l, program);
+		add_text(l, ": ");
 		return;
 	}
 	add_text(l, "<");
@@ -212,7 +221,8 @@ begin_line(struct line *l, int priority)
 							: priority));
 	add_text(l, ">");
 	if (to.target == TO_SYSLOG) {
-		add_text(l, "smtpd[");
+		add_text(l, program);
+		add_text(l, "[");
 		add_number(l, (uint64_t)getpid());
 		add_text(l, "]: ");
 	}
@@ -428,7 +438,7 @@ send_journal(const struct log_entry *e)
 	add_text(&l, "\n");
 	add_field(&l, "MESSAGE_ID", span_of(events[e->event].message_id));
 	add_field(&l, "PRIORITY", (struct span){ &priority, 1 });
-	add_field(&l, "SYSLOG_IDENTIFIER", span_of("smtpd"));
+	add_field(&l, "SYSLOG_IDENTIFIER", span_of(program));
 	for (size_t i = 0; i < e->nfields; i++)
 		add_own_field(&l, &e->fields[i]);
 	return send_all(&l);

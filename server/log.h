@@ -23,6 +23,9 @@ enum log_event {
 	LOG__COUNT
 };
 
+/* What the program is called in entries, where it is not smtpd; borrowed. */
+void log_name(const char *name);
+
 /*
  * Chooses where entries go, and connects to it, so that no later entry makes a
  * socket or opens a file.  If stderr is the client's socket `connection` (-1:
