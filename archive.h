@@ -207,6 +207,20 @@ int archive_is_done(struct archive *a, const char *consumer, int64_t id);
 int archive_give_back(struct archive *a, const char *consumer, int64_t id);
 
 /*
+ * For who looks, and takes nothing away: what this consumer has had, and how
+ * much there is.  Each returns 0 or -1.
+ */
+
+/* Sets or forgets that it has had them, in one transaction. */
+int archive_set_done(struct archive *a, const char *consumer,
+    const int64_t *ids, size_t n, bool done, int64_t now);
+/* Mails of greater ids; and all mails that the consumer has had. */
+int archive_count(struct archive *a, int64_t after_id, int64_t *ret);
+int archive_count_done(struct archive *a, const char *consumer, int64_t *ret);
+/* Deletes these mails in one transaction: no more than some hundreds. */
+int archive_remove(struct archive *a, const int64_t *ids, size_t n);
+
+/*
  * The rows that say what is accepted, which smtpd-db(5) describes: as a person
  * changes them, and what smtpd would answer by them.
   */

@@ -1,0 +1,15 @@
+/*
+ * What smtpdb tells of an archive, for programs that show it otherwise: its
+ * commands, as they are with --json.
+ */
+#ifndef READER_H
+#define READER_H
+
+/*
+ * Runs the command of that name on standard output: stats, hours, doctor, or
+ * the list of domain, mailbox, alias, sender, client, quota or rate.  Each line
+ * is an object.  Returns its exit status; EX_USAGE: there is none of that name.
+ */
+int reader_tell(const char *database, const char *what);
+
+#endif
