@@ -29,7 +29,8 @@ BEGIN {
 	    server:mail,session,store,policy,filters \
 	    mime:mail \
 	    find:mail,mime,archive \
-	    reader:mail,mime,find,archive,store,policy", rows)
+	    reader:mail,mime,find,archive,store,policy \
+	    web:mail,mime,find,archive,reader,server", rows)
 	for (i in rows) {
 		split(rows[i], r, ":")
 		n = split(r[2], list, ",")

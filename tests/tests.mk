@@ -66,6 +66,7 @@ test: all ## all: real clients, superservers, kills, power cuts
 
 test-system: all check-smtpdb $(B)/tests/misbehave $(B)/tests/play
 	python3 tests/mime/bounds.py --octets 8e6
+	OUT=$(OUT) /usr/bin/python3 -B -W ignore tests/web/api.py
 	/usr/bin/python3 -B tests/system/confine.py
 	/usr/bin/python3 -B bench/faults.py --most 46 $(OUT)/smtpd
 	sh tests/system/hardening.sh smtpd smtpdb

@@ -1,0 +1,28 @@
+/* What the pages share. */
+#ifndef WEB_PAGE_H
+#define WEB_PAGE_H
+
+#include "request.h"
+#include "template.h"
+
+enum {
+	PAGE_NUMBER_SIZE = 24,
+	PAGE_SIZE_SIZE = 16,
+	PAGE_TIME_SIZE = 40,
+};
+
+/* Puts `main` into the layout, and frees it. */
+void page_end(struct request *r, struct response *ret, unsigned status,
+    const char *title, struct text *main);
+/* A page that says one thing. */
+void page_fail(
+    struct request *r, struct response *ret, unsigned status, const char *why);
+
+const char *page_number(int64_t n, char ret[PAGE_NUMBER_SIZE]);
+/* "1.2 MB" */
+const char *page_size(int64_t octets, char ret[PAGE_SIZE_SIZE]);
+/* "2026-11-21 20:41:05", of this host; what is of today without the date. */
+const char *page_time(int64_t seconds, char ret[PAGE_TIME_SIZE]);
+const char *page_short_time(int64_t seconds, char ret[PAGE_TIME_SIZE]);
+
+#endif

@@ -1,0 +1,297 @@
+/*
+ * Mails and parts as they are.  None of it is of our site to a browser: HTML has
+ * a policy that lets nothing run, be fetched or leave, and other parts are
+ * files to be kept, but for a few kinds of pictures.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base64.h"
+#include "page.h"
+#include "routes.h"
+
+enum {
+	/* Octets of pictures that stand in one mail's HTML. */
+	PICTURES_MAX = 32 * 1024 * 1024,
+	CID_MAX = 998,
+};
+
+#define FRAME_POLICY(img)                                                      \
+	"sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src " img \
+	"; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+
+/* Pictures that a browser may show by itself. */
+static bool
+is_picture(const char *type)
+{
+	static const char *const types[] = { "image/png", "image/jpeg",
+		"image/gif", "image/webp", "image/avif", "image/bmp" };
+
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+		if (strcmp(types[i], type) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * HTML
+ */
+
+static const struct mime_part *
+find_cid(const struct letter *l, const char *id)
+{
+	for (size_t i = 0; i < mime_nparts(l->mime); i++) {
+		const struct mime_part *part = mime_part(l->mime, i);
+
+		if (part->id && strcmp(part->id, id) == 0 &&
+		    is_picture(part->type))
+			return part;
+	}
+	return NULL;
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The id behind "cid:", without escapes; its length there. */
+static size_t
+read_cid(struct span rest, struct text *id)
+{
+	size_t at = 0;
+
+	while (at < rest.len && at < CID_MAX &&
+	       !strchr("\"'<> \t\r\n)", rest.p[at])) {
+		char c = rest.p[at++];
+
+		if (c == '%' && at + 1 < rest.len &&
+		    hex_digit(rest.p[at]) >= 0 &&
+		    hex_digit(rest.p[at + 1]) >= 0) {
+			c = (char)(hex_digit(rest.p[at]) * 16 +
+				   hex_digit(rest.p[at + 1]));
+			at += 2;
+		}
+		text_add_char(id, c);
+	}
+	return at;
+}
+
+/* "cid:..." becomes the picture itself.  How much of `rest` it was; 0: none. */
+static size_t
+add_picture(
+    struct text *to, const struct letter *l, struct span rest, size_t *room)
+{
+	struct text id = { 0 };
+	const struct mime_part *part = NULL;
+	size_t len;
+
+	if (rest.len < 4 || strncasecmp(rest.p, "cid:", 4) != 0)
+		return 0;
+	len = read_cid((struct span){ rest.p + 4, rest.len - 4 }, &id);
+	if (id.len > 0)
+		part = find_cid(l, id.p);
+	text_free(&id);
+	if (!part || mime_size(part) > *room)
+		return 0;
+	*room -= mime_size(part);
+	text_add(to, span_of("data:"));
+	text_add(to, span_of(part->type));
+	text_add(to, span_of(";base64,"));
+	base64_part(part, to);
+	return len + 4;
+}
+
+/*
+ * Elements that reach other hosts or pages, whatever the policy says: a link can
+ * have names looked up and connections made ahead.  Under another name they
+ * are nothing.
+ */
+static bool
+is_unwanted(struct span rest)
+{
+	static const char *const names[] = { "link", "meta", "base" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		size_t len = strlen(names[i]);
+
+		if (rest.len > len + 1 &&
+		    strncasecmp(rest.p + 1, names[i], len) == 0 &&
+		    strchr("/> \t\r\n\f", rest.p[len + 1]))
+			return true;
+	}
+	return false;
+}
+
+static void
+add_html(struct text *to, const struct letter *l, struct span html)
+{
+	size_t room = PICTURES_MAX;
+
+	while (html.len > 0) {
+		size_t len = 0;
+
+		if (*html.p == 'c' || *html.p == 'C')
+			len = add_picture(to, l, html, &room);
+		if (len == 0) {
+			text_add_char(to, *html.p);
+			if (*html.p == '<' && is_unwanted(html))
+				text_add(to, span_of("no-"));
+			len = 1;
+		}
+		html.p += len;
+		html.len -= len;
+	}
+}
+
+void
+page_html(struct request *r, struct response *ret)
+{
+	const char *remote = request_query(r, "remote");
+	struct letter l = { .mime = NULL };
+	struct text source = { 0 }, html = { 0 };
+
+	if (!find_letter(r, &l, ret))
+		return;
+	letter_text(&l, PART_HTML, sink_to_text(&source));
+	/* Not in quirks mode, where the mail does not say otherwise. */
+	add_html(&html, &l, (struct span){ source.p, source.len });
+	text_free(&source);
+	letter_close(&l);
+	response_take(ret, 200, "text/html; charset=utf-8", &html);
+	ret->policy = remote && *remote == '1'
+			  ? FRAME_POLICY("data: http: https:")
+			  : FRAME_POLICY("data:");
+	ret->is_framed = true;
+}
+
+void
+page_view_html(struct request *r, struct response *ret)
+{
+	page_html(r, ret);
+}
+
+void
+page_view_text(struct request *r, struct response *ret)
+{
+	struct letter l = { .mime = NULL };
+	struct text text = { 0 };
+
+	if (!find_letter(r, &l, ret))
+		return;
+	letter_text(&l, PART_TEXT, sink_to_text(&text));
+	letter_close(&l);
+	response_take(ret, 200, "text/plain; charset=utf-8", &text);
+}
+
+/* With what the server has added, octet for octet. */
+void
+page_source(struct request *r, struct response *ret)
+{
+	struct letter l = { .mime = NULL };
+	struct text text = { 0 };
+
+	if (!find_letter(r, &l, ret))
+		return;
+	text_add(&text, span_of(l.mail.trace));
+	text_add(&text, (struct span){ l.mail.data, l.mail.len });
+	response_take(ret, 200, "text/plain; charset=utf-8", &text);
+	if (request_query(r, "download"))
+		snprintf(ret->disposition, sizeof ret->disposition,
+		    "attachment; filename=\"%lld.eml\"", (long long)l.mail.id);
+	letter_close(&l);
+}
+
+/*
+ * Parts
+ */
+
+/* The name, percent-encoded (RFC 8187). */
+static void
+set_disposition(
+    struct response *ret, const struct mime_part *part, size_t number)
+{
+	char name[FILE_NAME_SIZE];
+	char *at = ret->disposition;
+
+	file_name(part, number, name);
+	at = stpcpy(at, is_picture(part->type) ? "inline" : "attachment");
+	at = stpcpy(at, "; filename*=UTF-8''");
+	for (const char *p = name; *p; p++)
+		at += sprintf(at, "%%%02X", (unsigned char)*p);
+}
+
+/* Nothing but what types are made of. */
+static bool
+is_type(const char *type)
+{
+	return type[strspn(type, "abcdefghijklmnopqrstuvwxyz0123456789"
+				 "!#$&^_.+-/")] == '\0';
+}
+
+/* Borrowed for the program's life: types are a few words. */
+static const char *
+find_type(const char *type)
+{
+	static char kept[128];
+
+	snprintf(kept, sizeof kept, "%s",
+	    is_type(type) ? type : "application/octet-stream");
+	return kept;
+}
+
+static const struct mime_part *
+find_part(
+    struct request *r, struct letter *l, struct response *ret, size_t *number)
+{
+	*number = (size_t)strtoul(r->args[1], NULL, 10);
+	if (!find_letter(r, l, ret))
+		return NULL;
+	if (*number >= 1 && *number <= mime_nparts(l->mime))
+		return mime_part(l->mime, *number - 1);
+	letter_close(l);
+	response_text(ret, 404, "There is no such part");
+	return NULL;
+}
+
+void
+page_part(struct request *r, struct response *ret)
+{
+	struct letter l = { .mime = NULL };
+	struct text content = { 0 };
+	size_t number;
+	const struct mime_part *part = find_part(r, &l, ret, &number);
+
+	if (!part)
+		return;
+	mime_content(part, sink_to_text(&content));
+	response_take(ret, 200, find_type(part->type), &content);
+	set_disposition(ret, part, number);
+	ret->policy = "sandbox; default-src 'none'; frame-ancestors 'none'";
+	letter_close(&l);
+}
+
+/* The picture itself: browsers make it small.  Of other parts, an icon. */
+void
+page_thumb(struct request *r, struct response *ret)
+{
+	struct letter l = { .mime = NULL };
+	size_t number;
+	const struct mime_part *part = find_part(r, &l, ret, &number);
+	bool is_shown;
+
+	if (!part)
+		return;
+	is_shown = is_picture(part->type);
+	letter_close(&l);
+	if (is_shown)
+		page_part(r, ret);
+	else
+		page_icon(r, ret);
+}

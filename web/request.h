@@ -1,0 +1,89 @@
+/*
+ * What is asked, and what is answered: HTTP without libmicrohttpd's types, so
+ * that what serves pages knows neither sockets nor its library.
+ */
+#ifndef WEB_REQUEST_H
+#define WEB_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "../mime/text.h"
+#include "mails.h"
+#include "options.h"
+
+struct MHD_Connection;
+struct teller;
+
+enum {
+	REQUEST_BODY_MAX = 1024 * 1024,
+	REQUEST_ARGS_MAX = 2,
+	REQUEST_ARG_SIZE = 64,
+	REQUEST_HOST_SIZE = 300,
+};
+
+/* What all requests share. */
+struct web {
+	const struct web_options *options;
+	struct mails mails;
+	struct passwords *passwords; /* NULL: nobody is asked */
+	struct teller *teller;
+	int64_t started_at; /* seconds since 1970 */
+};
+
+struct request {
+	struct web *web;
+	struct MHD_Connection *connection;
+	const char *method;
+	const char *path;
+	struct text body;
+	bool is_body_too_big;
+	/* By a socket of this machine that only who has the right can open. */
+	bool is_by_path;
+	bool is_cross_site; /* another site has led the browser here */
+	char consumer[MAILS_CONSUMER_MAX];
+	/* What stands for "*" in the route. */
+	char args[REQUEST_ARGS_MAX][REQUEST_ARG_SIZE];
+	int64_t began_ms;
+};
+
+/* Of the query, "?name=value"; NULL: it is not there. */
+const char *request_query(const struct request *r, const char *name);
+int64_t request_number(
+    const struct request *r, const char *name, int64_t otherwise);
+const char *request_header(const struct request *r, const char *name);
+
+struct response {
+	/* 0: not yet; asked again when anything has changed, or at that time. */
+	unsigned status;
+	int64_t until_ms; /* by clock_ms() */
+	const char *type;
+	char *body; /* to be freed */
+	size_t len;
+	const char *policy; /* Content-Security-Policy; NULL: nothing at all */
+	bool is_framed;     /* may stand in a frame of our page */
+	char disposition[1024]; /* Content-Disposition; "": none */
+	const char *challenge;  /* WWW-Authenticate */
+	const char *location;
+	bool is_events; /* goes on as long as the client wants */
+	bool is_static; /* the same until the program is another */
+};
+
+/* A body of JSON or text that is written to the FILE, and then taken. */
+FILE *response_open(struct response *r);
+void response_json(struct response *r, unsigned status, FILE *f);
+void response_text(struct response *r, unsigned status, const char *text);
+void response_take(
+    struct response *r, unsigned status, const char *type, struct text *body);
+/*
+ * Lets it wait so long, from its beginning.  False: that is over.
+ */
+bool response_wait(struct response *r, const struct request *of, int64_t ms);
+/* Trouble of the archive: 503 and its cause. */
+void response_fail(struct response *r, const struct mails *m);
+
+/* The table of routes: fills the response. */
+void route(struct request *r, struct response *ret);
+
+#endif

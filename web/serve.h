@@ -1,0 +1,17 @@
+/* The loop: connections, those who wait for mail, and what has changed. */
+#ifndef WEB_SERVE_H
+#define WEB_SERVE_H
+
+#include "request.h"
+
+struct serve_conf {
+	const int *listening;
+	size_t nlistening;
+	int connection; /* the one to serve, where none listens; -1 */
+	int signals;    /* a signalfd that says when to end */
+};
+
+/* Returns when it was told to end, or the one connection has; 0 or -1. */
+int serve(struct web *w, const struct serve_conf *conf);
+
+#endif
