@@ -262,7 +262,7 @@ end_line(struct watch *w, const struct watch_reaction *r)
 		fuzz_promise_of(r->closed, "a BDAT lost is the end: ", line);
 	else if (only_code(w, r->said) == 354)
 		w->place = WATCH_TEXT;
-	else if (only_code(r->said) == 334)
+	else if (only_code(w, r->said) == 334)
 		w->place = WATCH_AUTH;
 	buffer_clear(&w->line);
 }
@@ -318,7 +318,7 @@ auth_octet(struct watch *w, char octet, const struct watch_reaction *r)
 	if (!is_end)
 		return;
 	end_place(w);
-	if (only_code(r->said) == 334)
+	if (only_code(w, r->said) == 334)
 		w->place = WATCH_AUTH;
 }
 
