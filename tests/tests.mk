@@ -72,6 +72,8 @@ test-system: all check-smtpdb $(B)/tests/misbehave $(B)/tests/play
 	sh tests/system/hardening.sh smtpd smtpdb
 	python3 tests/system/recipes.py
 	/usr/bin/python3 -B tests/system/listener.py
+	/usr/bin/python3 -B tests/system/filters.py
+	/usr/bin/python3 -B tests/system/filter_programs.py
 	/usr/bin/python3 -B tests/system/root.py
 	/usr/bin/python3 -B tests/system/clients.py --smtpd $(OUT)/smtpd
 	/usr/bin/python3 -B tests/system/peers.py --smtpd $(OUT)/smtpd --check docs/peers.md
