@@ -218,6 +218,9 @@ static const char *const tapes[] = {
 	/* No memory for a sender, its ENVID, a recipient, NOTIFY, ORCPT. */
 	"\001\001EHLO a\r\n\377N\001MAIL FROM:<a@b>\r\n\377F\377N\201"
 	"MAIL FROM:<a@b> ENVID=x\r\n\377F\377N\001RCPT TO:<a@b> NOTIFY=NEVER\r\n",
+	/* A mail that filters refuse. */
+	"\001\001EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<a@b>\r\nDATA\r\nx\r\n.\r\n"
+	"NOOP\r\n\377Q\002",
 	/* The end in the middle of each. */
 	"\003\001EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<a@b>\r\nBDAT 9\r\nx\377D",
 	"\001\001EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<a@b>\r\nBDAT 1\r\nx\377T",

@@ -18,6 +18,9 @@ enum {
 	/* What one command can be answered with, EHLO and HELP included. */
 	OUTPUT_PER_COMMAND = 4096,
 	LONG_TEXT = 420, /* the longest answer that session.h allows */
+	/* Which of the codes are 4yz and 5yz. */
+	REFUSAL_FIRST = 3,
+	NREFUSALS = 9,
 };
 
 struct queue {
@@ -109,6 +112,19 @@ authenticate(void *context, struct span *ret_challenge)
 	    (value & 63) % (SESSION_AUTH_TROUBLE + 1));
 }
 
+static bool
+refuse(void *context, struct answer *ret)
+{
+	struct run *r = context;
+
+	if (r->commits.from == r->commits.to ||
+	    r->commits.steps[r->commits.from].octet != 'Q')
+		return false;
+	r->nevents++;
+	word_answer(REFUSAL_FIRST + pop(&r->commits).value % NREFUSALS, ret);
+	return true;
+}
+
 static enum verdict
 store(void *context)
 {
@@ -196,7 +212,11 @@ static struct player *
 run(struct span input, enum play_cut cut, bool watched)
 {
 	struct run r = { .nevents = 0 };
-	const struct play_world world = { &r, answer, store, authenticate };
+	const struct play_world world = { .context = &r,
+		.answer = answer,
+		.store = store,
+		.refuse = refuse,
+		.authenticate = authenticate };
 	struct watch watch;
 	size_t bound;
 

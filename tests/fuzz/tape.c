@@ -85,6 +85,7 @@ tape_next(struct tape *t)
 	case 'P':
 		return valued(t, TAPE_AUTH, c);
 	case 'S':
+	case 'Q':
 		return valued(t, TAPE_COMMIT, c);
 	case 'N':
 		return valued(t, TAPE_POOR, c);

@@ -8,6 +8,7 @@
  *	M n	or is accepted, for n mailboxes
  *	P v	the next response of AUTH gets the result v
  *	S v	the next commit gets the verdict v
+ *	Q v	or a filter refuses the mail, with one of the refusals of R
  *	N n	of the session's next allocations, the one n & 127 fails,
  *		and with n & 128 all that follow
  *	F	the client waits for its replies here
@@ -31,7 +32,7 @@ enum tape_mark {
 	TAPE_OCTET,  /* `octet` */
 	TAPE_ANSWER, /* `value` and what of it: 'A', 'R' or 'M' in `octet` */
 	TAPE_AUTH,   /* `value` */
-	TAPE_COMMIT, /* `value` */
+	TAPE_COMMIT, /* `value`, and in `octet` 'S' or 'Q' */
 	TAPE_POOR,   /* `value` */
 	TAPE_FLUSH,
 	TAPE_STOP, /* `end` */

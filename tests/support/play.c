@@ -170,16 +170,23 @@ free_answer(struct player *p)
 	p->answer = NULL;
 }
 
+/* An empty one. */
 static void
-do_ask(struct player *p)
+make_answer(struct player *p)
 {
-	const struct question *q = session_question(p->session);
-
 	free_answer(p);
 	p->answer = malloc(sizeof *p->answer);
 	if (!p->answer)
 		abort();
 	answer_clear(p->answer);
+}
+
+static void
+do_ask(struct player *p)
+{
+	const struct question *q = session_question(p->session);
+
+	make_answer(p);
 	expect(p, !p->ended, "no question after the end");
 	expect(p, q->kind == QUESTION_MAIL || q->address.len > 0,
 	    "what is asked about has a name");
@@ -267,6 +274,13 @@ do_store(struct player *p)
 	    e->verb && e->protocol && e->helo && e->reverse_path &&
 		e->body_type,
 	    "the envelope is complete");
+	if (p->world.refuse) {
+		make_answer(p);
+		if (p->world.refuse(p->world.context, p->answer)) {
+			session_refuse_mail(p->session, p->answer);
+			return;
+		}
+	}
 	if (p->world.store)
 		verdict = p->world.store(p->world.context);
 	if (!p->broken && verdict == VERDICT_OK)

@@ -37,6 +37,8 @@ struct play_world {
 	void (*answer)(
 	    void *context, const struct question *q, struct answer *ret);
 	enum verdict (*store)(void *context);
+	/* True: the next mail is refused so, as filters do, and not stored. */
+	bool (*refuse)(void *context, struct answer *ret);
 	/* Lends the challenge. */
 	enum session_auth_result (*authenticate)(
 	    void *context, struct span *ret_challenge);
