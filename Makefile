@@ -74,9 +74,9 @@ else
 $$(info left out: $(1), which needs $(2))
 endif
 endef
-include $(wildcard */program.mk)
-
 all: programs
+
+include $(wildcard */program.mk)
 
 $(OUT)/smtpd: $(SMTPD)
 	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(SQLITE_LIBS)

@@ -12,7 +12,7 @@ CREATE TABLE message (
   client_address TEXT NOT NULL,    -- IPv4 or IPv6 address, 'local' or 'unknown'
   client_port    INTEGER,          -- NULL when local or not known
   helo           TEXT NOT NULL,    -- what the client called itself; '' if it did not
-  protocol       TEXT NOT NULL,    -- 'SMTP', 'ESMTP', 'LMTP', 'UTF8SMTP' ... (RFC 3848, 6531)
+  protocol       TEXT NOT NULL,    -- 'SMTP', 'ESMTP', 'ESMTPS', 'LMTP' ... (RFC 3848, 6531)
   verb           TEXT NOT NULL,    -- 'MAIL', or with --rfc821 'SEND', 'SOML', 'SAML'
   reverse_path   TEXT NOT NULL,    -- MAIL FROM, without brackets; '' for <>
   body_type      TEXT NOT NULL,    -- '7BIT', '8BITMIME' or 'BINARYMIME' (RFC 6152, 3030)
@@ -39,7 +39,11 @@ CREATE TABLE message (
   -- The account that the client proved it is (AUTH), and what it only said with
   -- --auth=any; NULL: none.
   authenticated_as TEXT,
-  claimed_as       TEXT
+  claimed_as       TEXT,
+  tls            TEXT,             -- 'TLSv1.3 TLS_AES_256_GCM_SHA384'; NULL: it came in the plain
+  client_subject TEXT,             -- of the certificate that the client proved to have; NULL: none
+  -- 1: MAIL carried REQUIRETLS (RFC 8689): whoever passes it on does so inside TLS.
+  requiretls     INTEGER NOT NULL DEFAULT 0 CHECK (requiretls IN (0, 1))
 );
 
 -- One row for each mailbox that a mail goes to, in the order of the RCPTs.

@@ -349,6 +349,9 @@ session_next(struct session *s)
 			session_repeat_verdict(s);
 			continue;
 		}
+		if (s->tls_due)
+			return s->out_len > 0 ? SESSION_WRITE
+					      : SESSION_START_TLS;
 		if (s->closing)
 			return s->out_len > 0 ? SESSION_WRITE : SESSION_CLOSE;
 
@@ -388,6 +391,7 @@ session_end(struct session *s, enum session_end why)
 
 	s->in.len = 0;
 	s->line_len = 0;
+	s->tls_due = false;
 	s->pending = SESSION_READ;
 	transaction_reset(&s->mail);
 	if (reply_of[why] != REPLY_NONE && !s->closing)

@@ -49,6 +49,9 @@ struct session_conf {
 	enum session_auth auth;
 	/* With SESSION_AUTH_ASK, until session_offer_auth(). */
 	const char *auth_mechanisms;
+	/* Both may still be set before the first session_next(). */
+	bool starttls; /* offer STARTTLS (RFC 3207) */
+	bool in_tls;   /* the connection is inside TLS from the beginning */
 };
 
 enum session_event {
@@ -60,6 +63,11 @@ enum session_event {
 	SESSION_DROP,  /* forget what was appended, if anything was */
 	/* Answer session_auth_step() by session_auth_answer(). */
 	SESSION_AUTHENTICATE,
+	/*
+	 * Let the client begin TLS, then session_secured(); or, if that fails,
+	 * session_end().
+	 */
+	SESSION_START_TLS,
 	SESSION_REPORT, /* a command was refused: session_refusal(), to log */
 	SESSION_CLOSE,  /* nothing is left to do */
 };
@@ -100,8 +108,8 @@ enum session_event session_next(struct session *s);
  */
 void session_feed(struct session *s, const char *buf, size_t len);
 /*
- * Says that no more input will come, and why.  Only after SESSION_READ.  The
- * mail begun is given up, as it is when the session closes.
+ * Says that no more input will come, and why.  Only after SESSION_READ or SESSION_START_TLS.
+ * The mail begun is given up, as it is when the session closes.
  */
 void session_end(struct session *s, enum session_end why);
 
@@ -154,8 +162,14 @@ void session_stored(struct session *s, enum verdict verdict, int64_t id);
  * memory.
  */
 void session_refuse_mail(struct session *s, const struct answer *answer);
-bool session_add_recipient(struct session *s, const struct question *q,
-    const struct answer *answer);
+bool session_add_recipient(
+    struct session *s, const struct question *q, const struct answer *answer);
+
+/*
+ * From here on what the client sends comes from inside TLS.  All that was said
+ * before is forgotten (RFC 3207 s. 4.2).
+ */
+void session_secured(struct session *s);
 
 /* Has a mail been begun and not stored? */
 bool session_has_mail(const struct session *s);

@@ -2,14 +2,12 @@
  * smtpd: finds out how it was started, then carries out what the session
  * machine asks for, with a connection, a store, a clock and a log.
  */
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "mail/header.h"
-#include "mail/idn.h"
 #include "mail/trace.h"
 #include "mail/wire.h"
 #include "policy.h"
@@ -24,13 +22,14 @@
 #include "server/new_mail.h"
 #include "server/options.h"
 #include "server/peer.h"
+#include "server/programs.h"
 #include "server/record.h"
+#include "server/secure.h"
 #include "server/start.h"
 #include "server/user.h"
 #include "server/worker.h"
 #include "session.h"
 #include "store.h"
-#include "version.h"
 #include "writer.h"
 
 enum {
@@ -42,6 +41,8 @@ struct server {
 	struct connection *connection;
 	bool is_alone;
 	struct peer peer;
+	struct facts facts; /* of the client, beside its address */
+	int tls;            /* a socket to smtpd-tls; -1: there is none */
 	struct session *session;
 	struct store *store;
 	struct record *record;
@@ -102,6 +103,7 @@ commit(struct server *sv)
 	struct trace_mail lines = {
 		.envelope = e,
 		.peer = &sv->peer,
+		.facts = &sv->facts,
 		.hostname = sv->options->hostname,
 		.received_at = clock_us(),
 		.header = sv->options->submission ? &sv->header : NULL,
@@ -113,6 +115,7 @@ commit(struct server *sv)
 		.received_at = lines.received_at,
 		.client_address = sv->peer.address,
 		.client_port = sv->peer.port,
+		.facts = &sv->facts,
 		.trace_mail = &lines,
 		.dedupe_sec = sv->options->dedupe_sec,
 	};
@@ -226,6 +229,15 @@ write_output(struct server *sv)
 }
 
 static void
+start_tls(struct server *sv)
+{
+	if (secure_connection(sv->connection, &sv->tls, &sv->facts))
+		session_secured(sv->session);
+	else
+		session_end(sv->session, SESSION_EOF);
+}
+
+static void
 run(struct server *sv)
 {
 	struct session *s = sv->session;
@@ -255,6 +267,9 @@ run(struct server *sv)
 		case SESSION_DROP:
 			drop(sv);
 			break;
+		case SESSION_START_TLS:
+			start_tls(sv);
+			break;
 		case SESSION_REPORT:
 			report(sv);
 			break;
@@ -262,23 +277,6 @@ run(struct server *sv)
 			return;
 		}
 	}
-}
-
-/* Opens or loads first what is needed later. */
-static bool
-confine(const struct server *sv)
-{
-	const struct options *o = sv->options;
-
-	if (o->no_confine)
-		return true;
-	if (sv->is_alone) {
-		idn_load();
-		return confine_session_alone(o->database, o->new_mail);
-	}
-	/* The largest files are a spool and a record. */
-	return confine_session_of_listener(
-	    o->record ? RLIM_INFINITY : o->max_size + WIRE_CHANGES_ROOM);
 }
 
 /* False: it cannot serve; logged, with the exit status set. */
@@ -299,7 +297,8 @@ prepare(struct server *sv, const struct session_conf *session)
 	}
 	sv->filtering = (struct filtering){ NULL, o, &sv->peer, sv->session,
 		sv->store, &sv->header, sv->answer };
-	if (!filtering_open(&sv->filtering) || !confine(sv)) {
+	if (!filtering_open(&sv->filtering) ||
+	    !confine_session(o, sv->is_alone)) {
 		sv->exit_status = EX_OSERR;
 		return false;
 	}
@@ -309,15 +308,17 @@ prepare(struct server *sv, const struct session_conf *session)
 
 /* Serves one SMTP session, from the greeting to the close. */
 static void
-serve(struct server *sv, bool any_line_end)
+serve(struct server *sv, const struct session_conf *session, bool tls_first)
 {
 	const struct options *o = sv->options;
 
-	record_begin(sv->record, o, any_line_end);
+	record_begin(sv->record, session);
 	connection_start(
 	    sv->connection, o->timeout_sec, o->session_timeout_sec);
-	if (front_learn_client(
-		&o->fronts, sv->connection, sv->store, o->hostname, &sv->peer))
+	if (front_learn_client(&o->fronts, sv->connection, sv->store,
+		o->hostname, &sv->peer) &&
+	    (!tls_first ||
+		secure_connection(sv->connection, &sv->tls, &sv->facts)))
 		run(sv);
 	entry_ended(&sv->peer, &sv->refusals, session_counts(sv->session));
 	connection_close(sv->connection);
@@ -342,6 +343,7 @@ serve_connection(const struct options *o, struct connection *c)
 		.options = o,
 		.connection = c,
 		.is_alone = true,
+		.tls = -1,
 		.store = store_new(&conf),
 		.answer = &answer,
 	};
@@ -350,8 +352,10 @@ serve_connection(const struct options *o, struct connection *c)
 	/* A pipe may come from a TLS wrapper, and so from a stranger. */
 	session.any_line_end = !c->is_socket && peer_is_local(&sv.peer) &&
 			       !fronts_have(&o->fronts, &sv.peer);
+	sv.tls = secure_prepare(o, c, &sv.peer, &session, &sv.facts);
 	if (prepare(&sv, &session))
-		serve(&sv, session.any_line_end);
+		serve(&sv, &session,
+		    session.in_tls && !facts_has(&sv.facts, FACT_TLS));
 	else
 		connection_refuse(c);
 	record_close(sv.record);
@@ -383,8 +387,11 @@ serve_when_called(const struct options *o, int fd)
 		return EX_OK;
 	c.in = c.out = worker_wait(fd, &i);
 	sv.peer = i.peer;
+	sv.tls = i.fds[INTRODUCE_HELPER + HELPER_TLS];
+	session.in_tls = i.tls_first;
+	session.starttls = sv.tls >= 0 && !i.tls_first;
 	if (c.in >= 0 && ready)
-		serve(&sv, false);
+		serve(&sv, &session, i.tls_first);
 	else if (c.in >= 0)
 		connection_refuse(&c);
 	record_close(sv.record);
@@ -414,17 +421,11 @@ static int
 listen_and_serve(
     const struct options *o, struct start *start, const struct bound *bound)
 {
-	const struct listen_conf conf = {
-		.hostname = o->hostname,
-		.max_connections = o->max_connections,
-		.max_per_source = o->max_per_source,
-		.fronts = &o->fronts,
-		.idle_exit_sec = o->idle_exit_sec,
-		.workers_leave = o->milters || o->policies || o->end_policies,
-		.stop_timeout_sec = o->stop_timeout_sec,
-	};
+	struct listen_conf conf = options_listen(o);
 	int fd = -1;
 
+	conf.helpers = programs_of(o);
+	conf.tls_first = start_tls_first(start, o->tls);
 	start_clear_descriptors(start);
 	store_start(); /* once, not in each session */
 	confine_prepare();

@@ -24,6 +24,7 @@
 #include "database.h"
 #include "mail/trace.h"
 #include "policy.h"
+#include "store/columns.h"
 #include "store/private.h"
 
 enum {
@@ -190,34 +191,20 @@ static const char message_sql[] =
     " protocol, verb, reverse_path, body_type, smtputf8, envelope_id,"
     " dsn_return, size, trace, header_size, header_from, header_to,"
     " header_subject, header_date, header_message_id, bare_line_ends,"
-    " claimed_as, quarantine, data)"
+    " claimed_as, quarantine, tls, client_subject, requiretls, data)"
     " VALUES (:id, :received_at, :client_address, :client_port, :helo,"
     " :protocol, :verb, :reverse_path, :body_type, :smtputf8, :envelope_id,"
     " :dsn_return, :size,"
     " coalesce(:trace, :trace_before_id || :id || :trace_after_id),"
     " :header_size, :header_from, :header_to, :header_subject, :header_date,"
-    " :header_message_id, :bare_line_ends, :claimed_as, :quarantine, :data)";
+    " :header_message_id, :bare_line_ends, :claimed_as, :quarantine,"
+    " :tls, :client_subject, :requiretls, :data)";
 
 static const char recipient_sql[] =
     "INSERT INTO recipient (message_id, position, forward_path, notify,"
     " original_recipient, mailbox, added)"
     " VALUES (:message_id, :position, :forward_path, :notify,"
     " :original_recipient, :mailbox, :added)";
-
-static void
-bind_envelope(struct statement *s, const struct envelope *e)
-{
-	statement_bind_text(s, ":helo", e->helo);
-	statement_bind_text(s, ":protocol", e->protocol);
-	statement_bind_text(s, ":verb", e->verb);
-	statement_bind_text(s, ":reverse_path", e->reverse_path);
-	statement_bind_text(s, ":body_type", e->body_type);
-	statement_bind_integer(s, ":smtputf8", e->smtputf8);
-	statement_bind_text(s, ":envelope_id", e->envelope_id);
-	statement_bind_text(s, ":dsn_return", e->dsn_return);
-	statement_bind_text(s, ":claimed_as", e->claimed_as);
-	statement_bind_integer(s, ":size", (int64_t)e->size);
-}
 
 static void
 bind_trace(struct statement *s, const struct store_mail *m, struct trace *lines)
@@ -229,24 +216,6 @@ bind_trace(struct statement *s, const struct store_mail *m, struct trace *lines)
 	    m->trace_mail ? lines->before_id : m->trace_before_id);
 	statement_bind_text(s, ":trace_after_id",
 	    m->trace_mail ? lines->after_id : m->trace_after_id);
-}
-
-static void
-bind_header(struct statement *s, const struct header *h)
-{
-	static const char *const names[HEADER__COUNT] = {
-		[HEADER_FROM] = ":header_from",
-		[HEADER_TO] = ":header_to",
-		[HEADER_SUBJECT] = ":header_subject",
-		[HEADER_DATE] = ":header_date",
-		[HEADER_MESSAGE_ID] = ":header_message_id",
-	};
-
-	statement_bind_integer(s, ":header_size", h ? (int64_t)h->size : 0);
-	for (size_t i = 0; i < HEADER__COUNT; i++) {
-		if (h && h->has[i])
-			statement_bind_text(s, names[i], h->value[i]);
-	}
 }
 
 /*
@@ -281,9 +250,10 @@ insert_message(struct store *st, const struct store_mail *m, int64_t id)
 	statement_bind_text(s, ":client_address", m->client_address);
 	if (m->client_port)
 		statement_bind_integer(s, ":client_port", m->client_port);
-	bind_envelope(s, m->envelope);
+	columns_bind_envelope(s, m->envelope);
+	columns_bind_facts(s, m->facts);
 	bind_trace(s, m, &trace);
-	bind_header(s, m->header);
+	columns_bind_header(s, m->header);
 	statement_bind_integer(
 	    s, ":bare_line_ends", m->envelope->bare_line_ends);
 	statement_bind_text(s, ":quarantine", m->quarantine);

@@ -18,6 +18,7 @@
 
 struct database;
 struct answer;
+struct facts;
 struct policy;
 struct peer;
 struct policy_asker;
@@ -41,6 +42,7 @@ struct store_mail {
 	int64_t received_at;         /* microseconds since 1970, UTC */
 	const char *client_address;  /* as struct peer has it */
 	int client_port;             /* 0 when local */
+	const struct facts *facts;   /* of the session; NULL: none */
 	/* The trace lines; the row's id goes between the two. */
 	const char *trace_before_id;
 	const char *trace_after_id;

@@ -28,6 +28,7 @@ struct envelope {
 	const char *reverse_path; /* no brackets; "" for <> */
 	const char *body_type;    /* "7BIT", "8BITMIME" or "BINARYMIME" */
 	bool smtputf8;            /* MAIL carried SMTPUTF8 */
+	bool requiretls;          /* MAIL carried REQUIRETLS (RFC 8689) */
 	const char *envelope_id;  /* ENVID= as sent, xtext; or NULL */
 	const char *claimed_as;   /* by AUTH, unchecked; or NULL */
 	const char *dsn_return;   /* "FULL", "HDRS" or NULL */

@@ -110,6 +110,7 @@ question_begin_mail(const struct question *q, struct envelope *e)
 	e->verb = q->mail.verb;
 	e->protocol = q->mail.protocol;
 	e->smtputf8 = q->mail.smtputf8;
+	e->requiretls = q->mail.requiretls;
 	e->body_type = q->mail.body_type;
 	e->dsn_return = q->mail.dsn_return;
 	return keep(e, q->mail.helo, &e->helo) &&

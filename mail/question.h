@@ -35,7 +35,7 @@ struct question {
 	struct question_mail {
 		const char *verb, *protocol, *body_type, *dsn_return;
 		struct span helo, envelope_id, claimed_as;
-		bool smtputf8;
+		bool smtputf8, requiretls;
 	} mail;
 	/* The rest of RCPT: NOTIFY= and ORCPT=; p is NULL if not given. */
 	struct span notify, original_recipient;

@@ -8,6 +8,7 @@
 const struct reply_text replies[REPLY__COUNT] = {
 	[REPLY_READY]          = { 220, NULL,    "% ESMTP smtpd" },
 	[REPLY_READY_LMTP]     = { 220, NULL,    "% LMTP smtpd" },
+	[REPLY_START_TLS]      = { 220, "2.0.0", "Ready to start TLS" },
 	[REPLY_CLOSING]        = { 221, "2.0.0", "% closing connection" },
 	[REPLY_OK]             = { 250, "2.0.0", "OK" },
 	[REPLY_HELO]           = { 250, NULL,    "%" },
@@ -156,6 +157,7 @@ const struct reply_text replies[REPLY__COUNT] = {
 	[REPLY_HELP_SEND]      = { 214, "2.0.0", "SEND FROM:<reverse-path>: as MAIL, for a terminal" },
 	[REPLY_HELP_SOML]      = { 214, "2.0.0", "SOML FROM:<reverse-path>: as MAIL, for a terminal or mailbox" },
 	[REPLY_HELP_SAML]      = { 214, "2.0.0", "SAML FROM:<reverse-path>: as MAIL, for a terminal and mailbox" },
+	[REPLY_HELP_STARTTLS]  = { 214, "2.0.0", "STARTTLS: go on inside TLS" },
 	[REPLY_HELP_TURN]      = { 214, "2.0.0", "TURN: swap roles (not implemented)" },
 };
 /* clang-format on */

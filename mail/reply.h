@@ -16,6 +16,7 @@ enum reply {
 	REPLY_NONE, /* no reply: it comes later, or was written already */
 	REPLY_READY,
 	REPLY_READY_LMTP,
+	REPLY_START_TLS,
 	REPLY_CLOSING,
 	REPLY_OK,
 	REPLY_HELO,
@@ -144,6 +145,7 @@ enum reply {
 	REPLY_HELP_SOML,
 	REPLY_HELP_SAML,
 	REPLY_HELP_TURN,
+	REPLY_HELP_STARTTLS,
 	REPLY__COUNT
 };
 

@@ -65,6 +65,16 @@ write_before_id(const struct trace_mail *m, char *text, size_t size)
 	append(text, size, "\r\n\tby %s with %s id ", m->hostname, e->protocol);
 }
 
+/* The name of the cipher suite, which follows the version (RFC 8314 s. 4.3). */
+static void
+add_tls(const struct facts *f, char *text, size_t size)
+{
+	const char *blank = f ? strchr(f->text[FACT_TLS], ' ') : NULL;
+
+	if (blank)
+		append(text, size, "\r\n\ttls %s", blank + 1);
+}
+
 /* Adds the fields that a submitted mail must have (RFC 6409 s. 8). */
 static void
 add_missing(
@@ -105,6 +115,7 @@ trace_write(const struct trace_mail *mail, struct trace *ret)
 	    (e->smtputf8 || is_ascii(e->recipients[0].forward_path)))
 		append(ret->after_id, sizeof ret->after_id, "\r\n\tfor <%s>",
 		    e->recipients[0].forward_path);
+	add_tls(mail->facts, ret->after_id, sizeof ret->after_id);
 	append(ret->after_id, sizeof ret->after_id, ";\r\n\t%s\r\n", date);
 	if (mail->header)
 		add_missing(mail, date, ret->after_id, sizeof ret->after_id);

@@ -8,12 +8,14 @@
 #include <stdint.h>
 
 #include "envelope.h"
+#include "facts.h"
 #include "header.h"
 #include "peer.h"
 
 struct trace_mail {
 	const struct envelope *envelope;
 	const struct peer *peer;
+	const struct facts *facts; /* NULL: none */
 	const char *hostname;
 	int64_t received_at; /* microseconds since 1970, UTC */
 	/* The mail's own Date, From and Message-ID; NULL: add none. */

@@ -96,6 +96,7 @@ wire_write_question(struct pack *m, const struct question *q)
 		pack_span(m, q->mail.envelope_id);
 		pack_span(m, q->mail.claimed_as);
 		pack_u8(m, q->mail.smtputf8);
+		pack_u8(m, q->mail.requiretls);
 	} else if (q->kind == QUESTION_RCPT) {
 		pack_span(m, q->notify);
 		pack_span(m, q->original_recipient);
@@ -123,6 +124,7 @@ read_mail_words(struct unpack *m, struct question *q)
 	q->mail.envelope_id = unpack_text(m, WIRE_TEXT_MAX, true);
 	q->mail.claimed_as = unpack_text(m, WIRE_TEXT_MAX, true);
 	q->mail.smtputf8 = read_bool(m);
+	q->mail.requiretls = read_bool(m);
 }
 
 bool

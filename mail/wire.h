@@ -50,6 +50,8 @@ enum {
 	WIRE_CHANGES_ROOM = 1024 * 1024,
 	/* Of one text of the envelope: a whole command line has room. */
 	WIRE_TEXT_MAX = 2048,
+	/* Of a whole WIRE_TELL. */
+	WIRE_FACTS_MAX = 16 + FACT__COUNT * (5 + FACT_SIZE),
 };
 
 enum wire_kind {

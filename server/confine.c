@@ -249,6 +249,23 @@ confine_session_of_listener(uint64_t max_file)
 	return confine(FILTER_PIPE, NULL, 0);
 }
 
+void
+confine_prepare_tls(void)
+{
+	filter_prepare(FILTER_TLS);
+}
+
+bool
+confine_tls(void)
+{
+	if (!is_possible)
+		return true;
+	if (!lower_limit(RLIMIT_FSIZE, log_size()) ||
+	    !lower_limit(RLIMIT_NOFILE, DESCRIPTORS_OF_LISTENER))
+		return fail("limits");
+	return confine(FILTER_TLS, NULL, 0);
+}
+
 bool
 confine_session_alone(const char *database, const char *new_mail)
 {

@@ -9,10 +9,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct options;
+
 /*
  * Gets ready what sessions share, for who will fork them.  Opens nothing.
  */
 void confine_prepare(void);
+
+/*
+ * What these options ask for, of the two below; `alone`: a session of its own.
+ * Loads first what is needed later.
+ */
+bool confine_session(const struct options *o, bool alone);
 
 /*
  * For a session of the listener, which has its descriptors already: where its
@@ -24,6 +32,13 @@ void confine_prepare(void);
  * serve.  Only Landlock may be missing, in a kernel that lacks it.
  */
 bool confine_session_of_listener(uint64_t max_file);
+
+/*
+ * The same for what smtpd-tls keeps for one client: it holds the client's
+ * connection, and a socket to the session; it may not grow any file.
+ */
+bool confine_tls(void);
+void confine_prepare_tls(void);
 
 /*
  * The same for a session of its own, which opens `database` itself, and

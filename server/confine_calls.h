@@ -10,53 +10,54 @@
  *	                          value, or has none of these bits
  *	REFUSE(name, who, why)    EPERM, which a library takes without harm
  *
- * `who` is PIPE (a session of the listener), FOLDER (one of its own), BOTH, or
- * WEB (smtpdb-web, which has those of FOLDER as well).
+ * `who` is PIPE (a session of the listener), FOLDER (one of its own), BOTH, WEB
+ * (smtpdb-web, which has those of FOLDER as well), TLS (smtpd-tls for one
+ * client), or ALL (but WEB).
  * Calls that only some machines have stand between #ifdef.  tests/system/
  * confine.py compares the list with that of smtpd(8).
  */
 
 /* What any of them does with the descriptors that it has. */
-CALL(read, BOTH, "the connection, standard input")
-CALL(write, BOTH, "standard output, the log on standard error")
-CALL(close, BOTH, "what is no longer needed")
-CALL(recvfrom, BOTH, "the connection, what the writer answers")
-CALL(recvmsg, PIPE, "the connection and a spool, handed over by descriptor")
-CALL_IF_IS(sendto, BOTH, 4, 0, "replies, log entries; to who is connected only")
+CALL(read, ALL, "the connection, standard input")
+CALL(write, ALL, "standard output, the log on standard error")
+CALL(close, ALL, "what is no longer needed")
+CALL(recvfrom, ALL, "the connection, what the writer answers")
+CALL(recvmsg, BOTH, "the connection and a spool, handed over by descriptor")
+CALL_IF_IS(sendto, ALL, 4, 0, "replies, log entries; to who is connected only")
 CALL(writev, PIPE, "a message to the writer made of parts")
-CALL(shutdown, BOTH, "the end of the connection")
+CALL(shutdown, ALL, "the end of the connection")
 CALL(getpeername, BOTH, "who the client is")
 #ifdef __NR_poll
-CALL(poll, BOTH, "to wait for the client, SIGTERM, or a deadline")
+CALL(poll, ALL, "to wait for the client, SIGTERM, or a deadline")
 #endif
-CALL(ppoll, BOTH, "the same, where there is no poll")
+CALL(ppoll, ALL, "the same, where there is no poll")
 CALL(pwrite64, BOTH, "the spool of a mail; the database")
 CALL(pread64, BOTH, "the spool of a mail; the database")
 CALL(lseek, BOTH, "--record")
 CALL(ftruncate, BOTH, "--record; the write-ahead log")
 
 /* What concerns nobody but itself. */
-CALL(brk, BOTH, "memory")
-CALL_IF_NOT(mmap, BOTH, 2, PROT_EXEC, "memory; the wal-index; never code")
-CALL_IF_NOT(mprotect, BOTH, 2, PROT_EXEC, "memory; never code")
-CALL(mremap, BOTH, "memory")
-CALL(munmap, BOTH, "memory")
-CALL(madvise, BOTH, "memory given back")
-CALL(clock_gettime, BOTH, "the time, where the vDSO has none")
-CALL(gettimeofday, BOTH, "the time, where the vDSO has none")
+CALL(brk, ALL, "memory")
+CALL_IF_NOT(mmap, ALL, 2, PROT_EXEC, "memory; the wal-index; never code")
+CALL_IF_NOT(mprotect, ALL, 2, PROT_EXEC, "memory; never code")
+CALL(mremap, ALL, "memory")
+CALL(munmap, ALL, "memory")
+CALL(madvise, ALL, "memory given back")
+CALL(clock_gettime, ALL, "the time, where the vDSO has none")
+CALL(gettimeofday, ALL, "the time, where the vDSO has none")
 #ifdef __NR_time
-CALL(time, BOTH, "the time, where the vDSO has none")
+CALL(time, ALL, "the time, where the vDSO has none")
 #endif
-CALL(getpid, BOTH, "Message-ID; log entries; SQLite")
-CALL(gettid, BOTH, "abort, for a failed assertion")
-CALL(getrandom, BOTH, "the memory allocator")
+CALL(getpid, ALL, "Message-ID; log entries; SQLite")
+CALL(gettid, ALL, "abort, for a failed assertion")
+CALL(getrandom, ALL, "the memory allocator")
 CALL(signalfd4, BOTH, "SIGTERM")
-CALL(rt_sigaction, BOTH, "SIGPIPE, SIGALRM")
-CALL(rt_sigprocmask, BOTH, "SIGTERM, SIGALRM")
-CALL(rt_sigreturn, BOTH, "the end of a signal handler")
-CALL(restart_syscall, BOTH, "a wait that SIGSTOP has interrupted")
-CALL(exit, BOTH, "the end")
-CALL(exit_group, BOTH, "the end")
+CALL(rt_sigaction, ALL, "SIGPIPE, SIGALRM")
+CALL(rt_sigprocmask, ALL, "SIGTERM, SIGALRM")
+CALL(rt_sigreturn, ALL, "the end of a signal handler")
+CALL(restart_syscall, ALL, "a wait that SIGSTOP has interrupted")
+CALL(exit, ALL, "the end")
+CALL(exit_group, ALL, "the end")
 
 /* What SQLite does with its files; Landlock says in which folder. */
 CALL(openat, FOLDER, "the database, its log, its lock, a spool")
@@ -90,7 +91,7 @@ CALL_IF_IS(fcntl, FOLDER, 1, F_GETLK, "SQLite's locks")
 CALL_IF_IS(fcntl, FOLDER, 1, F_GETFD, "close-on-exec")
 CALL_IF_IS(fcntl, FOLDER, 1, F_SETFD, "close-on-exec")
 CALL_IF_IS(fcntl, FOLDER, 1, F_GETFL, "--record")
-CALL(futex, FOLDER, "locks of the C library")
+CALL(futex, FOLDER | TLS, "locks of the C library")
 CALL(setitimer, FOLDER, "how long to wait for the turn")
 CALL(nanosleep, FOLDER, "SQLite's wait for a lock")
 CALL(clock_nanosleep, FOLDER, "SQLite's wait for a lock")
@@ -126,13 +127,13 @@ REFUSE(socket, WEB, "the C library, which asks daemons for names")
 REFUSE(connect, WEB, "the same")
 
 /* What the C library tries and can do without. */
-REFUSE(ioctl, BOTH, "is a log or a record a terminal")
-REFUSE(prctl, BOTH, "names for mapped memory")
-REFUSE(tgkill, BOTH, "abort, which then ends the process otherwise")
-REFUSE(uname, BOTH, "which kernel this is")
-REFUSE(sysinfo, BOTH, "how much memory there is")
-REFUSE(sched_getaffinity, BOTH, "how many processors there are")
-REFUSE(openat, PIPE, "a time zone, a catalogue of messages")
-REFUSE(newfstatat, PIPE, "how large a buffer is to be")
-REFUSE(fstat, PIPE, "the same")
+REFUSE(ioctl, ALL, "is a log or a record a terminal")
+REFUSE(prctl, ALL, "names for mapped memory")
+REFUSE(tgkill, ALL, "abort, which then ends the process otherwise")
+REFUSE(uname, ALL, "which kernel this is")
+REFUSE(sysinfo, ALL, "how much memory there is")
+REFUSE(sched_getaffinity, ALL, "how many processors there are")
+REFUSE(openat, PIPE | TLS, "a time zone, a catalogue of messages")
+REFUSE(newfstatat, PIPE | TLS, "how large a buffer is to be")
+REFUSE(fstat, PIPE | TLS, "the same")
 REFUSE(fcntl, PIPE, "is a file open for writing")

@@ -150,6 +150,12 @@ wait_for(struct connection *c, int fd, short events)
 	}
 }
 
+enum connection_result
+connection_wait(struct connection *c, int fd)
+{
+	return wait_for(c, fd, POLLIN);
+}
+
 void
 connection_expect_text(struct connection *c, bool in_text)
 {

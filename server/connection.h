@@ -67,6 +67,9 @@ void connection_start(
  */
 void connection_expect_text(struct connection *c, bool in_text);
 
+/* Waits in the same way until another process has said something there. */
+enum connection_result connection_wait(struct connection *c, int fd);
+
 /* Reads up to `size` octets; `*ret_len` is set with CONNECTION_OK. */
 enum connection_result connection_read(
     struct connection *c, char *buf, size_t size, size_t *ret_len);

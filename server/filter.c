@@ -23,8 +23,10 @@
 enum {
 	PIPE = FILTER_PIPE,
 	FOLDER = FILTER_FOLDER,
+	TLS = FILTER_TLS,
 	BOTH = PIPE | FOLDER,
 	WEB = FILTER_WEB & ~FILTER_FOLDER,
+	ALL = BOTH | TLS,
 };
 
 #if defined(__x86_64__)

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
@@ -71,15 +72,17 @@ connect_writer(const struct helper_process *p, unsigned may_tell, int writer)
 	close(ends[1]);
 }
 
-/* In the new process; never returns. */
-static void
-become(const struct helper_conf *conf, int fd)
+/* Standard output may be a client's connection. */
+void
+helper_become(const struct helper_conf *conf, int fd)
 {
+	int null = open("/dev/null", O_RDWR);
 	sigset_t none;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (dup2(fd, STDIN_FILENO) < 0 ||
+	if (null < 0 || dup2(fd, STDIN_FILENO) < 0 ||
+	    dup2(null, STDOUT_FILENO) < 0 ||
 	    close_range(STDERR_FILENO + 1, UINT_MAX, 0) < 0)
 		_exit(EX_OSERR);
 	execv(conf->argv[0], (char *const *)conf->argv);
@@ -97,7 +100,7 @@ start(struct helper_process *p, const struct helper_conf *conf)
 		return;
 	pid = fork();
 	if (pid == 0)
-		become(conf, ends[1]);
+		helper_become(conf, ends[1]);
 	close(ends[1]);
 	if (pid < 0) {
 		log_line(LOG_ERR, "%s: %s", conf->argv[0], strerror(errno));

@@ -50,6 +50,12 @@ bool helpers_forget(struct helpers *h, pid_t pid, int status);
  */
 void helpers_introduce(const struct helpers *h, struct introduction *i);
 
+/*
+ * In a process just forked: becomes the program, with `fd` as its standard
+ * input.  Never returns.
+ */
+void helper_become(const struct helper_conf *conf, int fd);
+
 /* When the listener ends: waits until they have. */
 void helpers_wait(struct helpers *h);
 

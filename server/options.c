@@ -25,6 +25,7 @@ enum kind {
 	KIND_LISTEN,
 	KIND_AUTH,
 	KIND_NETWORKS,
+	KIND_LIST,
 	KIND_VERSION,
 	KIND_HELP,
 };
@@ -109,6 +110,24 @@ static const struct cli_option rows[] = {
 	{ 0, "no-confine", NULL,
 	  "let a session keep all system calls, for debuggers",
 	  KIND_FLAG, FIELD(no_confine), 0, 0 },
+	{ 0, "tls-cert", "FILE",
+	  "offer STARTTLS by smtpd-tls(8) with this certificate (PEM, with\n"
+	  "its chain); may be given several times, for several names",
+	  KIND_LIST, FIELD(tls_certs), 0, 0 },
+	{ 0, "tls-key", "FILE",
+	  "its private key (in the file of the certificate)",
+	  KIND_LIST, FIELD(tls_keys), 0, 0 },
+	{ 0, "tls-ca", "FILE",
+	  "ask clients for a certificate by one of these",
+	  KIND_TEXT, FIELD(tls_ca), 0, 0 },
+	{ 0, "tls-require-client", NULL,
+	  "and serve none inside TLS that has none",
+	  KIND_FLAG, FIELD(tls_require_client), 0, 0 },
+	{ 0, "tls", "WHEN",
+	  "immediate: TLS from the first octet; starttls: not before it\n"
+	  "is asked for (immediate at port 465 and at sockets that\n"
+	  "systemd calls submissions or smtps)",
+	  KIND_TEXT, FIELD(tls), 0, 0 },
 	{ 'l', "listen", "[ADDRESS:]PORT",
 	  "listen there, or on the socket PATH, without a superserver;\n"
 	  "may be given several times",
@@ -225,6 +244,15 @@ read_auth(const char *text, struct options *o, int *ret_status)
 	return -1;
 }
 
+static bool
+add_to_list(struct text_list *list, const char *value)
+{
+	if (list->n == LISTENERS_MAX)
+		return false;
+	list->texts[list->n++] = value;
+	return true;
+}
+
 /* Takes one option.  Returns 0 to go on, or -1 as options_read() does. */
 static int
 take(const struct cli *c, const struct cli_option *row, const char *value,
@@ -251,6 +279,13 @@ take(const struct cli *c, const struct cli_option *row, const char *value,
 			return 0;
 		log_line(LOG_ERR, "--%s: '%s' is not a list of networks",
 		    row->name, value);
+		*ret_status = EX_USAGE;
+		return -1;
+	case KIND_LIST:
+		if (add_to_list((struct text_list *)(void *)field, value))
+			return 0;
+		log_line(
+		    LOG_ERR, "--%s: %d are enough", row->name, LISTENERS_MAX);
 		*ret_status = EX_USAGE;
 		return -1;
 	case KIND_FLAG:
@@ -335,6 +370,22 @@ read_filters(struct options *o, int *ret_status)
 	    o->milter_default, "neither tempfail nor accept", ret_status);
 }
 
+static bool
+check_tls(const struct options *o)
+{
+	bool any =
+	    o->tls_keys.n > 0 || o->tls_ca || o->tls_require_client || o->tls;
+
+	if (o->tls_certs.n == 0)
+		return !any;
+	if (o->tls_require_client && !o->tls_ca)
+		return false;
+	if (o->tls && strcmp(o->tls, "immediate") != 0 &&
+	    strcmp(o->tls, "starttls") != 0)
+		return false;
+	return o->tls_keys.n == 0 || o->tls_keys.n == o->tls_certs.n;
+}
+
 int
 options_read(int argc, char **argv, struct options *ret, int *ret_status)
 {
@@ -362,6 +413,9 @@ options_read(int argc, char **argv, struct options *ret, int *ret_status)
 	if (!cli_is_database(ret->database))
 		return usage_error_of(
 		    ret->database, "not the path of a database", ret_status);
+	if (!check_tls(ret))
+		return usage_error(
+		    "--tls options that do not go together", ret_status);
 	if (!ret->hostname)
 		ret->hostname = full_hostname();
 	else if (!address_is_domain(span_of(ret->hostname), ADDRESS_LENIENT))
@@ -385,5 +439,19 @@ options_session(const struct options *o)
 		.lmtp = o->lmtp,
 		.auth = o->auth == AUTH_BY_ANY ? SESSION_AUTH_CLAIM
 					       : SESSION_AUTH_NONE,
+	};
+}
+
+struct listen_conf
+options_listen(const struct options *o)
+{
+	return (struct listen_conf){
+		.hostname = o->hostname,
+		.max_connections = o->max_connections,
+		.max_per_source = o->max_per_source,
+		.fronts = &o->fronts,
+		.idle_exit_sec = o->idle_exit_sec,
+		.workers_leave = o->milters || o->policies || o->end_policies,
+		.stop_timeout_sec = o->stop_timeout_sec,
 	};
 }

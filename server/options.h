@@ -10,12 +10,19 @@
 
 #include "../mail/networks.h"
 #include "../session.h"
+#include "listen.h"
 #include "sockets.h"
 
 /* Who checks the passwords of AUTH. */
 enum auth_by {
 	AUTH_BY_NONE, /* there is no AUTH */
 	AUTH_BY_ANY,  /* nobody: what is said is taken, as a claim */
+};
+
+/* Of an option that may be given several times. */
+struct text_list {
+	const char *texts[LISTENERS_MAX];
+	size_t n;
 };
 
 struct options {
@@ -46,6 +53,13 @@ struct options {
 	const char *listen[LISTENERS_MAX]; /* addresses (bind.h) */
 	size_t nlisten;
 
+	/* For smtpd-tls, if there is a certificate. */
+	struct text_list tls_certs;
+	struct text_list tls_keys; /* none: they are in the same files */
+	const char *tls_ca; /* of clients; NULL: none are asked for one */
+	bool tls_require_client;
+	const char *tls; /* "immediate", "starttls" or NULL: by the socket */
+
 	/* For a socket that listens (listen.h). */
 	uint64_t max_connections;
 	uint64_t max_per_source;
@@ -64,5 +78,7 @@ int options_read(int argc, char **argv, struct options *ret, int *ret_status);
 
 /* What they say of a session; any_line_end is for who knows the input. */
 struct session_conf options_session(const struct options *o);
+/* And of a listener, which needs to know more. */
+struct listen_conf options_listen(const struct options *o);
 
 #endif

@@ -152,30 +152,32 @@ record_open(const char *path)
 }
 
 void
-record_begin(struct record *r, const struct options *o, bool any_line_end)
+record_begin(struct record *r, const struct session_conf *c)
 {
 	if (!r)
 		return;
 	empty(r->file);
 	fprintf(
-	    r->file, "# Recorded by smtpd %s as %s.\n", VERSION, o->hostname);
-	if (any_line_end)
+	    r->file, "# Recorded by smtpd %s as %s.\n", VERSION, c->hostname);
+	if (c->any_line_end)
 		fputs("! input file\n", r->file);
-	if (o->strict)
+	if (c->strict)
 		fputs("! strict\n", r->file);
-	if (o->rfc821)
+	if (c->rfc821)
 		fputs("! rfc821\n", r->file);
-	if (o->auth == AUTH_BY_ANY)
+	if (c->auth == SESSION_AUTH_CLAIM)
 		fputs("! auth any\n", r->file);
-	if (o->vrfy)
+	if (c->vrfy)
 		fputs("! vrfy\n", r->file);
-	if (o->lmtp)
+	if (c->lmtp)
 		fputs("! lmtp\n", r->file);
+	if (c->starttls)
+		fputs("! starttls\n", r->file);
+	if (c->in_tls)
+		fputs("! in-tls\n", r->file);
 	fprintf(r->file,
-	    "! max-size %llu\n! max-recipients %llu\n! max-errors %llu\n",
-	    (unsigned long long)o->max_size,
-	    (unsigned long long)o->max_recipients,
-	    (unsigned long long)o->max_errors);
+	    "! max-size %llu\n! max-recipients %u\n! max-errors %u\n",
+	    (unsigned long long)c->max_size, c->max_recipients, c->max_errors);
 }
 
 void

@@ -8,7 +8,6 @@
 #include "../mail/envelope.h"
 #include "../mail/span.h"
 #include "../session.h"
-#include "options.h"
 
 struct record;
 
@@ -22,8 +21,7 @@ void record_close(struct record *r);
 /* These functions do nothing if `r` is NULL. */
 
 /* Empties the file and writes the settings that matter. */
-void record_begin(
-    struct record *r, const struct options *options, bool any_line_end);
+void record_begin(struct record *r, const struct session_conf *conf);
 /* Write octets from the client, and to it. */
 void record_input(struct record *r, struct span data);
 void record_output(struct record *r, struct span data);

@@ -7,12 +7,18 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "log.h"
+#include "peer.h"
 #include "systemd.h"
+
+enum {
+	SMTPS_PORT = 465, /* RFC 8314 s. 7.3 */
+};
 
 bool
 start_is_socket(int fd)
@@ -36,8 +42,8 @@ start_take_descriptors(void)
 		close(fd);
 }
 
-static bool
-is_of_network(int fd)
+bool
+start_is_of_network(int fd)
 {
 	int family = AF_UNSPEC;
 	socklen_t len = sizeof family;
@@ -50,10 +56,10 @@ bool
 start_is_network(const struct start *s)
 {
 	for (size_t i = 0; i < s->nlistening; i++) {
-		if (is_of_network(s->listening[i]))
+		if (start_is_of_network(s->listening[i]))
 			return true;
 	}
-	return s->nlistening == 0 && is_of_network(s->connection.in);
+	return s->nlistening == 0 && start_is_of_network(s->connection.in);
 }
 
 static bool
@@ -81,6 +87,7 @@ is_listening(int fd)
 int
 start_find(struct start *ret)
 {
+	const char *names = getenv("LISTEN_FDNAMES");
 	int first = STDIN_FILENO;
 	int n = systemd_listen_fds(&first);
 	int last = n > 0 ? first + n - 1 : first;
@@ -95,6 +102,8 @@ start_find(struct start *ret)
 		    LISTENERS_MAX);
 		return EX_USAGE;
 	}
+	/* sd_listen_fds(3) removes the variable. */
+	ret->names = n > 0 && names ? strdup(names) : NULL;
 	for (int fd = first; fd <= last; fd++) {
 		if (start_is_socket(fd) && !is_stream(fd)) {
 			log_line(LOG_ERR, "a socket of the wrong type was "
@@ -195,4 +204,53 @@ start_tell_database(const char *database)
 		    database, strerror(trouble));
 	else
 		log_line(LOG_INFO, "mail goes to %s", database);
+}
+
+static int
+port_of(int fd)
+{
+	struct sockaddr_storage name = { .ss_family = AF_UNSPEC };
+	socklen_t len = sizeof name;
+	struct ip ip;
+	int port = 0;
+
+	if (getsockname(fd, (struct sockaddr *)&name, &len) == 0)
+		peer_read_name(&name, &ip, &port);
+	return port;
+}
+
+/* Is the name at this place of the list a:b:c one of them? */
+static bool
+is_named_for_tls(const char *names, size_t at)
+{
+	static const char *const of_tls[] = { "submissions", "smtps" };
+	size_t len;
+
+	for (; at > 0 && names; at--) {
+		names = strchr(names, ':');
+		names += names != NULL;
+	}
+	len = names ? strcspn(names, ":") : 0;
+	for (size_t i = 0; i < sizeof of_tls / sizeof *of_tls; i++) {
+		if (len == strlen(of_tls[i]) &&
+		    memcmp(names, of_tls[i], len) == 0)
+			return true;
+	}
+	return false;
+}
+
+const bool *
+start_tls_first(const struct start *s, const char *when)
+{
+	static bool is_first[LISTENERS_MAX];
+	const char *names = s->names;
+	bool any = false;
+
+	for (size_t i = 0; i < s->nlistening; i++) {
+		is_first[i] = when ? strcmp(when, "immediate") == 0
+				   : port_of(s->listening[i]) == SMTPS_PORT ||
+					 is_named_for_tls(names, i);
+		any |= is_first[i];
+	}
+	return any ? is_first : NULL;
 }

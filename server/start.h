@@ -16,9 +16,11 @@ struct start {
 	struct connection connection;
 	int listening[LISTENERS_MAX];
 	size_t nlistening; /* 0: it is a connection */
+	const char *names; /* systemd's, "a:b"; NULL: none */
 };
 
 bool start_is_socket(int fd);
+bool start_is_of_network(int fd);
 /* Do strangers come by it, and not a person or program of this machine? */
 bool start_is_network(const struct start *s);
 
@@ -47,6 +49,14 @@ int start_listen(struct start *start, const char *const *addresses, size_t n,
  * puts it, since no session may inherit it.
  */
 void start_clear_descriptors(struct start *start);
+
+/*
+ * Which of the listening sockets are for clients that begin with TLS (RFC 8314):
+ * all or none, as `when` says ("immediate", "starttls"); or if it is NULL, that
+ * of port 465, and what systemd calls "submissions" or "smtps".  Static; NULL:
+ * none are.
+ */
+const bool *start_tls_first(const struct start *s, const char *when);
 
 /* Tells those who wait that they cannot be served. */
 void start_refuse(struct start *start);

@@ -11,6 +11,7 @@
 #include "line.h"
 #include "machine.h"
 #include "param.h"
+#include "starttls.h"
 
 #define IN(state) (1u << (state))
 
@@ -29,10 +30,11 @@ enum argument {
 	ARG_ANY,
 };
 
-enum {                        /* besides those of hello.h */
-	FLAG_HIDDEN = 1 << 8, /* not in HELP */
-	FLAG_STRING = 1 << 9, /* its argument is a String (RFC 5321 s. 4.1.2) */
-	FLAG_JUNK = 1 << 10,  /* leads to no mail: JUNK_MAX of these */
+enum {                         /* besides those of hello.h */
+	FLAG_HIDDEN = 1 << 16, /* not in HELP */
+	FLAG_STRING =
+	    1 << 17,         /* its argument is a String (RFC 5321 s. 4.1.2) */
+	FLAG_JUNK = 1 << 18, /* leads to no mail: JUNK_MAX of these */
 };
 
 struct command {
@@ -73,6 +75,8 @@ static const struct command commands[] = {
 	{ "EXPN", ANY_STATE,  ANY_STATE,   ARG_NEEDED,  FLAG_STRING | FLAG_JUNK, cmd_expn, 0,                      REPLY_HELP_EXPN },
 	{ "HELP", ANY_STATE,  ANY_STATE,   ARG_ANY,     FLAG_STRING | FLAG_JUNK, cmd_help, 0,                      REPLY_HELP_HELP },
 	{ "AUTH", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED,  FLAG_AUTH | FLAG_JUNK,   auth_begin, REPLY_BAD_SEQUENCE,   REPLY_HELP_AUTH },
+	{ "STARTTLS",
+	          NO_MAIL,    IN(ST_IDLE), ARG_NONE,    FLAG_TLS | FLAG_JUNK,    starttls_run, REPLY_BAD_SEQUENCE, REPLY_HELP_STARTTLS },
 	{ "SEND", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED,  FLAG_RFC821,             cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_SEND },
 	{ "SOML", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED,  FLAG_RFC821,             cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_SOML },
 	{ "SAML", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED,  FLAG_RFC821,             cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_SAML },
@@ -136,7 +140,9 @@ read_path(const struct session *s, const struct path_command *c,
 	if (!span_skip(&arg, c->keyword) || param_lacks_path(arg))
 		return c->syntax;
 	id = c->fault[address_read_path(&arg, mode, ret_path)];
-	return id == REPLY_NONE ? param_read(c->params, arg, ret_params) : id;
+	if (id != REPLY_NONE)
+		return id;
+	return param_read(c->params, starttls_is_inside(s), arg, ret_params);
 }
 
 /* The command is answered once the caller has (session_answer()). */
@@ -160,8 +166,11 @@ ask_about(struct session *s, enum question_kind kind, struct span address,
 static const char *
 protocol_of(const struct session *s, bool smtputf8)
 {
+	bool in_tls = s->mail.esmtp && starttls_is_inside(s);
+
 	return protocol_name((s->mail.esmtp ? PROTOCOL_ESMTP : 0) |
 			     (s->conf->lmtp ? PROTOCOL_LMTP : 0) |
+			     (in_tls ? PROTOCOL_TLS : 0) |
 			     (smtputf8 ? PROTOCOL_UTF8 : 0));
 }
 
@@ -204,6 +213,7 @@ cmd_mail(struct session *s, struct span arg)
 		.envelope_id = params.envelope_id,
 		.claimed_as = claimed_as(s),
 		.smtputf8 = params.smtputf8,
+		.requiretls = params.requiretls,
 	};
 	s->utf8_reply = params.smtputf8;
 	return REPLY_NONE;

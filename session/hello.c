@@ -6,6 +6,7 @@
 #include "../mail/utf8.h"
 #include "auth.h"
 #include "machine.h"
+#include "starttls.h"
 
 enum values {
 	VALUES_NONE,
@@ -30,6 +31,8 @@ static const struct {
 	{ "DSN",                 VALUES_NONE,   0 },           /* RFC 3461 */
 	{ "LIMITS RCPTMAX=# MAILMAX=#",
 	                         VALUES_LIMITS, 0 },           /* RFC 9422 */
+	{ "STARTTLS",            VALUES_NONE,   FLAG_STARTTLS }, /* RFC 3207 */
+	{ "REQUIRETLS",          VALUES_NONE,   FLAG_IN_TLS }, /* RFC 8689 */
 	{ "AUTH @",              VALUES_MECHANISMS,
 	                                         FLAG_MECHANISMS },
 	{ "SEND",                VALUES_NONE,   FLAG_RFC821 }, /* RFC 5321 s. F.6 */
@@ -93,6 +96,9 @@ hello_offers(const struct session *s, int flags)
 	       (!(flags & FLAG_SMTP) || !s->conf->lmtp) &&
 	       (!(flags & FLAG_LMTP) || s->conf->lmtp) &&
 	       (!(flags & FLAG_AUTH) || s->auth) &&
+	       (!(flags & FLAG_TLS) || s->conf->starttls) &&
+	       (!(flags & FLAG_STARTTLS) || starttls_is_offered(s)) &&
+	       (!(flags & FLAG_IN_TLS) || starttls_is_inside(s)) &&
 	       (!(flags & FLAG_MECHANISMS) ||
 		   (s->auth && auth_offered(s->auth)));
 }

@@ -57,6 +57,9 @@ struct session {
 	size_t refused_at, refused_len;
 
 	struct auth *auth; /* auth.h; NULL: there is no AUTH */
+	bool tls_due;      /* once the output is sent */
+	bool secured;      /* STARTTLS has led to TLS */
+
 	struct transaction mail;
 	struct body body;    /* how far its text is read */
 	struct span data;    /* octets of its text, lent to the caller */
@@ -112,8 +115,8 @@ void session_conclude(struct session *s, enum reply id);
  * session_repeat_verdict() says it once more.
  */
 void session_give_verdict(struct session *s, enum reply id, uint64_t row);
-void session_give_verdict_text(struct session *s, const struct reply_text *r,
-    struct reply_values values);
+void session_give_verdict_text(
+    struct session *s, const struct reply_text *r, struct reply_values values);
 void session_repeat_verdict(struct session *s);
 
 /* Runs the command in `s->line`.  Returns the reply to give, or REPLY_NONE. */

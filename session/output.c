@@ -79,8 +79,8 @@ session_conclude(struct session *s, enum reply id)
 
 /* One mail refused is one error, however often that is said. */
 void
-session_give_verdict_text(struct session *s, const struct reply_text *r,
-    struct reply_values values)
+session_give_verdict_text(
+    struct session *s, const struct reply_text *r, struct reply_values values)
 {
 	s->verdict = *r;
 	s->verdict_values = values;
@@ -93,8 +93,8 @@ session_give_verdict_text(struct session *s, const struct reply_text *r,
 void
 session_give_verdict(struct session *s, enum reply id, uint64_t row)
 {
-	session_give_verdict_text(s, &replies[id],
-	    (struct reply_values){ .numbers = { row } });
+	session_give_verdict_text(
+	    s, &replies[id], (struct reply_values){ .numbers = { row } });
 }
 
 void

@@ -33,6 +33,14 @@ read_smtputf8(struct span value, struct params *p)
 	return value.p ? REPLY_PARAM_VALUE : REPLY_NONE;
 }
 
+/* It has no value either (RFC 8689 s. 4). */
+static enum reply
+read_requiretls(struct span value, struct params *p)
+{
+	p->requiretls = true;
+	return value.p ? REPLY_PARAM_VALUE : REPLY_NONE;
+}
+
 static enum reply
 read_ret(struct span value, struct params *p)
 {
@@ -101,23 +109,26 @@ read_auth(struct span value, struct params *p)
 static const struct {
 	const char *keyword;
 	enum param_command command;
+	bool needs_tls;
 	enum reply (*read)(struct span, struct params *);
 } rows[] = {
-	{ "SIZE",     PARAM_MAIL, read_size },     /* RFC 1870 s. 6 */
-	{ "BODY",     PARAM_MAIL, read_body },     /* RFC 6152 s. 2, 3030 s. 3 */
-	{ "SMTPUTF8", PARAM_MAIL, read_smtputf8 }, /* RFC 6531 s. 3.4 */
-	{ "RET",      PARAM_MAIL, read_ret },      /* RFC 3461 s. 4.3 */
-	{ "ENVID",    PARAM_MAIL, read_envid },    /* RFC 3461 s. 4.4 */
-	{ "AUTH",     PARAM_MAIL, read_auth },     /* RFC 4954 s. 5 */
-	{ "NOTIFY",   PARAM_RCPT, read_notify },   /* RFC 3461 s. 4.1 */
-	{ "ORCPT",    PARAM_RCPT, read_orcpt },    /* RFC 3461 s. 4.2 */
+	{ "SIZE",       PARAM_MAIL, false, read_size },       /* RFC 1870 s. 6 */
+	{ "BODY",       PARAM_MAIL, false, read_body },       /* RFC 6152 s. 2, 3030 s. 3 */
+	{ "SMTPUTF8",   PARAM_MAIL, false, read_smtputf8 },   /* RFC 6531 s. 3.4 */
+	{ "RET",        PARAM_MAIL, false, read_ret },        /* RFC 3461 s. 4.3 */
+	{ "ENVID",      PARAM_MAIL, false, read_envid },      /* RFC 3461 s. 4.4 */
+	{ "AUTH",       PARAM_MAIL, false, read_auth },       /* RFC 4954 s. 5 */
+	{ "REQUIRETLS", PARAM_MAIL, true,  read_requiretls }, /* RFC 8689 s. 4 */
+	{ "NOTIFY",     PARAM_RCPT, false, read_notify },     /* RFC 3461 s. 4.1 */
+	{ "ORCPT",      PARAM_RCPT, false, read_orcpt },      /* RFC 3461 s. 4.2 */
 };
 /* clang-format on */
 
 static const size_t nrows = sizeof rows / sizeof *rows;
 
 enum reply
-param_read(enum param_command command, struct span text, struct params *ret)
+param_read(enum param_command command, bool in_tls, struct span text,
+    struct params *ret)
 {
 	struct address_param given;
 	unsigned seen = 0;
@@ -130,6 +141,7 @@ param_read(enum param_command command, struct span text, struct params *ret)
 
 		while (
 		    i < nrows && !(rows[i].command == command &&
+				     (in_tls || !rows[i].needs_tls) &&
 				     span_is(given.keyword, rows[i].keyword)))
 			i++;
 		if (i == nrows)

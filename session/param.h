@@ -19,17 +19,19 @@ struct params {
 	const char *dsn_return;  /* RET: "FULL", "HDRS" or NULL */
 	struct span envelope_id; /* ENVID */
 	bool smtputf8;
+	bool requiretls;
 	uint64_t size; /* SIZE, in octets; 0 if not given */
 	struct span notify;
 	struct span orcpt;
 };
 
 /*
- * Reads `text`, all that follows the path.  Returns REPLY_NONE, or the refusal
+ * Reads `text`, all that follows the path; `in_tls`: it came inside TLS.
+ * Returns REPLY_NONE, or the refusal
  * of the first parameter that is wrong.
  */
-enum reply param_read(
-    enum param_command command, struct span text, struct params *ret);
+enum reply param_read(enum param_command command, bool in_tls, struct span text,
+    struct params *ret);
 
 /*
  * Is there nothing in `text` where the path should stand, or a parameter, as

@@ -34,6 +34,14 @@ transaction_reset(struct transaction *t)
 }
 
 void
+transaction_forget(struct transaction *t)
+{
+	t->greeted = t->esmtp = false;
+	t->helo[0] = '\0';
+	transaction_reset(t);
+}
+
+void
 transaction_greet(struct transaction *t, struct span name, bool esmtp)
 {
 	memcpy(t->helo, name.p, name.len);

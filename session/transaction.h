@@ -41,6 +41,8 @@ struct transaction {
 void transaction_free(struct transaction *t);
 /* Forgets the mail begun, if any, and goes to ST_IDLE or ST_START. */
 void transaction_reset(struct transaction *t);
+/* The same, and what HELO or EHLO said. */
+void transaction_forget(struct transaction *t);
 /* `name` is what HELO or EHLO said, ADDRESS_DOMAIN_MAX octets at most. */
 void transaction_greet(struct transaction *t, struct span name, bool esmtp);
 

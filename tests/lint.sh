@@ -27,6 +27,7 @@ BEGIN {
 	    writer:mail,policy,store,server \
 	    filters:mail \
 	    server:mail,session,store,policy,filters \
+	    tls:mail,server \
 	    mime:mail \
 	    find:mail,mime,archive \
 	    reader:mail,mime,find,archive,store,policy \
@@ -100,7 +101,7 @@ if [ -n "$foreign" ]; then
 fi
 
 echo "mandoc"
-mandoc -Tlint -Wwarning smtpd.8 smtpd-db.5 smtpdb.1
+mandoc -Tlint -Wwarning smtpd.8 smtpd-tls.8 smtpd-db.5 smtpdb.1
 
 echo "cppcheck"
 # shellcheck disable=SC2086

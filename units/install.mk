@@ -1,8 +1,10 @@
 # Where everything goes when it is installed.
 
 UNITS = smtpd.socket smtpd@.service smtpd-listen.socket smtpd-listen.service
-EXAMPLES = smtpd.default smtpd.xinetd inetd.conf smtpd-new-mail.path \
+EXAMPLES = smtpd.default smtpd-tls.conf smtpd-submissions.socket smtpd.xinetd inetd.conf smtpd-new-mail.path \
 	smtpd-new-mail.service
+# Programs beside smtpd, as far as their libraries were there.
+HELPERS = $(filter-out smtpd smtpdb,$(notdir $(PROGRAMS)))
 # What has the path of the program in it, filled in when it is installed.
 FILL = sed -e 's,@SBINDIR@,$(SBINDIR),' -e 's,/usr/local/sbin,$(SBINDIR),'
 
@@ -12,6 +14,10 @@ install: all ## into PREFIX, below DESTDIR
 	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(COMPLETIONDIR)
 	cp smtpd $(DESTDIR)$(SBINDIR)/smtpd
 	cp smtpdb $(DESTDIR)$(BINDIR)/smtpdb
+	for helper in $(HELPERS); do \
+	    cp $$helper $(DESTDIR)$(SBINDIR)/$$helper && \
+	    $(FILL) $$helper.8 >$(DESTDIR)$(MANDIR)/man8/$$helper.8 || exit 1; \
+	done
 	cp smtpdb.1 $(DESTDIR)$(MANDIR)/man1/smtpdb.1
 	cp completions/smtpdb.bash $(DESTDIR)$(COMPLETIONDIR)/smtpdb
 	$(FILL) smtpd.8 >$(DESTDIR)$(MANDIR)/man8/smtpd.8
@@ -39,6 +45,9 @@ uninstall: ## remove what install put there
 	    $(DESTDIR)$(SYSUSERSDIR)/smtpd.conf \
 	    $(DESTDIR)$(TMPFILESDIR)/smtpd.conf \
 	    $(DESTDIR)$(CATALOGDIR)/smtpd.catalog
+	for helper in $(HELPERS); do \
+	    rm -f $(DESTDIR)$(SBINDIR)/$$helper $(DESTDIR)$(MANDIR)/man8/$$helper.8; \
+	done
 	for unit in $(UNITS); do rm -f $(DESTDIR)$(UNITDIR)/$$unit; done
 	rm -rf $(DESTDIR)$(EXAMPLEDIR)
 

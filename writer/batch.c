@@ -54,6 +54,7 @@ insert(struct client *c)
 	const struct trace_mail lines = {
 		.envelope = &c->envelope,
 		.peer = &c->peer,
+		.facts = &c->facts,
 		.hostname = conf->hostname,
 		.received_at = clock_us(),
 		.header = conf->submission ? &c->header : NULL,
@@ -65,6 +66,7 @@ insert(struct client *c)
 		.received_at = lines.received_at,
 		.client_address = c->peer.address,
 		.client_port = c->peer.port,
+		.facts = &c->facts,
 		.trace_mail = &lines,
 		.dedupe_sec = conf->dedupe_sec,
 		.changes = c->changes,

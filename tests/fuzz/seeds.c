@@ -72,6 +72,7 @@ put_settings(struct buffer *tape, const struct script *s)
 	flags |= c->auth == SESSION_AUTH_ASK ? 32 : 0;
 	flags |= c->auth == SESSION_AUTH_CLAIM ? 64 : 0;
 	limits |= c->auth_mechanisms ? 64 : 0;
+	flags |= c->in_tls ? 128 : 0;
 	limits |= c->max_size <= 1000 ? 1 : 0;
 	limits |= c->max_recipients <= 10 ? 2 << 2 : 0;
 	limits |= c->max_errors <= 10 ? 2 << 4 : 0;

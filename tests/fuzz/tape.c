@@ -10,6 +10,7 @@ enum {
 	SET_LMTP = 1 << 4,
 	SET_AUTH_ASK = 1 << 5,
 	SET_AUTH_CLAIM = 1 << 6,
+	SET_IN_TLS = 1 << 7,
 };
 
 bool
@@ -33,6 +34,7 @@ tape_begin(struct tape *t, struct span input)
 		.strict = flags & SET_STRICT,
 		.rfc821 = flags & SET_RFC821,
 		.vrfy = flags & SET_VRFY,
+		.in_tls = flags & SET_IN_TLS,
 		.any_line_end = flags & SET_ANY_LINE_END,
 		.lmtp = flags & SET_LMTP,
 	};

@@ -25,6 +25,7 @@ struct player {
 	const char *mechanisms;
 	const char *broken;
 	bool ended, closed;
+	bool secured; /* by what is being sent */
 
 	struct play_world world;
 
@@ -252,6 +253,7 @@ copy_mail(struct player *p, const struct envelope *e)
 	mail_set(mail, SCRIPT_ENVID, e->envelope_id);
 	mail_set(mail, SCRIPT_RET, e->dsn_return);
 	mail_set(mail, SCRIPT_SMTPUTF8, e->smtputf8 ? "1" : NULL);
+	mail_set(mail, SCRIPT_REQUIRETLS, e->requiretls ? "1" : NULL);
 	mail_set(mail, SCRIPT_BARE_LINE_ENDS, e->bare_line_ends ? "1" : NULL);
 	mail_set(mail, SCRIPT_CLAIMED_AS, e->claimed_as);
 	for (unsigned i = 0; i < e->nrecipients; i++)
@@ -350,6 +352,11 @@ run(struct player *p, size_t input_len)
 		case SESSION_STORE:
 			do_store(p);
 			break;
+		case SESSION_START_TLS:
+			expect(p, p->reply.len == 0, "220 is sent before TLS");
+			session_secured(p->session);
+			p->secured = true;
+			break;
 		case SESSION_DROP:
 			buffer_clear(&p->body);
 			break;
@@ -432,10 +439,12 @@ feed(struct player *p, struct span piece)
 	free(copy);
 }
 
+/* What was pipelined behind STARTTLS gets lost with the plain connection. */
 void
 player_send(struct player *p, struct span octets)
 {
-	while (octets.len > 0 && !p->closed && !p->broken) {
+	p->secured = false;
+	while (octets.len > 0 && !p->closed && !p->broken && !p->secured) {
 		struct span piece = { octets.p, piece_len(p->cut, octets) };
 
 		feed(p, piece);

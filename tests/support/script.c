@@ -485,6 +485,14 @@ read_auth(struct parser *p, struct span value)
 	return true;
 }
 
+/* The real program would need a key for it. */
+static bool
+read_tls(struct parser *p, struct span value, bool *ret)
+{
+	p->script->in_process = true;
+	return read_flag(p, value, ret);
+}
+
 /* False without an error: it is no setting. */
 static bool
 read_setting(struct parser *p, struct span name, struct span value)
@@ -509,6 +517,10 @@ read_setting(struct parser *p, struct span name, struct span value)
 		return read_flag(p, value, &c->lmtp);
 	if (span_is(name, "auth"))
 		return read_auth(p, value);
+	if (span_is(name, "starttls"))
+		return read_tls(p, value, &c->starttls);
+	if (span_is(name, "in-tls"))
+		return read_tls(p, value, &c->in_tls);
 	if (span_is(name, "option"))
 		return read_word(
 		    p, value, p->script->option, sizeof p->script->option);
@@ -554,6 +566,7 @@ read_stored(struct parser *p, struct span text)
 		[SCRIPT_ENVID] = "envid",
 		[SCRIPT_RET] = "ret",
 		[SCRIPT_SMTPUTF8] = "smtputf8",
+		[SCRIPT_REQUIRETLS] = "requiretls",
 		[SCRIPT_BARE_LINE_ENDS] = "bare-line-ends",
 		[SCRIPT_CLAIMED_AS] = "claimed-as",
 	};
@@ -572,6 +585,7 @@ read_stored(struct parser *p, struct span text)
 	switch (step->word) {
 	case SCRIPT_NONE:
 	case SCRIPT_SMTPUTF8:
+	case SCRIPT_REQUIRETLS:
 	case SCRIPT_BARE_LINE_ENDS:
 		if (text.len > 0)
 			return wrong(p, "this expectation has no value");

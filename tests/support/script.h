@@ -33,6 +33,7 @@ enum script_word {
 	SCRIPT_ENVID,
 	SCRIPT_RET,
 	SCRIPT_SMTPUTF8,       /* "1" or "" */
+	SCRIPT_REQUIRETLS,     /* the same */
 	SCRIPT_BARE_LINE_ENDS, /* "1" or "" */
 	SCRIPT_CLAIMED_AS,
 	SCRIPT_WORD__COUNT

@@ -167,24 +167,27 @@ def attempts(options, folder):
 
 def manual():
     """A call stands in the manual's list of each that may make it."""
-    rows = re.findall(r'^(CALL\w*|REFUSE)\((\w+), (\w+),',
+    rows = re.findall(r'^(CALL\w*|REFUSE)\((\w+), ([\w |]+),',
                       open(f'{SOURCE}/server/confine_calls.h').read(), re.M)
-    want = {'PIPE': set(), 'FOLDER': set(), 'REFUSE': set()}
+    want = {'PIPE': set(), 'FOLDER': set(), 'REFUSE': set(), 'TLS': set()}
     for macro, name, who in rows:
         if who == 'WEB':  # of smtpdb-web(1)
             continue
         if macro == 'REFUSE':
             want['REFUSE'].add(name)
-        elif who == 'FOLDER':
+        elif who.startswith('FOLDER'):
             want['FOLDER'].add(name)
         else:
             want['PIPE'].add(name)
-    text = open(f'{SOURCE}/smtpd.8').read()
+        if macro != 'REFUSE' and ('TLS' in who or who == 'ALL'):
+            want['TLS'].add(name)
+    text = ''.join(open(f'{SOURCE}/{page}').read()
+                   for page in ('smtpd.8', 'smtpd-tls.8'))
     for kind, names in want.items():
         block = re.search(rf'^\.\\" {kind}\n(.*?)^\.\\" end', text, re.M | re.S)
         told = set(re.findall(r'^\.Li (\w+)', block.group(1), re.M)) \
             if block else set()
-        check(f'smtpd.8 lists the calls of {kind}', told == names,
+        check(f'the manual lists the calls of {kind}', told == names,
               told ^ names)
 
 

@@ -162,6 +162,7 @@ read_message(sqlite3 *db, sqlite3_stmt *q, struct mails *ret)
 		SCRIPT_ENVID,
 		SCRIPT_RET,
 		SCRIPT_SMTPUTF8,
+		SCRIPT_REQUIRETLS,
 		SCRIPT_BARE_LINE_ENDS,
 		SCRIPT_CLAIMED_AS,
 	};
@@ -193,7 +194,8 @@ read_mails(const struct folder *f, struct mails *ret)
 	static const char sql[] =
 	    "SELECT id, reverse_path, protocol, helo, verb, body_type,"
 	    " envelope_id, dsn_return, nullif(smtputf8, 0),"
-	    " nullif(bare_line_ends, 0), claimed_as, size, data"
+	    " nullif(requiretls, 0), nullif(bare_line_ends, 0), claimed_as,"
+	    " size, data"
 	    " FROM message ORDER BY id";
 	sqlite3 *db;
 	sqlite3_stmt *q = NULL;

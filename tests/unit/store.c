@@ -13,6 +13,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "../../mail/facts.h"
 #include "../../store/spool.h"
 #include "../support/suite.h"
 
@@ -226,6 +227,7 @@ Test(store, keeps_every_column)
 		.reverse_path = "j\xC3\xBCrgen@client.example",
 		.body_type = "BINARYMIME",
 		.smtputf8 = true,
+		.requiretls = true,
 		.bare_line_ends = true,
 		.envelope_id = "QQ+2B1",
 		.dsn_return = "HDRS",
@@ -233,9 +235,14 @@ Test(store, keeps_every_column)
 		.recipients = to,
 		.nrecipients = COUNT(to),
 	};
+	const struct facts facts = { .text = {
+					 [FACT_TLS] = "TLSv1.3 X",
+					 [FACT_CLIENT_SUBJECT] = "/CN=c",
+				     } };
 	struct store_mail mail = {
 		.envelope = &envelope,
 		.header = &header,
+		.facts = &facts,
 		.received_at = 1700000000123456,
 		.client_address = "2001:db8::1",
 		.client_port = 65535,
@@ -248,7 +255,8 @@ Test(store, keeps_every_column)
 	EXPECT_QUERY(&box, "SELECT * FROM message",
 	    "1|1700000000123456|2001:db8::1|65535|[192.0.2.7]|UTF8SMTP|SOML|"
 	    "j\xC3\xBCrgen@client.example|BINARYMIME|1|QQ+2B1|HDRS|10|"
-	    "X: 1\r\n|7|Ann <a@x>|b|Hi|now|<1@x>|0123456789|1|NULL|NULL|NULL");
+	    "X: 1\r\n|7|Ann <a@x>|b|Hi|now|<1@x>|0123456789|1|NULL|NULL|NULL|"
+	    "TLSv1.3 X|/CN=c|1");
 	EXPECT_QUERY(&box, "SELECT * FROM recipient",
 	    "1|1|b@mx.example|SUCCESS,DELAY|rfc822;b+2Bc@x.example|"
 	    "bob@mx.example|0 "
@@ -305,7 +313,7 @@ Test(store, keeps_null_for_what_is_not_there)
 	cr_expect(eq(i64, commit(&mail), 2));
 	EXPECT_QUERY(&box, "SELECT * FROM message WHERE id = 2",
 	    "2|0|local|NULL||SMTP|MAIL||7BIT|0|NULL|NULL|0|2|0|NULL|NULL|NULL|"
-	    "NULL|NULL||0|NULL|NULL|NULL");
+	    "NULL|NULL||0|NULL|NULL|NULL|NULL|NULL|0");
 	EXPECT_QUERY(&box,
 	    "SELECT typeof(client_port), typeof(envelope_id), typeof(smtputf8),"
 	    " typeof(reverse_path), typeof(trace), typeof(data)"

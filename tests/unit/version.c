@@ -170,8 +170,8 @@ static const char bad_row_sql[] =
     "INSERT INTO message SELECT 99, received_at, client_address, client_port,"
     " helo, protocol, verb, reverse_path, body_type, smtputf8, envelope_id,"
     " dsn_return, size, trace, header_size, header_from, header_to,"
-    " header_subject, header_date, header_message_id, data, 2, NULL, NULL,"
-    " NULL FROM message";
+    " header_subject, header_date, header_message_id, data, 0, NULL,"
+    " NULL, NULL, NULL, NULL, 2 FROM message";
 
 Test(version, leads_to_what_a_new_database_has)
 {

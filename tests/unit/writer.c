@@ -509,6 +509,11 @@ Test(writer, hears_a_fact_before_what_the_session_says_next)
 	EXPECT_QUERY(&box,
 	    "SELECT protocol, count(*) FROM message GROUP BY 1 ORDER BY 1",
 	    "ESMTP|20 ESMTPS|40");
+	EXPECT_QUERY(&box,
+	    "SELECT tls, client_subject, substr(trace, instr(trace, 'tls '), "
+	    "25)"
+	    " FROM message WHERE id = 1",
+	    "TLSv1.3 TLS_AES_256_GCM_SHA384|NULL|tls TLS_AES_256_GCM_SHA38");
 	store_free(st);
 	store_free(other);
 	close(teller);

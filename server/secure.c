@@ -1,0 +1,121 @@
+#include "secure.h"
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../mail/wire.h"
+#include "launcher.h"
+#include "programs.h"
+#include "start.h"
+
+/* Anything would do: there is nothing else that a session asks for. */
+static bool
+ask_for_handshake(int link)
+{
+	ssize_t n;
+
+	do
+		n = send(link, "", 1, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n == 1;
+}
+
+/* The facts, and with them the end of a socket where the clear text comes. */
+static int
+receive(int link, struct facts *ret)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+	char message[WIRE_FACTS_MAX];
+	struct iovec data = { message, sizeof message };
+	struct msghdr head = {
+		.msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof control,
+	};
+	ssize_t n = recvmsg(link, &head, MSG_CMSG_CLOEXEC);
+	struct unpack in = { .rest = { message, n > 0 ? (size_t)n : 0 } };
+	struct cmsghdr *first = n > 0 ? CMSG_FIRSTHDR(&head) : NULL;
+	uint64_t number;
+	int fd = -1;
+
+	if (first && first->cmsg_type == SCM_RIGHTS &&
+	    first->cmsg_len == CMSG_LEN(sizeof fd))
+		memcpy(&fd, CMSG_DATA(first), sizeof fd);
+	if (fd >= 0 && (wire_kind(&in) != WIRE_TELL ||
+			   !wire_read_facts(&in, ~0u, &number, ret))) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* Standard input and output stay open, as nothing else may have their numbers. */
+static void
+leave(int fd)
+{
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+bool
+secure_connection(struct connection *c, int *link, struct facts *ret)
+{
+	int fd = -1;
+
+	if (*link < 0)
+		return false;
+	if (ask_for_handshake(*link) &&
+	    connection_wait(c, *link) == CONNECTION_OK)
+		fd = receive(*link, ret);
+	close(*link);
+	*link = -1;
+	if (fd < 0)
+		return false;
+	leave(c->in);
+	if (c->out != c->in)
+		leave(c->out);
+	c->in = c->out = fd;
+	c->is_socket = true;
+	return true;
+}
+
+static void
+find_facts(struct facts *ret)
+{
+	const char *protocol = getenv("SSL_PROTOCOL");
+	const char *cipher = getenv("SSL_CIPHER");
+	const char *subject = getenv("SSL_CLIENT_S_DN");
+	char tls[FACT_SIZE];
+
+	if (!protocol)
+		return;
+	snprintf(tls, sizeof tls, "%s%s%s", protocol, cipher ? " " : "",
+	    cipher ? cipher : "");
+	facts_set(ret, FACT_TLS, span_of(tls));
+	facts_set(ret, FACT_CLIENT_SUBJECT, span_of(subject ? subject : ""));
+}
+
+int
+secure_prepare(const struct options *o, const struct connection *c,
+    const struct peer *peer, struct session_conf *conf, struct facts *ret)
+{
+	const struct helper_conf *programs = programs_of(o);
+	bool is_first = o->tls && strcmp(o->tls, "immediate") == 0;
+	int link = -1;
+
+	if (!start_is_of_network(c->in))
+		find_facts(ret);
+	if (facts_has(ret, FACT_TLS))
+		is_first = true;
+	else if (programs)
+		link = launch_later(&programs[HELPER_TLS], c, peer);
+	conf->in_tls = is_first;
+	conf->starttls = link >= 0 && !is_first;
+	return link;
+}

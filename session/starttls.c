@@ -1,0 +1,41 @@
+/*
+ * What came behind STARTTLS was sent by whoever could write to the plain
+ * connection, so it is thrown away at both ends of it: here what has been read,
+ * and by the handshake what has not, since that is no TLS.
+ */
+#include "starttls.h"
+
+#include "machine.h"
+
+bool
+starttls_is_inside(const struct session *s)
+{
+	return s->conf->in_tls || s->secured;
+}
+
+bool
+starttls_is_offered(const struct session *s)
+{
+	return s->conf->starttls && !starttls_is_inside(s);
+}
+
+enum reply
+starttls_run(struct session *s, struct span arg)
+{
+	(void)arg;
+	if (!starttls_is_offered(s))
+		return REPLY_BAD_SEQUENCE;
+	s->in.len = 0;
+	s->tls_due = true;
+	return REPLY_START_TLS;
+}
+
+void
+session_secured(struct session *s)
+{
+	s->tls_due = false;
+	s->secured = true;
+	s->line_len = 0;
+	s->last = 0;
+	transaction_forget(&s->mail);
+}
