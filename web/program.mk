@@ -1,7 +1,8 @@
 # Pages of the mail table (libmicrohttpd-dev; libcrypt-dev is with libc6-dev).
 WEB_FILES = $(sort $(wildcard web/files/*))
 $(eval $(call program,smtpdb-web,libmicrohttpd libxcrypt,$(call files,cli \
-	$(addprefix server/,bind confine connection filter log sockets start systemd user)) \
+	$(addprefix server/,bind confine connection filter log peer sockets start systemd \
+	user)) \
 	$(call folders,web archive find mime reader) $(STORE) $(MAIL)))
 
 $(B)/web/template.o: ALL_CFLAGS += -I$(B)/web
