@@ -243,7 +243,7 @@ milter_read_code(struct span text, const char *usual, int *ret_code,
 		struct span line = take_line(&text);
 
 		if (code_of(line) != *ret_code)
-			return is_first ? false : line.len == 0;
+			return false;
 		line.p += line.len > 3 ? 4 : 3;
 		line.len -= line.len > 3 ? 4 : 3;
 		take_enhanced(&line, ret_enhanced[0], ret_enhanced, is_first);

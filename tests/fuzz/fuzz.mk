@@ -11,12 +11,13 @@ FUZZ_CFLAGS = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined \
 PLAYER = $(call files,$(addprefix tests/support/,buffer mails play script))
 # A target is a file of that name, and what it needs besides.  Those of the
 # first row need no library, which MemorySanitizer would know nothing of.
-FUZZ_PURE = session address proxy script mime linear import
+FUZZ_PURE = session address proxy script mime linear import filters
 FUZZ_TARGETS = $(FUZZ_PURE) query database writer
 FUZZ_session = $(call files,$(FUZZ)/tape $(FUZZ)/watch tests/support/poor) \
 	$(PLAYER) $(POOR)
 FUZZ_address = $(MAIL)
 FUZZ_proxy = $(call files,server/proxy) $(MAIL)
+FUZZ_filters = $(call folders,filters) $(MAIL)
 FUZZ_script = $(PLAYER) $(SESSION) $(MAIL)
 READING = $(MIME) $(call files,reader/file) $(MAIL)
 FUZZ_mime = $(READING)

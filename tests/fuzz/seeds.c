@@ -417,7 +417,7 @@ write_messages(struct seed *seed)
 			put_message(&all, &m);
 		}
 		if (i & 8) {
-			wire_begin(&m, WIRE_DROP);
+			wire_begin(&m, i & 16 ? WIRE_RETRACT : WIRE_DROP);
 			put_message(&all, &m);
 		}
 		put_mail(&all, &m, i & 1, i);
@@ -442,6 +442,9 @@ write_more(const char *folder)
 	write_poor_tape(&seed, 0x81);
 	write_images(&seed);
 	write_messages(&seed);
+	/* The first octet is what reads it (filters.c). */
+	write_seed(&seed, "filters", span_of("\2PREPEND X: y"));
+	write_seed(&seed, "filters", (struct span){ "\0hX\0b\n\tc\0", 10 });
 }
 
 static struct script *

@@ -153,6 +153,7 @@ Test(milter, takes_nothing_malformed)
 		OCTETS("y550x\0"),
 		OCTETS("y550 no end"),
 		OCTETS("y554-a\r\n250 b\0"),
+		OCTETS("y554-\r\n\r\n\0"),
 		OCTETS("hX-A\0no end"),
 		OCTETS("hX A\0b\0"),
 		OCTETS("hX:A\0b\0"),
