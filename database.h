@@ -1,8 +1,9 @@
 /*
- * The SQLite database under the store, the policy and the archive: its files,
- * the write lock, transactions that survive, statements, and what errors mean.
+ * The database under the store, the policy and the archive: transactions that
+ * survive, statements, and what errors mean.  What stands on this header knows no
+ * more of the database, so that another can take its place.
  *
- * The write lock is a file beside the database, where the kernel queues the
+ * database/ is SQLite: its files, the write lock, the WAL.  The write lock is a file beside the database, where the kernel queues the
  * processes that write.  Whoever takes it writes into a WAL that can be
  * trusted; database/wal.c tells what that takes.
  */
@@ -22,6 +23,19 @@ enum {
 	DATABASE_VERSION = 4,
 };
 
+/*
+ * What a statement returns: DATABASE_OK, or what database_fail_code() makes a
+ * verdict of.  The others are those that callers look for, or say themselves; the
+ * last octet of a code tells.
+ */
+enum {
+	DATABASE_OK = 0,
+	DATABASE_NO_MEMORY = 7,
+	DATABASE_IO_ERROR = 10,
+	DATABASE_CONSTRAINT = 19,
+};
+
+struct blob;
 struct database;
 struct sqlite3;
 struct statement;
@@ -90,6 +104,11 @@ enum verdict database_open_beside(
  */
 
 /*
+ * How many mails the next transaction inserts at most, where more than one:
+ * one that is written from several hosts gives their ids out at once.
+ */
+void database_expect(struct database *db, int mails);
+/*
  * Takes the write lock and begins a transaction.  Of what is not VERDICT_OK
  * nothing remains to be ended.
  */
@@ -104,6 +123,11 @@ enum verdict database_commit(struct database *db);
  * back, the database is closed.
  */
 void database_rollback(struct database *db);
+
+/* Is one open?  Trouble may have ended it. */
+bool database_is_inside(const struct database *db);
+/* The id of the row of `message` that this transaction is to insert next. */
+int database_next_id(struct database *db, int64_t *ret);
 
 /* A transaction that only reads needs no write lock. */
 int database_begin_read(struct database *db);
@@ -125,7 +149,7 @@ bool database_is_marked(const struct database *db);
 
 /*
  * Statements.  An error stays with the statement: whatever is done with it
- * after that does nothing, and statement_end() returns it (SQLITE_OK: none).
+ * after that does nothing, and statement_end() returns it.
  */
 
 /*
@@ -157,7 +181,7 @@ const char *statement_text(struct statement *s, int column);
 struct span statement_blob(struct statement *s, int column);
 int statement_end(struct statement *s);
 
-/* Runs to the end one that answers nothing; SQLITE_OK or the error. */
+/* Runs to the end one that answers nothing. */
 int statement_run(struct statement *s);
 /* The same for the one integer that it answers; none or NULL is 0. */
 int statement_run_integer(struct statement *s, int64_t *ret);
@@ -166,10 +190,27 @@ int database_run(struct database *db, const char *sql);
 /* Rows that the last statement changed. */
 int database_changes(const struct database *db);
 
+/* The names of the tables that have rows, or had some; `message` among them. */
+extern const char database_tables_used[];
+
+/*
+ * The data of a mail, piece by piece: of the row that this transaction inserted
+ * with statement_bind_zeros(), to be filled from its beginning to its end; or, if
+ * not `fill`, of one that is there.  Like a statement's, an error stays until
+ * blob_end(), which returns it; what was filled is the row's after that only.
+ */
+struct blob *blob_begin(struct database *db, int64_t message_id, bool fill);
+uint64_t blob_size(const struct blob *b);
+void blob_write(struct blob *b, struct span piece);
+/* Reads `len` octets from `at` on.  False: it cannot. */
+bool blob_read(struct blob *b, void *ret, size_t len, uint64_t at);
+/* One that could not be begun for want of memory is NULL; that is fine here. */
+int blob_end(struct blob *b);
+
 /* For connections of others: no trust in what the file says of itself. */
 void database_distrust(struct sqlite3 *sqlite);
 
-/* What has no function here: blobs, functions in SQL.  NULL: it is not open. */
+/* What has no function here: functions in SQL.  NULL: it is not open. */
 struct sqlite3 *database_handle(struct database *db);
 
 /*
@@ -185,8 +226,7 @@ __attribute__((format(printf, 3, 4))) enum verdict database_fail(
 /* `what` was tried, `error` is its errno. */
 enum verdict database_fail_errno(
     struct database *db, const char *what, int error);
-/* `what` was tried, `rc` is what SQLite's last call on it returned. */
-enum verdict database_fail_sqlite(
-    struct database *db, const char *what, int rc);
+/* `what` was tried, `rc` is what the last call on it returned. */
+enum verdict database_fail_code(struct database *db, const char *what, int rc);
 
 #endif

@@ -53,7 +53,7 @@ bool policy_is_open(const struct policy *p);
 
 /*
  * Counting.  The first is called when a transaction begins that makes mails
- * rows; the others in it, before and after each of them: SQLITE_OK (0) or the
+ * rows; the others in it, before and after each of them: DATABASE_OK (0) or the
  * error.
  */
 struct policy_mail {

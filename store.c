@@ -19,8 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sqlite3.h>
-
 #include "database.h"
 #include "mail/trace.h"
 #include "policy.h"
@@ -180,14 +178,9 @@ store_refresh(struct store *st)
  * The rows
  */
 
-static const char next_id_sql[] =
-    /* What AUTOINCREMENT will choose; the trace names it. */
-    "SELECT 1 + max("
-    " coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'message'), 0),"
-    " coalesce((SELECT max(id) FROM message), 0))";
-
 static const char message_sql[] =
-    "INSERT INTO message (id, received_at, client_address, client_port, helo,"
+    "INSERT INTO main.message (id, received_at, client_address, client_port, "
+    "helo,"
     " protocol, verb, reverse_path, body_type, smtputf8, envelope_id,"
     " dsn_return, size, trace, header_size, header_from, header_to,"
     " header_subject, header_date, header_message_id, bare_line_ends,"
@@ -229,13 +222,13 @@ bind_data(struct statement *s, struct spool *spool, uint64_t size)
 
 	if (spool_is_big(spool)) {
 		statement_bind_zeros(s, ":data", size);
-		return SQLITE_OK;
+		return DATABASE_OK;
 	}
 	if (spool_read(spool, 0, &all) < 0)
-		return SQLITE_IOERR;
+		return DATABASE_IO_ERROR;
 	all.len = (size_t)size;
 	statement_bind_blob(s, ":data", all);
-	return SQLITE_OK;
+	return DATABASE_OK;
 }
 
 static int
@@ -258,16 +251,16 @@ insert_message(struct store *st, const struct store_mail *m, int64_t id)
 	    s, ":bare_line_ends", m->envelope->bare_line_ends);
 	statement_bind_text(s, ":quarantine", m->quarantine);
 	rc = bind_data(s, st->spool, spool_size(st->spool) - m->changes);
-	rc_run = rc == SQLITE_OK ? statement_run(s) : statement_end(s);
-	return rc == SQLITE_OK ? rc_run : rc;
+	rc_run = rc == DATABASE_OK ? statement_run(s) : statement_end(s);
+	return rc == DATABASE_OK ? rc_run : rc;
 }
 
 static int
 insert_recipients(struct store *st, const struct envelope *e, int64_t id)
 {
-	int rc = SQLITE_OK;
+	int rc = DATABASE_OK;
 
-	for (unsigned i = 0; i < e->nrecipients && rc == SQLITE_OK; i++) {
+	for (unsigned i = 0; i < e->nrecipients && rc == DATABASE_OK; i++) {
 		const struct recipient *r = &e->recipients[i];
 		struct statement *s = statement_take(st->db, recipient_sql);
 
@@ -288,30 +281,26 @@ insert_recipients(struct store *st, const struct envelope *e, int64_t id)
 static enum verdict
 fill_data(struct store *st, int64_t id, uint64_t size)
 {
-	sqlite3_blob *blob;
+	struct blob *blob = blob_begin(st->db, id, true);
 	struct span piece;
-	int rc = sqlite3_blob_open(
-	    database_handle(st->db), "main", "message", "data", id, 1, &blob);
+	int rc;
 
-	for (uint64_t at = 0; rc == SQLITE_OK && at < size; at += piece.len) {
+	for (uint64_t at = 0; at < size; at += piece.len) {
 		if (spool_read(st->spool, at, &piece) < 0) {
 			int error = errno;
 
-			sqlite3_blob_close(blob);
+			blob_end(blob);
 			return database_fail_errno(
 			    st->db, "reading the spool", error);
 		}
 		if (piece.len > size - at)
 			piece.len = (size_t)(size - at);
-		rc = sqlite3_blob_write(blob, piece.p, (int)piece.len, (int)at);
+		blob_write(blob, piece);
 	}
-	if (rc == SQLITE_OK)
-		rc = sqlite3_blob_close(blob);
-	else
-		sqlite3_blob_close(blob);
-	return rc == SQLITE_OK
+	rc = blob_end(blob);
+	return rc == DATABASE_OK
 		   ? VERDICT_OK
-		   : database_fail_sqlite(st->db, "writing the mail", rc);
+		   : database_fail_code(st->db, "writing the mail", rc);
 }
 
 /* Writes the mail as row `id`. */
@@ -331,14 +320,14 @@ write_mail(struct store *st, const struct store_mail *m, int64_t id)
 	if ((rc = policy_look(st->policy)) ||
 	    (rc = insert_message(st, m, id)) ||
 	    (rc = insert_recipients(st, m->envelope, id)))
-		return database_fail_sqlite(st->db, "writing the mail", rc);
+		return database_fail_code(st->db, "writing the mail", rc);
 	if (m->changes > 0)
 		result = changes_insert(st, id, size);
 	if (result != VERDICT_OK)
 		return result;
 	rc = policy_count(st->policy, &counted);
-	if (rc != SQLITE_OK)
-		return database_fail_sqlite(st->db, "writing the mail", rc);
+	if (rc != DATABASE_OK)
+		return database_fail_code(st->db, "writing the mail", rc);
 	return spool_is_big(st->spool) ? fill_data(st, id, size) : VERDICT_OK;
 }
 
@@ -346,13 +335,12 @@ static enum verdict
 insert(struct store *st, const struct store_mail *m, int64_t *ret_id)
 {
 	int64_t id = 0, known = 0;
-	int rc =
-	    statement_run_integer(statement_take(st->db, next_id_sql), &id);
+	int rc = database_next_id(st->db, &id);
 
-	if (rc == SQLITE_OK && m->dedupe_sec > 0)
+	if (rc == DATABASE_OK && m->dedupe_sec > 0)
 		rc = dedupe_find(st, m, id, &known);
-	if (rc != SQLITE_OK)
-		return database_fail_sqlite(st->db, "reading the mails", rc);
+	if (rc != DATABASE_OK)
+		return database_fail_code(st->db, "reading the mails", rc);
 	st->was_known = known > 0;
 	*ret_id = known > 0 ? known : id;
 	return known > 0 ? VERDICT_OK : write_mail(st, m, id);
@@ -363,8 +351,9 @@ insert(struct store *st, const struct store_mail *m, int64_t *ret_id)
  */
 
 enum verdict
-store_begin(struct store *st)
+store_begin(struct store *st, int mails)
 {
+	database_expect(st->db, mails);
 	database_set_wait(st->db, st->conf->wait_ms);
 	policy_begin(st->policy);
 	return database_begin(st->db);
@@ -400,18 +389,18 @@ store_save(struct store *st)
 {
 	int rc = database_run(st->db, "SAVEPOINT mail");
 
-	return rc == SQLITE_OK ? VERDICT_OK
-			       : database_fail_sqlite(st->db, "savepoint", rc);
+	return rc == DATABASE_OK ? VERDICT_OK
+				 : database_fail_code(st->db, "savepoint", rc);
 }
 
 bool
 store_settle(struct store *st, bool keep)
 {
-	if (sqlite3_get_autocommit(database_handle(st->db)))
+	if (!database_is_inside(st->db))
 		return false;
 	return (keep ||
-		   database_run(st->db, "ROLLBACK TO mail") == SQLITE_OK) &&
-	       database_run(st->db, "RELEASE mail") == SQLITE_OK;
+		   database_run(st->db, "ROLLBACK TO mail") == DATABASE_OK) &&
+	       database_run(st->db, "RELEASE mail") == DATABASE_OK;
 }
 
 static enum verdict
@@ -423,7 +412,7 @@ commit(struct store *st, const struct store_mail *mail, int64_t *ret_id)
 		return link_commit(
 		    st->link, mail, st->spool, ret_id, &st->was_known);
 	if (result == VERDICT_OK)
-		result = store_begin(st);
+		result = store_begin(st, 1);
 	if (result != VERDICT_OK)
 		return result;
 	result = store_insert(st, mail, ret_id);

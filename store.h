@@ -155,7 +155,7 @@ bool store_was_known(const struct store *st);
  * store_insert() fails, the transaction may be lost: it is to be abandoned, or
  * taken back to a savepoint.  No mail begun is forgotten by these.
  */
-enum verdict store_begin(struct store *st);
+enum verdict store_begin(struct store *st, int mails); /* at most so many */
 enum verdict store_insert(
     struct store *st, const struct store_mail *mail, int64_t *ret_id);
 enum verdict store_end(struct store *st);

@@ -68,7 +68,7 @@ check_tables(struct archive *a)
 	int64_t n = 0;
 	int rc = database_run(a->db, "PRAGMA cell_size_check = ON");
 
-	if (rc != SQLITE_OK)
+	if (rc != DATABASE_OK)
 		return archive_fail(a, "open", rc);
 	if (archive_run_integer(a, q, "open", &n) < 0)
 		return -1;
@@ -91,9 +91,9 @@ archive_open(struct archive *a)
 		return a->result;
 	rc = sqlite3_create_function(database_handle(a->db), "holds", 2,
 	    SQLITE_UTF8, a, holds, NULL, NULL);
-	if (rc == SQLITE_OK)
+	if (rc == DATABASE_OK)
 		rc = archive_define_field(a);
-	if (rc != SQLITE_OK)
+	if (rc != DATABASE_OK)
 		archive_fail(a, "open", rc);
 	else
 		check_tables(a);
@@ -115,7 +115,7 @@ archive_error(const struct archive *a)
 int
 archive_fail(struct archive *a, const char *what, int rc)
 {
-	a->result = database_fail_sqlite(a->db, what, rc);
+	a->result = database_fail_code(a->db, what, rc);
 	return -1;
 }
 
@@ -131,7 +131,7 @@ archive_run(struct archive *a, struct statement *s, const char *what)
 {
 	int rc = statement_run(s);
 
-	return rc == SQLITE_OK ? 0 : archive_fail(a, what, rc);
+	return rc == DATABASE_OK ? 0 : archive_fail(a, what, rc);
 }
 
 int
@@ -140,7 +140,7 @@ archive_run_integer(
 {
 	int rc = statement_run_integer(s, ret);
 
-	return rc == SQLITE_OK ? 0 : archive_fail(a, what, rc);
+	return rc == DATABASE_OK ? 0 : archive_fail(a, what, rc);
 }
 
 char *
@@ -331,7 +331,7 @@ read_page(struct archive *a, const struct archive_filter *filter,
 	while (page->nrows < count && statement_row(q))
 		read_row(q, &page->rows[page->nrows++]);
 	rc = statement_end(q);
-	return rc == SQLITE_OK ? 0 : archive_fail(a, "list", rc);
+	return rc == DATABASE_OK ? 0 : archive_fail(a, "list", rc);
 }
 
 int

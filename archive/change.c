@@ -2,8 +2,6 @@
  * What a person changes: each is a transaction under the write lock, short
  * enough for the sessions that queue behind it.
  */
-#include <sqlite3.h>
-
 #include "../mail/header.h"
 #include "private.h"
 
@@ -123,7 +121,7 @@ choose(
 		portion->octets += (uint64_t)statement_integer(q, 1);
 	}
 	rc = statement_end(q);
-	return rc == SQLITE_OK ? 0 : archive_fail(a, "prune", rc);
+	return rc == DATABASE_OK ? 0 : archive_fail(a, "prune", rc);
 }
 
 /* A mail that somebody else deleted meanwhile counts all the same. */
@@ -152,8 +150,7 @@ is_full(const struct archive *a, int result)
 static int
 delete_sparingly(struct archive *a, const struct portion *portion)
 {
-	sqlite3_exec(database_handle(a->db), "PRAGMA secure_delete = FAST",
-	    NULL, NULL, NULL);
+	database_run(a->db, "PRAGMA secure_delete = FAST");
 	return delete_portion(a, portion);
 }
 
@@ -225,7 +222,7 @@ archive_id_to_fit(struct archive *a, uint64_t octets, int64_t *ret)
 			id = statement_integer(q, 0);
 	}
 	rc = statement_end(q);
-	if (rc != SQLITE_OK)
+	if (rc != DATABASE_OK)
 		return archive_fail(a, "prune", rc);
 	*ret = id;
 	return 0;

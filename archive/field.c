@@ -62,33 +62,29 @@ static char *
 read_header(struct archive *a, int64_t id, struct span *ret)
 {
 	struct header h;
-	sqlite3_blob *blob = NULL;
+	struct blob *blob = blob_begin(a->db, id, false);
 	char *data = NULL;
-	int len = 0, want = READ_FIRST, size;
+	bool ok = true;
+	size_t len = 0, want = READ_FIRST, size = blob_size(blob);
 
-	if (sqlite3_blob_open(database_handle(a->db), "main", "message", "data",
-		id, 0, &blob) != SQLITE_OK) {
-		sqlite3_blob_close(blob);
-		return NULL;
-	}
-	size = sqlite3_blob_bytes(blob);
 	header_start(&h);
 	while (len < size && len < READ_MAX && !header_is_over(&h)) {
-		int more = size - len < want - len ? size - len : want - len;
-		char *grown = realloc(data, (size_t)want);
+		size_t more = size - len < want - len ? size - len : want - len;
+		char *grown = realloc(data, want);
 
-		if (!grown || sqlite3_blob_read(blob, grown + len, more, len) !=
-				  SQLITE_OK) {
-			free(grown ? grown : data);
-			sqlite3_blob_close(blob);
-			return NULL;
-		}
-		data = grown;
-		header_feed(&h, (struct span){ data + len, (size_t)more });
+		if (grown)
+			data = grown;
+		ok = grown && blob_read(blob, data + len, more, len);
+		if (!ok)
+			break;
+		header_feed(&h, (struct span){ data + len, more });
 		len += more;
 		want *= 4;
 	}
-	sqlite3_blob_close(blob);
+	if (blob_end(blob) != DATABASE_OK || !ok) {
+		free(data);
+		return NULL;
+	}
 	header_end(&h);
 	*ret = (struct span){ data, (size_t)h.size };
 	return data;

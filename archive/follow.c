@@ -8,8 +8,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include <sqlite3.h>
-
 #include "../mail/change.h"
 #include "private.h"
 
@@ -76,8 +74,7 @@ take_field(struct span *rest)
 		const char *lf = memchr(from, '\n', rest->len - field.len);
 
 		field.len = lf ? (size_t)(lf + 1 - rest->p) : rest->len;
-	} while (
-	    field.len < rest->len && memchr(" \t", rest->p[field.len], 2));
+	} while (field.len < rest->len && memchr(" \t", rest->p[field.len], 2));
 	rest->p += field.len;
 	rest->len -= field.len;
 	return field;
@@ -331,8 +328,9 @@ archive_follow(struct archive *a, struct archive_mail *m)
 		follow_row(&w, m, q);
 	}
 	rc = statement_end(q);
-	if (rc == SQLITE_OK && is_changed && (w.failed || !write_anew(&w, m)))
-		rc = SQLITE_NOMEM;
+	if (rc == DATABASE_OK && is_changed && (w.failed || !write_anew(&w, m)))
+		rc = DATABASE_NO_MEMORY;
 	clear(&w);
-	return rc == SQLITE_OK ? 0 : archive_fail(a, "what filters change", rc);
+	return rc == DATABASE_OK ? 0
+				 : archive_fail(a, "what filters change", rc);
 }

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sqlite3.h>
-
 #include "private.h"
 
 enum {
@@ -108,30 +106,28 @@ read_recipients(struct archive *a, int64_t id, struct envelope *e)
 	}
 	rc = statement_end(q);
 	if (!ok)
-		rc = SQLITE_NOMEM;
-	return rc == SQLITE_OK ? 0 : archive_fail(a, "recipients", rc);
+		rc = DATABASE_NO_MEMORY;
+	return rc == DATABASE_OK ? 0 : archive_fail(a, "recipients", rc);
 }
 
 /* Into memory of ours, not by way of a column, which would make two of it. */
 static int
 read_data(struct archive *a, struct archive_mail *m)
 {
-	sqlite3_blob *blob = NULL;
+	struct blob *blob;
 	int rc;
 
 	if (m->data)
 		return 0;
-	rc = sqlite3_blob_open(
-	    database_handle(a->db), "main", "message", "data", m->id, 0, &blob);
-
-	if (rc == SQLITE_OK) {
-		m->len = (size_t)sqlite3_blob_bytes(blob);
-		m->data = malloc(m->len + 1);
-		rc = m->data ? sqlite3_blob_read(blob, m->data, (int)m->len, 0)
-			     : SQLITE_NOMEM;
-	}
-	sqlite3_blob_close(blob);
-	if (rc != SQLITE_OK)
+	blob = blob_begin(a->db, m->id, false);
+	m->len = blob_size(blob);
+	m->data = malloc(m->len + 1);
+	if (m->data)
+		blob_read(blob, m->data, m->len, 0);
+	rc = blob_end(blob);
+	if (rc == DATABASE_OK && !m->data)
+		rc = DATABASE_NO_MEMORY;
+	if (rc != DATABASE_OK)
 		return archive_fail(a, "reading the mail", rc);
 	m->data[m->len] = '\0';
 	return 0;
@@ -153,9 +149,9 @@ read_mail(struct archive *a, int64_t id, struct archive_mail *m)
 	if (statement_row(q))
 		read_message(q, m);
 	rc = statement_end(q);
-	if (rc == SQLITE_OK && m->id == id && !is_whole(m))
-		rc = SQLITE_NOMEM;
-	if (rc != SQLITE_OK)
+	if (rc == DATABASE_OK && m->id == id && !is_whole(m))
+		rc = DATABASE_NO_MEMORY;
+	if (rc != DATABASE_OK)
 		return archive_fail(a, "reading the mail", rc);
 	if (m->id != id)
 		return 0;
@@ -178,7 +174,7 @@ archive_read(struct archive *a, int64_t id, struct archive_mail *ret)
 
 	archive_mail_reset(ret);
 	rc = database_begin_read(a->db);
-	if (rc != SQLITE_OK)
+	if (rc != DATABASE_OK)
 		return archive_fail(a, "begin", rc);
 	result = id > 0 ? read_mail(a, id, ret) : 0;
 	database_end_read(a->db);

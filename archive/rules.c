@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sqlite3.h>
-
 #include "private.h"
 
 static const struct kind {
@@ -136,10 +134,10 @@ insert(struct archive *a, const struct kind *k, const char *const *values)
 	q = statement_take(a->db, sql);
 	bind(q, values, n);
 	rc = statement_run(q);
-	if (rc == SQLITE_OK)
+	if (rc == DATABASE_OK)
 		return 1;
 	archive_fail(a, k->table, rc);
-	return (rc & 0xff) == SQLITE_CONSTRAINT ? 0 : -1;
+	return (rc & 0xff) == DATABASE_CONSTRAINT ? 0 : -1;
 }
 
 int
@@ -234,7 +232,7 @@ archive_rules_list(
 	while (statement_row(q))
 		add_row(q, ret);
 	rc = statement_end(q);
-	return rc == SQLITE_OK ? 0 : archive_fail(a, k->table, rc);
+	return rc == DATABASE_OK ? 0 : archive_fail(a, k->table, rc);
 }
 
 void

@@ -2,8 +2,6 @@
  * What a person has seen: rows of `delivery`, whose consumer is that person.
  * A lease is not asked for, since who looks takes nothing away from others.
  */
-#include <sqlite3.h>
-
 #include "private.h"
 
 /*

@@ -49,7 +49,7 @@ archive_stats(struct archive *a, struct archive_stats *ret)
 		ret->last_at = statement_integer(q, 3);
 	}
 	rc = statement_end(q);
-	if (rc != SQLITE_OK)
+	if (rc != DATABASE_OK)
 		return archive_fail(a, "stats", rc);
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
 		if (archive_run_integer(a,
@@ -74,7 +74,7 @@ archive_hours(struct archive *a, struct archive_hour *ret, int max)
 		ret[n++].messages = statement_integer(q, 1);
 	}
 	rc = statement_end(q);
-	return rc == SQLITE_OK ? n : archive_fail(a, "stats", rc);
+	return rc == DATABASE_OK ? n : archive_fail(a, "stats", rc);
 }
 
 char *
@@ -89,7 +89,7 @@ archive_check(struct archive *a)
 	if (statement_row(q))
 		found = archive_column(q, 0);
 	rc = statement_end(q);
-	if (rc != SQLITE_OK)
+	if (rc != DATABASE_OK)
 		archive_fail(a, "check", rc);
 	return found;
 }

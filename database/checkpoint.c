@@ -72,7 +72,7 @@ copy_wal(struct database *db)
 		    SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
 		wal_end_sync(db);
 		if (rc != SQLITE_OK)
-			result = database_fail_sqlite(db, "checkpoint", rc);
+			result = database_fail_code(db, "checkpoint", rc);
 		else if (pages == copied)
 			db->wal_pages = 0;
 	}
@@ -132,7 +132,7 @@ database_checkpoint(struct database *db)
 	rc = statement_run_integer(
 	    statement_take(db, "PRAGMA data_version"), &version);
 	if (rc != SQLITE_OK)
-		return database_fail_sqlite(db, "reading the WAL", rc);
+		return database_fail_code(db, "reading the WAL", rc);
 	if (version == db->copied_version)
 		return VERDICT_OK;
 	result = checkpoint(db, 0);
@@ -168,7 +168,7 @@ database_vacuum(struct database *db)
 		rc = vacuum(db->sqlite);
 		wal_end_sync(db);
 		if (rc != SQLITE_OK)
-			result = database_fail_sqlite(db, "vacuum", rc);
+			result = database_fail_code(db, "vacuum", rc);
 	}
 	wal_leave(db);
 	return result;

@@ -75,7 +75,7 @@ connect(struct database *db)
 	if (rc == SQLITE_OK)
 		database_distrust(db->sqlite);
 	return rc == SQLITE_OK ? VERDICT_OK
-			       : database_fail_sqlite(db, db->path, rc);
+			       : database_fail_code(db, db->path, rc);
 }
 
 enum verdict

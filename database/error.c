@@ -30,6 +30,10 @@ make_visible(char *text)
 		left.len -= len;
 	}
 }
+_Static_assert(DATABASE_OK == SQLITE_OK && DATABASE_NO_MEMORY == SQLITE_NOMEM &&
+		   DATABASE_IO_ERROR == SQLITE_IOERR &&
+		   DATABASE_CONSTRAINT == SQLITE_CONSTRAINT,
+    "codes");
 
 const char *
 database_error(const struct database *db)
@@ -129,7 +133,7 @@ error_on(struct database *db, sqlite3 *sqlite, const char *what, int rc)
 }
 
 enum verdict
-database_fail_sqlite(struct database *db, const char *what, int rc)
+database_fail_code(struct database *db, const char *what, int rc)
 {
 	return error_on(db, db->sqlite, what, rc);
 }

@@ -199,6 +199,6 @@ heal_wal(struct database *db)
 	free(buf);
 	return rc == SQLITE_OK
 		   ? VERDICT_OK
-		   : database_fail_sqlite(
+		   : database_fail_code(
 			 db, "rewriting the WAL after a failed sync", rc);
 }

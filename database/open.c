@@ -251,7 +251,7 @@ connect(struct database *db)
 	    NULL);
 
 	if (rc != SQLITE_OK)
-		return database_fail_sqlite(db, db->path, rc);
+		return database_fail_code(db, db->path, rc);
 	/* What may not be written, SQLite opens for reading. */
 	if (sqlite3_db_readonly(db->sqlite, "main"))
 		return database_fail(
@@ -317,20 +317,20 @@ configure(struct database *db)
 	bool is_wal;
 
 	if (rc != SQLITE_OK)
-		return database_fail_sqlite(db, db->path, rc);
+		return database_fail_code(db, db->path, rc);
 	if (sqlite3_step(q) == SQLITE_ROW)
 		mode = sqlite3_column_text(q, 0);
 	is_wal = mode && strcmp((const char *)mode, "wal") == 0;
 	rc = sqlite3_finalize(q);
 	if (rc != SQLITE_OK)
-		return database_fail_sqlite(db, db->path, rc);
+		return database_fail_code(db, db->path, rc);
 	if (!is_wal)
 		return database_fail(db, VERDICT_UNUSABLE,
 		    "%s cannot use a write-ahead log", db->path);
 	/* A small cache: a big mail is written in one pass, never read. */
 	rc = exec(db, "PRAGMA synchronous = FULL; PRAGMA cache_size = -512");
 	return rc == SQLITE_OK ? VERDICT_OK
-			       : database_fail_sqlite(db, db->path, rc);
+			       : database_fail_code(db, db->path, rc);
 }
 
 /*
@@ -420,6 +420,10 @@ database_open_ahead(struct database *db)
 	int wait_ms = db->wait_ms;
 	enum verdict result = VERDICT_OK;
 
+	/* A port scan does not make a database. */
+	if (!db->sqlite && access(db->path, F_OK) < 0)
+		return database_fail(
+		    db, VERDICT_BUSY, "%s is yet to be made", db->path);
 	if (!db->sqlite) {
 		database_set_wait(db, 0);
 		result = open_database(db, false);

@@ -1,6 +1,6 @@
 /*
  * What the modules of database/ share.  They stand on each other in this order:
- * error.c, lockfile.c, statement.c, index.c, beside.c; heal.c; wal.c; checkpoint.c,
+ * error.c, lockfile.c, statement.c, blob.c, index.c, beside.c; heal.c; wal.c; checkpoint.c,
  * version.c; copy.c, open.c.
  */
 #ifndef DATABASE_PRIVATE_H
@@ -47,7 +47,7 @@ struct database {
 
 /* error.c */
 
-/* As database_fail_sqlite(), for another connection. */
+/* As database_fail_code(), for another connection. */
 enum verdict error_on(
     struct database *db, sqlite3 *sqlite, const char *what, int rc);
 /*

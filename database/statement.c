@@ -8,6 +8,9 @@
 
 #include "private.h"
 
+/* A table has a row there from its first row on. */
+const char database_tables_used[] = "SELECT name FROM sqlite_sequence";
+
 static bool
 has_text(const struct statement *s, const char *sql, size_t len)
 {

@@ -112,7 +112,7 @@ identify(struct database *db, int64_t *ret_version)
 	int rc = read_identity(db, &is);
 
 	if (rc != SQLITE_OK)
-		return database_fail_sqlite(db, db->path, rc);
+		return database_fail_code(db, db->path, rc);
 	*ret_version = is.version;
 	if (is.application == 0 && is.version == 0 && is.objects == 0)
 		return VERDICT_OK;
@@ -141,11 +141,11 @@ version_read(struct database *db, int64_t *ret_version)
 	int rc = exec(db, "BEGIN");
 
 	if (rc != SQLITE_OK)
-		return database_fail_sqlite(db, db->path, rc);
+		return database_fail_code(db, db->path, rc);
 	result = identify(db, ret_version);
 	rc = exec(db, "ROLLBACK"); /* nothing was changed */
 	return result == VERDICT_OK && rc != SQLITE_OK
-		   ? database_fail_sqlite(db, db->path, rc)
+		   ? database_fail_code(db, db->path, rc)
 		   : result;
 }
 
@@ -203,7 +203,7 @@ make_in_transaction(struct database *db)
 		return result;
 	rc = lead_on(db, version);
 	return rc == SQLITE_OK ? VERDICT_OK
-			       : database_fail_sqlite(db, "make tables", rc);
+			       : database_fail_code(db, "make tables", rc);
 }
 
 enum verdict
@@ -220,13 +220,13 @@ version_make(struct database *db)
 	if ((rc = exec(db, "PRAGMA page_size = 4096")) ||
 	    (rc = exec(db, "PRAGMA journal_mode = WAL")) ||
 	    (rc = exec(db, "BEGIN IMMEDIATE")))
-		return database_fail_sqlite(db, "make database", rc);
+		return database_fail_code(db, "make database", rc);
 	result = make_in_transaction(db);
 	if (result == VERDICT_OK) {
 		rc = exec(db, "COMMIT");
 		if (rc == SQLITE_OK)
 			return VERDICT_OK;
-		result = database_fail_sqlite(db, "make tables", rc);
+		result = database_fail_code(db, "make tables", rc);
 	}
 	exec(db, "ROLLBACK");
 	return result;

@@ -108,7 +108,7 @@ begin(struct database *db)
 	int rc = database_run(db, "BEGIN IMMEDIATE");
 
 	return rc == SQLITE_OK ? VERDICT_OK
-			       : database_fail_sqlite(db, "begin", rc);
+			       : database_fail_code(db, "begin", rc);
 }
 
 /* SQLite may have opened for reading what it could not open for writing. */
@@ -126,6 +126,13 @@ abandon(struct database *db)
 		database_run(db, "ROLLBACK");
 	if (is_lost(db))
 		database_close(db);
+}
+
+void
+database_expect(struct database *db, int mails)
+{
+	(void)db;
+	(void)mails; /* the write lock is everybody's */
 }
 
 enum verdict
@@ -162,13 +169,31 @@ database_commit(struct database *db)
 		rc = database_run(db, "COMMIT");
 		wal_end_sync(db);
 		if (rc != SQLITE_OK)
-			result = database_fail_sqlite(db, "commit", rc);
+			result = database_fail_code(db, "commit", rc);
 	}
 	if (result == VERDICT_OK)
 		wal_leave(db);
 	else
 		database_rollback(db);
 	return result;
+}
+
+bool
+database_is_inside(const struct database *db)
+{
+	return db->sqlite && !sqlite3_get_autocommit(db->sqlite);
+}
+
+/* What AUTOINCREMENT will choose; the trace names it. */
+int
+database_next_id(struct database *db, int64_t *ret)
+{
+	static const char sql[] =
+	    "SELECT 1 + max(coalesce("
+	    "  (SELECT seq FROM sqlite_sequence WHERE name = 'message'), 0),"
+	    " coalesce((SELECT max(id) FROM message), 0))";
+
+	return statement_run_integer(statement_take(db, sql), ret);
 }
 
 int

@@ -58,7 +58,7 @@ count_rate(struct lookup *l, const struct envelope *e, const char *scope,
 		lookup_bind_integer(s, ":recipients", e->nrecipients);
 		lookup_bind_integer(s, ":octets", (int64_t)e->size);
 		lookup_run(l, s);
-		if (l->rc != SQLITE_OK || database_changes(l->policy->db) > 0)
+		if (l->rc != DATABASE_OK || database_changes(l->policy->db) > 0)
 			return;
 	}
 }
@@ -89,7 +89,7 @@ count_rates(struct lookup *l, const struct policy_mail *m)
 int
 policy_count(struct policy *p, const struct policy_mail *m)
 {
-	struct lookup l = { p, SQLITE_OK };
+	struct lookup l = { p, DATABASE_OK };
 
 	if (p->looks->to_count & POLICY_MAILBOXES)
 		count_mailboxes(&l, m->envelope, m->id);

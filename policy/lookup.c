@@ -3,7 +3,7 @@
 struct statement *
 lookup_begin(struct lookup *l, enum policy_sql which)
 {
-	return l->rc == SQLITE_OK
+	return l->rc == DATABASE_OK
 		   ? statement_take(l->policy->db, policy_sql[which])
 		   : NULL;
 }
@@ -31,9 +31,9 @@ lookup_step(struct statement *s)
 void
 lookup_end(struct lookup *l, struct statement *s)
 {
-	int rc = s ? statement_end(s) : SQLITE_OK;
+	int rc = s ? statement_end(s) : DATABASE_OK;
 
-	if (l->rc == SQLITE_OK)
+	if (l->rc == DATABASE_OK)
 		l->rc = rc;
 }
 

@@ -1,7 +1,7 @@
 /*
  * Each question reads in one transaction, so it sees one state of the tables.
  * While no table ever had a row, one statement finds that out
- * (SQL_POLICY_USED), at MAIL and once per group of commands.
+ * (database_tables_used), at MAIL and once per group of commands.
  */
 #include "../policy.h"
 
@@ -104,20 +104,20 @@ decide_in_transaction(struct decision *d)
 {
 	struct policy *p = d->lookup.policy;
 	bool begun = p->used > 0;
-	int rc = begun ? database_begin_read(p->db) : SQLITE_OK;
+	int rc = begun ? database_begin_read(p->db) : DATABASE_OK;
 
-	if (rc == SQLITE_OK && !p->looks->looked)
+	if (rc == DATABASE_OK && !p->looks->looked)
 		rc = policy_read_use(p, &p->looks->used);
-	if (rc != SQLITE_OK)
+	if (rc != DATABASE_OK)
 		return rc;
 	p->looks->looked = true;
 	p->used = p->looks->used;
 	if (p->used & kinds[d->q->kind].uses) {
 		if (!begun)
 			rc = database_begin_read(p->db);
-		if (rc == SQLITE_OK)
+		if (rc == DATABASE_OK)
 			kinds[d->q->kind].decide(d);
-		if (rc == SQLITE_OK)
+		if (rc == DATABASE_OK)
 			rc = d->lookup.rc;
 	}
 	return rc;
@@ -138,8 +138,8 @@ decide(struct decision *d)
 	if (result != VERDICT_OK)
 		return result;
 	rc = decide_in_transaction(d);
-	if (rc != SQLITE_OK)
-		result = database_fail_sqlite(p->db, "reading the policy", rc);
+	if (rc != DATABASE_OK)
+		result = database_fail_code(p->db, "reading the policy", rc);
 	database_end_read(p->db);
 	p->looks->busy = result == VERDICT_BUSY;
 	return result;
@@ -150,7 +150,7 @@ policy_ask(struct policy *p, const struct policy_asker *asker,
     const struct question *q, struct answer *ret)
 {
 	struct decision d = {
-		.lookup = { p, SQLITE_OK },
+		.lookup = { p, DATABASE_OK },
 		.asker = asker,
 		.q = q,
 		.answer = ret,

@@ -7,8 +7,6 @@
 #ifndef POLICY_PRIVATE_H
 #define POLICY_PRIVATE_H
 
-#include <sqlite3.h>
-
 #include "../database.h"
 #include "../mail/ip.h"
 #include "../policy.h"
@@ -44,7 +42,6 @@ enum policy_use {
 
 /* All SQL, in statement.c. */
 enum policy_sql {
-	SQL_POLICY_USED,
 	SQL_DOMAIN_USED,
 	SQL_DOMAIN,
 	SQL_DOMAIN_CLOSED,
@@ -76,7 +73,7 @@ extern const char *const policy_sql[SQL__COUNT];
  */
 struct lookup {
 	struct policy *policy;
-	int rc; /* SQLITE_OK, or the first error */
+	int rc; /* DATABASE_OK, or the first error */
 };
 
 /* Gets a statement, for lookup_end().  NULL: an error. */
@@ -152,7 +149,7 @@ enum {
 };
 extern const char *const policy_scopes[POLICY_NSCOPES];
 
-/* Looks up which tables are used (enum policy_use); SQLITE_OK or the error. */
+/* Looks up which tables are used (enum policy_use); DATABASE_OK or the error. */
 int policy_read_use(struct policy *p, int *ret_used);
 
 #endif

@@ -1,3 +1,9 @@
+/*
+ * The texts are SQLite's, and are such that PostgreSQL needs little else
+ * (postgresql/dialect.c).  So what SQLite knows of a column is said again: that
+ * upper case is as lower case, COLLATE NOCASE, on both sides; and `main.message`
+ * is the table, where readers have a view of it.
+ */
 #include "private.h"
 
 /* As the indexes mailbox_domain and alias_domain have it. */
@@ -5,71 +11,86 @@
 	"substr(address, length(rtrim(address, replace(address, '@', ''))) + " \
 	"1) COLLATE NOCASE "
 
+/* From ?1 to before ?2. */
+#define IN_RANGE                                                               \
+	"address COLLATE NOCASE >= ?1 COLLATE NOCASE"                          \
+	" AND address COLLATE NOCASE < ?2 COLLATE NOCASE"
+
 /* The limits, with what is counted for this client and sender. */
 #define RATES                                                                  \
 	"SELECT l.scope, l.max_messages, c.messages, l.max_recipients,"        \
 	" c.recipients, l.max_octets, c.octets, c.ends_at"                     \
 	" FROM rate_limit AS l LEFT JOIN rate_count AS c"                      \
-	" ON c.scope = l.scope AND c.ends_at > :now AND c.key ="               \
-	" CASE l.scope WHEN 'client' THEN :client"                             \
-	" WHEN 'sender' THEN :sender ELSE '' END"
+	" ON c.scope = l.scope AND c.ends_at > :now"                           \
+	" AND c.key COLLATE NOCASE = (CASE l.scope WHEN 'client' THEN :client" \
+	" WHEN 'sender' THEN :sender ELSE '' END) COLLATE NOCASE"
 
 /* Counts a mail for its mailbox, or for all of them. */
 #define COUNT_MAILBOX(is)                                                      \
 	"UPDATE mailbox SET messages = messages + 1,"                          \
 	" octets = octets + :octets,"                                          \
 	" counted_from = coalesce(counted_from, :id)"                          \
-	" WHERE address " is                                                   \
-	" (SELECT mailbox FROM recipient WHERE message_id = :id) AND"          \
-	" coalesce(quota_messages, quota_octets, counted_from) NOT NULL"
+	" WHERE address COLLATE NOCASE " is                                    \
+	" (SELECT mailbox COLLATE NOCASE FROM recipient"                       \
+	"  WHERE message_id = :id)"                                            \
+	" AND coalesce(quota_messages, quota_octets, counted_from) IS NOT "    \
+	"NULL"
 
 const char *const policy_sql[SQL__COUNT] = {
-	[SQL_POLICY_USED] = "SELECT name FROM sqlite_sequence",
 	[SQL_DOMAIN_USED] = "SELECT EXISTS (SELECT 1 FROM domain)",
-	[SQL_DOMAIN] = "SELECT name FROM domain WHERE name = ?",
+	[SQL_DOMAIN] = "SELECT name FROM domain"
+		       " WHERE name COLLATE NOCASE = ?1 COLLATE NOCASE",
 	[SQL_DOMAIN_CLOSED] =
-	    "SELECT EXISTS (SELECT 1 FROM mailbox WHERE " DOMAIN_OF "= ?1)"
-	    " OR EXISTS (SELECT 1 FROM alias WHERE " DOMAIN_OF "= ?1)",
+	    "SELECT EXISTS (SELECT 1 FROM mailbox WHERE " DOMAIN_OF
+	    "= ?1 COLLATE NOCASE)"
+	    " OR EXISTS (SELECT 1 FROM alias WHERE " DOMAIN_OF
+	    "= ?1 COLLATE NOCASE)",
 	[SQL_MAILBOX] = "SELECT address, state, moved_to, quota_permanent,"
 			" quota_messages, messages, quota_octets, octets"
-			" FROM mailbox WHERE address = ?",
-	[SQL_ALIAS] =
-	    "SELECT address, target, forward FROM alias WHERE address = ?",
+			" FROM mailbox WHERE address COLLATE NOCASE = ?1"
+			" COLLATE NOCASE",
+	[SQL_ALIAS] = "SELECT address, target, forward FROM alias"
+		      " WHERE address COLLATE NOCASE = ?1 COLLATE NOCASE",
 	/* Up to two, as two are as ambiguous as many. */
-	[SQL_NAMES] = "SELECT address FROM mailbox"
-		      " WHERE address >= ?1 AND address < ?2"
-		      " UNION SELECT address FROM alias"
-		      " WHERE address >= ?1 AND address < ?2 LIMIT 2",
-	[SQL_LISTS] = "SELECT DISTINCT address FROM alias"
-		      " WHERE address >= ?1 AND address < ?2 LIMIT 2",
+	[SQL_NAMES] = "SELECT min(address) FROM ("
+		      "SELECT address FROM mailbox WHERE " IN_RANGE
+		      " UNION ALL SELECT address FROM alias WHERE " IN_RANGE
+		      ") AS name GROUP BY address COLLATE NOCASE LIMIT 2",
+	[SQL_LISTS] = "SELECT min(address) FROM alias WHERE " IN_RANGE
+		      " GROUP BY address COLLATE NOCASE LIMIT 2",
 	[SQL_CLIENT_RULE] = "SELECT network, allow, code, enhanced, text"
-			    " FROM client_rule WHERE network = ?",
+			    " FROM client_rule WHERE network COLLATE NOCASE"
+			    " = ?1 COLLATE NOCASE",
 	[SQL_NETWORKS] = "SELECT network FROM client_rule",
 	[SQL_SENDER_RULE] = "SELECT pattern, allow, code, enhanced, text"
-			    " FROM sender_rule WHERE pattern = ?",
+			    " FROM sender_rule WHERE pattern COLLATE NOCASE"
+			    " = ?1 COLLATE NOCASE",
 	[SQL_QUOTA] = "SELECT max_messages, messages, max_octets, octets"
 		      " FROM quota",
 	[SQL_RATES] = RATES " WHERE l.scope <> 'auth'",
 	[SQL_RATES_RCPT] =
-	    RATES " WHERE l.scope <> 'auth' AND l.max_recipients NOT NULL",
-	[SQL_COUNT_RATE] =
-	    "UPDATE rate_count SET messages = messages + 1,"
-	    " recipients = recipients + :recipients,"
-	    " octets = octets + :octets"
-	    " WHERE scope = :scope AND key = :key AND ends_at > :now",
+	    RATES " WHERE l.scope <> 'auth' AND l.max_recipients IS NOT NULL",
+	[SQL_COUNT_RATE] = "UPDATE rate_count SET messages = messages + 1,"
+			   " recipients = recipients + :recipients,"
+			   " octets = octets + :octets"
+			   " WHERE scope = :scope AND ends_at > :now"
+			   " AND key COLLATE NOCASE = :key COLLATE NOCASE",
 	[SQL_BEGIN_RATE] =
-	    "INSERT OR REPLACE INTO rate_count"
+	    "INSERT INTO rate_count"
 	    " (scope, key, ends_at, messages, recipients, octets)"
 	    " SELECT scope, :key, :now + window_sec, 1, :recipients, :octets"
-	    " FROM rate_limit WHERE scope = :scope",
+	    " FROM rate_limit WHERE scope = :scope"
+	    " ON CONFLICT (scope, key COLLATE NOCASE) DO UPDATE"
+	    " SET key = excluded.key, ends_at = excluded.ends_at, messages = 1,"
+	    " recipients = excluded.recipients, octets = excluded.octets",
 	[SQL_COUNT_MAILBOX] = COUNT_MAILBOX("="),
 	/* For IN, SQLite makes a table: 24,000 instructions of a mail. */
 	[SQL_COUNT_MAILBOXES] = COUNT_MAILBOX("IN"),
 	[SQL_COUNT_QUOTA] = "UPDATE quota SET"
 			    " messages = coalesce(messages + 1, (SELECT "
-			    "count(*) FROM message)),"
+			    "count(*) FROM main.message)),"
 			    " octets = coalesce(octets + :octets,"
-			    " (SELECT sum(size) FROM message))",
+			    " (SELECT sum(size) FROM main.message))",
 	/* Of those behind a key that is as good as any other. */
 	[SQL_PURGE_RATES] =
 	    "DELETE FROM rate_count WHERE ends_at <= :now AND (scope, key) IN"

@@ -32,8 +32,7 @@ use_of(const char *name)
 int
 policy_read_use(struct policy *p, int *ret_used)
 {
-	struct statement *q =
-	    statement_take(p->db, policy_sql[SQL_POLICY_USED]);
+	struct statement *q = statement_take(p->db, database_tables_used);
 	bool known = false;
 	int used = 0, rc;
 
@@ -44,7 +43,7 @@ policy_read_use(struct policy *p, int *ret_used)
 		used |= name ? use_of(name) : 0;
 	}
 	rc = statement_end(q);
-	if (rc == SQLITE_OK)
+	if (rc == DATABASE_OK)
 		*ret_used = known ? used : POLICY_ALL;
 	return rc;
 }
@@ -80,10 +79,10 @@ int
 policy_look(struct policy *p)
 {
 	struct policy_looks *l = p->looks;
-	int rc = l->counted ? SQLITE_OK : policy_read_use(p, &l->to_count);
+	int rc = l->counted ? DATABASE_OK : policy_read_use(p, &l->to_count);
 
-	if (rc == SQLITE_OK && l->to_count & POLICY_NOT_KNOWN)
+	if (rc == DATABASE_OK && l->to_count & POLICY_NOT_KNOWN)
 		return repair_sequence(p);
-	l->counted = rc == SQLITE_OK;
+	l->counted = rc == DATABASE_OK;
 	return rc;
 }

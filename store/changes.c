@@ -5,8 +5,6 @@
  */
 #include <errno.h>
 
-#include <sqlite3.h>
-
 #include "../mail/change.h"
 #include "../mail/utf8.h"
 #include "private.h"
@@ -23,7 +21,7 @@ static const char change_sql[] =
 /* The row stays as RCPT made it, but it leads nowhere. */
 static const char delete_recipient_sql[] =
     "UPDATE recipient SET mailbox = '' WHERE message_id = :id AND added = 0"
-    " AND forward_path = :path COLLATE NOCASE";
+    " AND forward_path COLLATE NOCASE = :path COLLATE NOCASE";
 
 /* Is it text that SQL can do with, but for CR, LF and TAB? */
 static bool
@@ -79,7 +77,7 @@ static int
 put_aside(struct store *st, int64_t id)
 {
 	struct statement *s = statement_take(st->db,
-	    "UPDATE message SET quarantine = 'filters took all recipients away'"
+	    "UPDATE main.message SET quarantine = 'filters took all recipients away'"
 	    " WHERE id = :id AND quarantine IS NULL AND NOT EXISTS"
 	    " (SELECT 1 FROM recipient WHERE message_id = :id"
 	    "  AND mailbox <> '')");
@@ -92,10 +90,10 @@ enum verdict
 changes_insert(struct store *st, int64_t id, uint64_t from)
 {
 	uint64_t end = spool_size(st->spool);
-	int position = 0, rc = SQLITE_OK;
+	int position = 0, rc = DATABASE_OK;
 	bool deletes = false;
 
-	for (int n = 0; from < end && rc == SQLITE_OK; n++) {
+	for (int n = 0; from < end && rc == DATABASE_OK; n++) {
 		struct unpack in = { .failed = false };
 		struct change change;
 		size_t len;
@@ -113,9 +111,9 @@ changes_insert(struct store *st, int64_t id, uint64_t from)
 			 ? delete_recipient(st, id, change.value)
 			 : insert(st, id, &change, ++position);
 	}
-	if (rc == SQLITE_OK && deletes)
+	if (rc == DATABASE_OK && deletes)
 		rc = put_aside(st, id);
-	return rc == SQLITE_OK
+	return rc == DATABASE_OK
 		   ? VERDICT_OK
-		   : database_fail_sqlite(st->db, "writing the changes", rc);
+		   : database_fail_code(st->db, "writing the changes", rc);
 }

@@ -5,8 +5,6 @@
  */
 #include <string.h>
 
-#include <sqlite3.h>
-
 #include "private.h"
 
 enum {
@@ -14,7 +12,7 @@ enum {
 };
 
 static const char candidates_sql[] =
-    "SELECT id FROM message WHERE id > :after AND size = :size"
+    "SELECT id FROM main.message WHERE id > :after AND size = :size"
     " AND client_address = :client_address AND reverse_path = :reverse_path"
     " AND verb = :verb AND body_type = :body_type AND smtputf8 = :smtputf8"
     " AND envelope_id IS :envelope_id AND dsn_return IS :dsn_return"
@@ -84,27 +82,25 @@ static int
 compare_octets(struct store *st, int64_t id, uint64_t size, bool *ret_same)
 {
 	static char stored[32 * 1024];
-	sqlite3_blob *blob;
+	struct blob *blob = blob_begin(st->db, id, false);
 	struct span piece;
-	int rc = sqlite3_blob_open(
-	    database_handle(st->db), "main", "message", "data", id, 0, &blob);
+	int rc = DATABASE_OK, rc_blob;
 
-	*ret_same = rc == SQLITE_OK;
+	*ret_same = true;
 	for (uint64_t at = 0; *ret_same && at < size; at += piece.len) {
 		if (spool_read(st->spool, at, &piece) < 0) {
-			rc = SQLITE_IOERR;
+			rc = DATABASE_IO_ERROR;
 			break;
 		}
 		if (piece.len > sizeof stored)
 			piece.len = sizeof stored;
 		if (piece.len > size - at)
 			piece.len = (size_t)(size - at);
-		rc = sqlite3_blob_read(blob, stored, (int)piece.len, (int)at);
-		*ret_same =
-		    rc == SQLITE_OK && memcmp(stored, piece.p, piece.len) == 0;
+		*ret_same = blob_read(blob, stored, piece.len, at) &&
+			    memcmp(stored, piece.p, piece.len) == 0;
 	}
-	sqlite3_blob_close(blob);
-	return rc;
+	rc_blob = blob_end(blob);
+	return rc != DATABASE_OK ? rc : rc_blob;
 }
 
 int
@@ -113,20 +109,20 @@ dedupe_find(
 {
 	struct statement *s = statement_take(st->db, candidates_sql);
 	bool same = false;
-	int rc = SQLITE_OK, rc_end;
+	int rc = DATABASE_OK, rc_end;
 
 	*ret = 0;
 	bind_mail(s, m, next_id);
-	while (rc == SQLITE_OK && !same && statement_row(s)) {
+	while (rc == DATABASE_OK && !same && statement_row(s)) {
 		int64_t id = statement_integer(s, 0);
 
 		rc = compare_recipients(st, m->envelope, id, &same);
-		if (rc == SQLITE_OK && same)
+		if (rc == DATABASE_OK && same)
 			rc = compare_octets(
 			    st, id, spool_size(st->spool) - m->changes, &same);
-		if (rc == SQLITE_OK && same)
+		if (rc == DATABASE_OK && same)
 			*ret = id;
 	}
 	rc_end = statement_end(s);
-	return rc != SQLITE_OK ? rc : rc_end;
+	return rc != DATABASE_OK ? rc : rc_end;
 }

@@ -24,7 +24,7 @@ struct store {
 
 /*
  * Looks for the row that the mail begun was made before; 0: there is none.
- * SQLITE_OK or the error.
+ * DATABASE_OK or the error.
  */
 int dedupe_find(struct store *st, const struct store_mail *m, int64_t next_id,
     int64_t *ret);

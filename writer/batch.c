@@ -121,12 +121,22 @@ fail_the_rest(struct client *first, enum verdict verdict)
 	}
 }
 
+static int
+count(const struct client *first)
+{
+	int n = 0;
+
+	for (; first; first = first->next)
+		n++;
+	return n;
+}
+
 /* Each round either commits, or leaves one more behind that has failed. */
 static void
 commit_all(struct writer *w, struct client *first)
 {
 	while (is_anything_left(first)) {
-		enum verdict verdict = store_begin(w->store);
+		enum verdict verdict = store_begin(w->store, count(first));
 
 		if (verdict == VERDICT_OK && !insert_all(first)) {
 			store_abandon(w->store);

@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "../server/introduce.h"
 #include "../server/log.h"
@@ -52,9 +51,7 @@ static void
 open_ahead(struct writer *w)
 {
 	store_leave_if_moved(w->store);
-	/* A port scan does not make a database. */
-	if (access(w->conf->database, F_OK) == 0)
-		store_open_ahead(w->store);
+	store_open_ahead(w->store);
 }
 
 static bool

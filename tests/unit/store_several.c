@@ -42,7 +42,7 @@ Test(several_mails, become_rows_at_once)
 	static const size_t sizes[] = { 100, SPOOL_MEMORY + 1, 0, 5000 };
 	int64_t id = 0;
 
-	EXPECT_RESULT(st, VERDICT_OK, store_begin(st));
+	EXPECT_RESULT(st, VERDICT_OK, store_begin(st, 2));
 	for (unsigned i = 0; i < COUNT(sizes); i++) {
 		struct store *other = store_beside(st);
 
@@ -63,7 +63,7 @@ Test(several_mails, become_no_rows_when_abandoned)
 {
 	int64_t id = 0;
 
-	EXPECT_RESULT(st, VERDICT_OK, store_begin(st));
+	EXPECT_RESULT(st, VERDICT_OK, store_begin(st, 2));
 	EXPECT_RESULT(st, VERDICT_OK, insert(st, 1, 100, &id));
 	EXPECT_RESULT(st, VERDICT_OK, insert(st, 2, 100, &id));
 	cr_expect(eq(i64, id, 2));
@@ -78,7 +78,7 @@ Test(several_mails, stay_when_one_is_taken_back)
 	struct database *db;
 	int64_t id = 0;
 
-	EXPECT_RESULT(st, VERDICT_OK, store_begin(st));
+	EXPECT_RESULT(st, VERDICT_OK, store_begin(st, 2));
 	db = store_database(st);
 	EXPECT_RESULT(st, VERDICT_OK, insert(st, 1, 100, &id));
 	cr_expect(eq(int, database_run(db, "SAVEPOINT mail"), 0));
