@@ -20,6 +20,7 @@
 
 #include "session/auth.h"
 #include "session/line.h"
+#include "session/xclient.h"
 
 struct session *
 session_new(const struct session_conf *conf)
@@ -28,13 +29,14 @@ session_new(const struct session_conf *conf)
 
 	if (!s)
 		return NULL;
-	if (conf->auth != SESSION_AUTH_NONE && !(s->auth = auth_new(conf))) {
-		free(s);
+	if ((conf->auth != SESSION_AUTH_NONE && !(s->auth = auth_new(conf))) ||
+	    !session_offer_xclient(s, conf->xclient)) {
+		session_free(s);
 		return NULL;
 	}
 	s->conf = conf;
 	s->pending = SESSION_READ;
-	session_reply(s, conf->lmtp ? REPLY_READY_LMTP : REPLY_READY);
+	session_greet(s);
 	return s;
 }
 
@@ -43,6 +45,7 @@ session_free(struct session *s)
 {
 	if (!s)
 		return;
+	xclient_free(s->xclient);
 	auth_free(s->auth);
 	transaction_free(&s->mail);
 	free(s);

@@ -52,6 +52,7 @@ struct session_conf {
 	/* Both may still be set before the first session_next(). */
 	bool starttls; /* offer STARTTLS (RFC 3207) */
 	bool in_tls;   /* the connection is inside TLS from the beginning */
+	bool xclient;  /* offered, until session_offer_xclient() */
 };
 
 enum session_event {
@@ -68,6 +69,7 @@ enum session_event {
 	 * session_end().
 	 */
 	SESSION_START_TLS,
+	SESSION_CLIENT, /* session_client(), then session_take_client() */
 	SESSION_REPORT, /* a command was refused: session_refusal(), to log */
 	SESSION_CLOSE,  /* nothing is left to do */
 };
@@ -150,6 +152,22 @@ void session_auth_answer(
  * session's life; NULL: none, as not without encryption (538).
  */
 void session_offer_auth(struct session *s, const char *mechanisms);
+
+/*
+ * XCLIENT, for a peer that is trusted to say who its client is.  It lasts until
+ * it is taken back, which may be between SESSION_CLIENT and the answer to that.
+ * False: no memory, and it is not offered.
+ */
+bool session_offer_xclient(struct session *s, bool offered);
+/* What it said, lent; what it did not say is NULL, or -1. */
+struct session_client {
+	const char *address; /* to be checked; "": it has none */
+	const char *login;   /* "": none */
+	int port;            /* 0: unknown */
+};
+struct session_client session_client(const struct session *s);
+/* REPLY_NONE: it is the client, and is greeted; or why it cannot be. */
+void session_take_client(struct session *s, enum reply refusal);
 
 struct span session_body(const struct session *s);
 const struct envelope *session_envelope(const struct session *s);

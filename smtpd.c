@@ -43,6 +43,7 @@ struct server {
 	struct peer peer;
 	struct facts facts; /* of the client, beside its address */
 	int tls;            /* a socket to smtpd-tls; -1: there is none */
+	struct front front;
 	struct session *session;
 	struct store *store;
 	struct record *record;
@@ -258,6 +259,9 @@ run(struct server *sv)
 			session_auth_answer(
 			    s, SESSION_AUTH_TROUBLE, span_of(""));
 			break;
+		case SESSION_CLIENT:
+			front_take_client(&sv->front);
+			break;
 		case SESSION_BODY:
 			append(sv, session_body(s));
 			break;
@@ -312,11 +316,12 @@ serve(struct server *sv, const struct session_conf *session, bool tls_first)
 {
 	const struct options *o = sv->options;
 
+	sv->front = (struct front){ o, sv->connection, sv->store, sv->session,
+		&sv->peer };
 	record_begin(sv->record, session);
 	connection_start(
 	    sv->connection, o->timeout_sec, o->session_timeout_sec);
-	if (front_learn_client(&o->fronts, sv->connection, sv->store,
-		o->hostname, &sv->peer) &&
+	if (front_learn_client(&sv->front) &&
 	    (!tls_first ||
 		secure_connection(sv->connection, &sv->tls, &sv->facts)))
 		run(sv);

@@ -1,5 +1,6 @@
 #include "front.h"
 
+#include "../mail/networks.h"
 #include "../mail/reply.h"
 #include "entries.h"
 #include "proxy.h"
@@ -24,80 +25,120 @@ front_end_of(enum connection_result why)
 }
 
 static void
-refuse(struct connection *c, const struct peer *peer, enum reply why,
-    const char *hostname, struct span said, const char *cause)
+refuse(
+    const struct front *f, enum reply why, struct span said, const char *cause)
 {
-	struct reply_values values = { .hostname = hostname };
+	struct reply_values values = { .hostname = f->options->hostname };
 	struct entry_refusals first = { 0 };
 	char line[REPLY_LINE_MAX];
 	struct span reply = { line, 0 };
 
 	reply.len =
 	    reply_write(line, sizeof line, &replies[why], &values, false);
-	connection_write(c, reply);
+	connection_write(f->connection, reply);
 	reply.len -= 2; /* CRLF */
-	entry_refused(peer, &first, reply, said, cause, NULL);
+	entry_refused(f->peer, &first, reply, said, cause, NULL);
 }
 
-/* Reads it, and nothing behind it.  False: the peer is gone. */
-static bool
-read_header(
-    struct connection *c, struct proxy_header *h, enum proxy_state *ret_state)
+/* Reads it, and nothing behind it, as far as it comes. */
+static enum proxy_state
+read_header(struct connection *c, struct proxy_header *h)
 {
+	int64_t timeout_ms = c->timeout_ms;
+	enum proxy_state state;
 	size_t wanted = 0, len;
 
+	if (c->timeout_ms > HEADER_SEC * 1000)
+		c->timeout_ms = HEADER_SEC * 1000;
 	h->len = 0;
-	while ((*ret_state = proxy_look(h, &wanted)) == PROXY_MORE) {
+	while ((state = proxy_look(h, &wanted)) == PROXY_MORE) {
 		char *to = (char *)h->octets + h->len;
 
-		switch (connection_read(c, to, wanted, &len)) {
-		case CONNECTION_OK:
-			h->len += len;
+		if (connection_read(c, to, wanted, &len) != CONNECTION_OK)
 			break;
-		case CONNECTION_EOF:
-			if (h->len == 0)
-				return false; /* as who looks if we are up */
-			return true;
-		case CONNECTION_TIMEOUT:
-		case CONNECTION_CROWDED:
-		case CONNECTION_EXPIRED:
-		case CONNECTION_SHUTDOWN:
-			return true;
-		}
+		h->len += len;
+	}
+	c->timeout_ms = timeout_ms;
+	return state;
+}
+
+/* The client is in the store's mind before it is in ours. */
+static bool
+take(const struct front *f, const struct peer *client)
+{
+	if (store_introduce(f->store, client) != VERDICT_OK)
+		return false;
+	*f->peer = *client;
+	return true;
+}
+
+static bool
+learn_by_proxy(const struct front *f)
+{
+	static struct proxy_header header;
+	struct peer client = *f->peer;
+	enum proxy_state state = read_header(f->connection, &header);
+	struct span said = { (char *)header.octets, header.len };
+
+	/* Who looks if we are up says nothing; that is no news. */
+	if (state == PROXY_MORE && header.len == 0)
+		return false;
+	if (state != PROXY_WHOLE ||
+	    proxy_read(&header, &client) == PROXY_MALFORMED) {
+		refuse(f, REPLY_NO_PROXY_HEADER, said, NULL);
+		return false;
+	}
+	/* Also one that stands for itself uses up the right to say so. */
+	if (!take(f, &client)) {
+		refuse(f, REPLY_UNAVAILABLE, said, store_error(f->store));
+		return false;
 	}
 	return true;
 }
 
 bool
-front_learn_client(const struct fronts *f, struct connection *c,
-    struct store *st, const char *hostname, struct peer *peer)
+front_learn_client(const struct front *f)
 {
-	static struct proxy_header header;
-	struct peer client = *peer;
-	enum proxy_client found = PROXY_MALFORMED;
-	enum proxy_state state;
-	int64_t timeout_ms = c->timeout_ms;
-	struct span said;
+	const struct fronts *lists = &f->options->fronts;
 
-	if (!networks_have(&f->proxy, peer))
-		return true;
-	if (c->timeout_ms > HEADER_SEC * 1000)
-		c->timeout_ms = HEADER_SEC * 1000;
-	if (!read_header(c, &header, &state))
+	if (networks_have(&lists->proxy, f->peer) && !learn_by_proxy(f))
 		return false;
-	c->timeout_ms = timeout_ms;
-	said = (struct span){ (char *)header.octets, header.len };
-	if (state == PROXY_WHOLE)
-		found = proxy_read(&header, &client);
-	if (found == PROXY_MALFORMED) {
-		refuse(c, peer, REPLY_NO_PROXY_HEADER, hostname, said, NULL);
-		return false;
-	}
-	if (store_introduce(st, &client) != VERDICT_OK) {
-		refuse(c, peer, REPLY_UNAVAILABLE, hostname, said,
-		    store_error(st));
-		return false;
-	}
-	*peer = client;
+	if (!networks_are_none(&lists->xclient))
+		session_offer_xclient(
+		    f->session, networks_have(&lists->xclient, f->peer));
 	return true;
+}
+
+/* False: it is no address. */
+static bool
+read_address(const char *text, struct peer *ret)
+{
+	struct ip ip;
+
+	*ret = (struct peer){ .address = PEER_UNKNOWN };
+	if (text[0] == '\0')
+		return true;
+	if (!ip_read(text, &ip))
+		return false;
+	ip_write(&ip, ret->address);
+	return true;
+}
+
+void
+front_take_client(const struct front *f)
+{
+	const struct fronts *lists = &f->options->fronts;
+	struct session_client said = session_client(f->session);
+	struct peer client = *f->peer;
+	enum reply refusal = REPLY_NONE;
+
+	if (said.address && !read_address(said.address, &client))
+		refusal = REPLY_XCLIENT_SYNTAX;
+	if (said.port >= 0)
+		client.port = said.port;
+	if (refusal == REPLY_NONE && !take(f, &client))
+		refusal = REPLY_UNAVAILABLE;
+	session_offer_xclient(
+	    f->session, networks_have(&lists->xclient, f->peer));
+	session_take_client(f->session, refusal);
 }

@@ -135,6 +135,9 @@ static const struct cli_option rows[] = {
 	{ 0, "proxy", "CIDR,...",
 	  "proxies, which begin with a PROXY header; \"local\" is AF_UNIX",
 	  KIND_NETWORKS, FIELD(fronts.proxy), 0, 0 },
+	{ 0, "xclient", "CIDR,...",
+	  "peers that may say who their client is by XCLIENT",
+	  KIND_NETWORKS, FIELD(fronts.xclient), 0, 0 },
 	{ 0, "max-connections", "N",
 	  "listening: connections at once (200)",
 	  KIND_NUMBER, FIELD(max_connections), 1, 100000 },
@@ -437,6 +440,7 @@ options_session(const struct options *o)
 		.rfc821 = o->rfc821,
 		.vrfy = o->vrfy,
 		.lmtp = o->lmtp,
+		.xclient = o->fronts.xclient.local,
 		.auth = o->auth == AUTH_BY_ANY ? SESSION_AUTH_CLAIM
 					       : SESSION_AUTH_NONE,
 	};

@@ -175,6 +175,8 @@ record_begin(struct record *r, const struct session_conf *c)
 		fputs("! starttls\n", r->file);
 	if (c->in_tls)
 		fputs("! in-tls\n", r->file);
+	if (c->xclient)
+		fputs("! xclient\n", r->file);
 	fprintf(r->file,
 	    "! max-size %llu\n! max-recipients %u\n! max-errors %u\n",
 	    (unsigned long long)c->max_size, c->max_recipients, c->max_errors);

@@ -12,6 +12,7 @@
 #include "machine.h"
 #include "param.h"
 #include "starttls.h"
+#include "xclient.h"
 
 #define IN(state) (1u << (state))
 
@@ -80,6 +81,7 @@ static const struct command commands[] = {
 	{ "SEND", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED,  FLAG_RFC821,             cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_SEND },
 	{ "SOML", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED,  FLAG_RFC821,             cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_SOML },
 	{ "SAML", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED,  FLAG_RFC821,             cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_SAML },
+	{ "XCLIENT", NO_MAIL, NO_MAIL,     ARG_NEEDED,  FLAG_XCLIENT | FLAG_JUNK, xclient_run, REPLY_BAD_SEQUENCE, REPLY_HELP_XCLIENT },
 	/* RFC 5321 s. F.1: not without strong authentication. */
 	{ "TURN", ANY_STATE,  ANY_STATE,   ARG_ANY,     0,                       NULL,     REPLY_NOT_IMPLEMENTED,  REPLY_HELP_TURN },
 	/* A browser that a page makes post a mail begins so. */
@@ -300,19 +302,10 @@ is_too_much(struct session *s)
  * DATA, BDAT
  */
 
-/* By LMTP, no recipient is always 503 (RFC 2033 s. 4.2, 4.3). */
-static enum reply
-check_text(const struct session *s)
-{
-	return s->conf->lmtp && s->mail.state == ST_MAIL
-		   ? REPLY_NEEDS_RCPT
-		   : transaction_check_text(&s->mail);
-}
-
 static enum reply
 cmd_data(struct session *s, struct span arg)
 {
-	enum reply id = check_text(s);
+	enum reply id = transaction_check_text(&s->mail, s->conf->lmtp);
 
 	(void)arg;
 	if (id != REPLY_NONE)
@@ -346,7 +339,7 @@ cmd_bdat(struct session *s, struct span arg)
 	}
 	if (s->chunk_size == 0 && is_too_much(s))
 		return REPLY_TOO_MANY_COMMANDS;
-	s->chunk_reply = check_text(s);
+	s->chunk_reply = transaction_check_text(&s->mail, s->conf->lmtp);
 	if (s->mail.state != ST_CHUNKS)
 		body_start(&s->body, BODY_CRLF);
 	s->chunk_left = s->chunk_size;

@@ -7,6 +7,7 @@
 #include "auth.h"
 #include "machine.h"
 #include "starttls.h"
+#include "xclient.h"
 
 enum values {
 	VALUES_NONE,
@@ -39,6 +40,7 @@ static const struct {
 	{ "SOML",                VALUES_NONE,   FLAG_RFC821 },
 	{ "SAML",                VALUES_NONE,   FLAG_RFC821 },
 	{ "EXPN",                VALUES_NONE,   FLAG_VRFY },   /* RFC 5321 s. 4.1.1.7 */
+	{ XCLIENT_KEYWORD,       VALUES_NONE,   FLAG_XCLIENT },
 	{ "HELP",                VALUES_NONE,   0 },           /* RFC 5321 s. 4.1.1.8 */
 };
 /* clang-format on */
@@ -95,6 +97,7 @@ hello_offers(const struct session *s, int flags)
 	       (!(flags & FLAG_VRFY) || s->conf->vrfy) &&
 	       (!(flags & FLAG_SMTP) || !s->conf->lmtp) &&
 	       (!(flags & FLAG_LMTP) || s->conf->lmtp) &&
+	       (!(flags & FLAG_XCLIENT) || s->offers_xclient) &&
 	       (!(flags & FLAG_AUTH) || s->auth) &&
 	       (!(flags & FLAG_TLS) || s->conf->starttls) &&
 	       (!(flags & FLAG_STARTTLS) || starttls_is_offered(s)) &&

@@ -18,6 +18,7 @@ enum {
 	FLAG_TLS = 1 << 6,        /* STARTTLS, be it announced or not */
 	FLAG_STARTTLS = 1 << 7,   /* it is announced */
 	FLAG_IN_TLS = 1 << 8,
+	FLAG_XCLIENT = 1 << 9,
 };
 
 /* Is all of `flags` offered? */

@@ -32,6 +32,7 @@ enum {
 };
 
 struct auth;
+struct xclient;
 struct command;
 
 struct session {
@@ -56,6 +57,8 @@ struct session {
 	int refused_code;
 	size_t refused_at, refused_len;
 
+	struct xclient *xclient; /* xclient.h; NULL: never offered */
+	bool offers_xclient;
 	struct auth *auth; /* auth.h; NULL: there is no AUTH */
 	bool tls_due;      /* once the output is sent */
 	bool secured;      /* STARTTLS has led to TLS */
@@ -118,6 +121,9 @@ void session_give_verdict(struct session *s, enum reply id, uint64_t row);
 void session_give_verdict_text(
     struct session *s, const struct reply_text *r, struct reply_values values);
 void session_repeat_verdict(struct session *s);
+
+/* The first reply. */
+void session_greet(struct session *s);
 
 /* Runs the command in `s->line`.  Returns the reply to give, or REPLY_NONE. */
 enum reply command_run(struct session *s);

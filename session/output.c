@@ -105,3 +105,9 @@ session_repeat_verdict(struct session *s)
 	if (s->nverdicts == 0)
 		session_check_errors(s, s->verdict.code);
 }
+
+void
+session_greet(struct session *s)
+{
+	session_reply(s, s->conf->lmtp ? REPLY_READY_LMTP : REPLY_READY);
+}

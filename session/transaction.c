@@ -92,13 +92,15 @@ transaction_is_full(const struct transaction *t, unsigned max_recipients)
 }
 
 enum reply
-transaction_check_text(const struct transaction *t)
+transaction_check_text(const struct transaction *t, bool lmtp)
 {
 	switch (t->state) {
 	case ST_RCPT:
 	case ST_CHUNKS:
 		return REPLY_NONE;
 	case ST_MAIL:
+		if (lmtp)
+			return REPLY_NEEDS_RCPT;
 		if (t->refused_recipient)
 			return REPLY_NO_RECIPIENTS;
 		return t->deferred_recipient ? REPLY_NO_RECIPIENTS_YET

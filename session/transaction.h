@@ -59,8 +59,11 @@ void transaction_note_rcpt(struct transaction *t, int code);
 /* Does it have as many recipients, or mailboxes, as it may? */
 bool transaction_is_full(const struct transaction *t, unsigned max_recipients);
 
-/* Why no text may follow now; REPLY_NONE: it may. */
-enum reply transaction_check_text(const struct transaction *t);
+/*
+ * Why no text may follow now; REPLY_NONE: it may.  By LMTP, no recipient is
+ * always 503 (RFC 2033 s. 4.2, 4.3).
+ */
+enum reply transaction_check_text(const struct transaction *t, bool lmtp);
 /* Is its body type BINARYMIME (RFC 3030 s. 3)? */
 bool transaction_is_binary(const struct transaction *t);
 /* Counts octets of the text.  False: they are not to be appended. */

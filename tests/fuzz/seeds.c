@@ -76,6 +76,7 @@ put_settings(struct buffer *tape, const struct script *s)
 	limits |= c->max_size <= 1000 ? 1 : 0;
 	limits |= c->max_recipients <= 10 ? 2 << 2 : 0;
 	limits |= c->max_errors <= 10 ? 2 << 4 : 0;
+	limits |= c->xclient ? 128 : 0;
 	settings[0] = (char)flags;
 	settings[1] = (char)limits;
 	put(tape, settings, 2);

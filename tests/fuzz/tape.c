@@ -37,6 +37,7 @@ tape_begin(struct tape *t, struct span input)
 		.in_tls = flags & SET_IN_TLS,
 		.any_line_end = flags & SET_ANY_LINE_END,
 		.lmtp = flags & SET_LMTP,
+		.xclient = limits & 128,
 	};
 	if (flags & SET_AUTH_CLAIM)
 		t->conf.auth = SESSION_AUTH_CLAIM;

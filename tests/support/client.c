@@ -122,6 +122,8 @@ make_command(
 		add_arg(c, "--vrfy");
 	if (conf->lmtp)
 		add_arg(c, "--lmtp");
+	if (conf->xclient)
+		add_arg(c, "--xclient=local");
 	if (conf->auth == SESSION_AUTH_CLAIM)
 		add_arg(c, "--auth=any");
 	if (f->option[0] != '\0')

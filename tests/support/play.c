@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../../mail/base64.h"
+#include "../../mail/ip.h"
 
 enum {
 	/* More events than this for one octet, and it will never end. */
@@ -230,6 +231,23 @@ do_authenticate(struct player *p)
 	session_auth_answer(p->session, result, challenge);
 }
 
+/* As the program with --xclient=local does it: a client of a network may not. */
+static void
+do_client(struct player *p)
+{
+	struct session_client said = session_client(p->session);
+	struct ip ip;
+	bool is_ip = said.address && ip_read(said.address, &ip);
+	bool is_none = !said.address || said.address[0] == '\0';
+
+	expect(p, !p->ended, "no client after the end");
+	expect(p, !session_has_mail(p->session), "no client within a mail");
+	if (is_ip || (said.address && is_none))
+		session_offer_xclient(p->session, false);
+	session_take_client(
+	    p->session, is_ip || is_none ? REPLY_NONE : REPLY_XCLIENT_SYNTAX);
+}
+
 static void
 do_body(struct player *p)
 {
@@ -345,6 +363,9 @@ run(struct player *p, size_t input_len)
 			break;
 		case SESSION_AUTHENTICATE:
 			do_authenticate(p);
+			break;
+		case SESSION_CLIENT:
+			do_client(p);
 			break;
 		case SESSION_BODY:
 			do_body(p);

@@ -515,6 +515,8 @@ read_setting(struct parser *p, struct span name, struct span value)
 		return read_flag(p, value, &c->vrfy);
 	if (span_is(name, "lmtp"))
 		return read_flag(p, value, &c->lmtp);
+	if (span_is(name, "xclient"))
+		return read_flag(p, value, &c->xclient);
 	if (span_is(name, "auth"))
 		return read_auth(p, value);
 	if (span_is(name, "starttls"))

@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 """smtpd behind what stands between it and clients: HAProxy and nginx, which say
-by a PROXY header whose connection it is.
+by a PROXY header or by XCLIENT whose connection it is.
 
     tests/system/fronts.py [--smtpd PROGRAM]
 
@@ -8,15 +8,17 @@ Each is started for the test.  What is not there is skipped, and said.
 """
 
 import argparse
+import http.server
 import os
 import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 
-from beside import MAIL, Rows, World
+from beside import KNOWN, MAIL, SENDER, Rows, World, run
 import common
 import contestants
 from listener import Listener, until
@@ -260,6 +262,118 @@ def test_proxy(w):
     proxy_alone(w)
 
 
+#
+# XCLIENT
+#
+
+NGINX_MAIL = """\
+load_module /usr/lib/nginx/modules/ngx_mail_module.so;
+daemon off;
+pid {folder}/nginx-mail.pid;
+error_log stderr;
+events {{ }}
+mail {{
+  server_name front.example;
+  auth_http 127.0.0.1:{auth}/;
+  xclient on;
+  proxy_pass_error_message on;
+  smtp_auth plain none;
+  server {{
+    listen 127.0.0.1:{smtp};
+    listen [::1]:{smtp};
+    listen unix:{folder}/nginx-mail;
+    protocol smtp;
+  }}
+}}
+"""
+
+
+class Permission(http.server.BaseHTTPRequestHandler):
+    """Says where each client's session goes on."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Auth-Status", "OK")
+        self.send_header("Auth-Server", "127.0.0.1")
+        self.send_header("Auth-Port", str(self.server.smtpd))
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def xclient_nginx(w, listener, rows):
+    if not os.path.exists("/usr/lib/nginx/modules/ngx_mail_module.so"):
+        w.skip("nginx, mail")
+        return
+    permission = http.server.HTTPServer(("127.0.0.1", 0), Permission)
+    permission.smtpd = listener.port
+    threading.Thread(target=permission.serve_forever, daemon=True).start()
+    ports = free_ports("smtp")
+    path = w.folder / "nginx-mail.conf"
+    path.write_text(NGINX_MAIL.format(
+        folder=w.folder, auth=permission.server_port, **ports))
+    with Program(w, "nginx-mail", ["nginx", "-p", w.folder, "-c", path],
+                 w.folder / "nginx-mail"):
+        where = ("127.0.0.1", ports["smtp"])
+        expect_address(w, rows, "nginx, mail", where, CLIENT)
+        expect_address(w, rows, "nginx, mail, IPv6", ("::1", ports["smtp"]), "::1")
+        reply, _ = deliver(where, REFUSED)
+        w.report.check(reply[0] == 554, f"a client with a rule: {reply}")
+        with connect(where, CLIENT) as s:
+            client = common.Client(s, 20)
+            client.greet()
+            client.command("MAIL FROM:<ann@client.example>")
+            client.command("RSET")
+            reply = client.command("XCLIENT ADDR=192.0.2.1")
+            w.report.check(reply[0] >= 500, f"who is behind nginx: {reply}")
+    permission.shutdown()
+
+
+def expect_address(w, rows, what, where, source):
+    """The same without the port, which not every front tells."""
+    reply, _ = deliver(where, source)
+    row = rows.expect(f"{what}: {reply}", reply, ["r0@mx.example"], "ESMTP")
+    if row:
+        w.report.check(row[5] == source, f"{what}: client {row[5]}")
+        w.report.check(row[7] == "client.example", f"{what}: HELO {row[7]}")
+
+
+def xclient_swaks(w, listener, rows):
+    path = w.folder / "swaks.eml"
+    path.write_bytes(MAIL)
+    outcome = run("swaks", "--server", "127.0.0.1", "--port", listener.port,
+                  "--helo", "client.example", "--from", SENDER, "--to", KNOWN[0],
+                  "--data", f"@{path}", "--xclient-addr", "192.0.2.9",
+                  "--xclient-port", "4711", "--xclient-name", "client.example",
+                  "--xclient-helo", "client.example", "--xclient-proto", "ESMTP",
+                  "--xclient-login", "ann@client.example")
+    row = rows.expect("swaks", outcome, [KNOWN[0]], "ESMTP")
+    w.report.check(row and row[5:7] == ("192.0.2.9", 4711), f"swaks: {row}")
+
+
+def xclient_by_hand(w, listener, rows):
+    check = w.report.check
+    for source, offered in (("127.0.0.1", True), (CLIENT, False)):
+        heard, _ = speak(listener, b"EHLO x\r\nXCLIENT ADDR=192.0.2.9\r\nQUIT\r\n",
+                         source)
+        check((b"XCLIENT NAME" in heard) == offered, f"offered to {source}: {heard}")
+        check((heard.count(b"220 ") == 2) == offered, f"from {source}: {heard}")
+    # Both may be said of one connection, by who is listed for each.
+    heard, _ = speak(listener, b"PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n")
+    check(b"500 " in heard, f"no proxy: {heard}")
+
+
+def test_xclient(w):
+    with Listener(w.options, w.make("xclient"), "--xclient=127.0.0.1",
+                  "--max-per-source=1", "--timeout=5") as listener:
+        rows = Rows(w, listener)
+        speak(listener, b"MAIL FROM:<>\r\nQUIT\r\n")
+        rows.query("INSERT INTO client_rule (network, allow) VALUES (?, 0)", REFUSED)
+        for test in (xclient_by_hand, xclient_swaks, xclient_nginx):
+            test(w, listener, rows)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--smtpd", default="./smtpd")
@@ -267,7 +381,9 @@ def main():
     report = common.Report()
     with tempfile.TemporaryDirectory() as name:
         os.chmod(name, 0o755)  # the servers have users of their own
-        test_proxy(World(options, report, Path(name)))
+        w = World(options, report, Path(name))
+        test_proxy(w)
+        test_xclient(w)
     report.end()
 
 

@@ -46,8 +46,11 @@ play_poor(const struct script *s, unsigned n, bool for_good)
 	poor_begin(n, for_good);
 	p = player_new(&s->conf, PLAY_BURSTS, NULL);
 	if (!p) {
-		cr_expect(n == 1 || s->conf.auth != SESSION_AUTH_NONE,
-		    "%s: a session needs one block, and one for AUTH", s->path);
+		cr_expect(n == 1 || s->conf.auth != SESSION_AUTH_NONE ||
+			      s->conf.xclient,
+		    "%s: a session needs one block, and one for AUTH or "
+		    "XCLIENT",
+		    s->path);
 		return poor_end() > 0;
 	}
 	talk(p, s);
