@@ -104,6 +104,9 @@ test-durability: $(DURABILITY_USES) ## kills, power cuts, faults: an hour
 	$(DURABILITY)/foreign.py --seconds 60
 	$(DURABILITY)/faults.py --each 1000000
 
+test-web: all ## Chromium, clients of Mailpit (nodejs npm chromium)
+	OUT=$(OUT) /usr/bin/python3 -B tests/web/run.py clients browser
+
 asan: ## units, transcripts and smtpdb with sanitizers
 	LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp $(MAKE) \
 	    B=build/asan check HARDENING= CFLAGS='-O1 -g -fno-omit-frame-pointer \
@@ -121,7 +124,7 @@ lint: $(SMTPD) ## format, static analysis, manuals, layers, purity
 test-deb: ## the packages in a fresh Debian (lintian mmdebstrap)
 	bash tests/system/deb.sh
 
-.PHONY: demo check check-smtpdb check-units test test-system \
+.PHONY: demo check check-smtpdb check-units test test-system test-web \
 	test-durability-short test-durability asan analyze lint test-deb
 
 include tests/fuzz/fuzz.mk

@@ -330,35 +330,40 @@ enum {
 	FIELDS_MAX = 500, /* that are compared with each other */
 };
 
-/* {"Received":["...","..."],"Subject":["..."]} */
+void
+add_headers(struct json *j, const char *object, const struct letter *l)
+{
+	struct header_fields f = mime_fields(l->mime);
+	struct span name, raw;
+	int n = 0;
+
+	json_open(j, object, '{');
+	while (n++ < FIELDS_MAX && header_next(&f, &name, &raw)) {
+		struct text copy = { 0 };
+		char *key;
+
+		if (name.len == 0 || is_told(l, name, name.p))
+			continue;
+		text_add(&copy, name);
+		key = text_take(&copy);
+		json_open(j, key, '[');
+		add_values(j, l, name);
+		json_close(j, ']');
+		free(key);
+	}
+	json_close(j, '}');
+}
+
 void
 api_headers(struct request *r, struct response *ret)
 {
 	struct letter l = { .mime = NULL };
 	struct json j = { .to = NULL };
-	struct header_fields f;
-	struct span name, raw;
-	int n = 0;
 
 	if (!find_letter(r, &l, ret))
 		return;
 	j.to = response_open(ret);
-	json_open(&j, NULL, '{');
-	f = mime_fields(l.mime);
-	while (n++ < FIELDS_MAX && header_next(&f, &name, &raw)) {
-		struct text copy = { 0 };
-		char *key;
-
-		if (name.len == 0 || is_told(&l, name, name.p))
-			continue;
-		text_add(&copy, name);
-		key = text_take(&copy);
-		json_open(&j, key, '[');
-		add_values(&j, &l, name);
-		json_close(&j, ']');
-		free(key);
-	}
-	json_close(&j, '}');
+	add_headers(&j, NULL, &l);
 	response_json(ret, 200, j.to);
 	letter_close(&l);
 }
@@ -402,6 +407,26 @@ api_info(struct request *r, struct response *ret)
 	json_integer(&j, "MessagesDeleted", last - total);
 	json_integer(&j, "SMTPAccepted", last);
 	json_close(&j, '}');
+	json_close(&j, '}');
+	response_json(ret, 200, j.to);
+}
+
+/* What Mailpit's page may offer: little of it is here. */
+void
+api_config(struct request *r, struct response *ret)
+{
+	const struct web_options *o = r->web->options;
+	struct json j = { .to = response_open(ret) };
+
+	json_open(&j, NULL, '{');
+	json_text(&j, "Label", "");
+	json_open(&j, "MessageRelay", '{');
+	json_bool(&j, "Enabled", false);
+	json_close(&j, '}');
+	json_bool(&j, "SpamAssassin", false);
+	json_bool(&j, "ChaosEnabled", false);
+	json_bool(&j, "DuplicatesIgnored", false);
+	json_bool(&j, "HideDeleteAllButton", !o->allow_delete || o->read_only);
 	json_close(&j, '}');
 	response_json(ret, 200, j.to);
 }

@@ -65,13 +65,23 @@ static int delete (struct request *r, const int64_t *ids, size_t n, bool read)
 	return mails_delete(&r->web->mails, ids, n);
 }
 
+/*
+ * MailHog's clients take any body for JSON and want none; they do not say what
+ * they accept, and Mailpit's do.
+ */
+static bool
+is_of_hog(const struct request *r)
+{
+	return strcmp(r->method, "DELETE") == 0 && !request_header(r, "Accept");
+}
+
 static void
 end(struct request *r, struct response *ret, int result)
 {
 	if (result < 0)
 		response_fail(ret, &r->web->mails);
 	else
-		response_text(ret, 200, "ok");
+		response_text(ret, 200, is_of_hog(r) ? "" : "ok");
 }
 
 void

@@ -42,28 +42,6 @@ add_field(struct json *j, const char *name, const char *value)
 	json_close(j, ']');
 }
 
-/* Of several fields of one name, readers take the last. */
-static void
-add_fields(struct json *j, const struct letter *l)
-{
-	struct header_fields f = mime_fields(l->mime);
-	struct span name, raw;
-
-	json_open(j, "Headers", '{');
-	while (header_next(&f, &name, &raw)) {
-		struct text copy = { 0 };
-		char *value = mime_decode(raw), *key;
-
-		text_add(&copy, name);
-		key = text_take(&copy);
-		if (*key)
-			add_field(j, key, value);
-		free(key);
-		free(value);
-	}
-	json_close(j, '}');
-}
-
 static void
 add_part_fields(struct json *j, const struct mime_part *part, size_t number)
 {
@@ -175,7 +153,7 @@ add_mail(struct json *j, const struct letter *l)
 		add_path(j, NULL, e->recipients[i].forward_path);
 	json_close(j, ']');
 	json_open(j, "Content", '{');
-	add_fields(j, l);
+	add_headers(j, "Headers", l);
 	add_octets(j, "Body", (struct span){ m->data + at, m->len - at });
 	json_integer(j, "Size", (int64_t)m->len);
 	json_text(j, "MIME", NULL);

@@ -35,6 +35,7 @@ list_addresses(const struct addresses *a)
 
 enum {
 	URL_MAX = 2000,
+	LINKS_MAX = 100, /* of one mail's HTML that are listed */
 };
 
 /* Of the URL that the text begins with; 0: none. */
@@ -80,6 +81,63 @@ add_linked(struct text *to, struct span text)
 		plain = 0;
 	}
 	template_escape(to, text);
+}
+
+/* HTML as text, in which links stand; to be freed. */
+static char *
+html_as_text(const struct letter *l, size_t *ret_len)
+{
+	struct text t = { 0 };
+
+	for (size_t i = 0; i < mime_nparts(l->mime); i++) {
+		if (part_role(mime_part(l->mime, i)) == PART_HTML)
+			mime_text(mime_part(l->mime, i), sink_to_text(&t));
+	}
+	*ret_len = t.len;
+	return text_take(&t);
+}
+
+static bool
+is_among(char *const *urls, size_t n, struct span url)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strlen(urls[i]) == url.len &&
+		    memcmp(urls[i], url.p, url.len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The links of the HTML, each once: in its frame they lead nowhere. */
+static char *
+links_view(const struct letter *l)
+{
+	char *urls[LINKS_MAX];
+	struct text t = { 0 };
+	size_t n = 0, left;
+	char *plain = html_as_text(l, &left);
+
+	for (const char *p = plain; left > 0 && n < LINKS_MAX;) {
+		size_t len =
+		    (*p | 0x20) == 'h' ? url_len((struct span){ p, left }) : 0;
+		struct text url = { 0 };
+
+		if (len > 0 && !is_among(urls, n, (struct span){ p, len })) {
+			text_add(&url, (struct span){ p, len });
+			urls[n] = text_take(&url);
+			template_write(&t, "link-item.html",
+			    (struct value[]){
+				{ "url", urls[n++] },
+				{ NULL, NULL },
+			    });
+		}
+		p += len > 0 ? len : 1;
+		left -= len > 0 ? len : 1;
+	}
+	while (n > 0)
+		free(urls[--n]);
+	free(plain);
+	return text_take(&t);
 }
 
 /* As smtpdb show has it: what a person reads, HTML as text. */
@@ -265,9 +323,9 @@ recipients(struct mails *m, const struct letter *l)
 
 static const struct view {
 	const char *name;
-	char *(*make)(const struct letter *l); /* NULL: the frame */
+	char *(*make)(const struct letter *l);
 } views[] = {
-	{ "html", NULL },
+	{ "html", links_view }, /* beside the frame */
 	{ "text", text_view },
 	{ "headers", headers_view },
 	{ "source", source_view },
@@ -314,7 +372,7 @@ add_body(struct text *to, const struct request *r, const struct letter *l,
 {
 	const char *remote = request_query(r, "remote");
 	bool is_remote = remote && *remote == '1';
-	char *made = view->make ? view->make(l) : NULL;
+	char *made = view->make(l);
 	char id[PAGE_NUMBER_SIZE], file[32];
 
 	snprintf(file, sizeof file, "view-%s.html", view->name);

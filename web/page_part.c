@@ -160,8 +160,10 @@ page_html(struct request *r, struct response *ret)
 	if (!find_letter(r, &l, ret))
 		return;
 	letter_text(&l, PART_HTML, sink_to_text(&source));
-	/* Not in quirks mode, where the mail does not say otherwise. */
 	add_html(&html, &l, (struct span){ source.p, source.len });
+	/* They would lead to a page that is blocked; the page lists links. */
+	text_add(&html, span_of("<style>a,area,button,input{pointer-events:none"
+				"!important}</style>"));
 	text_free(&source);
 	letter_close(&l);
 	response_take(ret, 200, "text/html; charset=utf-8", &html);

@@ -40,6 +40,7 @@ static const struct row {
 	{ "GET",    "/api/v1/message/*/part/*",       page_part },
 	{ "GET",    "/api/v1/message/*/part/*/thumb", page_thumb },
 	{ "GET",    "/api/v1/tags",                   api_tags },
+	{ "GET",    "/api/v1/webui",                  api_config },
 	{ "GET",    "/view/*.html",                   page_view_html },
 	{ "GET",    "/view/*.txt",                    page_view_text },
 	{ "GET",    "/livez",                         api_live },

@@ -2,6 +2,7 @@
 #ifndef WEB_ROUTES_H
 #define WEB_ROUTES_H
 
+#include "../mime/json.h"
 #include "request.h"
 
 typedef void answers(struct request *r, struct response *ret);
@@ -12,7 +13,8 @@ answers page_rules, page_stats, page_doctor, page_help, page_file, page_icon;
 answers page_view_html, page_view_text, events;
 
 /* api.c, api_change.c: what Mailpit's clients ask. */
-answers api_info, api_messages, api_search, api_message, api_headers, api_tags;
+answers api_info, api_config, api_messages, api_search, api_message,
+    api_headers, api_tags;
 answers api_mark, api_delete, api_delete_found, api_live, api_ready;
 
 /* hog.c: what MailHog's ask. */
@@ -22,6 +24,8 @@ answers hog_messages, hog_search, hog_message, hog_delete;
 int64_t find_id(struct request *r, struct response *ret);
 /* The same, opened.  False: closed, and the response says why. */
 bool find_letter(struct request *r, struct letter *l, struct response *ret);
+/* {"Received":["...","..."],"Subject":["..."]}: the fields, by their names. */
+void add_headers(struct json *j, const char *name, const struct letter *l);
 /* The number of "?name=" between bounds. */
 int64_t bounded(
     const struct request *r, const char *name, int64_t otherwise, int64_t max);

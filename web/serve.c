@@ -206,6 +206,9 @@ handle(void *arg, struct MHD_Connection *connection, const char *url,
 	struct request *r = *state;
 
 	(void)version;
+	/* Some clients put one too many. */
+	while (url[0] == '/' && url[1] == '/')
+		url++;
 	if (!r) {
 		r = text_resize(NULL, sizeof *r);
 		*r = (struct request){

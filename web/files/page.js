@@ -37,6 +37,7 @@ function show(page) {
   document.querySelector(".brand").replaceWith(
     document.importNode(page.querySelector(".brand"), true));
   document.title = page.title;
+  listen();
   if (id) select(document.querySelector(`.list tr[data-id="${id}"]`));
   ready();
 }
@@ -65,16 +66,36 @@ search.addEventListener("input", () => {
 /* Only a list can be gone back to without loading it. */
 addEventListener("popstate", () => location.reload());
 
-/* Mail as it comes. */
-const events = new EventSource("/events");
+/*
+ * Mail as it comes: for a list that somebody sees, since a browser makes but six
+ * connections to one host.
+ */
+let events = null;
 let told = null;
-events.onopen = () => { live.textContent = "live"; live.classList.add("on"); };
-events.onerror = () => { live.textContent = "away"; live.classList.remove("on"); };
-events.onmessage = (event) => {
-  if (event.data === told) return;
-  told = event.data;
-  reload();
-};
+
+function listen() {
+  const wanted = isList() && document.visibilityState === "visible";
+
+  if (!wanted && events) {
+    events.close();
+    events = null;
+  }
+  live.hidden = !wanted;
+  if (!wanted || events) return;
+  events = new EventSource("/events");
+  events.onopen = () => { live.textContent = "live"; live.classList.add("on"); };
+  events.onerror = () => { live.textContent = "away"; live.classList.remove("on"); };
+  events.onmessage = (event) => {
+    if (event.data === told) return;
+    told = event.data;
+    reload();
+  };
+}
+
+addEventListener("visibilitychange", () => {
+  listen();
+  if (events) reload();
+});
 
 async function remove(id) {
   const answer = await fetch("/api/v1/messages", {
@@ -142,3 +163,4 @@ function ready() {
 }
 
 ready();
+listen();
