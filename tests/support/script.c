@@ -477,7 +477,8 @@ read_auth(struct parser *p, struct span value)
 	s->in_process = true;
 	if (span_is(value, "none"))
 		return true;
-	if (value.len == 0 || value.len >= sizeof s->mechanisms)
+	if (value.len == 0 || value.len >= sizeof s->mechanisms ||
+	    !is_printable(value))
 		return wrong(p, "want some mechanisms");
 	memcpy(s->mechanisms, value.p, value.len);
 	s->mechanisms[value.len] = '\0';
