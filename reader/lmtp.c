@@ -27,6 +27,7 @@
 enum {
 	TIMEOUT_SEC = 300, /* RFC 5321 s. 4.5.3.2; DATA's end wants 600 */
 	REPLY_MAX = 1024,
+	LINE_OCTETS_MAX = 65536, /* one that never ends is no reply */
 	/* Lines of one reply, of which LHLO has the most. */
 	REPLY_LINES_MAX = 200,
 };
@@ -126,10 +127,12 @@ read_octet(struct lmtp *l, int64_t until)
 static bool
 read_line(struct lmtp *l, int64_t until)
 {
-	size_t len = 0;
+	size_t len = 0, octets = 0;
 	int c;
 
 	while ((c = read_octet(l, until)) >= 0 && c != '\n') {
+		if (++octets > LINE_OCTETS_MAX)
+			return fail_reply(l, "it has no end"), false;
 		if (len + 1 < sizeof l->reply && c != '\r')
 			l->reply[len++] = (char)c;
 	}
