@@ -65,7 +65,7 @@ class World:
         return path
 
     def skip(self, what):
-        print(f"beside.py: skipped: {what}")
+        print(f"skipped: {what} beside smtpd, which is not installed")
 
 
 def run(*command, **more):

@@ -165,7 +165,7 @@ def typed(w):
 
 def node(w):
     if not shutil.which("npm") or not shutil.which("node"):
-        print("clients.py: no npm, so none of its clients are tried")
+        print("skipped: clients of Node.js, since there is no npm")
         return
     packages = [package for package, _ in NODE.values()]
     status, text = w.run("npm", "install", "--no-audit", "--no-fund",

@@ -235,8 +235,8 @@ def main():
             finally:
                 host.server.stop()
         if len(tried) < 2:
-            print(f"smuggling.py: skipped but for {tried or 'smtpd'}: no Postfix, "
-                  "tcpserver or Exim")
+            print(f"skipped: smuggling past others than {tried or 'smtpd'}, since "
+                  "there is no Postfix, tcpserver or Exim")
     report.end()
 
 
