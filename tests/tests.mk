@@ -76,6 +76,7 @@ test-system: all check-smtpdb $(B)/tests/misbehave $(B)/tests/play
 	/usr/bin/python3 -B tests/system/filter_programs.py
 	/usr/bin/python3 -B tests/system/root.py
 	/usr/bin/python3 -B tests/system/clients.py --smtpd $(OUT)/smtpd
+	/usr/bin/python3 -B tests/system/tls.py --smtpd $(OUT)/smtpd --smtpdb $(OUT)/smtpdb
 	/usr/bin/python3 -B tests/system/peers.py --smtpd $(OUT)/smtpd --check docs/peers.md
 	/usr/bin/python3 -B tests/system/beside.py --smtpd $(OUT)/smtpd --smtpdb $(OUT)/smtpdb
 	/usr/bin/python3 -B tests/system/fronts.py --smtpd $(OUT)/smtpd

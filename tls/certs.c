@@ -1,15 +1,12 @@
 /*
  * Certificates and keys, and the files that they were read from: a renewed
- * certificate counts from the next client on.  Clients come back with tickets,
- * whose keys all processes have in common, since they are made here.
+ * certificate counts from the next client on.  Sessions cannot be resumed:
+ * LibreTLS 3.7 on OpenSSL issues no tickets, whatever keys it is given (its
+ * callback returns 0 for LibreSSL's "done", which is OpenSSL's "none").
  */
-#include <sys/random.h>
 #include <sys/stat.h>
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #include "../clock.h"
 #include "../server/log.h"
@@ -17,10 +14,14 @@
 
 enum {
 	LOOK_MS = 1000,
-	TICKET_SEC = 7200, /* a session may be resumed for so long */
-	TICKET_KEY_SIZE = 48,
 	NFILES = 2 * CERTS_MAX + 1,
 };
+
+/*
+ * Of TLS 1.2, those of RFC 9325 s. 4.2; what LibreTLS takes for secure has CBC
+ * as well.
+ */
+#define SUITES "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 /* What a file was when it was read. */
 struct seen {
@@ -34,8 +35,7 @@ struct certs {
 	size_t nfiles;
 	struct tls *server;
 	struct tls_config *config;
-	int64_t looked_at, key_at; /* ms */
-	uint32_t key_number;
+	int64_t looked_at; /* ms */
 };
 
 static bool
@@ -80,32 +80,6 @@ add_ca(const struct settings *s, struct tls_config *config)
 	return true;
 }
 
-/* Several are kept, so a ticket outlives the change. */
-static bool
-add_ticket_key(struct certs *c)
-{
-	unsigned char key[TICKET_KEY_SIZE];
-
-	if (getrandom(key, sizeof key, 0) != sizeof key ||
-	    tls_config_add_ticket_key(
-		c->config, ++c->key_number, key, sizeof key) < 0)
-		return fail("ticket key", tls_config_error(c->config));
-	explicit_bzero(key, sizeof key);
-	c->key_at = clock_ms();
-	return true;
-}
-
-static bool
-add_tickets(struct certs *c)
-{
-	static const unsigned char id[] = "smtpd-tls";
-
-	if (tls_config_set_session_id(c->config, id, sizeof id - 1) < 0 ||
-	    tls_config_set_session_lifetime(c->config, TICKET_SEC) < 0)
-		return fail("tickets", tls_config_error(c->config));
-	return add_ticket_key(c);
-}
-
 /* Makes a server of what the files hold now. */
 static bool
 configure(struct certs *c)
@@ -115,9 +89,9 @@ configure(struct certs *c)
 	c->config = tls_config_new();
 	if (!c->config)
 		return fail("settings", NULL);
-	c->key_number = 0;
-	if (!add_certs(s, c->config) || !add_ca(s, c->config) ||
-	    !add_tickets(c))
+	if (tls_config_set_ciphers(c->config, SUITES) < 0)
+		return fail("suites", tls_config_error(c->config));
+	if (!add_certs(s, c->config) || !add_ca(s, c->config))
 		return false;
 	c->server = tls_server();
 	if (!c->server)
@@ -176,8 +150,6 @@ read_again(struct certs *c)
 	forget(c);
 	c->server = before.server;
 	c->config = before.config;
-	c->key_number = before.key_number;
-	c->key_at = before.key_at;
 }
 
 struct certs *
@@ -216,7 +188,5 @@ certs_server(struct certs *c, bool again)
 		if (again)
 			read_again(c);
 	}
-	if (now >= c->key_at + (int64_t)TICKET_SEC * 1000 / 2)
-		add_ticket_key(c);
 	return c->server;
 }

@@ -30,6 +30,40 @@ log_failure(const struct client *c, const char *why)
 	    c->peer.address, c->peer.port, text.text[FACT_TLS]);
 }
 
+/*
+ * A client that closes its side without the alert may still read what it was
+ * told, as it may outside of TLS; for OpenSSL it is a fault, after which it
+ * writes nothing.  So it gets to know of no end.
+ */
+static ssize_t
+read_some(struct tls *tls, void *buf, size_t len, void *arg)
+{
+	struct client *c = arg;
+	ssize_t n;
+
+	(void)tls;
+	do
+		n = read(c->in, buf, len);
+	while (n < 0 && errno == EINTR);
+	if (n > 0)
+		return n;
+	c->ended |= n == 0 || errno != EAGAIN;
+	return TLS_WANT_POLLIN;
+}
+
+static ssize_t
+write_some(struct tls *tls, const void *buf, size_t len, void *arg)
+{
+	const struct client *c = arg;
+	ssize_t n;
+
+	(void)tls;
+	do
+		n = write(c->out, buf, len);
+	while (n < 0 && errno == EINTR);
+	return n < 0 && errno == EAGAIN ? TLS_WANT_POLLOUT : n;
+}
+
 /* False: logged, or the session has given up. */
 static bool
 wait_for_client(const struct client *c, int wants, int64_t until)
@@ -49,7 +83,7 @@ wait_for_client(const struct client *c, int wants, int64_t until)
 }
 
 static bool
-shake_hands(const struct client *c, struct tls *tls)
+shake_hands(struct client *c, struct tls *tls)
 {
 	int64_t until = clock_ms() + HANDSHAKE_MS;
 	int result;
@@ -57,6 +91,10 @@ shake_hands(const struct client *c, struct tls *tls)
 	while ((result = tls_handshake(tls)) != 0) {
 		if (result != TLS_WANT_POLLIN && result != TLS_WANT_POLLOUT) {
 			log_failure(c, tls_error(tls));
+			return false;
+		}
+		if (c->ended) {
+			log_failure(c, "the client has gone");
 			return false;
 		}
 		if (!wait_for_client(c, result, until))
@@ -82,8 +120,8 @@ describe(struct tls *tls, struct facts *ret)
 }
 
 struct tls *
-client_secure(const struct client *c, struct tls *server, bool confined,
-    struct facts *ret)
+client_secure(
+    struct client *c, struct tls *server, bool confined, struct facts *ret)
 {
 	struct tls *tls = NULL;
 
@@ -91,7 +129,7 @@ client_secure(const struct client *c, struct tls *server, bool confined,
 	set_nonblocking(c->out);
 	if (confined && !confine_tls())
 		return NULL;
-	if (tls_accept_fds(server, &tls, c->in, c->out) < 0) {
+	if (tls_accept_cbs(server, &tls, read_some, write_some, c) < 0) {
 		log_failure(c, tls_error(server));
 		return NULL;
 	}

@@ -48,14 +48,15 @@ struct client {
 	struct peer peer;
 	int in, out; /* often the same */
 	int session; /* where the clear text goes */
+	bool ended;  /* it says nothing more */
 };
 
 /*
  * Gives up what is not needed, if `confined`, and shakes hands.  NULL: logged.
  * Else the connection, with what was negotiated.
  */
-struct tls *client_secure(const struct client *c, struct tls *server,
-    bool confined, struct facts *ret);
+struct tls *client_secure(
+    struct client *c, struct tls *server, bool confined, struct facts *ret);
 
 /* Says what was negotiated to who waits for it, and closes `fd`. */
 void client_report(int fd, const struct facts *facts);

@@ -69,7 +69,7 @@ read_client(struct relay *r)
 	if (w->ended || !is_empty(w))
 		return false;
 	n = tls_read(r->tls, w->octets, sizeof w->octets);
-	if (n == TLS_WANT_POLLIN)
+	if (n == TLS_WANT_POLLIN && !r->client->ended)
 		return false;
 	if (n == TLS_WANT_POLLOUT) {
 		r->reads_out = true;

@@ -355,13 +355,23 @@ open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* So that all of clients stand above those of a child. */
+static void
+fill_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd + 1 < CHILD_FIRST + CHILD_NFDS);
+}
+
 static bool
 open_server(struct server *sv)
 {
 	sv->epoll = epoll_create1(EPOLL_CLOEXEC);
 	sv->signals = open_signals();
-	for (int i = 0; i < CHILD_NFDS; i++)
-		dup2(sv->signals, CHILD_FIRST + i); /* kept free */
+	fill_descriptors();
 	if (sv->epoll >= 0 && sv->signals >= 0 &&
 	    watch(sv, sv->control, &of_control) &&
 	    watch(sv, sv->signals, &of_signals))
