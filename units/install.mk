@@ -1,10 +1,12 @@
 # Where everything goes when it is installed.
 
 UNITS = smtpd.socket smtpd@.service smtpd-listen.socket smtpd-listen.service
-EXAMPLES = smtpd.default smtpd-tls.conf smtpd-submissions.socket smtpd.xinetd inetd.conf smtpd-new-mail.path \
-	smtpd-new-mail.service
-# Programs beside smtpd, as far as their libraries were there.
-HELPERS = $(filter-out smtpd smtpdb,$(notdir $(PROGRAMS)))
+EXAMPLES = smtpd.default smtpd.xinetd inetd.conf smtpd-new-mail.path \
+	smtpd-new-mail.service smtpd-tls.conf smtpd-submissions.socket
+# Programs beside smtpd that have a page in section 8, as far as their libraries
+# were there.
+HELPERS = $(filter-out smtpd,$(filter $(basename $(wildcard *.8)), \
+	$(notdir $(PROGRAMS))))
 # What has the path of the program in it, filled in when it is installed.
 FILL = sed -e 's,@SBINDIR@,$(SBINDIR),' -e 's,/usr/local/sbin,$(SBINDIR),'
 
