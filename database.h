@@ -54,6 +54,12 @@ void database_start(void);
  */
 struct database *database_new(const char *path);
 /*
+ * A connection that only reads, while another of this process writes, which
+ * another thread may have.  It makes no database, waits for no write lock, and
+ * is to be closed before the one that writes.
+ */
+struct database *database_new_to_read(const char *path);
+/*
  * Closes it, and as the last process that has it open, copies the WAL into it;
  * that can take a while.
  */
@@ -79,8 +85,8 @@ enum verdict database_open_for_reading(struct database *db);
 bool database_is_open(const struct database *db);
 /* Nothing happens where it is not open. */
 void database_close(struct database *db);
-/* Closes it if another file, or none, has its name by now. */
-void database_leave_if_moved(struct database *db);
+/* Closes it if another file, or none, has its name by now.  True: it is closed. */
+bool database_leave_if_moved(struct database *db);
 
 /*
  * The folder of the file itself, links resolved, also where it is not open;
@@ -139,6 +145,8 @@ void database_end_read(struct database *db);
  * meanwhile.  Trouble is no lost mail.
  */
 enum verdict database_tidy(struct database *db, int least_pages);
+/* Would it? */
+bool database_is_untidy(const struct database *db, int least_pages);
 /* The same whenever others have committed anything since the last call. */
 enum verdict database_checkpoint(struct database *db);
 /* Gives the room of deleted rows back; nobody writes meanwhile. */

@@ -25,6 +25,8 @@ struct policy *policy_new(struct database *db);
  * outlive it, what policy_refresh() and policy_begin() end.
  */
 struct policy *policy_beside(struct policy *first);
+/* From now on it stands beside this one, and so counts in its database. */
+void policy_move_beside(struct policy *p, struct policy *first);
 void policy_free(struct policy *p);
 
 /* Who asks, and when. */

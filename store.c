@@ -58,10 +58,10 @@ make(const struct store_conf *conf, struct database *db, struct store *first)
 	return NULL;
 }
 
-struct store *
-store_new(const struct store_conf *conf)
+/* With a database of its own; NULL: there was no memory for it. */
+static struct store *
+make_with(const struct store_conf *conf, struct database *db)
 {
-	struct database *db = database_new(conf->path);
 	struct store *st = db ? make(conf, db, NULL) : NULL;
 
 	if (st)
@@ -69,6 +69,18 @@ store_new(const struct store_conf *conf)
 	else
 		database_free(db);
 	return st;
+}
+
+struct store *
+store_new(const struct store_conf *conf)
+{
+	return make_with(conf, database_new(conf->path));
+}
+
+struct store *
+store_new_to_ask(const struct store_conf *conf)
+{
+	return make_with(conf, database_new_to_read(conf->path));
 }
 
 struct store *
@@ -91,6 +103,13 @@ struct store *
 store_beside(struct store *first)
 {
 	return make(first->conf, first->db, first);
+}
+
+void
+store_move_beside(struct store *st, struct store *first)
+{
+	st->db = first->db;
+	policy_move_beside(st->policy, first->policy);
 }
 
 void
@@ -117,25 +136,6 @@ store_policy(struct store *st)
 {
 	database_set_wait(st->db, st->conf->wait_ms);
 	return st->policy;
-}
-
-enum verdict
-store_open(struct store *st)
-{
-	database_set_wait(st->db, st->conf->wait_ms);
-	return database_open(st->db);
-}
-
-void
-store_open_ahead(struct store *st)
-{
-	database_open_ahead(st->db);
-}
-
-void
-store_leave_if_moved(struct store *st)
-{
-	database_leave_if_moved(st->db);
 }
 
 const char *
@@ -447,6 +447,12 @@ store_tidy(struct store *st)
 		return VERDICT_OK;
 	database_set_wait(st->db, st->conf->wait_ms);
 	return database_tidy(st->db, TIDY_PAGES);
+}
+
+bool
+store_is_untidy(const struct store *st)
+{
+	return database_is_untidy(st->db, TIDY_PAGES);
 }
 
 enum verdict

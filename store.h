@@ -77,6 +77,17 @@ struct store *store_new(const struct store_conf *conf);
  */
 struct store *store_beside(struct store *first);
 /*
+ * From now on it stands beside this one: so a mail that was begun beside one that
+ * is for questions is inserted with one that writes.
+ */
+void store_move_beside(struct store *st, struct store *first);
+/*
+ * One for questions, while another thread has the one that writes to the same
+ * database.  It makes none, and where there is none is not to be opened; as long
+ * as it is open, the other is to be.
+ */
+struct store *store_new_to_ask(const struct store_conf *conf);
+/*
  * Closes the database, and as the last process that has it open, copies the WAL
  * into it; that can take a while.
  */
@@ -101,12 +112,15 @@ struct policy *store_policy(struct store *st);
 enum verdict store_open(struct store *st);
 /* Like store_open(), but never waits, makes or leads on. */
 void store_open_ahead(struct store *st);
+bool store_is_open(const struct store *st);
 
+/* Closes the database.  The next who needs it opens it again. */
+void store_leave(struct store *st);
 /*
- * For who has it open for long before it is used: closes the database if
- * another file, or none, has its name by now.
+ * For who has it open for long before it is used: the same if another file, or
+ * none, has its name by now.  True: it is not open.
  */
-void store_leave_if_moved(struct store *st);
+bool store_leave_if_moved(struct store *st);
 
 /*
  * Says who the client is, if that is not who has connected.  The writer takes it
@@ -184,6 +198,8 @@ uint64_t store_free_octets(struct store *st);
  * to be logged.
  */
 enum verdict store_tidy(struct store *st);
+/* Is there such work? */
+bool store_is_untidy(const struct store *st);
 
 /*
  * The same for who does nothing else: copies whatever others have committed

@@ -105,14 +105,21 @@ checkpoint(struct database *db, int64_t least)
  * A reader with an old snapshot can keep a checkpoint from getting through;
  * then the next one is tried when the WAL has grown as much again.
  */
+bool
+database_is_untidy(const struct database *db, int least_pages)
+{
+	/* If there are fewer than before, it was begun anew. */
+	int copied = db->wal_pages < db->copied_pages ? 0 : db->copied_pages;
+
+	return db->sqlite && db->wal_pages - copied >= least_pages;
+}
+
 enum verdict
 database_tidy(struct database *db, int least_pages)
 {
 	enum verdict result;
 
-	if (db->wal_pages < db->copied_pages)
-		db->copied_pages = 0; /* it was begun anew */
-	if (!db->sqlite || db->wal_pages - db->copied_pages < least_pages)
+	if (!database_is_untidy(db, least_pages))
 		return VERDICT_OK;
 	result = checkpoint(db, least_pages);
 	db->copied_pages = db->wal_pages;

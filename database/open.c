@@ -21,7 +21,7 @@ enum {
 };
 
 /*
- * One thread; nobody asks SQLite how much memory it has; and no 20 pages of
+ * A connection is one thread's; nobody asks SQLite how much memory it has; and no 20 pages of
  * cache are made ready (and touched) at the start, of which a session uses 8.
  * Saves 4,000 instructions a mail, a tenth of them when a session opens the
  * database, and 13 page faults.
@@ -36,7 +36,7 @@ database_start(void)
 	is_started = true;
 	signal(SIGXFSZ, SIG_IGN);
 	wal_watch();
-	sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+	sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
 	sqlite3_config(SQLITE_CONFIG_URI, 0); /* a path is a path */
@@ -53,6 +53,16 @@ database_new(const char *path)
 		return NULL;
 	db->path = path;
 	db->lock = -1;
+	return db;
+}
+
+struct database *
+database_new_to_read(const char *path)
+{
+	struct database *db = database_new(path);
+
+	if (db)
+		db->is_beside = db->is_for_reading = true;
 	return db;
 }
 
@@ -246,8 +256,9 @@ static enum verdict
 connect(struct database *db)
 {
 	int rc = sqlite3_open_v2(db->path, &db->sqlite,
-	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
-		SQLITE_OPEN_EXRESCODE,
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+		SQLITE_OPEN_EXRESCODE |
+		(db->is_beside ? 0 : SQLITE_OPEN_CREATE),
 	    NULL);
 
 	if (rc != SQLITE_OK)
@@ -276,9 +287,13 @@ leave_wal(struct database *db)
 static enum verdict
 open_lock(struct database *db)
 {
-	enum verdict result =
-	    database_open_beside(db, "-lock", O_RDWR | O_CREAT, &db->lock);
+	enum verdict result;
 
+	if (db->is_beside) {
+		leave_wal(db);
+		return VERDICT_OK;
+	}
+	result = database_open_beside(db, "-lock", O_RDWR | O_CREAT, &db->lock);
 	if (result == VERDICT_OK && lockfile_begin(db->lock) < 0)
 		result = database_fail_errno(db, "lock", errno);
 	if (result != VERDICT_OK) {
@@ -388,7 +403,7 @@ open_database(struct database *db, bool may_make)
 	result = find_folder(db);
 	if (result == VERDICT_OK)
 		result = check_file_system(db);
-	if (result == VERDICT_OK)
+	if (result == VERDICT_OK && !db->is_beside)
 		result = make_file(db);
 	if (result == VERDICT_OK)
 		result = connect(db);
@@ -411,7 +426,7 @@ open_database(struct database *db, bool may_make)
 enum verdict
 database_open(struct database *db)
 {
-	return db->sqlite ? VERDICT_OK : open_database(db, true);
+	return db->sqlite ? VERDICT_OK : open_database(db, !db->is_beside);
 }
 
 enum verdict
@@ -447,9 +462,10 @@ is_in_place(struct database *db)
 	       !moved;
 }
 
-void
+bool
 database_leave_if_moved(struct database *db)
 {
 	if (db->sqlite && !is_in_place(db))
 		database_close(db);
+	return !db->sqlite;
 }

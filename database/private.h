@@ -35,6 +35,7 @@ struct database {
 	sqlite3 *guard;         /* see checkpoint.c; NULL: not open */
 	int lock;               /* the lock file; -1: not open */
 	bool is_for_reading;    /* see copy.c */
+	bool is_beside;         /* as database_new_to_read() says */
 	bool is_inside;         /* the write lock is ours */
 	bool was_marked;        /* when we came in, and is not healed */
 	int wal_pages;          /* in the WAL after our last commit */

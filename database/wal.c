@@ -14,8 +14,8 @@
 #include "lockfile.h"
 #include "private.h"
 
-/* SQLite's error log is one for the process, and so is this. */
-static bool sync_failed;
+/* SQLite's error log is called by the thread that syncs. */
+static _Thread_local bool sync_failed;
 
 static void
 watch(void *arg, int rc, const char *message)

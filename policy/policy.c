@@ -28,8 +28,15 @@ policy_beside(struct policy *first)
 	struct policy *p = policy_new(first->db);
 
 	if (p)
-		p->looks = first->looks;
+		policy_move_beside(p, first);
 	return p;
+}
+
+void
+policy_move_beside(struct policy *p, struct policy *first)
+{
+	p->db = first->db;
+	p->looks = first->looks;
 }
 
 void

@@ -14,6 +14,7 @@
 #include <criterion/new/assert.h>
 
 #include "../../mail/facts.h"
+#include "../../policy.h"
 #include "../../store/spool.h"
 #include "../support/suite.h"
 
@@ -201,6 +202,44 @@ Test(store, leaves_a_file_that_its_path_no_longer_leads_to)
 	cr_assert(eq(int, rename(other, box.path), 0));
 	store_leave_if_moved(st);
 	cr_expect(eq(i64, suite_put(100), 1));
+}
+
+Test(store, asks_a_database_that_another_one_makes_and_writes_to)
+{
+	static const struct policy_asker asker = { .hostname = "mx.example" };
+	static const struct question q = { .kind = QUESTION_MAIL };
+	struct store *asks = store_new_to_ask(&box.conf);
+	static struct answer answer;
+	int64_t id;
+
+	EXPECT_RESULT(asks, VERDICT_FAILED, store_open(asks));
+	cr_expect(lt(int, access(box.path, F_OK), 0), "it makes none");
+	cr_expect(eq(i64, suite_put(100), 1));
+	EXPECT_RESULT(asks, VERDICT_OK, store_open(asks));
+	EXPECT_RESULT(asks, VERDICT_FAILED, scratch_commit(asks, 1, 10, &id));
+
+	EXPECT_RESULT(st, VERDICT_OK, store_begin(st, 1));
+	store_ask(asks, &asker, &q, &answer);
+	EXPECT_RESULT(asks, VERDICT_OK, answer.verdict);
+	EXPECT_RESULT(st, VERDICT_OK, store_end(st));
+	store_free(asks);
+	cr_expect(eq(i64, suite_put(100), 2));
+	suite_expect_rows(2);
+}
+
+Test(store, commits_a_mail_that_was_begun_beside_another)
+{
+	struct store *asks = store_new_to_ask(&box.conf);
+	struct store *mail = store_beside(asks);
+	int64_t id = 0;
+
+	store_move_beside(mail, st);
+	EXPECT_RESULT(mail, VERDICT_OK, scratch_commit(mail, 1, 10, &id));
+	store_move_beside(mail, asks);
+	EXPECT_RESULT(mail, VERDICT_FAILED, scratch_commit(mail, 1, 10, &id));
+	suite_expect_rows(1);
+	store_free(mail);
+	store_free(asks);
 }
 
 /*
