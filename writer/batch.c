@@ -4,8 +4,8 @@
  * the whole transaction back (sqlite.org/lang_transaction.html, s. 3), and then
  * the others are done again.
  *
- * A big mail is alone in its transaction: its commit is long, and what is
- * bounded by it is what the small ones behind it wait.
+ * A big mail is alone in its transaction: its commit is long, and small ones
+ * need not wait in the same queue.
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -19,23 +19,41 @@ enum {
 	BATCH_OCTETS = 4 * 1024 * 1024,
 };
 
-/* Takes the mails of one transaction off `ready`. */
-static struct client *
-take_batch(struct writer *w)
+void
+batch_start(struct writer *w)
 {
-	struct client *first = w->ready, *last = first;
+	w->small.end = &w->small.first;
+	w->big.end = &w->big.first;
+}
+
+void
+batch_add(struct client *c)
+{
+	struct queue *q = c->granted ? &c->writer->big : &c->writer->small;
+
+	c->next = NULL;
+	*q->end = c;
+	q->end = &c->next;
+}
+
+struct client *
+batch_take(struct queue *q, struct store *store)
+{
+	struct client *first = q->first, *last = first;
 	uint64_t octets = first->envelope.size;
 
-	while (last->next && !first->granted && !last->next->granted) {
+	while (last->next && !first->granted) {
 		octets += last->next->envelope.size;
 		if (octets > BATCH_OCTETS)
 			break;
 		last = last->next;
 	}
-	w->ready = last->next;
+	q->first = last->next;
 	last->next = NULL;
-	if (!w->ready)
-		w->ready_end = &w->ready;
+	if (!q->first)
+		q->end = &q->first;
+	for (struct client *c = first; c; c = c->next)
+		store_move_beside(c->store, store);
 	return first;
 }
 
@@ -133,37 +151,31 @@ count(const struct client *first)
 
 /* Each round either commits, or leaves one more behind that has failed. */
 static void
-commit_all(struct writer *w, struct client *first)
+commit_all(struct store *store, struct client *first)
 {
 	while (is_anything_left(first)) {
-		enum verdict verdict = store_begin(w->store, count(first));
+		enum verdict verdict = store_begin(store, count(first));
 
 		if (verdict == VERDICT_OK && !insert_all(first)) {
-			store_abandon(w->store);
+			store_abandon(store);
 			continue;
 		}
 		if (verdict == VERDICT_OK && !is_anything_left(first)) {
-			store_abandon(w->store);
+			store_abandon(store);
 			return;
 		}
 		if (verdict == VERDICT_OK)
-			verdict = store_end(w->store);
+			verdict = store_end(store);
 		if (verdict != VERDICT_OK)
 			fail_the_rest(first, verdict);
-		else
-			w->has_new = true;
 		return;
 	}
 }
 
-struct client *
-batch_commit(struct writer *w)
+void
+batch_commit(struct store *store, struct client *first)
 {
-	struct client *first = take_batch(w);
-
 	for (struct client *c = first; c; c = c->next)
 		c->result = (struct wire_result){ .verdict = VERDICT_OK };
-	store_leave_if_moved(w->store);
-	commit_all(w, first);
-	return first;
+	commit_all(store, first);
 }

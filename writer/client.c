@@ -206,8 +206,9 @@ take_question(struct client *c, struct unpack *in)
 		.client_address = c->peer.address,
 		.now = clock_us() / 1000000,
 	};
-	const char *cause = "out of memory";
+	const char *cause = "out of memory", *why;
 	struct question q;
+	enum verdict opened;
 
 	if (!wire_read_question(in, &q) || !is_in_order(c, &q))
 		return false;
@@ -215,9 +216,16 @@ take_question(struct client *c, struct unpack *in)
 		drop_mail(c);
 	q.sender = sender_of(c, &q);
 	q.nrecipients = c->envelope.nrecipients;
-	store_ask(c->store, &asker, &q, &answer);
+	opened = ask_open(c->writer, &why);
+	if (opened == VERDICT_OK) {
+		store_ask(c->store, &asker, &q, &answer);
+		why = store_error(c->store);
+	} else {
+		answer_clear(&answer);
+		answer.verdict = opened;
+	}
 	if (answer.verdict != VERDICT_OK) {
-		cause = store_error(c->store);
+		cause = why;
 	} else if (!answer_refuses(&answer) && !keep_answer(c, &q)) {
 		answer.verdict = VERDICT_NO_MEMORY;
 		if (q.kind == QUESTION_MAIL)
@@ -300,17 +308,6 @@ take_file(struct client *c, uint64_t size)
 	       store_take_spool(c->store, size) == 0;
 }
 
-static void
-make_ready(struct client *c)
-{
-	struct writer *w = c->writer;
-
-	c->state = CLIENT_READY;
-	c->next = NULL;
-	*w->ready_end = c;
-	w->ready_end = &c->next;
-}
-
 static bool
 take_piece(struct client *c, struct unpack *in, bool is_last)
 {
@@ -344,7 +341,8 @@ take_piece(struct client *c, struct unpack *in, bool is_last)
 	    (int)mail.quarantine.len,
 	    mail.quarantine.len > 0 ? mail.quarantine.p : "");
 	c->envelope.bare_line_ends = mail.bare_line_ends;
-	make_ready(c);
+	c->state = CLIENT_READY;
+	batch_add(c);
 	return true;
 }
 
@@ -374,6 +372,7 @@ client_conclude(struct client *c)
 {
 	bool sent = send_result(c, -1);
 
+	store_move_beside(c->store, c->writer->store);
 	drop_mail(c);
 	return sent;
 }

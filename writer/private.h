@@ -1,6 +1,7 @@
 /*
  * What the files of writer/ share: loop.c waits and hands out, client.c answers
- * one session, batch.c commits the mails of many.
+ * one session, teller.c hears of it, ask.c has the database open for that;
+ * committer.c is a thread, in which batch.c commits the mails of many.
  */
 #ifndef WRITER_PRIVATE_H
 #define WRITER_PRIVATE_H
@@ -12,6 +13,7 @@
 #include "../mail/wire.h"
 #include "../store.h"
 #include "../writer.h"
+#include "committer.h"
 
 struct client;
 struct introduction;
@@ -26,14 +28,20 @@ struct teller {
 struct writer {
 	const struct writer_conf *conf;
 	struct store_conf store_conf;
-	struct store *store; /* the first; each client has one beside it */
+	/* For questions; each client has a store beside it. */
+	struct store *store;
+	struct committer *committer;
+	enum verdict opened; /* what the last try to open the database said */
+	const char *why;
+	bool tried; /* for what has just come */
 	/* Mails that wait to be committed, in the order they were complete. */
-	struct client *ready, **ready_end;
+	struct queue {
+		struct client *first, **end;
+	} small, big;
 	struct client *clients; /* all */
 	struct teller *tellers;
 	uint64_t spooled; /* octets granted for big mails on their way */
 	uint64_t spool_limit;
-	bool has_new; /* something was committed since the last checkpoint */
 };
 
 /* One session, and the mail that it has begun. */
@@ -42,25 +50,26 @@ struct client {
 	int fd;
 	uint64_t number; /* as the listener introduced it */
 	struct peer peer;
-	bool has_spoken; /* it has sent a message */
-	struct facts facts;
-	unsigned may_tell; /* facts of itself */
+	bool has_spoken;    /* it has sent a message */
+	struct facts facts; /* of the next mail; a batch does not read them */
+	unsigned may_tell;  /* facts of itself */
 	struct store *store;
 	enum client_state {
 		CLIENT_IDLE,
 		CLIENT_MAIL,  /* a MAIL was answered with yes */
-		CLIENT_READY, /* the mail is complete, and in `ready` */
+		CLIENT_READY, /* the mail is complete, and in a queue */
 	} state;
 	bool is_open; /* its recipients need not be asked about */
+	bool is_deaf; /* its session has gone while its mail is committed */
 	struct envelope envelope;
 	struct header header;
-	unsigned nbefore; /* recipients, before the last answer */
+	unsigned nbefore;  /* recipients, before the last answer */
 	uint64_t received; /* octets of the mail, in messages */
 	uint64_t granted;  /* octets of a file; 0: there is none */
 	uint64_t changes;  /* of those, behind the mail */
 	char quarantine[WIRE_CAUSE_MAX]; /* "": it is not */
 	struct wire_result result;
-	struct client *next;            /* in `ready` */
+	struct client *next;            /* in its queue */
 	struct client *before, *behind; /* in `clients` */
 };
 
@@ -96,12 +105,26 @@ bool teller_hear(
     struct writer *w, uint64_t *ret_number, struct facts *ret_facts);
 void teller_forget_all(struct writer *w);
 
+/* ask.c */
+
+/* Once for all that has just come. */
+void ask_refresh(struct writer *w);
+/* Opens the database for questions, which may make it; or says why it cannot. */
+enum verdict ask_open(struct writer *w, const char **ret_cause);
+/* The same if it is there and nobody need wait. */
+void ask_open_ahead(struct writer *w);
+
 /* batch.c */
 
+void batch_start(struct writer *w);
+/* Its mail is complete. */
+void batch_add(struct client *c);
 /*
- * Commits the mails that are ready, or as many as one transaction should hold.
- * Returns those that it has dealt with: their `result` is to be told.
+ * Takes the mails of one transaction, for `store` to write them: small ones, as
+ * many as it should hold, or a big one.
  */
-struct client *batch_commit(struct writer *w);
+struct client *batch_take(struct queue *q, struct store *store);
+/* Commits them with this store.  Their `result` is to be told. */
+void batch_commit(struct store *store, struct client *first);
 
 #endif

@@ -29,8 +29,8 @@ FUZZ_LIBS_query = $(SQLITE_LIBS)
 FUZZ_database = $(call files,$(FUZZ)/image tests/support/buffer \
 	tests/support/scratch) $(call folders,archive) $(STORE) $(MAIL)
 FUZZ_LIBS_database = $(SQLITE_LIBS)
-FUZZ_writer = $(call files,writer/client writer/batch server/introduce \
-	tests/support/buffer tests/support/scratch) $(STORE) $(MAIL)
+FUZZ_writer = $(call files,$(addprefix writer/,ask batch client committer) \
+	server/introduce tests/support/buffer tests/support/scratch) $(STORE) $(MAIL)
 FUZZ_LIBS_writer = $(SQLITE_LIBS)
 
 # fuzz-TARGET has libFuzzer's main(), run-TARGET our own that runs files.

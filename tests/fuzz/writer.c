@@ -78,7 +78,7 @@ make_place(struct place *p, const char *sql)
 	};
 	w->conf = &p->conf;
 	w->store_conf = p->box.conf;
-	w->ready_end = &w->ready;
+	batch_start(w);
 	w->store = store_new(&w->store_conf);
 	if (!w->store)
 		abort();
@@ -151,23 +151,32 @@ receive(int fd)
 	return n;
 }
 
+/* Where a mail is ready, if there is any. */
+static struct queue *
+find_queue(struct writer *w)
+{
+	return w->big.first ? &w->big : &w->small;
+}
+
 /* False: the session is over. */
 static bool
 say(struct place *p, struct client *c, int fd, struct span message)
 {
 	struct unpack in = { .rest = message };
 	enum wire_kind kind = wire_kind(&in);
+	struct queue *q;
 	ssize_t n;
 
 	if (message.len == 0 || send(fd, message.p, message.len, 0) < 0)
 		return false;
 	if (!client_read(c))
 		return false;
-	while (p->writer.ready) {
+	while ((q = find_queue(&p->writer))->first) {
 		fuzz_promise(
 		    kind == WIRE_LAST, "only the last piece makes a mail");
-		fuzz_promise(batch_commit(&p->writer) == c,
+		fuzz_promise(batch_take(q, p->writer.store) == c,
 		    "the mail is that of the session");
+		batch_commit(p->writer.store, c);
 		if (!client_conclude(c))
 			return false;
 	}
@@ -210,7 +219,7 @@ talk(struct place *p, struct span input)
 	}
 	client_free(c);
 	close(ends[1]);
-	fuzz_promise(!p->writer.ready && p->writer.spooled == 0,
+	fuzz_promise(!find_queue(&p->writer)->first && p->writer.spooled == 0,
 	    "a session that is gone leaves nothing");
 }
 

@@ -2,10 +2,13 @@
  * The writer in a process of its own, and sessions at the other ends of its
  * sockets: such as keep to the rules, and such as do not.
  */
+#include <sys/file.h>
 #include <sys/socket.h>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -658,6 +661,69 @@ expect_nothing_of(int fd)
 	(void)id;
 	if (scratch_size(&box, "") > 0)
 		EXPECT_QUERY(&box, "SELECT count(*) FROM message", "0");
+}
+
+/* Takes the write lock, as another who writes for long. */
+static int
+hold_the_lock(void)
+{
+	char path[200];
+	int fd;
+
+	snprintf(path, sizeof path, "%s-lock", box.path);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	cr_assert(ge(int, fd, 0));
+	cr_assert(zero(int, flock(fd, LOCK_EX)));
+	return fd;
+}
+
+/* A session whose mail waits for that lock; another one, `*ret_other`. */
+static int
+begin_a_commit(int *ret_lock, int *ret_other)
+{
+	struct store *st = connect_store();
+	int64_t id = 0;
+	int fd;
+
+	EXPECT_RESULT(st, VERDICT_OK, put(st, 10, &id));
+	store_free(st);
+	*ret_lock = hold_the_lock();
+	*ret_other = connect_session("192.0.2.2");
+	fd = connect_session("192.0.2.1");
+	begin_mail(fd);
+	send_last(fd, 1, false, 1, 1);
+	return fd;
+}
+
+Test(writer, answers_questions_while_a_mail_is_committed)
+{
+	int lock, other, fd = begin_a_commit(&lock, &other);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	for (int i = 0; i < 10; i++)
+		begin_mail(other);
+	cr_expect(zero(int, poll(&p, 1, 50)), "the mail waits");
+	close(lock);
+	expect_reply(fd, WIRE_RESULT);
+	send_last(other, 1, false, 1, 1);
+	expect_reply(other, WIRE_RESULT);
+	EXPECT_QUERY(&box, "SELECT count(*) FROM message", "3");
+	close(fd);
+	close(other);
+}
+
+Test(writer, keeps_a_mail_whose_session_goes_while_it_is_committed)
+{
+	int lock, other, fd = begin_a_commit(&lock, &other);
+
+	close(fd);
+	for (int i = 0; i < 10; i++)
+		begin_mail(other);
+	close(lock);
+	send_last(other, 1, false, 1, 1);
+	expect_reply(other, WIRE_RESULT);
+	EXPECT_QUERY(&box, "SELECT count(*) FROM message", "3");
+	close(other);
 }
 
 Test(writer, takes_no_mail_without_a_question)
