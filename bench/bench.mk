@@ -7,9 +7,12 @@ bench-programs: all
 	    WRITER='$(call folders,writer)' \
 	    PKG_LIBS='$(SQLITE_LIBS)' sh bench/build.sh build/bench
 
-bench: bench-programs ## speed beside the peers: 20 minutes
-	-sh bench/peers.sh build/bench/peers
+bench: bench-programs ## speed beside Postfix, against the targets: 10 minutes
 	/usr/bin/python3 -B bench/run.py --docs docs
+
+bench-all: bench-programs ## the same beside all peers, and more: 40 minutes
+	-sh bench/peers.sh build/bench/peers
+	/usr/bin/python3 -B bench/run.py --all --docs docs
 
 bench-starts: all ## connections a second under superservers
 	bash tests/system/lab/bench.sh
@@ -20,4 +23,5 @@ bench-faults: all ## page faults of a connection: seconds
 bench-confine: all ## instructions and time of confinement: half a minute
 	/usr/bin/python3 -B bench/confine.py ./smtpd
 
-.PHONY: bench-confine bench-faults bench-programs bench bench-starts
+.PHONY: bench-confine bench-faults bench-programs bench bench-all \
+	bench-starts

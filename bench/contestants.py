@@ -67,6 +67,7 @@ class Contestant:
     restarts = False  # must be started anew to forget its mails
     pooled = False  # has its processes only after some use
     hesitates = False  # takes seconds where many connect at once
+    share = 1  # of the load, for one that would take minutes for all of it
 
     def __init__(self, programs, folder, env=None):
         self.programs = programs
@@ -139,6 +140,7 @@ class Smtpd(Contestant):
         variant = {"smtpd": "smtpd", "smtpd-null": "null store",
                    "smtpd-naive": "naive store"}[program]
         self.name = f"{variant}, {how}"
+        self.share = 0.2 if program == "smtpd-naive" else 1
 
     @property
     def database(self):
