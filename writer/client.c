@@ -95,9 +95,12 @@ client_find(const struct writer *w, uint64_t number)
 void
 client_hear(struct client *c, const struct facts *f)
 {
+	if (c->state == CLIENT_READY) {
+		facts_add(&c->later, f);
+		return;
+	}
 	facts_add(&c->facts, f);
-	if (c->state != CLIENT_READY)
-		drop_mail(c);
+	drop_mail(c);
 }
 
 /* A session reads each reply before it asks again: there is always room. */
@@ -373,6 +376,8 @@ client_conclude(struct client *c)
 	bool sent = send_result(c, -1);
 
 	store_move_beside(c->store, c->writer->store);
+	facts_add(&c->facts, &c->later);
+	c->later = (struct facts){ .text = { "" } };
 	drop_mail(c);
 	return sent;
 }

@@ -50,8 +50,9 @@ struct client {
 	int fd;
 	uint64_t number; /* as the listener introduced it */
 	struct peer peer;
-	bool has_spoken;    /* it has sent a message */
-	struct facts facts; /* of the next mail; a batch does not read them */
+	bool has_spoken; /* it has sent a message */
+	struct facts facts;
+	struct facts later; /* told while its mail is committed, with `facts` */
 	unsigned may_tell;  /* facts of itself */
 	struct store *store;
 	enum client_state {

@@ -726,6 +726,27 @@ Test(writer, keeps_a_mail_whose_session_goes_while_it_is_committed)
 	close(other);
 }
 
+Test(writer, keeps_a_fact_for_the_mail_behind_the_one_that_is_committed)
+{
+	int lock, other, fd = begin_a_commit(&lock, &other);
+	int teller = connect_teller(FACT_BIT(FACT_TLS));
+
+	begin_mail(other);
+	tell(teller, 3, FACT_TLS, "TLSv1.3 x");
+	begin_mail(other);
+	close(lock);
+	expect_reply(fd, WIRE_RESULT);
+	begin_mail(fd);
+	send_last(fd, 1, false, 1, 1);
+	expect_reply(fd, WIRE_RESULT);
+	EXPECT_QUERY(&box,
+	    "SELECT coalesce(tls, 'plain') FROM message ORDER BY id",
+	    "plain plain TLSv1.3 x");
+	close(fd);
+	close(other);
+	close(teller);
+}
+
 Test(writer, takes_no_mail_without_a_question)
 {
 	int fd = connect_session("192.0.2.1");
