@@ -2,8 +2,6 @@
  * The database that questions are put to, with a connection of its own beside
  * the one that commits.  That one makes it, and closes it last.
  */
-#include <unistd.h>
-
 #include "private.h"
 
 void
@@ -60,12 +58,8 @@ ask_open(struct writer *w, const char **ret_cause)
 void
 ask_open_ahead(struct writer *w)
 {
-	bool is_there = access(w->conf->database, F_OK) == 0;
-
 	if (committer_is_busy(w->committer) || !store_leave_if_moved(w->store))
 		return;
-	/* A port scan does not make a database. */
-	begin_anew(w, is_there ? JOB_OPEN_AHEAD : JOB_TIDY);
-	if (is_there)
-		store_open_ahead(w->store);
+	begin_anew(w, JOB_OPEN_AHEAD);
+	store_open_ahead(w->store);
 }
