@@ -8,7 +8,7 @@ EXAMPLES = smtpd.default smtpd.xinetd inetd.conf smtpd-new-mail.path \
 HELPERS = $(filter-out smtpd,$(filter $(basename $(wildcard *.8)), \
 	$(notdir $(PROGRAMS))))
 # What has the path of the program in it, filled in when it is installed.
-FILL = sed -e 's,@SBINDIR@,$(SBINDIR),' -e 's,/usr/local/sbin,$(SBINDIR),'
+FILL = sed -e 's,@SBINDIR@,$(SBINDIR),g' -e 's,/usr/local/sbin,$(SBINDIR),g'
 
 install: all ## into PREFIX, below DESTDIR
 	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 \

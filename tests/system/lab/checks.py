@@ -14,6 +14,7 @@ import lab
 import listening
 import readers
 import sandbox
+import secure
 
 
 def add_addresses():
@@ -26,7 +27,7 @@ def add_addresses():
 def main():
     wanted = sys.argv[1:]
     modules = (installed, listening, accepting, entries, readers, arrival,
-               inetd, sandbox)
+               inetd, sandbox, secure)
     signal.alarm(600)  # a deadline for all
     add_addresses()
     for group in [group for module in modules for group in module.GROUPS]:

@@ -15,6 +15,8 @@ cp tests/system/lab/*.py "$programs"
 cp tests/system/lab/take-new-mail "$folder/dest/usr/local/bin"
 printf 'u reader -\nm reader smtpd\nu stranger -\n' \
     >"$folder/dest/etc/sysusers.d/lab.conf"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
+    -keyout "$programs/tls.key" -out "$programs/tls.crt" -subj /CN=mx 2>/dev/null
 cc -std=c11 -D_GNU_SOURCE -Wall -Wextra -o "$programs/probe" tests/system/lab/probe.c
 
 exec bash tests/system/lab/lab.sh "$folder" /usr/bin/python3 -B \
