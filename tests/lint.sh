@@ -101,7 +101,7 @@ if [ -n "$foreign" ]; then
 fi
 
 echo "mandoc"
-mandoc -Tlint -Wwarning smtpd.8 smtpd-tls.8 smtpd-db.5 smtpdb.1
+mandoc -Tlint -Wwarning smtpd.8 smtpd-tls.8 smtpd-db.5 smtpdb.1 smtpdb-web.1
 
 echo "cppcheck"
 # shellcheck disable=SC2086

@@ -7,8 +7,12 @@ EXAMPLES = smtpd.default smtpd.xinetd inetd.conf smtpd-new-mail.path \
 # were there.
 HELPERS = $(filter-out smtpd,$(filter $(basename $(wildcard *.8)), \
 	$(notdir $(PROGRAMS))))
+# For people, with units of its own.
+WEB = $(filter smtpdb-web,$(notdir $(PROGRAMS)))
+WEB_UNITS = $(addprefix smtpdb-web,$(if $(WEB),.socket .service))
 # What has the path of the program in it, filled in when it is installed.
-FILL = sed -e 's,@SBINDIR@,$(SBINDIR),g' -e 's,/usr/local/sbin,$(SBINDIR),g'
+FILL = sed -e 's,@SBINDIR@,$(SBINDIR),g' -e 's,@BINDIR@,$(BINDIR),g' \
+	-e 's,/usr/local/sbin,$(SBINDIR),g'
 
 install: all ## into PREFIX, below DESTDIR
 	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 \
@@ -20,6 +24,10 @@ install: all ## into PREFIX, below DESTDIR
 	    cp $$helper $(DESTDIR)$(SBINDIR)/$$helper && \
 	    $(FILL) $$helper.8 >$(DESTDIR)$(MANDIR)/man8/$$helper.8 || exit 1; \
 	done
+	for program in $(WEB); do \
+	    cp $$program $(DESTDIR)$(BINDIR)/$$program && \
+	    cp $$program.1 $(DESTDIR)$(MANDIR)/man1/$$program.1 || exit 1; \
+	done
 	cp smtpdb.1 $(DESTDIR)$(MANDIR)/man1/smtpdb.1
 	cp completions/smtpdb.bash $(DESTDIR)$(COMPLETIONDIR)/smtpdb
 	$(FILL) smtpd.8 >$(DESTDIR)$(MANDIR)/man8/smtpd.8
@@ -27,7 +35,7 @@ install: all ## into PREFIX, below DESTDIR
 	mkdir -p $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) \
 	    $(DESTDIR)$(TMPFILESDIR) $(DESTDIR)$(CATALOGDIR) \
 	    $(DESTDIR)$(EXAMPLEDIR)
-	for unit in $(UNITS); do \
+	for unit in $(UNITS) $(WEB_UNITS); do \
 	    $(FILL) units/$$unit >$(DESTDIR)$(UNITDIR)/$$unit || exit 1; \
 	done
 	cp units/smtpd.sysusers $(DESTDIR)$(SYSUSERSDIR)/smtpd.conf
@@ -40,6 +48,7 @@ install: all ## into PREFIX, below DESTDIR
 	cp examples/session.txt $(DESTDIR)$(EXAMPLEDIR)
 
 uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(BINDIR)/smtpdb-web $(DESTDIR)$(MANDIR)/man1/smtpdb-web.1
 	rm -f $(DESTDIR)$(BINDIR)/smtpdb $(DESTDIR)$(MANDIR)/man1/smtpdb.1 \
 	    $(DESTDIR)$(COMPLETIONDIR)/smtpdb
 	rm -f $(DESTDIR)$(SBINDIR)/smtpd $(DESTDIR)$(MANDIR)/man8/smtpd.8 \
@@ -50,7 +59,7 @@ uninstall: ## remove what install put there
 	for helper in $(HELPERS); do \
 	    rm -f $(DESTDIR)$(SBINDIR)/$$helper $(DESTDIR)$(MANDIR)/man8/$$helper.8; \
 	done
-	for unit in $(UNITS); do rm -f $(DESTDIR)$(UNITDIR)/$$unit; done
+	for unit in $(UNITS) $(WEB_UNITS); do rm -f $(DESTDIR)$(UNITDIR)/$$unit; done
 	rm -rf $(DESTDIR)$(EXAMPLEDIR)
 
 .PHONY: install uninstall

@@ -4,6 +4,7 @@
  */
 #include "teller.h"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -78,7 +79,8 @@ teller_start(const char *database, bool (*confine)(void *arg), void *arg)
 	t->pid = fork();
 	if (t->pid == 0) {
 		close(ends[0]);
-		if (nice(NICE) >= 0 && confine(arg))
+		setpriority(PRIO_PROCESS, 0, NICE); /* where it may */
+		if (confine(arg))
 			tell(database, ends[1]);
 		_exit(0);
 	}

@@ -43,11 +43,11 @@ lintian --allow-root --fail-on=error,warning build/smtpd_*.changes
 
 echo "hardening"
 rm -rf "$folder/files"
-for package in build/smtpd_*.deb build/smtpdb_*.deb; do
+for package in build/smtpd_*.deb build/smtpdb_*.deb build/smtpdb-web_*.deb; do
 	dpkg-deb -x "$package" "$folder/files"
 done
 sh tests/system/hardening.sh "$folder/files/usr/sbin/smtpd" \
-    "$folder/files/usr/bin/smtpdb"
+    "$folder/files/usr/bin/smtpdb" "$folder/files/usr/bin/smtpdb-web"
 
 if [ ! -d "$fresh" ]; then
 	echo "a fresh Debian"
