@@ -290,6 +290,39 @@ int archive_rules_list(
 void archive_table_reset(struct archive_table *t);
 
 /*
+ * Accounts (AUTH).  What is changed is one transaction.
+ */
+
+struct archive_account {
+	const char *name;
+	const char *verifier; /* as the table has it; NULL: none */
+	const char *subject;  /* of a certificate; NULL: none */
+};
+
+enum {
+	/* The name, "yes" for a password, the subject, the reverse-paths. */
+	ARCHIVE_ACCOUNT_COLUMNS = 4,
+};
+
+/* 1, 0 or -1. */
+int archive_account_has(struct archive *a, const char *name);
+/*
+ * Makes the account, or changes what is said of it, and adds the reverse-paths,
+ * up to NULL.  Returns 1; 0: the table does not take it; or -1.
+ */
+int archive_account_put(struct archive *a,
+    const struct archive_account *account, char *const *patterns);
+/*
+ * Deletes these reverse-paths of it; without any, the account.  How many, or
+ * -1.
+ */
+int archive_account_remove(
+    struct archive *a, const char *name, char *const *patterns);
+/* Calls `one` with each, whose columns are lent; NULL for NULL.  0 or -1. */
+int archive_account_list(struct archive *a,
+    void (*one)(void *context, const char *const *row), void *context);
+
+/*
  * A question of policy.h, put to the database that the archive has open; nothing
  * is counted.  Returns the verdict of the answer.
  */

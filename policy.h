@@ -7,6 +7,7 @@
 #ifndef POLICY_H
 #define POLICY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "mail/envelope.h"
@@ -33,7 +34,9 @@ void policy_free(struct policy *p);
 struct policy_asker {
 	const char *hostname; /* the domain of an address without one */
 	const char *client_address;
-	int64_t now; /* seconds since 1970 */
+	int64_t now;         /* seconds since 1970 */
+	const char *account; /* that it has proved to be; NULL or "": none */
+	bool auth_required;  /* nobody else may send */
 };
 
 /*

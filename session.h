@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mail/auth.h"
 #include "mail/envelope.h"
 #include "mail/question.h"
 #include "mail/span.h"
@@ -28,11 +29,6 @@ enum session_auth {
 	SESSION_AUTH_NONE,  /* there is no AUTH (RFC 4954) */
 	SESSION_AUTH_ASK,   /* the caller checks who the client is */
 	SESSION_AUTH_CLAIM, /* whatever the client says is taken, as a claim */
-};
-
-enum {
-	SESSION_AUTH_NAME_MAX = 255, /* octets */
-	SESSION_CHALLENGE_MAX = 1536,
 };
 
 struct session_conf {
@@ -125,28 +121,12 @@ void session_answer(struct session *s, const struct answer *answer);
 
 /*
  * AUTH, with SESSION_AUTH_ASK.  An exchange is over with any answer but
- * SESSION_AUTH_MORE, or when another one begins.
+ * AUTH_MORE, or when another one begins.
  */
-struct session_auth_step {
-	/* Begins an exchange: a word of what is offered.  p NULL: goes on. */
-	struct span mechanism;
-	/* Base64, in at most BASE64_LINE_MAX octets; p NULL: none yet. */
-	struct span response;
-};
-
-enum session_auth_result {
-	SESSION_AUTH_MORE,      /* 334, with a challenge */
-	SESSION_AUTH_DONE,      /* 235 */
-	SESSION_AUTH_REFUSED,   /* 535: not these credentials */
-	SESSION_AUTH_MALFORMED, /* 501: not what the mechanism says */
-	SESSION_AUTH_TOO_OFTEN, /* 454: guesses, too many in a time */
-	SESSION_AUTH_TROUBLE,   /* 454: ours */
-};
-
-struct session_auth_step session_auth_step(const struct session *s);
-/* `challenge` is base64, SESSION_CHALLENGE_MAX octets at most. */
+struct auth_step session_auth_step(const struct session *s);
+/* `challenge` is for AUTH_MORE. */
 void session_auth_answer(
-    struct session *s, enum session_auth_result result, struct span challenge);
+    struct session *s, enum auth_result result, struct span challenge);
 /*
  * From now on these mechanisms are offered, blanks between, lent for the
  * session's life; NULL: none, as not without encryption (538).

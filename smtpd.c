@@ -11,6 +11,8 @@
 #include "mail/trace.h"
 #include "mail/wire.h"
 #include "policy.h"
+#include "server/authenticate.h"
+#include "server/begin.h"
 #include "server/bind.h"
 #include "server/confine.h"
 #include "server/connection.h"
@@ -26,7 +28,6 @@
 #include "server/record.h"
 #include "server/secure.h"
 #include "server/start.h"
-#include "server/user.h"
 #include "server/worker.h"
 #include "session.h"
 #include "store.h"
@@ -44,6 +45,7 @@ struct server {
 	struct facts facts; /* of the client, beside its address */
 	int tls;            /* a socket to smtpd-tls; -1: there is none */
 	struct front front;
+	struct authenticator auth;
 	struct session *session;
 	struct store *store;
 	struct record *record;
@@ -152,6 +154,8 @@ answer_question(struct server *sv)
 		.hostname = sv->options->hostname,
 		.client_address = sv->peer.address,
 		.now = clock_us() / 1000000,
+		.account = sv->facts.text[FACT_ACCOUNT],
+		.auth_required = sv->options->auth_required,
 	};
 
 	store_ask(sv->store, &asker, session_question(sv->session), sv->answer);
@@ -236,6 +240,7 @@ start_tls(struct server *sv)
 		session_secured(sv->session);
 	else
 		session_end(sv->session, SESSION_EOF);
+	authenticate_offer(&sv->auth, sv->session);
 }
 
 static void
@@ -256,11 +261,11 @@ run(struct server *sv)
 			answer_question(sv);
 			break;
 		case SESSION_AUTHENTICATE:
-			session_auth_answer(
-			    s, SESSION_AUTH_TROUBLE, span_of(""));
+			authenticate(&sv->auth, s, sv->connection);
 			break;
 		case SESSION_CLIENT:
 			front_take_client(&sv->front);
+			authenticate_offer(&sv->auth, s);
 			break;
 		case SESSION_BODY:
 			append(sv, session_body(s));
@@ -306,6 +311,8 @@ prepare(struct server *sv, const struct session_conf *session)
 		sv->exit_status = EX_OSERR;
 		return false;
 	}
+	sv->auth =
+	    (struct authenticator){ sv->auth.link, o, &sv->peer, &sv->facts };
 	header_start(&sv->header);
 	return true;
 }
@@ -323,8 +330,10 @@ serve(struct server *sv, const struct session_conf *session, bool tls_first)
 	    sv->connection, o->timeout_sec, o->session_timeout_sec);
 	if (front_learn_client(&sv->front) &&
 	    (!tls_first ||
-		secure_connection(sv->connection, &sv->tls, &sv->facts)))
+		secure_connection(sv->connection, &sv->tls, &sv->facts))) {
+		authenticate_offer(&sv->auth, sv->session);
 		run(sv);
+	}
 	entry_ended(&sv->peer, &sv->refusals, session_counts(sv->session));
 	connection_close(sv->connection);
 	filters_close(sv->filtering.filters);
@@ -358,6 +367,7 @@ serve_connection(const struct options *o, struct connection *c)
 	session.any_line_end = !c->is_socket && peer_is_local(&sv.peer) &&
 			       !fronts_have(&o->fronts, &sv.peer);
 	sv.tls = secure_prepare(o, c, &sv.peer, &session, &sv.facts);
+	sv.auth.link = authenticate_prepare(o, c, &sv.peer);
 	if (prepare(&sv, &session))
 		serve(&sv, &session,
 		    session.in_tls && !facts_has(&sv.facts, FACT_TLS));
@@ -393,6 +403,7 @@ serve_when_called(const struct options *o, int fd)
 	c.in = c.out = worker_wait(fd, &i);
 	sv.peer = i.peer;
 	sv.tls = i.fds[INTRODUCE_HELPER + HELPER_TLS];
+	sv.auth.link = i.fds[INTRODUCE_HELPER + HELPER_AUTH];
 	session.in_tls = i.tls_first;
 	session.starttls = sv.tls >= 0 && !i.tls_first;
 	if (c.in >= 0 && ready)
@@ -414,6 +425,7 @@ write_for_sessions(const struct options *o, int fd)
 		.max_spool = o->max_spool,
 		.dedupe_sec = o->dedupe_sec,
 		.submission = o->submission,
+		.auth_required = o->auth_required,
 		.new_mail = o->new_mail,
 		.fronts = &o->fronts,
 	};
@@ -454,23 +466,10 @@ static int
 start_serving(const struct options *o, struct start *start)
 {
 	struct bound bound = { .nfds = 0 };
-	bool is_asked =
-	    o->nlisten == 0 || start->nlistening > 0 || start_is_network(start);
-	int status = EX_OK;
+	int status = start_begin(start, o, &bound);
 
-	if (o->nlisten > 0)
-		status = start_listen(start, o->listen, o->nlisten, &bound);
-	if (status == EX_OK)
-		status =
-		    user_become(o->user, o->database, start_is_network(start));
-	if (status != EX_OK) {
-		if (is_asked)
-			start_refuse(start);
-		bound_remove_paths(&bound);
+	if (status != EX_OK)
 		return status;
-	}
-	if (o->nlisten > 0)
-		start_tell_database(o->database);
 	if (start->nlistening > 0)
 		return listen_and_serve(o, start, &bound);
 	if (isatty(start->connection.in) && isatty(STDERR_FILENO))

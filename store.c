@@ -184,13 +184,15 @@ static const char message_sql[] =
     " protocol, verb, reverse_path, body_type, smtputf8, envelope_id,"
     " dsn_return, size, trace, header_size, header_from, header_to,"
     " header_subject, header_date, header_message_id, bare_line_ends,"
-    " claimed_as, quarantine, tls, client_subject, requiretls, data)"
+    " authenticated_as, claimed_as, quarantine, tls, client_subject, "
+    "requiretls, data)"
     " VALUES (:id, :received_at, :client_address, :client_port, :helo,"
     " :protocol, :verb, :reverse_path, :body_type, :smtputf8, :envelope_id,"
     " :dsn_return, :size,"
     " coalesce(:trace, :trace_before_id || :id || :trace_after_id),"
     " :header_size, :header_from, :header_to, :header_subject, :header_date,"
-    " :header_message_id, :bare_line_ends, :claimed_as, :quarantine,"
+    " :header_message_id, :bare_line_ends, :authenticated_as, :claimed_as, "
+    ":quarantine,"
     " :tls, :client_subject, :requiretls, :data)";
 
 static const char recipient_sql[] =

@@ -31,6 +31,7 @@ struct writer_conf {
 	 * NULL: there are none.
 	 */
 	const struct fronts *fronts;
+	bool auth_required;   /* nobody may send without an account */
 	const char *new_mail; /* a file to make after each batch; NULL: none */
 };
 

@@ -64,7 +64,8 @@ check_tables(struct archive *a)
 	    " WHERE (type = 'view' OR rootpage = 0 AND type = 'table')"
 	    " AND lower(name) IN ('message', 'recipient', 'delivery', 'domain',"
 	    " 'mailbox', 'alias', 'quota', 'sender_rule', 'client_rule',"
-	    " 'rate_limit', 'rate_count', 'filter_change')");
+	    " 'rate_limit', 'rate_count', 'filter_change', 'account',"
+	    " 'account_address')");
 	int64_t n = 0;
 	int rc = database_run(a->db, "PRAGMA cell_size_check = ON");
 

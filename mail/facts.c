@@ -49,5 +49,7 @@ facts_protocol(const struct facts *f, const char *protocol)
 		return protocol;
 	if (facts_has(f, FACT_TLS))
 		traits |= PROTOCOL_TLS;
+	if (facts_has(f, FACT_ACCOUNT))
+		traits |= PROTOCOL_AUTH;
 	return protocol_name(traits);
 }

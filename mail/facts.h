@@ -17,6 +17,7 @@
 
 enum fact {
 	FACT_TLS,            /* version and cipher suite; "": no TLS */
+	FACT_ACCOUNT,        /* that the client has proved it is */
 	FACT_CLIENT_SUBJECT, /* of the certificate that the client proved */
 	FACT__COUNT
 };

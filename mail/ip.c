@@ -47,6 +47,15 @@ ip_read(const char *text, struct ip *ret)
 	return true;
 }
 
+bool
+ip_is_loopback(const struct ip *ip)
+{
+	static const struct ip one = { { [15] = 1 } };
+
+	return memcmp(ip, &one, sizeof one) == 0 ||
+	       (ip_nbits(ip) == 32 && ip->octets[12] == 127);
+}
+
 unsigned
 ip_nbits(const struct ip *ip)
 {

@@ -24,6 +24,8 @@ bool ip_read_network(const char *text, struct ip *ret, unsigned *ret_bits);
 struct ip ip_of_ipv4(const struct in_addr *address);
 struct ip ip_of_ipv6(const struct in6_addr *address);
 
+/* 127.0.0.0/8 or ::1. */
+bool ip_is_loopback(const struct ip *ip);
 /* 32, or 128. */
 unsigned ip_nbits(const struct ip *ip);
 /* Its first so many bits, up to ip_nbits(); those behind them are 0. */

@@ -122,6 +122,7 @@ const struct reply_text replies[REPLY__COUNT] = {
 	[REPLY_NAME_NOT_ALLOWED]
 	                       = { 553, "5.1.3", "Mailbox name not allowed" },
 	[REPLY_AMBIGUOUS]      = { 553, "5.1.4", "Ambiguous; name the domain as well" },
+	[REPLY_NOT_YOURS]      = { 553, "5.7.1", "Not an address of this account" },
 
 	/* The listener's. */
 	[REPLY_NO_SERVICE]     = { 421, "4.3.0", "Service not available, try later" },

@@ -23,7 +23,10 @@ policy_try_rule(struct decision *d, enum policy_sql which, const char *table,
 	if (!rule)
 		return false;
 	answer_note_row(d->answer, table, lookup_text(rule, 0));
-	if (!statement_integer(rule, 1))
+	if (statement_integer(rule, 5)) {
+		if (!policy_is_authenticated(d->asker))
+			answer_say(d->answer, REPLY_AUTH_REQUIRED, "");
+	} else if (!statement_integer(rule, 1))
 		answer_say_own(d->answer, statement_integer(rule, 2),
 		    lookup_text(rule, 3), lookup_text(rule, 4));
 	lookup_end(&d->lookup, rule);

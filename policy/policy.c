@@ -67,6 +67,7 @@ decide_mail(struct decision *d)
 	} parts[] = {
 		{ POLICY_CLIENT_RULES, policy_decide_client },
 		{ POLICY_SENDER_RULES, policy_decide_sender },
+		{ POLICY_ACCOUNTS, policy_decide_account },
 		{ POLICY_QUOTA, policy_decide_quota },
 		{ POLICY_RATES, policy_decide_rates },
 	};
@@ -95,7 +96,7 @@ static const struct {
 	void (*decide)(struct decision *);
 } kinds[] = {
 	[QUESTION_MAIL] = { POLICY_CLIENT_RULES | POLICY_SENDER_RULES |
-				POLICY_QUOTA | POLICY_RATES,
+				POLICY_ACCOUNTS | POLICY_QUOTA | POLICY_RATES,
 	    decide_mail },
 	[QUESTION_RCPT] = { POLICY_DOMAINS | POLICY_RATES, decide_rcpt },
 	[QUESTION_VRFY] = { POLICY_DOMAINS, policy_decide_vrfy },
@@ -164,6 +165,10 @@ policy_ask(struct policy *p, const struct policy_asker *asker,
 	};
 
 	answer_clear(ret);
+	if (policy_lacks_account(asker, q)) {
+		answer_say(ret, REPLY_AUTH_REQUIRED, "");
+		return;
+	}
 	/* No table was used at MAIL, so none counts for this mail. */
 	if (q->kind == QUESTION_RCPT && p->used == 0)
 		return;

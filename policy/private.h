@@ -1,6 +1,6 @@
 /*
  * What the files of the policy share.  policy.c puts a question to those that
- * decide it: client.c, sender.c, quota.c, rate.c, recipient.c and name.c.
+ * decide it: client.c, sender.c, account.c, quota.c, rate.c, recipient.c and name.c.
  * count.c counts what was stored, use.c says which tables have rows, lookup.c
  * runs their statements, of which statement.c has the SQL.
  */
@@ -36,8 +36,9 @@ enum policy_use {
 	POLICY_RATES = 1 << 3,
 	POLICY_QUOTA = 1 << 4,
 	POLICY_MAILBOXES = 1 << 5,
-	POLICY_NOT_KNOWN = 1 << 6, /* somebody emptied sqlite_sequence, */
-	POLICY_ALL = (1 << 7) - 1, /* so any table may have rows */
+	POLICY_ACCOUNTS = 1 << 6,
+	POLICY_NOT_KNOWN = 1 << 7, /* somebody emptied sqlite_sequence, */
+	POLICY_ALL = (1 << 8) - 1, /* so any table may have rows */
 };
 
 /* All SQL, in statement.c. */
@@ -52,6 +53,7 @@ enum policy_sql {
 	SQL_CLIENT_RULE,
 	SQL_NETWORKS,
 	SQL_SENDER_RULE,
+	SQL_ACCOUNT_ADDRESSES,
 	SQL_QUOTA,
 	SQL_RATES,
 	SQL_RATES_RCPT,
@@ -122,6 +124,7 @@ bool policy_join(const char *local, size_t local_len, const char *domain,
  */
 void policy_decide_client(struct decision *d);
 void policy_decide_sender(struct decision *d);
+void policy_decide_account(struct decision *d);
 void policy_decide_quota(struct decision *d);
 void policy_decide_rates(struct decision *d);
 void policy_decide_recipient(struct decision *d, struct span address);
@@ -130,10 +133,14 @@ void policy_decide_expn(struct decision *d);
 
 /*
  * Does a rule with this key decide, either way?  The columns of `which` are
- * key, allow, code, enhanced and text.
+ * key, allow, code, enhanced, text and authenticated.
  */
 bool policy_try_rule(struct decision *d, enum policy_sql which,
     const char *table, const char *key);
+bool policy_is_authenticated(const struct policy_asker *asker);
+/* Has it to authenticate first? */
+bool policy_lacks_account(
+    const struct policy_asker *asker, const struct question *q);
 /* Would `more` exceed the limit in this column?  The next has what is used. */
 bool policy_exceeds(struct statement *row, int column, uint64_t more);
 /* Does a mail of this size fit on the disk now?  No room is reserved. */

@@ -113,6 +113,11 @@ judge_mailbox(struct walk *w, struct statement *row, unsigned depth)
 		refuse(w, refused[i].why, "mailbox", address);
 		return;
 	}
+	if (statement_integer(row, 8) &&
+	    !policy_is_authenticated(w->d->asker)) {
+		refuse(w, REPLY_AUTH_REQUIRED, "mailbox", address);
+		return;
+	}
 	if (policy_exceeds(row, 4, 1) ||
 	    policy_exceeds(row, 6, w->d->q->size)) {
 		refuse(w,

@@ -45,10 +45,11 @@ const char *const policy_sql[SQL__COUNT] = {
 	    "= ?1 COLLATE NOCASE)"
 	    " OR EXISTS (SELECT 1 FROM alias WHERE " DOMAIN_OF
 	    "= ?1 COLLATE NOCASE)",
-	[SQL_MAILBOX] = "SELECT address, state, moved_to, quota_permanent,"
-			" quota_messages, messages, quota_octets, octets"
-			" FROM mailbox WHERE address COLLATE NOCASE = ?1"
-			" COLLATE NOCASE",
+	[SQL_MAILBOX] =
+	    "SELECT address, state, moved_to, quota_permanent,"
+	    " quota_messages, messages, quota_octets, octets,"
+	    " authenticated FROM mailbox WHERE address COLLATE NOCASE = ?1"
+	    " COLLATE NOCASE",
 	[SQL_ALIAS] = "SELECT address, target, forward FROM alias"
 		      " WHERE address COLLATE NOCASE = ?1 COLLATE NOCASE",
 	/* Up to two, as two are as ambiguous as many. */
@@ -58,13 +59,16 @@ const char *const policy_sql[SQL__COUNT] = {
 		      ") AS name GROUP BY address COLLATE NOCASE LIMIT 2",
 	[SQL_LISTS] = "SELECT min(address) FROM alias WHERE " IN_RANGE
 		      " GROUP BY address COLLATE NOCASE LIMIT 2",
-	[SQL_CLIENT_RULE] = "SELECT network, allow, code, enhanced, text"
+	[SQL_CLIENT_RULE] = "SELECT network, allow, code, enhanced, text, 0"
 			    " FROM client_rule WHERE network COLLATE NOCASE"
 			    " = ?1 COLLATE NOCASE",
 	[SQL_NETWORKS] = "SELECT network FROM client_rule",
-	[SQL_SENDER_RULE] = "SELECT pattern, allow, code, enhanced, text"
+	[SQL_SENDER_RULE] = "SELECT pattern, allow, code, enhanced, text,"
+			    " authenticated"
 			    " FROM sender_rule WHERE pattern COLLATE NOCASE"
 			    " = ?1 COLLATE NOCASE",
+	[SQL_ACCOUNT_ADDRESSES] =
+	    "SELECT pattern FROM account_address WHERE name = :name",
 	[SQL_QUOTA] = "SELECT max_messages, messages, max_octets, octets"
 		      " FROM quota",
 	[SQL_RATES] = RATES " WHERE l.scope <> 'auth'",

@@ -20,6 +20,7 @@ use_of(const char *name)
 		{ "rate_limit", POLICY_RATES },
 		{ "quota", POLICY_QUOTA },
 		{ "mailbox", POLICY_MAILBOXES },
+		{ "account_address", POLICY_ACCOUNTS },
 	};
 
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
@@ -62,7 +63,8 @@ repair_sequence(struct policy *p)
 	    " SELECT 'sender_rule', max(id) FROM sender_rule UNION ALL"
 	    " SELECT 'rate_limit', max(id) FROM rate_limit UNION ALL"
 	    " SELECT 'quota', max(id) FROM quota UNION ALL"
-	    " SELECT 'mailbox', max(id) FROM mailbox)"
+	    " SELECT 'mailbox', max(id) FROM mailbox UNION ALL"
+	    " SELECT 'account_address', max(id) FROM account_address)"
 	    " WHERE seq NOT NULL"
 	    " AND name NOT IN (SELECT name FROM sqlite_sequence)";
 

@@ -25,6 +25,7 @@ enum kind {
 	KIND_OURS,     /* commands of smtpdb */
 	KIND_IDS,
 	KIND_VERBS,
+	KIND_ACCOUNT,
 	KIND_SCOPES,
 	KIND_RULES,
 	KIND_STATES,
@@ -43,7 +44,8 @@ static const struct {
 	const char *words[6];
 } word_lists[] = {
 	{ KIND_VERBS,  { "add", "rm", "list" } },
-	{ KIND_SCOPES, { "client", "sender", "total" } },
+	{ KIND_SCOPES, { "client", "sender", "total", "auth" } },
+	{ KIND_ACCOUNT, { "add", "passwd", "rm", "list" } },
 	{ KIND_RULES,  { "sender", "client" } },
 	{ KIND_STATES, { "open", "disabled", "busy", "not-allowed", "moved", "none" } },
 };
@@ -112,6 +114,7 @@ static const struct {
 	{ "rule",     1, false, NULL,     KIND_RULES },
 	{ "rule",     2, false, "sender", KIND_SENDERS },
 	{ "rule",     2, false, "client", KIND_CLIENTS },
+	{ "account",  0, false, NULL,     KIND_ACCOUNT },
 	{ "quota",    0, false, NULL,     KIND_VERBS },
 	{ "rate",     0, false, NULL,     KIND_VERBS },
 	{ "rate",     1, false, "add",    KIND_SCOPES },

@@ -65,6 +65,7 @@ static const struct cli_option rows[OPT__COUNT] = {
 	[OPT_NO_QUOTA_PERMANENT] = { 0, "no-quota-permanent", NULL, "452 again" },
 	[OPT_FORWARD] = { 0, "forward", NULL, "tell the client, with 251" },
 	[OPT_NO_FORWARD] = { 0, "no-forward", NULL, "do not tell it" },
+	[OPT_CERTIFICATE] = { 0, "certificate", "SUBJECT", "the subject of the certificate that proves who it is" },
 	[OPT_CLIENT] = { 0, "client", "ADDRESS", "its IP address (local)" },
 	[OPT_ALLOW] = { 0, "allow", NULL, "allow it" },
 	[OPT_DENY] = { 0, "deny", NULL, "refuse it, as a new rule does" },

@@ -28,14 +28,16 @@ struct key_names {
 static int
 check_scope(const char *text)
 {
-	static const char *const scopes[] = { "client", "sender", "total" };
+	static const char *const scopes[] = { "client", "sender", "total",
+		"auth" };
 
 	for (size_t i = 0; i < sizeof scopes / sizeof *scopes; i++) {
 		if (strcmp(text, scopes[i]) == 0)
 			return EX_OK;
 	}
 	return smtpdb_fail(EX_USAGE,
-	    "a rate of what?  Say client, sender or total, not '%s'", text);
+	    "a rate of what?  Say client, sender, total or auth, not '%s'",
+	    text);
 }
 
 /* What no client could name would never count. */

@@ -73,6 +73,7 @@ enum smtpdb_option {
 	OPT_NO_QUOTA_PERMANENT,
 	OPT_FORWARD,
 	OPT_NO_FORWARD,
+	OPT_CERTIFICATE,
 	OPT_CLIENT,
 	OPT_ALLOW,
 	OPT_DENY,
@@ -187,6 +188,7 @@ int alias_run(struct smtpdb *t);
 int rule_run(struct smtpdb *t);
 int quota_run(struct smtpdb *t);
 int rate_run(struct smtpdb *t);
+int account_run(struct smtpdb *t);
 int explain_run(struct smtpdb *t);
 int stats_run(struct smtpdb *t);
 int doctor_run(struct smtpdb *t);

@@ -41,6 +41,12 @@ bool confine_tls(void);
 void confine_prepare_tls(void);
 
 /*
+ * The same for one exchange of AUTH, in a process of smtpd-auth: it holds a
+ * socket to its parent, and may read random octets.
+ */
+bool confine_auth(void);
+
+/*
  * The same for a session of its own, which opens `database` itself, and
  * `new_mail` unless that is NULL: it keeps their folders.  What else it may
  * need, it must have opened or loaded.  SQLite's temporary files go into the

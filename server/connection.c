@@ -150,6 +150,14 @@ wait_for(struct connection *c, int fd, short events)
 	}
 }
 
+void
+connection_pause(struct connection *c, uint32_t ms)
+{
+	struct pollfd p = { .fd = c->signals, .events = POLLIN };
+
+	poll(&p, 1, (int)ms);
+}
+
 enum connection_result
 connection_wait(struct connection *c, int fd)
 {

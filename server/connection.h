@@ -67,6 +67,9 @@ void connection_start(
  */
 void connection_expect_text(struct connection *c, bool in_text);
 
+/* Waits so long, or until it is told of something by a signal. */
+void connection_pause(struct connection *c, uint32_t ms);
+
 /* Waits in the same way until another process has said something there. */
 enum connection_result connection_wait(struct connection *c, int fd);
 

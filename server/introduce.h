@@ -27,6 +27,7 @@
  */
 enum helper {
 	HELPER_TLS,
+	HELPER_AUTH,
 	HELPER__COUNT
 };
 

@@ -72,10 +72,16 @@ static const struct cli_option rows[] = {
 	{ 0, "lmtp", NULL,
 	  "speak LMTP, as the next host of a mail server",
 	  KIND_FLAG, FIELD(lmtp), 0, 0 },
-	{ 0, "auth", "any",
-	  "offer AUTH; any: take whatever is said and keep the name, for\n"
-	  "those who test programs",
+	{ 0, "auth", "WHO",
+	  "offer AUTH; checked by rows (smtpdb account) or dovecot:SOCKET;\n"
+	  "any: take whatever is said, for those who test programs",
 	  KIND_AUTH, 0, 0, 0 },
+	{ 0, "auth-required", NULL,
+	  "take mail from those alone who have authenticated",
+	  KIND_FLAG, FIELD(auth_required), 0, 0 },
+	{ 0, "auth-insecure", NULL,
+	  "offer AUTH on networks without TLS too",
+	  KIND_FLAG, FIELD(auth_insecure), 0, 0 },
 	{ 0, "dedupe", "TIME",
 	  "a mail that comes again within this time stays one row\n"
 	  "(0: two)",
@@ -238,13 +244,23 @@ full_hostname(void)
 static int
 read_auth(const char *text, struct options *o, int *ret_status)
 {
+	struct span rest = span_of(text);
+
 	if (strcmp(text, "any") == 0) {
 		o->auth = AUTH_BY_ANY;
-		return 0;
+	} else if (strcmp(text, "rows") == 0) {
+		o->auth = AUTH_BY_ROWS;
+	} else if (span_skip(&rest, "dovecot:") && rest.len > 0) {
+		o->auth = AUTH_BY_DOVECOT;
+		o->auth_dovecot = rest.p;
+	} else {
+		log_line(LOG_ERR,
+		    "--auth: '%s' is none of rows, any and dovecot:SOCKET",
+		    text);
+		*ret_status = EX_USAGE;
+		return -1;
 	}
-	log_line(LOG_ERR, "--auth: '%s' is none of: any", text);
-	*ret_status = EX_USAGE;
-	return -1;
+	return 0;
 }
 
 static bool
@@ -416,6 +432,8 @@ options_read(int argc, char **argv, struct options *ret, int *ret_status)
 	if (!cli_is_database(ret->database))
 		return usage_error_of(
 		    ret->database, "not the path of a database", ret_status);
+	if (ret->auth_required && ret->auth == AUTH_BY_NONE)
+		return usage_error("--auth-required needs --auth", ret_status);
 	if (!check_tls(ret))
 		return usage_error(
 		    "--tls options that do not go together", ret_status);
@@ -430,6 +448,13 @@ options_read(int argc, char **argv, struct options *ret, int *ret_status)
 struct session_conf
 options_session(const struct options *o)
 {
+	static const enum session_auth auth[] = {
+		[AUTH_BY_NONE] = SESSION_AUTH_NONE,
+		[AUTH_BY_ANY] = SESSION_AUTH_CLAIM,
+		[AUTH_BY_ROWS] = SESSION_AUTH_ASK,
+		[AUTH_BY_DOVECOT] = SESSION_AUTH_ASK,
+	};
+
 	return (struct session_conf){
 		.hostname = o->hostname,
 		.version = VERSION,
@@ -441,8 +466,7 @@ options_session(const struct options *o)
 		.vrfy = o->vrfy,
 		.lmtp = o->lmtp,
 		.xclient = o->fronts.xclient.local,
-		.auth = o->auth == AUTH_BY_ANY ? SESSION_AUTH_CLAIM
-					       : SESSION_AUTH_NONE,
+		.auth = auth[o->auth],
 	};
 }
 

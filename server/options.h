@@ -17,6 +17,8 @@
 enum auth_by {
 	AUTH_BY_NONE, /* there is no AUTH */
 	AUTH_BY_ANY,  /* nobody: what is said is taken, as a claim */
+	AUTH_BY_ROWS, /* smtpd-auth, by the table account */
+	AUTH_BY_DOVECOT,
 };
 
 /* Of an option that may be given several times. */
@@ -39,11 +41,14 @@ struct options {
 	bool vrfy;
 	bool lmtp;
 	enum auth_by auth;
-	uint64_t dedupe_sec;  /* 0: off */
-	const char *record;   /* a path; NULL: off */
-	const char *new_mail; /* the path of a file to make; NULL: off */
-	const char *user;     /* to become; NULL: see user.h */
-	struct fronts fronts; /* who may say who its client is */
+	const char *auth_dovecot; /* the path of its socket */
+	bool auth_required;       /* nobody else may send */
+	bool auth_insecure;       /* passwords may go over any network */
+	uint64_t dedupe_sec;      /* 0: off */
+	const char *record;       /* a path; NULL: off */
+	const char *new_mail;     /* the path of a file to make; NULL: off */
+	const char *user;         /* to become; NULL: see user.h */
+	struct fronts fronts;     /* who may say who its client is */
 	/* Filters (filters.h); NULL: none. */
 	const char *milters, *policies, *end_policies;
 	const char *milter_default; /* "tempfail" or "accept" */

@@ -83,16 +83,41 @@ make_tls(const struct options *o)
 	return a.argv;
 }
 
+static const char *const *
+make_auth(const struct options *o)
+{
+	static struct arguments a;
+
+	begin(&a, "smtpd-auth");
+	add(&a, "--database");
+	add(&a, o->database);
+	if (o->auth == AUTH_BY_DOVECOT) {
+		add(&a, "--dovecot");
+		add(&a, o->auth_dovecot);
+	}
+	if (o->no_confine)
+		add(&a, "--no-confine");
+	return a.argv;
+}
+
 const struct helper_conf *
 programs_of(const struct options *o)
 {
 	static struct helper_conf confs[HELPER__COUNT];
 
-	if (o->tls_certs.n == 0)
-		return NULL;
-	confs[HELPER_TLS] = (struct helper_conf){
-		.argv = make_tls(o),
-		.may_tell = FACT_BIT(FACT_TLS) | FACT_BIT(FACT_CLIENT_SUBJECT),
-	};
-	return confs;
+	bool tls = o->tls_certs.n > 0;
+	bool auth = o->auth == AUTH_BY_ROWS || o->auth == AUTH_BY_DOVECOT;
+
+	if (tls && !confs[HELPER_TLS].argv)
+		confs[HELPER_TLS] = (struct helper_conf){
+			.argv = make_tls(o),
+			.may_tell =
+			    FACT_BIT(FACT_TLS) | FACT_BIT(FACT_CLIENT_SUBJECT),
+		};
+	if (auth && !confs[HELPER_AUTH].argv)
+		confs[HELPER_AUTH] = (struct helper_conf){
+			.argv = make_auth(o),
+			.may_tell = FACT_BIT(FACT_ACCOUNT),
+		};
+	return tls || auth ? confs : NULL;
 }

@@ -113,7 +113,7 @@ secure_prepare(const struct options *o, const struct connection *c,
 		find_facts(ret);
 	if (facts_has(ret, FACT_TLS))
 		is_first = true;
-	else if (programs)
+	else if (programs && programs[HELPER_TLS].argv)
 		link = launch_later(&programs[HELPER_TLS], c, peer);
 	conf->in_tls = is_first;
 	conf->starttls = link >= 0 && !is_first;

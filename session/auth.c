@@ -26,7 +26,7 @@ struct claim {
 };
 
 struct auth {
-	struct session_auth_step step; /* lent to the caller */
+	struct auth_step step; /* lent to the caller */
 	const char *offered;
 	bool is_reading;
 	bool is_done;
@@ -34,7 +34,7 @@ struct auth {
 	/* SESSION_AUTH_CLAIM */
 	const struct claim *claim;
 	unsigned nresponses;
-	char claimed[SESSION_AUTH_NAME_MAX + 1];
+	char claimed[AUTH_NAME_MAX + 1];
 
 	/* The response on its way, and its line end. */
 	size_t len;
@@ -108,7 +108,7 @@ keep_claimed(struct auth *a, struct span response)
 	struct span all = { text, base64_read(response, text) }, name;
 
 	if (!a->claim->read_name(all, &name) || name.len == 0 ||
-	    name.len > SESSION_AUTH_NAME_MAX || !utf8_is_printable(name))
+	    name.len > AUTH_NAME_MAX || !utf8_is_printable(name))
 		return false;
 	memcpy(a->claimed, name.p, name.len);
 	a->claimed[name.len] = '\0';
@@ -126,8 +126,7 @@ take_claim(struct session *s, struct span response)
 	if (response.p) {
 		if (a->nresponses == 0 && !keep_claimed(a, response)) {
 			a->claimed[0] = '\0';
-			session_auth_answer(
-			    s, SESSION_AUTH_REFUSED, span_of(""));
+			session_auth_answer(s, AUTH_REFUSED, span_of(""));
 			return;
 		}
 		a->nresponses++;
@@ -136,9 +135,9 @@ take_claim(struct session *s, struct span response)
 		challenge = a->claim->challenges[a->nresponses];
 	if (challenge) {
 		base64_write(span_of(challenge), base64);
-		session_auth_answer(s, SESSION_AUTH_MORE, span_of(base64));
+		session_auth_answer(s, AUTH_MORE, span_of(base64));
 	} else {
-		session_auth_answer(s, SESSION_AUTH_DONE, span_of(""));
+		session_auth_answer(s, AUTH_DONE, span_of(""));
 	}
 }
 
@@ -159,29 +158,29 @@ pass_on(struct session *s, struct span mechanism, struct span response)
 		take_claim(s, response);
 		return;
 	}
-	a->step = (struct session_auth_step){ mechanism, response };
+	a->step = (struct auth_step){ mechanism, response };
 	s->pending = SESSION_AUTHENTICATE;
 }
 
 void
 session_auth_answer(
-    struct session *s, enum session_auth_result result, struct span challenge)
+    struct session *s, enum auth_result result, struct span challenge)
 {
 	static const enum reply reply_of[] = {
-		[SESSION_AUTH_MORE] = REPLY_AUTH_MORE,
-		[SESSION_AUTH_DONE] = REPLY_AUTH_DONE,
-		[SESSION_AUTH_REFUSED] = REPLY_AUTH_REFUSED,
-		[SESSION_AUTH_MALFORMED] = REPLY_AUTH_MALFORMED,
-		[SESSION_AUTH_TOO_OFTEN] = REPLY_AUTH_TOO_OFTEN,
-		[SESSION_AUTH_TROUBLE] = REPLY_AUTH_TROUBLE,
+		[AUTH_MORE] = REPLY_AUTH_MORE,
+		[AUTH_DONE] = REPLY_AUTH_DONE,
+		[AUTH_REFUSED] = REPLY_AUTH_REFUSED,
+		[AUTH_MALFORMED] = REPLY_AUTH_MALFORMED,
+		[AUTH_TOO_OFTEN] = REPLY_AUTH_TOO_OFTEN,
+		[AUTH_TROUBLE] = REPLY_AUTH_TROUBLE,
 	};
-	char text[SESSION_CHALLENGE_MAX + 1];
+	char text[AUTH_CHALLENGE_MAX + 1];
 
 	s->pending = SESSION_READ;
-	if (result == SESSION_AUTH_MORE && challenge.len >= sizeof text)
-		result = SESSION_AUTH_TROUBLE;
-	if (result != SESSION_AUTH_MORE) {
-		s->auth->is_done = result == SESSION_AUTH_DONE;
+	if (result == AUTH_MORE && challenge.len >= sizeof text)
+		result = AUTH_TROUBLE;
+	if (result != AUTH_MORE) {
+		s->auth->is_done = result == AUTH_DONE;
 		session_conclude(s, reply_of[result]);
 		return;
 	}
@@ -359,7 +358,7 @@ session_offer_auth(struct session *s, const char *mechanisms)
 		s->auth->offered = mechanisms;
 }
 
-struct session_auth_step
+struct auth_step
 session_auth_step(const struct session *s)
 {
 	return s->auth->step;

@@ -169,11 +169,14 @@ static const char *
 protocol_of(const struct session *s, bool smtputf8)
 {
 	bool in_tls = s->mail.esmtp && starttls_is_inside(s);
+	bool has_account = (s->mail.esmtp || smtputf8) && s->auth &&
+			   s->conf->auth == SESSION_AUTH_ASK &&
+			   auth_is_done(s->auth);
 
-	return protocol_name((s->mail.esmtp ? PROTOCOL_ESMTP : 0) |
-			     (s->conf->lmtp ? PROTOCOL_LMTP : 0) |
-			     (in_tls ? PROTOCOL_TLS : 0) |
-			     (smtputf8 ? PROTOCOL_UTF8 : 0));
+	return protocol_name(
+	    (s->mail.esmtp ? PROTOCOL_ESMTP : 0) |
+	    (s->conf->lmtp ? PROTOCOL_LMTP : 0) | (in_tls ? PROTOCOL_TLS : 0) |
+	    (has_account ? PROTOCOL_AUTH : 0) | (smtputf8 ? PROTOCOL_UTF8 : 0));
 }
 
 static struct span

@@ -5,6 +5,7 @@
  */
 #include "starttls.h"
 
+#include "auth.h"
 #include "machine.h"
 
 bool
@@ -16,7 +17,8 @@ starttls_is_inside(const struct session *s)
 bool
 starttls_is_offered(const struct session *s)
 {
-	return s->conf->starttls && !starttls_is_inside(s);
+	return s->conf->starttls && !starttls_is_inside(s) &&
+	       !(s->auth && auth_is_done(s->auth));
 }
 
 enum reply

@@ -21,6 +21,9 @@ columns_bind_facts(struct statement *s, const struct facts *f)
 {
 	if (f && facts_has(f, FACT_TLS))
 		statement_bind_text(s, ":tls", f->text[FACT_TLS]);
+	if (f && facts_has(f, FACT_ACCOUNT))
+		statement_bind_text(
+		    s, ":authenticated_as", f->text[FACT_ACCOUNT]);
 	if (f && facts_has(f, FACT_CLIENT_SUBJECT))
 		statement_bind_text(
 		    s, ":client_subject", f->text[FACT_CLIENT_SUBJECT]);

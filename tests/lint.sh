@@ -23,6 +23,7 @@ BEGIN {
 	    database:mail \
 	    policy:mail,database \
 	    store:mail,policy,database \
+	    auth:mail,database,server \
 	    archive:mail,store,policy,database \
 	    writer:mail,policy,store,server \
 	    filters:mail \
@@ -85,7 +86,7 @@ done
 echo "purity"
 # What the machine may ask of the world: memory, strings, and nothing else.
 pure=
-for source in session.c session/*.c mail/address.c mail/base64.c \
+for source in session.c session/*.c mail/address.c mail/auth.c mail/base64.c \
     mail/change.c mail/codepoint.c mail/dsn.c mail/envelope.c mail/facts.c \
     mail/protocol.c mail/question.c mail/reply.c mail/span.c \
     mail/utf8.c; do
@@ -101,7 +102,8 @@ if [ -n "$foreign" ]; then
 fi
 
 echo "mandoc"
-mandoc -Tlint -Wwarning smtpd.8 smtpd-tls.8 smtpd-db.5 smtpdb.1 smtpdb-web.1
+mandoc -Tlint -Wwarning smtpd.8 smtpd-auth.8 smtpd-tls.8 smtpd-db.5 smtpdb.1 \
+    smtpdb-web.1
 
 echo "cppcheck"
 # shellcheck disable=SC2086

@@ -208,6 +208,8 @@ take_question(struct client *c, struct unpack *in)
 		.hostname = c->writer->conf->hostname,
 		.client_address = c->peer.address,
 		.now = clock_us() / 1000000,
+		.account = c->facts.text[FACT_ACCOUNT],
+		.auth_required = c->writer->conf->auth_required,
 	};
 	const char *cause = "out of memory", *why;
 	struct question q;

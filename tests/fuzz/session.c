@@ -100,7 +100,7 @@ answer(void *context, const struct question *q, struct answer *ret)
 	}
 }
 
-static enum session_auth_result
+static enum auth_result
 authenticate(void *context, struct span *ret_challenge)
 {
 	struct run *r = context;
@@ -108,8 +108,8 @@ authenticate(void *context, struct span *ret_challenge)
 
 	r->nevents++;
 	*ret_challenge = span_of(value & 64 ? "dGVzdA==" : "");
-	return (enum session_auth_result)(
-	    (value & 63) % (SESSION_AUTH_TROUBLE + 1));
+	return (enum auth_result)(
+	    (value & 63) % (AUTH_TROUBLE + 1));
 }
 
 static bool

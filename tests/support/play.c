@@ -84,7 +84,7 @@ check_reply_line(struct player *p, struct span line)
 	/* A challenge may be longer (RFC 4954 s. 4). */
 	expect(p,
 	    line.len <= REPLY_LINE_MAX ||
-		(code == 334 && line.len <= SESSION_CHALLENGE_MAX + 6),
+		(code == 334 && line.len <= AUTH_CHALLENGE_MAX + 6),
 	    "a reply line is too long");
 	expect(p, line.len >= 6 && line.p[line.len - 2] == '\r',
 	    "a reply line ends in CRLF");
@@ -214,8 +214,8 @@ is_offered(const struct player *p, struct span mechanism)
 static void
 do_authenticate(struct player *p)
 {
-	struct session_auth_step step = session_auth_step(p->session);
-	enum session_auth_result result = SESSION_AUTH_DONE;
+	struct auth_step step = session_auth_step(p->session);
+	enum auth_result result = AUTH_DONE;
 	struct span challenge = { "", 0 };
 
 	expect(p, !p->ended, "no response after the end");
@@ -542,14 +542,14 @@ answer_by_script(void *context, const struct question *q, struct answer *ret)
 	sc->ask = NULL;
 }
 
-static enum session_auth_result
+static enum auth_result
 authenticate_by_script(void *context, struct span *ret_challenge)
 {
 	struct scene *sc = context;
 	const struct script_step *step = sc->auth;
 
 	if (!step)
-		return SESSION_AUTH_TROUBLE;
+		return AUTH_TROUBLE;
 	sc->auth = NULL;
 	*ret_challenge = step->text;
 	return step->auth;

@@ -40,7 +40,7 @@ struct play_world {
 	/* True: the next mail is refused so, as filters do, and not stored. */
 	bool (*refuse)(void *context, struct answer *ret);
 	/* Lends the challenge. */
-	enum session_auth_result (*authenticate)(
+	enum auth_result (*authenticate)(
 	    void *context, struct span *ret_challenge);
 };
 

@@ -365,12 +365,12 @@ static bool
 read_auth_step(struct parser *p, struct span value)
 {
 	static const char *const names[] = {
-		[SESSION_AUTH_MORE] = "more",
-		[SESSION_AUTH_DONE] = "done",
-		[SESSION_AUTH_REFUSED] = "refused",
-		[SESSION_AUTH_MALFORMED] = "malformed",
-		[SESSION_AUTH_TOO_OFTEN] = "too-often",
-		[SESSION_AUTH_TROUBLE] = "trouble",
+		[AUTH_MORE] = "more",
+		[AUTH_DONE] = "done",
+		[AUTH_REFUSED] = "refused",
+		[AUTH_MALFORMED] = "malformed",
+		[AUTH_TOO_OFTEN] = "too-often",
+		[AUTH_TROUBLE] = "trouble",
 	};
 	struct script_step *step = add_step(p, SCRIPT_AUTH);
 	struct span name = span_word(&value);
@@ -379,7 +379,7 @@ read_auth_step(struct parser *p, struct span value)
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		if (!span_is(name, names[i]))
 			continue;
-		step->auth = (enum session_auth_result)i;
+		step->auth = (enum auth_result)i;
 		return copy_unescaped(p, step, value);
 	}
 	return wrong(p, "unknown result of AUTH");

@@ -51,7 +51,7 @@ struct script_step {
 		int code;                /* 0: a verdict */
 		char enhanced[ANSWER_ENHANCED_SIZE];
 	} answer;
-	enum session_auth_result auth; /* `text` is the challenge */
+	enum auth_result auth; /* `text` is the challenge */
 	enum script_word word;
 };
 

@@ -350,6 +350,64 @@ Test(policy, counts_what_is_in_the_database)
 }
 
 /*
+ * Accounts
+ */
+
+Test(policy, asks_those_for_an_account_who_need_one)
+{
+	asker.auth_required = true;
+	EXPECT_SAID(
+	    QUESTION_MAIL, "a@b.example", "530 5.7.0 Authentication required");
+	EXPECT_SAID(
+	    QUESTION_VRFY, "a@b.example", "530 5.7.0 Authentication required");
+	asker.account = "";
+	EXPECT_SAID(QUESTION_MAIL, "", "530 5.7.0 Authentication required");
+	asker.account = "ann";
+	EXPECT_SAID(QUESTION_MAIL, "a@b.example", "0");
+}
+
+Test(policy, binds_an_account_to_its_reverse_paths)
+{
+	cr_assert(
+	    run("INSERT INTO account_address (name, pattern) VALUES"
+		" ('ann', 'Ann@b.example'), ('ann', 'xn--bcher-kva.example'),"
+		" ('bob', 'bob@b.example')"));
+	EXPECT_SAID(QUESTION_MAIL, "bob@b.example", "0");
+	asker.account = "ann";
+	EXPECT_SAID(QUESTION_MAIL, "ann@B.example", "0");
+	EXPECT_SAID(QUESTION_MAIL, "\"ann\"@b.example", "0");
+	EXPECT_SAID(QUESTION_MAIL, "any@xn--bcher-kva.example", "0");
+	EXPECT_SAID(QUESTION_MAIL, "", "0");
+	EXPECT_SAID(QUESTION_MAIL, "bob@b.example",
+	    "553 5.7.1 Not an address of this account");
+	EXPECT_SAID(QUESTION_MAIL, "ann@c.b.example",
+	    "553 5.7.1 Not an address of this account");
+	asker.account = "carl";
+	EXPECT_SAID(QUESTION_MAIL, "bob@b.example", "0");
+	cr_assert(run("DELETE FROM account_address WHERE name = 'ann'"));
+	asker.account = "ann";
+	EXPECT_SAID(QUESTION_MAIL, "bob@b.example", "0");
+}
+
+Test(policy, keeps_senders_and_mailboxes_for_accounts)
+{
+	cr_assert(run("INSERT INTO sender_rule (pattern, authenticated) VALUES"
+		      " ('b.example', 1);"
+		      "INSERT INTO domain (name) VALUES ('mx.example');"
+		      "INSERT INTO mailbox (address, authenticated) VALUES"
+		      " ('all@mx.example', 1), ('ann@mx.example', 0)"));
+	EXPECT_SAID(
+	    QUESTION_MAIL, "a@b.example", "530 5.7.0 Authentication required");
+	EXPECT_SAID(QUESTION_MAIL, "a@c.example", "0");
+	EXPECT_SAID(QUESTION_RCPT, "all@mx.example",
+	    "530 5.7.0 Authentication required");
+	EXPECT_SAID(QUESTION_RCPT, "ann@mx.example", "0");
+	asker.account = "ann";
+	EXPECT_SAID(QUESTION_MAIL, "a@b.example", "0");
+	EXPECT_SAID(QUESTION_RCPT, "all@mx.example", "0");
+}
+
+/*
  * Rates
  */
 

@@ -56,7 +56,7 @@ words "client sender" rule rm ''
 words "evil.example" rule rm sender ''
 words "2001:db8::/32" rule rm client ''
 words "add list rm" quota ''
-words "client sender total" rate add ''
+words "auth client sender total" rate add ''
 words "" rate list ''
 words "--consumer=archiver" deliver --consumer=
 words "archiver" prune --had-by ''

@@ -14,7 +14,7 @@ status 0 "$tool" rate list
 is "changed, and taken back" \
     "$(printf 'sender\t3600\t-\t-\t5242880\ntotal\t3600\t-\t100\t-')" "$(cat out)"
 status 64 "$tool" rate add everybody --max-messages=1
-holds "client, sender or total" err
+holds "client, sender, total or auth" err
 status 64 "$tool" rate add client
 status 64 "$tool" rate add
 status 65 "$tool" rate add client --max-messages=1 --window=8d

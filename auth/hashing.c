@@ -1,0 +1,84 @@
+/*
+ * What costs time is a password that is said, which has to be hashed: as many
+ * children as there are processors have a verifier at a time, so others wait
+ * for theirs; but a client that is silent keeps nobody waiting.
+ */
+#include <sys/socket.h>
+
+#include <string.h>
+
+#include "serve.h"
+
+bool
+serve_send(int fd, const struct pack *m)
+{
+	return !m->failed &&
+	       send(fd, m->p, m->len, MSG_NOSIGNAL | MSG_DONTWAIT) ==
+		   (ssize_t)m->len;
+}
+
+/* Tells the child what it has asked for. */
+void
+hashing_give(struct server *sv, struct session *s, bool by_subject)
+{
+	char text[VERIFIER_SIZE] = "";
+	struct pack m = { .p = serve_buffer, .size = sizeof serve_buffer };
+	struct span key = span_of(by_subject ? s->subject : s->name);
+	bool found =
+	    key.len == 0 || accounts_find(sv->accounts, key, by_subject, text);
+
+	if (by_subject && strlen(text) <= AUTH_NAME_MAX)
+		strcpy(s->name, text);
+	pack_u8(&m, found ? AUTH_DONE : AUTH_TROUBLE);
+	pack_text(&m, text);
+	serve_send(s->child.fd, &m);
+}
+
+/* Whoever waits longest gets its verifier, as long as there are processors. */
+void
+hashing_serve(struct server *sv)
+{
+	while (sv->waiting && sv->nhashing < sv->max_hashing) {
+		struct session *s = sv->waiting;
+
+		sv->waiting = s->waiting;
+		if (!sv->waiting)
+			sv->waiting_end = &sv->waiting;
+		s->hashes = HASHES_NOW;
+		sv->nhashing++;
+		hashing_give(sv, s, false);
+	}
+}
+
+void
+hashing_wait(struct server *sv, struct session *s)
+{
+	s->hashes = HASHES_SOON;
+	s->waiting = NULL;
+	*sv->waiting_end = s;
+	sv->waiting_end = &s->waiting;
+}
+
+static void
+stop_waiting(struct server *sv, struct session *s)
+{
+	struct session **at = &sv->waiting;
+
+	while (*at && *at != s)
+		at = &(*at)->waiting;
+	if (!*at)
+		return;
+	*at = s->waiting;
+	if (!*at)
+		sv->waiting_end = at;
+}
+
+void
+hashing_stop(struct server *sv, struct session *s)
+{
+	if (s->hashes == HASHES_SOON)
+		stop_waiting(sv, s);
+	else if (s->hashes == HASHES_NOW)
+		sv->nhashing--;
+	s->hashes = HASHES_NOT;
+}

@@ -1,0 +1,60 @@
+/*
+ * What serve.c and hashing.c share.
+ */
+#ifndef AUTH_SERVE_H
+#define AUTH_SERVE_H
+
+#include <stddef.h>
+
+#include "../mail/facts.h"
+#include "private.h"
+
+struct session {
+	uint64_t number;
+	struct peer peer;
+	unsigned nfailures;
+	struct end {
+		struct session *session;
+		int fd; /* -1: none */
+	} link, child;
+	char name[AUTH_NAME_MAX + 1]; /* that the child has asked for */
+	char subject[FACT_SIZE];      /* of the certificate; "": unknown */
+	bool has_asked;
+	enum {
+		HASHES_NOT,
+		HASHES_SOON, /* it waits for its verifier */
+		HASHES_NOW,
+	} hashes;
+	bool is_over;
+	struct session *next;    /* in `over` */
+	struct session *waiting; /* behind it, of those that hash soon */
+};
+
+struct server {
+	const struct settings *settings;
+	struct accounts *accounts;
+	int epoll, control, signals;
+	int writer; /* -1: there is none, so nobody needs to be told */
+	size_t nsessions;
+	long nhashing, max_hashing;
+	struct session *waiting, **waiting_end;
+	/* Freed once no event can name them. */
+	struct session *over;
+};
+
+/* One message at a time. */
+extern char serve_buffer[AUTH_MESSAGE_MAX];
+bool serve_send(int fd, const struct pack *m);
+
+/* hashing.c */
+
+/* Its child has asked, and gets its verifier when it is its turn. */
+void hashing_wait(struct server *sv, struct session *s);
+/* It needs none any more, or has done with it. */
+void hashing_stop(struct server *sv, struct session *s);
+/* Whoever waits longest gets its verifier, as long as there are processors. */
+void hashing_serve(struct server *sv);
+/* Tells the child what it has asked for. */
+void hashing_give(struct server *sv, struct session *s, bool by_subject);
+
+#endif

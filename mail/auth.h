@@ -1,0 +1,53 @@
+/*
+ * What a session asks about AUTH (RFC 4954), and what it is answered; and both
+ * as messages to smtpd-auth and back.
+ */
+#ifndef MAIL_AUTH_H
+#define MAIL_AUTH_H
+
+#include "base64.h"
+#include "pack.h"
+
+enum {
+	AUTH_NAME_MAX = 255, /* octets of an account's name */
+	AUTH_CHALLENGE_MAX = 1536,
+	AUTH_MESSAGE_MAX = BASE64_LINE_MAX + 1024,
+};
+
+struct auth_step {
+	/* Begins an exchange: a word of what is offered.  p NULL: goes on. */
+	struct span mechanism;
+	/* Base64, in at most BASE64_LINE_MAX octets; p NULL: none yet. */
+	struct span response;
+};
+
+enum auth_result {
+	AUTH_MORE,      /* 334, with a challenge */
+	AUTH_DONE,      /* 235 */
+	AUTH_REFUSED,   /* 535: not these credentials */
+	AUTH_MALFORMED, /* 501: not what the mechanism says */
+	AUTH_TOO_OFTEN, /* 454: guesses, too many in a time */
+	AUTH_TROUBLE,   /* 454: ours */
+};
+
+struct auth_answer {
+	enum auth_result result;
+	struct span challenge; /* base64, at most AUTH_CHALLENGE_MAX octets */
+	struct span account;   /* with AUTH_DONE */
+	uint32_t wait_ms;      /* before the client is told */
+};
+
+/*
+ * `subject` is that of the client's certificate, for a session that has no
+ * writer who would know it; p NULL: there is none.
+ */
+void auth_write_step(
+    struct pack *m, const struct auth_step *step, struct span subject);
+/* False: malformed.  What is read is lent from the message, in both. */
+bool auth_read_step(
+    struct unpack *m, struct auth_step *ret, struct span *ret_subject);
+
+void auth_write_answer(struct pack *m, const struct auth_answer *a);
+bool auth_read_answer(struct unpack *m, struct auth_answer *ret);
+
+#endif

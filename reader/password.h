@@ -1,0 +1,18 @@
+/*
+ * A password, and what is kept of it.
+ */
+#ifndef READER_PASSWORD_H
+#define READER_PASSWORD_H
+
+enum {
+	PASSWORD_VERIFIER_SIZE = 256,
+};
+
+/*
+ * Reads a password, twice from a terminal that does not show it, or the first
+ * line of standard input, and has smtpd-auth make a verifier of it.  EX_OK, or
+ * the status of what was told.
+ */
+int password_read_verifier(char ret[PASSWORD_VERIFIER_SIZE]);
+
+#endif

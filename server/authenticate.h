@@ -1,0 +1,38 @@
+/*
+ * The session's side of smtpd-auth (auth/), which checks who its client is.
+ */
+#ifndef AUTHENTICATE_H
+#define AUTHENTICATE_H
+
+#include "../mail/facts.h"
+#include "../mail/peer.h"
+#include "../session.h"
+#include "connection.h"
+#include "options.h"
+
+struct authenticator {
+	int link; /* to smtpd-auth; -1: there is none */
+	const struct options *options;
+	const struct peer *peer;
+	struct facts *facts; /* the account is added to these */
+};
+
+/*
+ * For a session of its own, before it is confined: a socket to a smtpd-auth
+ * that is started when it is asked; -1: there will be none.
+ */
+int authenticate_prepare(const struct options *o, const struct connection *c,
+    const struct peer *peer);
+
+/*
+ * Has the session offer what may be said here and now: passwords only inside
+ * TLS or on this machine, unless --auth-insecure; to be called again when TLS
+ * has begun.
+ */
+void authenticate_offer(const struct authenticator *a, struct session *s);
+
+/* Carries out SESSION_AUTHENTICATE. */
+void authenticate(
+    struct authenticator *a, struct session *s, struct connection *c);
+
+#endif

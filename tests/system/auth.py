@@ -1,0 +1,490 @@
+#!/usr/bin/python3 -B
+"""AUTH with real clients: by the table account, by Dovecot, and by nobody.
+
+    tests/system/auth.py [--smtpd PROGRAM] [--smtpdb PROGRAM]
+
+smtpd-auth stands beside smtpd; without it, only --auth=any is tried.
+"""
+
+import argparse
+import base64
+import os
+import re
+import shutil
+import smtplib
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "durability"))
+import common  # noqa: E402 (where it is was said above)
+from listener import Listener, open_files, parent_of  # noqa: E402
+
+NAME, PASSWORD, WRONG = "ann", "tr0ub 4dor\u00e9", "Tr0ub"
+MAIL = "Subject: hi\n\nOne.\n"
+
+
+def plain(name=NAME, password=PASSWORD):
+    return base64.b64encode(f"\0{name}\0{password}".encode()).decode()
+
+
+class Conversation:
+    """A client that says what it is told to."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), 60)
+        self.file = self.socket.makefile("rb")
+        self.reply()
+        self.features = self.say("EHLO client.example")
+
+    def reply(self):
+        lines = []
+        while True:
+            line = self.file.readline().decode()
+            lines.append(line.rstrip("\r\n"))
+            if line[3:4] != "-":
+                return "\n".join(lines)
+
+    def say(self, text):
+        self.socket.sendall(text.encode() + b"\r\n")
+        return self.reply()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+        self.socket.close()
+
+
+class World:
+    def __init__(self, options, report, folder, *arguments):
+        self.options = options
+        self.report = report
+        self.folder = folder
+        self.listener = Listener(options, folder, "--auth=rows", *arguments)
+        self.port = self.listener.port
+        self.last_id = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.__exit__()
+
+    def run(self, *command, **more):
+        done = subprocess.run(command, timeout=60, capture_output=True,
+                              check=False, **more)
+        return done.returncode, (done.stdout + done.stderr).decode(errors="replace")
+
+    def smtpdb(self, *arguments, password=PASSWORD):
+        return self.run(self.options.smtpdb, "-d", self.listener.database,
+                        *arguments, input=password.encode() + b"\n")
+
+    def query(self, sql):
+        db = sqlite3.connect(self.listener.database, timeout=60)
+        try:
+            rows = db.execute(sql).fetchall()
+            db.commit()
+            return rows
+        finally:
+            db.close()
+
+    def expect(self, what, outcome, column="authenticated_as", name=NAME):
+        """One more mail has come, and this is whose it is."""
+        rows = self.query(f"SELECT id, {column}, protocol, trace FROM message"
+                          f" WHERE id > {self.last_id}")
+        self.report.check(len(rows) == 1, f"{what}: {len(rows)} mails: {outcome}")
+        if not rows:
+            return
+        self.last_id, found, protocol, trace = rows[-1]
+        self.report.check(found == name, f"{what}: {column} is {found}")
+        wanted = "ESMTPA" if column == "authenticated_as" else "ESMTP"
+        self.report.check(protocol == wanted and f"with {wanted} id" in trace,
+                          f"{what}: {protocol}, {trace}")
+
+
+def by_smtplib(w, mechanisms, column="authenticated_as"):
+    for name in mechanisms:
+        with smtplib.SMTP("127.0.0.1", w.port, "client.example") as s:
+            s.ehlo()
+            s.user, s.password = NAME, PASSWORD.encode("ascii", "replace").decode()
+            if name != "PLAIN":
+                s.password = "ascii"
+            try:
+                s.auth(name, getattr(s, "auth_" + name.lower().replace("-", "_")))
+            except smtplib.SMTPAuthenticationError as e:
+                w.report.check(False, f"smtplib, {name}: {e}")
+                continue
+            s.sendmail("ann@a.example", ["bob@mx.example"], MAIL)
+        w.expect(f"smtplib, {name}", "", column)
+
+
+def by_swaks(w):
+    for name in ("PLAIN", "LOGIN"):
+        outcome = w.run("swaks", "--server", f"127.0.0.1:{w.port}", "--auth", name,
+                        "--auth-user", NAME, "--auth-password", PASSWORD,
+                        "--from", "ann@a.example", "--to", "bob@mx.example")
+        w.expect(f"swaks, {name}", outcome)
+
+
+def by_curl(w):
+    path = os.path.join(w.folder, "mail.eml")
+    with open(path, "w", encoding="ascii") as f:
+        f.write(MAIL)
+    for name in ("PLAIN", "LOGIN"):
+        outcome = w.run("curl", "-sS", f"smtp://127.0.0.1:{w.port}",
+                        "--user", f"{NAME}:{PASSWORD}",
+                        "--login-options", f"AUTH={name}",
+                        "--mail-from", "ann@a.example",
+                        "--mail-rcpt", "bob@mx.example", "--upload-file", path)
+        w.expect(f"curl, {name}", outcome)
+
+
+def by_msmtp(w):
+    """By GNU SASL, so SCRAM as well."""
+    for name in ("scram-sha-256", "plain", "login"):
+        outcome = w.run("msmtp", "--file=/dev/null", "--host=127.0.0.1",
+                        f"--port={w.port}", f"--auth={name}", f"--user={NAME}",
+                        f"--passwordeval=printf %s '{PASSWORD}'",
+                        "--from=ann@a.example", "bob@mx.example",
+                        input=MAIL.encode())
+        w.expect(f"msmtp, {name}", outcome)
+
+
+def nodemailer(w):
+    if not shutil.which("npm"):
+        print("auth.py: no npm, so nodemailer is skipped")
+        return
+    status, text = w.run("npm", "install", "--no-audit", "--no-fund",
+                         "--ignore-scripts", "--prefix", w.folder,
+                         "nodemailer@6.9.16")
+    if status != 0:
+        print(f"auth.py: npm installs nothing, so nodemailer is skipped: {text}")
+        return
+    path = os.path.join(w.folder, "nodemailer.js")
+    with open(path, "w", encoding="ascii") as f:
+        f.write("""const [port, user, pass] = process.argv.slice(2);
+            require('nodemailer').createTransport({
+                host: '127.0.0.1', port, ignoreTLS: true, auth: { user, pass },
+            }).sendMail({ from: 'ann@a.example', to: 'bob@mx.example',
+                text: 'x' }, failed => {
+                if (failed) { console.error(failed.message); process.exit(1); }
+            });""")
+    outcome = w.run("node", path, str(w.port), NAME, PASSWORD)
+    w.expect("nodemailer", outcome)
+
+
+def refusals(w):
+    check = w.report.check
+    with Conversation(w.port) as c:
+        check("AUTH PLAIN LOGIN SCRAM-SHA-256" in c.features, c.features)
+        start = time.monotonic()
+        said = c.say("AUTH PLAIN " + plain(password=WRONG))
+        took = time.monotonic() - start
+        check(said.startswith("535 5.7.8 "), f"wrong: {said}")
+        check(1 <= took < 1.9, f"the first guess costs a second, and cost {took:.2f}")
+        start = time.monotonic()
+        said = c.say("AUTH PLAIN " + plain("bob"))
+        took = time.monotonic() - start
+        check(said.startswith("535 ") and took >= 2, f"unknown, {took:.2f}: {said}")
+        said = c.say("AUTH PLAIN " + base64.b64encode(b"no NUL").decode())
+        check(said.startswith("501 5.5.2 "), f"what is not PLAIN: {said}")
+        other = base64.b64encode(f"bob\0{NAME}\0{PASSWORD}".encode()).decode()
+        check(c.say("AUTH PLAIN " + other).startswith("535 "), "who acts as another")
+        check(c.say("AUTH EXTERNAL =").startswith("504 "), "no certificate")
+        check(c.say("AUTH PLAIN " + plain()).startswith("235 "), "right")
+        check(c.say("AUTH PLAIN " + plain()).startswith("503 "), "twice")
+    with open(w.listener.log, encoding="ascii") as f:
+        log = f.read()
+    check('command="AUTH PLAIN"' in log, "a refusal is logged")
+    check(plain(password=WRONG) not in log, "but no password")
+
+
+def scram_begins(c, name):
+    said = c.say("AUTH SCRAM-SHA-256 " +
+                 base64.b64encode(f"n,,n={name},r=nonce".encode()).decode())
+    fields = base64.b64decode(said[4:]).decode() if said[:3] == "334" else said
+    c.say("*")
+    return re.sub(r"^r=[^,]*,", "", fields)
+
+
+def unknown_names(w):
+    """They look like known ones, and always like themselves."""
+    check = w.report.check
+    times = {NAME: [], "nobody": []}
+    with Conversation(w.port) as c:
+        known, unknown = scram_begins(c, NAME), scram_begins(c, "nobody")
+        check(re.fullmatch(r"s=.{24},i=10000", unknown), f"unknown: {unknown}")
+        check(re.fullmatch(r"s=.{24},i=10000", known), f"known: {known}")
+        check(scram_begins(c, "nobody") == unknown, "the same salt")
+        check(scram_begins(c, "nobody else") != unknown, "of another name, another")
+    for _ in range(12):
+        with Conversation(w.port) as c:
+            for _ in range(4):
+                for name, took in times.items():
+                    start = time.monotonic()
+                    scram_begins(c, name)
+                    took.append(time.monotonic() - start)
+    fast, slow = sorted(map(min, times.values()))
+    check(slow < 1.5 * fast, f"SCRAM begins in {times}")
+    return unknown
+
+
+def time_of_a_guess(w):
+    times = {NAME: [], "nobody": []}
+
+    def guess(name):
+        with Conversation(w.port) as c:
+            start = time.monotonic()
+            c.say("AUTH PLAIN " + plain(name, WRONG))
+            times[name].append(time.monotonic() - start - 1)
+
+    for _ in range(7):
+        for name in times:
+            guess(name)
+    fast, slow = sorted(map(min, times.values()))
+    w.report.check(slow < 1.5 * fast + 0.002,
+                   f"known and unknown names take {fast * 1e3:.1f} and "
+                   f"{slow * 1e3:.1f} ms: {times}")
+
+
+def forget_guesses(w):
+    w.query("DELETE FROM rate_count WHERE scope = 'auth'")
+
+
+def guesses_in_parallel(w):
+    """From one source, by connections of two services at once."""
+    check = w.report.check
+    forget_guesses(w)
+    w.query("INSERT INTO rate_limit (scope, window_sec, max_messages)"
+            " VALUES ('auth', 600, 5)")
+    said = []
+
+    def guess(port, password):
+        with Conversation(port) as c:
+            said.append(c.say("AUTH PLAIN " + plain(password=password))[:3])
+
+    with Listener(w.options, w.folder, "--auth=rows") as other:
+        threads = [threading.Thread(target=guess, args=(port, f"guess {n}"))
+                   for n in range(12) for port in (w.port, other.port)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    check(said.count("535") == 5, f"of 24 guesses, 5 are told: {said}")
+    check(said.count("454") == 19, f"and others are too many: {said}")
+    said.clear()
+    guess(w.port, PASSWORD)
+    check(said == ["454"], f"the right one then, too: {said}")
+    forget_guesses(w)
+    said.clear()
+    guess(w.port, PASSWORD)
+    check(said == ["235"], f"later it is right: {said}")
+    w.query("DELETE FROM rate_limit")
+
+
+def process_of_an_exchange(w):
+    """What reads a client's octets is confined, and has no database."""
+    check = w.report.check
+    with Conversation(w.port) as c:
+        check(c.say("AUTH LOGIN").startswith("334 "), "LOGIN")
+        programs = [pid for pid in w.listener.children()
+                    if os.readlink(f"/proc/{pid}/exe").endswith("/smtpd-auth")]
+        check(len(programs) == 1, f"smtpd-auth: {programs}")
+        exchanges = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
+                     if parent_of(pid) in programs]
+        check(len(exchanges) == 1, f"its children: {exchanges}")
+        for pid in exchanges:
+            with open(f"/proc/{pid}/status", encoding="ascii") as f:
+                status = f.read()
+            check("Seccomp:\t2" in status, "it is confined")
+            files = [f for f in open_files(pid)
+                     if not f.startswith(("/dev/null", "pipe:")) and f != w.listener.log]
+            check(len([f for f in files if f.startswith("socket:")]) <= 2 and
+                  not [f for f in files if f.startswith("/")], f"it has {files}")
+        c.say("*")
+
+
+def accounts(w):
+    check = w.report.check
+    with Conversation(w.port) as c:
+        said = c.say("MAIL FROM:<ann@a.example>")
+        check(said.startswith("530 5.7.0 "), f"without an account: {said}")
+        check(c.say("AUTH PLAIN " + plain()).startswith("235 "), "with one")
+        w.smtpdb("account", "add", NAME, "ann@a.example")
+        said = c.say("MAIL FROM:<bob@a.example>")
+        check(said.startswith("553 5.7.1 "), f"as another: {said}")
+        check(c.say("MAIL FROM:<ann@a.example>").startswith("250 "), "as itself")
+        w.smtpdb("account", "rm", NAME, "ann@a.example")
+
+
+def one_connection(options, report, folder):
+    """Started by inetd: smtpd-auth is started for it."""
+    database = os.path.join(folder, "mail.db")
+    for address, more, wanted in (
+            ("", (), "235"), ("192.0.2.1", (), "538"),
+            ("192.0.2.1", ("--auth-insecure",), "235"),
+            ("127.0.0.1", (), "235"), ("::1", (), "235")):
+        env = dict(os.environ, TCPREMOTEIP=address)
+        if not address:
+            del env["TCPREMOTEIP"]
+        with subprocess.Popen(
+                [options.smtpd, "-d", database, "--auth=rows", "-n", "mx.example",
+                 *more], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL, env=env) as p:
+            said, _ = p.communicate(
+                f"EHLO me\r\nAUTH PLAIN {plain()}\r\nMAIL FROM:<a@b>\r\n"
+                "RCPT TO:<c@d>\r\nDATA\r\n.\r\nQUIT\r\n".encode(), 60)
+        codes = [line[:3] for line in said.decode().splitlines()
+                 if line[3:4] == " "]
+        report.check(codes[2] == wanted, f"{address} {more}: {said}")
+        offered = b"AUTH PLAIN" in said
+        report.check(offered == (wanted == "235"), f"{address} {more}: {said}")
+        db = sqlite3.connect(database)
+        row = db.execute("SELECT authenticated_as, protocol FROM message"
+                         " ORDER BY id DESC").fetchone()
+        db.close()
+        report.check(row == ((NAME, "ESMTPA") if wanted == "235"
+                             else (None, "ESMTP")), f"{address} {more}: {row}")
+
+
+DOVECOT = """
+base_dir = {folder}/run
+log_path = {folder}/dovecot.log
+protocols =
+ssl = no
+disable_plaintext_auth = yes
+auth_mechanisms = plain
+auth_failure_delay = 0
+passdb {{
+  driver = passwd-file
+  args = {folder}/users
+}}
+service auth {{
+  unix_listener {folder}/auth {{
+    mode = 0666
+  }}
+}}
+service anvil {{
+  chroot =
+}}
+"""
+
+
+def by_dovecot(options, report):
+    if not shutil.which("dovecot") or os.geteuid() != 0:
+        print("auth.py: no Dovecot (or not root), so it is skipped")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        with open(f"{folder}/users", "w", encoding="utf-8") as f:
+            f.write(f"{NAME}:{{PLAIN}}{PASSWORD}::::::\n")
+        with open(f"{folder}/conf", "w", encoding="ascii") as f:
+            f.write(DOVECOT.format(folder=folder))
+        dovecot = subprocess.Popen(["dovecot", "-F", "-c", f"{folder}/conf"],
+                                   stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        try:
+            for _ in range(200):
+                if os.path.exists(f"{folder}/auth"):
+                    break
+                time.sleep(0.05)
+            ask_dovecot(options, report, folder)
+        finally:
+            dovecot.terminate()
+            dovecot.wait(30)
+
+
+def ask_dovecot(options, report, folder):
+    check = report.check
+    with tempfile.TemporaryDirectory() as box, \
+            Listener(options, box, f"--auth=dovecot:{folder}/auth") as listener:
+        with Conversation(listener.port) as c:
+            check("AUTH PLAIN LOGIN\n" in c.features, c.features)
+            check(c.say("AUTH PLAIN " + plain(password=WRONG)).startswith("535 "),
+                  "Dovecot: wrong")
+            check(c.say("AUTH PLAIN").startswith("334 "), "Dovecot: a prompt")
+            said = c.say(plain())
+            check(said.startswith("235 "), f"Dovecot: {said}")
+            for line in ("MAIL FROM:<a@b.example>", "RCPT TO:<c@d.example>", "DATA"):
+                c.say(line)
+            said = c.say(".")
+            check(said.startswith("250 "), f"Dovecot: {said}")
+        db = sqlite3.connect(listener.database)
+        row = db.execute("SELECT authenticated_as, protocol FROM message").fetchone()
+        db.close()
+        check(row == (NAME, "ESMTPA"), f"Dovecot: {row}")
+        with Conversation(listener.port) as c:
+            c.say("AUTH LOGIN")
+            c.say(base64.b64encode(NAME.encode()).decode())
+            said = c.say(base64.b64encode(PASSWORD.encode()).decode())
+            check(said.startswith("235 "), f"Dovecot, LOGIN: {said}")
+    with tempfile.TemporaryDirectory() as box, \
+            Listener(options, box, f"--auth=dovecot:{folder}/none") as listener, \
+            Conversation(listener.port) as c:
+        said = c.say("AUTH PLAIN " + plain())
+        check(said.startswith("454 4.7.0 "), f"no Dovecot: {said}")
+
+
+def by_nobody(options, report):
+    with tempfile.TemporaryDirectory() as folder:
+        w = World.__new__(World)
+        w.options, w.report, w.folder, w.last_id = options, report, folder, 0
+        w.listener = Listener(options, folder, "--auth=any", "--auth-required")
+        with w:
+            w.port = w.listener.port
+            with Conversation(w.port) as c:
+                said = c.say("MAIL FROM:<a@b>")
+                report.check(said.startswith("530 "), f"any, required: {said}")
+            by_smtplib(w, ("PLAIN", "LOGIN", "CRAM-MD5"), "claimed_as")
+
+
+def by_rows(options, report):
+    program = os.path.join(os.path.dirname(options.smtpd) or ".", "smtpd-auth")
+    if not os.path.exists(program):
+        print("auth.py: no smtpd-auth (libgsasl-dev), so it is skipped")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        with World(options, report, folder, "--max-per-source=100") as w:
+            status, text = w.smtpdb("account", "add", NAME)
+            report.check(status == 0, f"account add: {text}")
+            by_swaks(w)
+            by_curl(w)
+            by_msmtp(w)
+            nodemailer(w)
+            refusals(w)
+            salt = unknown_names(w)
+            process_of_an_exchange(w)
+            time_of_a_guess(w)
+            guesses_in_parallel(w)
+        with World(options, report, folder, "--auth-required") as w:
+            w.last_id = w.query("SELECT max(id) FROM message")[0][0]
+            with Conversation(w.port) as c:
+                report.check(scram_begins(c, "nobody") == salt,
+                             "after a restart, the same salt")
+            accounts(w)
+            w.smtpdb("account", "passwd", NAME, password="ascii")
+            by_smtplib(w, ("LOGIN",))
+            w.smtpdb("account", "passwd", NAME)
+        one_connection(options, report, folder)
+    by_dovecot(options, report)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--smtpd", default="./smtpd")
+    parser.add_argument("--smtpdb", default="./smtpdb")
+    options = parser.parse_args()
+    report = common.Report()
+    by_nobody(options, report)
+    by_rows(options, report)
+    report.end()
+
+
+if __name__ == "__main__":
+    main()
