@@ -280,6 +280,7 @@ static const struct check {
 	{ "domains", doctor_check_domains },
 	{ "aliases", doctor_check_aliases },
 	{ "units", check_units },
+	{ "tls", doctor_check_tls },
 };
 
 static void

@@ -37,4 +37,7 @@ struct patient {
 void doctor_check_domains(const struct patient *p, struct finding *f);
 void doctor_check_aliases(const struct patient *p, struct finding *f);
 
+/* The certificates of smtpd, and their keys: doctor_tls.c. */
+void doctor_check_tls(const struct patient *p, struct finding *f);
+
 #endif

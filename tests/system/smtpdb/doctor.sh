@@ -26,6 +26,29 @@ status 78 "$tool" doctor
 holds "rewrites the WAL" out
 printf -- - | dd of=mail.db-lock conv=notrunc 2>/dev/null
 status 0 "$tool" doctor --json
+# A certificate that is about to end, and a key that is not secret.
+if command -v openssl >/dev/null; then
+	openssl req -x509 -newkey rsa:2048 -nodes -days 400 -subj /CN=mx \
+	    -keyout tls.key -out tls.crt 2>/dev/null
+	openssl req -x509 -key tls.key -days 5 -subj /CN=mx -out soon.crt
+	chmod 644 tls.key tls.crt soon.crt
+	SMTPD_OPTIONS="--strict --tls-cert=$dir/tls.crt --tls-key=$dir/tls.key"
+	export SMTPD_OPTIONS
+	status 78 "$tool" doctor
+	holds "chmod o-rwx $dir/tls.key" out
+	chmod 640 tls.key
+	status 0 "$tool" doctor
+	holds "tls.crt ends in 399 days" out
+	SMTPD_OPTIONS="--tls-cert=$dir/soon.crt"
+	status 0 "$tool" doctor
+	holds "soon.crt ends in 4 days" out
+	echo "no certificate" >soon.crt
+	status 78 "$tool" doctor
+	holds "soon.crt is no certificate" out
+	unset SMTPD_OPTIONS
+else
+	echo "skipped: certificates, as there is no openssl"
+fi
 # Both ways that systemd may listen are looked at.
 mkdir fake
 cat >fake/systemctl <<'EOF'
