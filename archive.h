@@ -217,6 +217,10 @@ int archive_set_done(struct archive *a, const char *consumer,
 /* Mails of greater ids; and all mails that the consumer has had. */
 int archive_count(struct archive *a, int64_t after_id, int64_t *ret);
 int archive_count_done(struct archive *a, const char *consumer, int64_t *ret);
+/* The id behind which are the newest n mails, itself a mail's; 0: none is. */
+int archive_id_behind(struct archive *a, int64_t n, int64_t *ret);
+/* Is there such a mail?  1, 0 or -1. */
+int archive_has(struct archive *a, int64_t id);
 /* Deletes these mails in one transaction: no more than some hundreds. */
 int archive_remove(struct archive *a, const int64_t *ids, size_t n);
 

@@ -20,6 +20,28 @@ archive_count(struct archive *a, int64_t after_id, int64_t *ret)
 }
 
 int
+archive_id_behind(struct archive *a, int64_t n, int64_t *ret)
+{
+	struct statement *q = statement_take(a->db,
+	    "SELECT message_id FROM recipient WHERE position = 1"
+	    " ORDER BY message_id DESC LIMIT 1 OFFSET :n");
+
+	statement_bind_integer(q, ":n", n);
+	return archive_run_integer(a, q, "list", ret);
+}
+
+int
+archive_has(struct archive *a, int64_t id)
+{
+	struct statement *q = statement_take(
+	    a->db, "SELECT count(*) FROM message WHERE id = :id");
+	int64_t n = 0;
+
+	statement_bind_integer(q, ":id", id);
+	return archive_run_integer(a, q, "list", &n) < 0 ? -1 : (int)n;
+}
+
+int
 archive_count_done(struct archive *a, const char *consumer, int64_t *ret)
 {
 	struct statement *q =

@@ -66,6 +66,8 @@ count(struct mails *m, bool anew)
 	if (anew) {
 		m->cost_us = clock_us() - began;
 		m->is_count_old = false;
+		/* So that it takes a hundredth of the time at most. */
+		m->count_at_ms = clock_ms() + m->cost_us / 10;
 	}
 	return 0;
 }
@@ -174,7 +176,7 @@ mails_tidy(struct mails *m)
 {
 	if (m->index && not_indexed(m) > 0)
 		return index_some(m) > 0;
-	if (m->is_count_old)
+	if (m->is_count_old && clock_ms() >= m->count_at_ms)
 		count(m, true);
 	return false;
 }
@@ -204,17 +206,6 @@ take_state(const char *words, bool *ret_unread, bool *ret_read)
 	return text_take(&left);
 }
 
-static bool
-exists(struct mails *m, int64_t id)
-{
-	struct archive_filter filter = { .after_id = id - 1, .up_to_id = id };
-	struct archive_page page = { .nrows = 0 };
-	int result = archive_list(m->archive, &filter, &page);
-
-	archive_page_reset(&page);
-	return result > 0;
-}
-
 /* All that the words find, then the page of it. */
 static int
 search(struct mails *m, const struct mails_query *q, const char *words,
@@ -235,7 +226,7 @@ search(struct mails *m, const struct mails_query *q, const char *words,
 		    (unread || read) && mails_is_read(m, q->consumer, all[i]);
 
 		if ((unread && is_read) || (read && !is_read) ||
-		    !exists(m, all[i]))
+		    archive_has(m->archive, all[i]) <= 0)
 			continue;
 		if (ret->total++ >= q->start && (int64_t)ret->n < q->limit)
 			ret->ids[ret->n++] = all[i];
@@ -255,8 +246,7 @@ skip(struct mails *m, struct archive_filter *filter, int64_t *start)
 {
 	if (*start <= 0 || filter->new_to || filter->up_to_id > 0)
 		return 0;
-	if (archive_id_to_keep(
-		m->archive, (uint64_t)*start, &filter->up_to_id) < 0)
+	if (archive_id_behind(m->archive, *start, &filter->up_to_id) < 0)
 		return -1;
 	if (filter->up_to_id == 0)
 		filter->up_to_id = -1; /* it ends before */

@@ -27,7 +27,8 @@ struct mails {
 	bool has_index_failed;
 	/* What was counted, and what the archive was then. */
 	int64_t version, last_id, count, counted_up_to;
-	int64_t cost_us; /* of counting */
+	int64_t cost_us;     /* of counting */
+	int64_t count_at_ms; /* not before that */
 	bool is_count_old;
 	/* How many a consumer has read, and after how many changes. */
 	int64_t changes, done, done_at;

@@ -102,7 +102,7 @@ find_sockets(
 int
 main(int argc, char **argv)
 {
-	struct web_options options;
+	static struct web_options options;
 	struct start start = { .nlistening = 0 };
 	struct bound bound = { .nfds = 0 };
 	static struct web web;

@@ -4,6 +4,7 @@
  */
 #include "page.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -199,11 +200,7 @@ url_of(const char *words)
 		unsigned char c = (unsigned char)*words;
 
 		snprintf(hex, sizeof hex, "%%%02X", c);
-		if (c < 0x80 && strchr("-_.~:@", c))
-			text_add_char(&t, (char)c);
-		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'z')
-			text_add_char(&t, (char)c);
-		else if (c >= '0' && c <= '9')
+		if (isalnum(c) || (c < 0x80 && strchr("-_.~:@", c)))
 			text_add_char(&t, (char)c);
 		else
 			text_add(&t, span_of(hex));

@@ -5,7 +5,7 @@ $(eval $(call program,smtpdb-web,libmicrohttpd libxcrypt,$(call files,cli \
 	user)) \
 	$(call folders,web archive find mime reader) $(STORE) $(MAIL)))
 
-$(B)/web/template.o: ALL_CFLAGS += -I$(B)/web
+$(B)/web/template.o: ALL_CFLAGS += -I$(B)
 $(B)/web/template.o: $(B)/web/files.inc
 # The octets of each file, and a table of them by their names.
 $(B)/web/files.inc: $(WEB_FILES) web/program.mk

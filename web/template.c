@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "files.inc"
+#include "web/files.inc" /* below the folder of objects */
 
 const struct file *
 file_find(const char *name)
