@@ -62,6 +62,8 @@ static const struct command commands[] = {
 	  OPTION(JSON) | OPTION(OPENMETRICS) | OPTION(PLOT) | OPTION(TIMEOUT), 0, 0, stats_run },
 	{ "doctor", "", "what is wrong, and the command that mends it",
 	  OPTION(NEW_SCHEMA) | OPTION(JSON), 0, 0, doctor_run },
+	{ "web", "[OPTIONS...]", "mail in a browser; see smtpdb-web --help",
+	  0, 0, -1, web_run },
 	{ "help", "[COMMAND]", "this, or what a command takes",
 	  0, 0, 1, help_run },
 };
@@ -250,6 +252,13 @@ main(int argc, char **argv)
 	c = find_command(argv[0]);
 	if (!c)
 		return EX_USAGE;
+	if (c->run == web_run &&
+	    !(argc == 2 && (strcmp(argv[1], "--help") == 0 ||
+			       strcmp(argv[1], "-h") == 0))) {
+		t.args = argv + 1;
+		t.nargs = argc - 1;
+		return web_run(&t);
+	}
 	first = parse(&t, c, argc, argv);
 	if (first < 0)
 		return EX_USAGE;

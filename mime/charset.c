@@ -9,6 +9,7 @@
 #include <string.h>
 
 enum {
+	KINDS_MAX = 128, /* that are loaded at once */
 	IN_MAX = 1024, /* octets that go into iconv at once */
 	OUT_MAX = 4096,
 };
@@ -508,11 +509,13 @@ charset_sink(struct charset *c)
 void
 charset_load(void)
 {
+	/* What stays open is not unloaded. */
+	static iconv_t kept[KINDS_MAX];
 	const struct charset_kind *kind;
 
-	/* What stays open is not unloaded. */
-	for (size_t i = 0; (kind = charset_nth(i)); i++) {
+	for (size_t i = 0; i < KINDS_MAX && (kind = charset_nth(i)); i++) {
 		if (kind->iconv)
-			iconv_open("UTF-8", kind->iconv);
+			kept[i] = iconv_open("UTF-8", kind->iconv);
 	}
+	(void)kept;
 }

@@ -5,6 +5,8 @@
  *
  *	list, show, extract, search, stats		what reads
  *	doctor, doctor_rules				what is wrong
+ *	tell						the same for ../reader.h
+ *	web						another program
  *	export, import, deliver, deliver_lmtp, delete	what takes mails out and in
  *	rules, rule_values, names, explain		what is accepted
  *	envelope_field, mbox, lmtp, connect		formats of mail
@@ -192,5 +194,6 @@ int account_run(struct smtpdb *t);
 int explain_run(struct smtpdb *t);
 int stats_run(struct smtpdb *t);
 int doctor_run(struct smtpdb *t);
+int web_run(struct smtpdb *t);
 
 #endif
