@@ -91,7 +91,7 @@ $(B)/%.o: %.c Makefile
 	$(call SAY,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # schema.sql as the octets of a C array.
-$(B)/schema.inc: schema.sql
+$(B)/%.inc: %.sql
 	@mkdir -p $(@D)
 	$(Q)od -An -v -tx1 $< | sed -e 's/ \(..\)/0x\1,/g' -e '$$s/,$$//' >$@
 

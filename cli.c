@@ -319,3 +319,10 @@ cli_is_database(const char *path)
 {
 	return path[0] != '\0' && path[0] != ':';
 }
+
+bool
+cli_is_postgresql(const char *database)
+{
+	return strncmp(database, "postgresql://", 13) == 0 ||
+	       strncmp(database, "postgres://", 11) == 0;
+}

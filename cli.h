@@ -69,5 +69,7 @@ bool cli_read_duration(const char *text, uint64_t *ret);
 const char *cli_database(void);
 /* False: SQLite would take it for a database that is gone when it closes. */
 bool cli_is_database(const char *path);
+/* Is it no path, but the address of a PostgreSQL database? */
+bool cli_is_postgresql(const char *database);
 
 #endif

@@ -6,6 +6,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "cli.h"
 #include "clock.h"
 #include "mail/header.h"
 #include "mail/trace.h"
@@ -16,6 +17,7 @@
 #include "server/bind.h"
 #include "server/confine.h"
 #include "server/connection.h"
+#include "server/elsewhere.h"
 #include "server/entries.h"
 #include "server/filtering.h"
 #include "server/front.h"
@@ -356,13 +358,15 @@ serve_connection(const struct options *o, struct connection *c)
 	struct server sv = {
 		.options = o,
 		.connection = c,
-		.is_alone = true,
+		.is_alone = !cli_is_postgresql(o->database),
 		.tls = -1,
-		.store = store_new(&conf),
 		.answer = &answer,
 	};
 
 	peer_find(c->in, &sv.peer);
+	sv.store = sv.is_alone
+		       ? store_new(&conf)
+		       : store_connect(&conf, elsewhere_start(o, &sv.peer));
 	/* A pipe may come from a TLS wrapper, and so from a stranger. */
 	session.any_line_end = !c->is_socket && peer_is_local(&sv.peer) &&
 			       !fronts_have(&o->fronts, &sv.peer);
@@ -414,25 +418,6 @@ serve_when_called(const struct options *o, int fd)
 	return sv.exit_status;
 }
 
-static int
-write_for_sessions(const struct options *o, int fd)
-{
-	const struct writer_conf conf = {
-		.database = o->database,
-		.hostname = o->hostname,
-		.max_size = o->max_size,
-		.max_recipients = o->max_recipients,
-		.max_spool = o->max_spool,
-		.dedupe_sec = o->dedupe_sec,
-		.submission = o->submission,
-		.auth_required = o->auth_required,
-		.new_mail = o->new_mail,
-		.fronts = &o->fronts,
-	};
-
-	return writer_run(&conf, fd);
-}
-
 /* Listens, and serves in the processes that it forks. */
 static int
 listen_and_serve(
@@ -451,7 +436,8 @@ listen_and_serve(
 		/* exit(3) would take time for what the listener left. */
 		_exit(serve_when_called(o, fd));
 	case LISTEN_WRITER:
-		return write_for_sessions(o, fd);
+		return cli_is_postgresql(o->database) ? elsewhere_run(o, fd)
+						      : writer_serve(o, fd);
 	case LISTEN_DONE:
 		bound_remove_paths(bound);
 		return EX_OK;

@@ -16,6 +16,8 @@
 
 #include "mail/networks.h"
 
+struct options;
+
 struct writer_conf {
 	const char *database; /* its path */
 	const char *hostname; /* for the trace lines */
@@ -40,5 +42,7 @@ struct writer_conf {
  * last of them has gone.  Returns the exit status.
  */
 int writer_run(const struct writer_conf *conf, int listener);
+/* The same with the settings of the program. */
+int writer_serve(const struct options *o, int listener);
 
 #endif

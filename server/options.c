@@ -35,7 +35,8 @@ static const struct cli_option rows[] = {
 #define FIELD(name) offsetof(struct options, name)
 	{ 'd', "database", "PATH",
 	  "the mail table ($SMTPD_DATABASE, $STATE_DIRECTORY/mail.db,\n"
-	  "/var/lib/smtpd/mail.db); its folder must exist",
+	  "/var/lib/smtpd/mail.db); its folder must exist; or\n"
+	  "postgresql://..., of smtpd-postgresql",
 	  KIND_TEXT, FIELD(database), 0, 0 },
 	{ 'n', "hostname", "NAME",
 	  "what to call this host (its full name)",
@@ -113,6 +114,9 @@ static const struct cli_option rows[] = {
 	  "become this user (root on a network: the owner of the\n"
 	  "database's folder)",
 	  KIND_TEXT, FIELD(user), 0, 0 },
+	{ 0, "allow-unsafe", NULL,
+	  "use a PostgreSQL server that may lose mails in a crash",
+	  KIND_FLAG, FIELD(allow_unsafe), 0, 0 },
 	{ 0, "no-confine", NULL,
 	  "let a session keep all system calls, for debuggers",
 	  KIND_FLAG, FIELD(no_confine), 0, 0 },
@@ -409,6 +413,7 @@ int
 options_read(int argc, char **argv, struct options *ret, int *ret_status)
 {
 	*ret = (struct options){
+		.argv = argv,
 		.max_size = 52428800,
 		.max_recipients = 1000,
 		.max_errors = 20,

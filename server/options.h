@@ -28,6 +28,7 @@ struct text_list {
 };
 
 struct options {
+	char **argv; /* as they came */
 	const char *database;
 	const char *hostname;
 	uint64_t max_size; /* octets */
@@ -54,7 +55,8 @@ struct options {
 	const char *milter_default; /* "tempfail" or "accept" */
 	bool milter_accepts;        /* the same */
 	uint64_t milter_timeout_sec;
-	bool no_confine; /* sessions keep what they give up (confine.h) */
+	bool no_confine;   /* sessions keep what they give up (confine.h) */
+	bool allow_unsafe; /* of a server that may lose mails */
 	const char *listen[LISTENERS_MAX]; /* addresses (bind.h) */
 	size_t nlisten;
 

@@ -12,6 +12,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "../cli.h"
 #include "log.h"
 #include "peer.h"
 #include "systemd.h"
@@ -195,8 +196,13 @@ start_give_hint(const char *database)
 void
 start_tell_database(const char *database)
 {
-	int trouble = trouble_with(database);
+	int trouble;
 
+	if (cli_is_postgresql(database)) {
+		log_line(LOG_INFO, "mail goes to a PostgreSQL server");
+		return;
+	}
+	trouble = trouble_with(database);
 	if (trouble)
 		log_line(LOG_WARNING,
 		    "no mail can be stored in %s: %s; "

@@ -11,6 +11,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "../cli.h"
 #include "log.h"
 
 static const char help[] =
@@ -97,7 +98,10 @@ user_become(const char *name, const char *database, bool is_network)
 		    "--user=NAME makes it another's");
 		return EX_OK;
 	}
-	status = name ? find_by_name(name, &to) : find_owner(database, &to);
+	if (name)
+		status = find_by_name(name, &to);
+	else if (!cli_is_postgresql(database)) /* else no folder has an owner */
+		status = find_owner(database, &to);
 	if (status != EX_OK)
 		return status;
 	if (geteuid() != 0) {

@@ -29,6 +29,7 @@ BEGIN {
 	    filters:mail \
 	    server:mail,session,store,policy,filters \
 	    tls:mail,server \
+	    postgresql:mail,database,writer,server \
 	    mime:mail \
 	    find:mail,mime,archive \
 	    reader:mail,mime,find,archive,store,policy \
@@ -102,7 +103,7 @@ if [ -n "$foreign" ]; then
 fi
 
 echo "mandoc"
-mandoc -Tlint -Wwarning smtpd.8 smtpd-auth.8 smtpd-tls.8 smtpd-db.5 smtpdb.1 \
+mandoc -Tlint -Wwarning smtpd.8 smtpd-auth.8 smtpd-postgresql.8 smtpd-tls.8 smtpd-db.5 smtpdb.1 \
     smtpdb-web.1
 
 echo "cppcheck"
@@ -115,7 +116,7 @@ echo "clang-tidy"
 # It counts the warnings of the system's headers; of them, only ours matter.
 # shellcheck disable=SC2086
 if ! found=$(clang-tidy --quiet --warnings-as-errors='*' $product -- -std=c11 \
-    -D_GNU_SOURCE -Ibuild 2>&1); then
+    -D_GNU_SOURCE -Ibuild -I/usr/include/postgresql 2>&1); then
 	echo "$found" >&2
 	exit 1
 fi

@@ -129,4 +129,4 @@ test-deb: ## the packages in a fresh Debian (lintian mmdebstrap)
 .PHONY: demo check check-smtpdb check-units test test-system test-web \
 	test-durability-short test-durability asan analyze lint test-deb
 
-include tests/fuzz/fuzz.mk
+include tests/fuzz/fuzz.mk tests/postgresql/postgresql.mk

@@ -1,0 +1,345 @@
+/*
+ * Which database it is: that it has our tables, or gets them, in a version that
+ * is known; and that its server keeps what it says it has kept.
+ */
+#include <sys/random.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "private.h"
+
+/* For one process at a time to make the tables. */
+#define MAKE_LOCK "SELECT pg_advisory_xact_lock(x'736d7464'::int, 1)"
+
+static const char schema[] = {
+#include "schema-postgresql.inc"
+	, '\0'
+};
+
+void
+database_start(void)
+{
+}
+
+struct database *
+database_new(const char *path)
+{
+	struct database *db = calloc(1, sizeof *db);
+	unsigned char octets[(TOKEN_SIZE - 1) / 2];
+
+	if (!db || getrandom(octets, sizeof octets, 0) != sizeof octets) {
+		free(db);
+		return NULL;
+	}
+	for (size_t i = 0; i < sizeof octets; i++)
+		sprintf(db->token + 2 * i, "%02x", octets[i]);
+	db->path = path;
+	db->expected = 1;
+	database_set_wait(db, 30000);
+	return db;
+}
+
+struct database *
+database_new_to_read(const char *path)
+{
+	struct database *db = database_new(path);
+
+	if (db)
+		db->only_reads = true;
+	return db;
+}
+
+void
+database_free(struct database *db)
+{
+	if (!db)
+		return;
+	database_close(db);
+	free(db);
+}
+
+/*
+ * What a server may take for an answer.  A COMMIT that waits for a standby is
+ * given up after this time.
+ */
+void
+database_set_wait(struct database *db, int wait_ms)
+{
+	const char *sec = getenv("SMTPD_POSTGRESQL_TIMEOUT");
+	int limit_ms = sec ? atoi(sec) * 1000 : 0;
+
+	db->wait_ms = wait_ms;
+	db->timeout_ms =
+	    limit_ms > 0 && limit_ms < wait_ms ? limit_ms : wait_ms;
+}
+
+bool
+database_is_open(const struct database *db)
+{
+	return db->is_ready;
+}
+
+void
+database_close(struct database *db)
+{
+	talk_close(db);
+}
+
+/*
+ * Checks
+ */
+
+static enum verdict
+ask(struct database *db, const char *sql, char *ret, size_t size)
+{
+	int rc = talk_ask(db, sql, ret, size);
+
+	return rc == DATABASE_OK ? VERDICT_OK
+				 : database_fail_code(db, db->place, rc);
+}
+
+/*
+ * Prepared statements belong to one connection to the server.  libpq was told
+ * that by the pooler, if there is one, which is not the server's number.
+ */
+static enum verdict
+find_pooler(struct database *db)
+{
+	char pid[32];
+	enum verdict result =
+	    ask(db, "SELECT pg_backend_pid()", pid, sizeof pid);
+
+	db->is_pooled = atoi(pid) != PQbackendPID(db->connection);
+	return result;
+}
+
+/* What makes a COMMIT that returned survive a crash. */
+static enum verdict
+check_settings(struct database *db)
+{
+	static const struct {
+		const char *ask, *name;
+		const char *good[2];
+	} settings[] = {
+		{ "SHOW server_encoding", "server_encoding", { "UTF8" } },
+		{ "SHOW fsync", "fsync", { "on" } },
+		{ "SHOW full_page_writes", "full_page_writes", { "on" } },
+		{ "SHOW synchronous_commit", "synchronous_commit",
+		    { "on", "remote_apply" } },
+	};
+	bool allow_unsafe = getenv("SMTPD_POSTGRESQL_UNSAFE") != NULL;
+
+	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+		char value[64];
+		enum verdict result =
+		    ask(db, settings[i].ask, value, sizeof value);
+
+		if (result != VERDICT_OK)
+			return result;
+		if (strcmp(value, settings[i].good[0]) == 0 ||
+		    (settings[i].good[1] &&
+			strcmp(value, settings[i].good[1]) == 0) ||
+		    (i > 0 && allow_unsafe))
+			continue;
+		return database_fail(db, VERDICT_UNUSABLE,
+		    "%s has %s = %s, and so may lose mails%s", db->place,
+		    settings[i].name, value,
+		    i > 0 ? " (--allow-unsafe)" : "; it must be UTF8");
+	}
+	return VERDICT_OK;
+}
+
+/*
+ * Versions
+ */
+
+/* 0: there are no tables of ours. */
+static enum verdict
+read_version(struct database *db, int *ret)
+{
+	char text[32];
+	enum verdict result =
+	    ask(db, "SELECT to_regclass('main.version') IS NOT NULL", text,
+		sizeof text);
+
+	*ret = 0;
+	if (result == VERDICT_OK && text[0] == 't') {
+		result = ask(
+		    db, "SELECT number FROM main.version", text, sizeof text);
+		*ret = atoi(text);
+	}
+	if (result == VERDICT_OK && *ret != 0 && *ret != DATABASE_VERSION)
+		return database_fail(db, VERDICT_UNUSABLE,
+		    "%s has version %d, of %s smtpd; this one knows %d",
+		    db->place, *ret,
+		    *ret < DATABASE_VERSION ? "an older" : "a newer",
+		    DATABASE_VERSION);
+	return result;
+}
+
+/* Another process may have done it while this one waited for the lock. */
+static enum verdict
+make_tables(struct database *db)
+{
+	char nothing[32];
+	int version = 0;
+	enum verdict result = VERDICT_OK;
+	int rc = talk_run(db, "BEGIN");
+
+	if (rc == DATABASE_OK)
+		rc = talk_run(db, MAKE_LOCK);
+	if (rc == DATABASE_OK)
+		result = read_version(db, &version);
+	if (rc == DATABASE_OK && result == VERDICT_OK && version == 0)
+		rc = talk_run(db, schema);
+	if (rc == DATABASE_OK && result == VERDICT_OK)
+		rc = talk_run(db, "COMMIT");
+	if (rc != DATABASE_OK)
+		result = database_fail_code(db, "making the tables", rc);
+	if (result != VERDICT_OK)
+		talk_ask(db, "ROLLBACK", nothing, sizeof nothing);
+	return result;
+}
+
+static enum verdict
+make_ready(struct database *db, bool may_make)
+{
+	int version = 0;
+	enum verdict result = find_pooler(db);
+
+	if (result == VERDICT_OK)
+		result = check_settings(db);
+	if (result == VERDICT_OK)
+		result = read_version(db, &version);
+	if (result == VERDICT_OK && version == 0)
+		result = may_make ? make_tables(db)
+				  : database_fail(db, VERDICT_BUSY,
+					"%s is yet to be made", db->place);
+	return result;
+}
+
+static enum verdict
+open_database(struct database *db, bool may_make)
+{
+	enum verdict result;
+	int rc = talk_open(db);
+
+	if (rc != DATABASE_OK)
+		return database_fail_code(db, "connecting", rc);
+	result = make_ready(db, may_make);
+	if (result != VERDICT_OK)
+		talk_close(db);
+	db->is_ready = result == VERDICT_OK;
+	return result;
+}
+
+enum verdict
+database_open(struct database *db)
+{
+	if (db->is_stuck)
+		return transaction_look_again(db);
+	if (db->is_ready && !database_is_inside(db) && !talk_is_alive(db))
+		talk_close(db);
+	return db->is_ready ? VERDICT_OK : open_database(db, !db->only_reads);
+}
+
+enum verdict
+database_open_ahead(struct database *db)
+{
+	return db->is_ready || db->is_stuck ? VERDICT_OK
+					    : open_database(db, false);
+}
+
+/*
+ * Of a file's ways, what is left where there is none
+ */
+
+bool
+database_is_for_reading(struct database *db)
+{
+	(void)db;
+	return false;
+}
+
+enum verdict
+database_open_for_reading(struct database *db)
+{
+	return database_open(db);
+}
+
+bool
+database_leave_if_moved(struct database *db)
+{
+	(void)db;
+	return false;
+}
+
+bool
+database_is_marked(const struct database *db)
+{
+	(void)db;
+	return false;
+}
+
+/* For spools. */
+const char *
+database_folder(struct database *db)
+{
+	const char *folder = getenv("TMPDIR");
+
+	(void)db;
+	return folder && *folder ? folder : "/var/tmp";
+}
+
+const char *
+database_file(const struct database *db)
+{
+	return db->place;
+}
+
+enum verdict
+database_open_beside(
+    struct database *db, const char *suffix, int flags, int *ret_fd)
+{
+	(void)flags;
+	(void)ret_fd;
+	return database_fail(db, VERDICT_UNUSABLE,
+	    "%s is no file, and has no %s beside it", db->place, suffix);
+}
+
+bool
+database_is_untidy(const struct database *db, int least_pages)
+{
+	(void)db;
+	(void)least_pages;
+	return false;
+}
+
+enum verdict
+database_tidy(struct database *db, int least_pages)
+{
+	(void)db;
+	(void)least_pages;
+	return VERDICT_OK;
+}
+
+enum verdict
+database_checkpoint(struct database *db)
+{
+	(void)db;
+	return VERDICT_OK;
+}
+
+enum verdict
+database_vacuum(struct database *db)
+{
+	int rc = database_open(db) == VERDICT_OK ? talk_run(db, "VACUUM")
+						 : DATABASE_IO_ERROR;
+
+	return rc == DATABASE_OK ? VERDICT_OK
+				 : database_fail_code(db, "vacuum", rc);
+}

@@ -1,0 +1,129 @@
+/*
+ * What the modules of postgresql/ share.  They stand on each other in this order:
+ * error.c, dialect.c; talk.c (one connection: sending, waiting with a deadline);
+ * statement.c, blob.c; open.c (which database it is, and whether it may be
+ * trusted); transaction.c (what a commit's end means).
+ */
+#ifndef POSTGRESQL_PRIVATE_H
+#define POSTGRESQL_PRIVATE_H
+
+#include <limits.h>
+
+#include <libpq-fe.h>
+
+#include "../database.h"
+
+enum {
+	DATABASE_ERROR_MAX = 512,
+	STATEMENTS_MAX = 64,
+	PARAMETERS_MAX = 40,
+	NUMBER_SIZE = 24, /* of an integer, as text */
+	TOKEN_SIZE = 33,  /* 16 octets in hexadecimal digits */
+};
+
+/* What a statement's text says of its parameters, in the order of $1, $2... */
+struct parameters {
+	int n;
+	struct span names[PARAMETERS_MAX]; /* ":id", "?1"; in the text */
+};
+
+struct statement {
+	struct database *db;
+	char *sql;  /* as it was given; NULL: the place is free */
+	char *text; /* in PostgreSQL's words; the names stand in `sql` */
+	struct parameters parameters;
+	char name[16];
+	bool is_prepared;
+	bool taken;
+	bool is_run;
+	int rc; /* the first error since it was taken */
+	unsigned long last_use;
+
+	const char *values[PARAMETERS_MAX]; /* NULL: NULL */
+	Oid types[PARAMETERS_MAX];          /* 0: the server finds out */
+	int lengths[PARAMETERS_MAX];
+	int formats[PARAMETERS_MAX];
+	char *owned[PARAMETERS_MAX]; /* of the values, to be freed */
+	char numbers[PARAMETERS_MAX][NUMBER_SIZE];
+
+	PGresult *rows;
+	int row;
+	unsigned char *octets; /* of the last statement_blob() */
+};
+
+struct database {
+	const char *path;
+	int wait_ms;
+	char folder[PATH_MAX];
+	PGconn *connection; /* NULL: none */
+	char place[256];    /* the server, for people; without a password */
+	bool only_reads;    /* and so makes no tables */
+	bool is_ready;   /* it is ours, of this version, and may be trusted */
+	bool is_pooled;  /* a pooler is between: nothing lasts longer than a
+	                       transaction (no prepared statements) */
+	bool has_warned; /* since the last statement was sent */
+	/* A COMMIT that the server has not ended yet. */
+	bool is_stuck;
+	int64_t retry_at; /* no connection is tried before; clock_ms() */
+
+	char token[TOKEN_SIZE]; /* who we are in main.writer */
+	int64_t batch;          /* our transactions that took ids */
+	bool has_ids;           /* this transaction took them */
+	int expected;
+	int64_t next_id, last_id;
+
+	int changes;
+	int timeout_ms;       /* of a statement; see open.c */
+	enum verdict trouble; /* of the last error */
+	char message[DATABASE_ERROR_MAX];
+	struct statement statements[STATEMENTS_MAX];
+	unsigned long uses, names;
+	char error[DATABASE_ERROR_MAX];
+};
+
+/* error.c */
+
+/*
+ * Each keeps what the server or libpq said, and returns the code for
+ * database_fail_code().
+ */
+int error_of_result(struct database *db, const PGresult *result);
+int error_of_talk(struct database *db, const char *message);
+int error_own(
+    struct database *db, int code, enum verdict verdict, const char *message);
+
+/* dialect.c */
+
+/*
+ * The text in PostgreSQL's words, to be freed; NULL: no memory.  `ret` points
+ * into `sql`.
+ */
+char *dialect_translate(const char *sql, struct parameters *ret);
+
+/* talk.c */
+
+/* Connects.  What can be set by the text of `path` is, but for the encoding. */
+int talk_open(struct database *db);
+void talk_close(struct database *db);
+/* Has the server gone while nobody looked? */
+bool talk_is_alive(struct database *db);
+/*
+ * Waits for the end of what was sent, until `wait_ms` have gone.  Returns the
+ * last result, to be cleared; NULL: none came, and the code is in `*ret_rc`.
+ */
+PGresult *talk_await(struct database *db, int wait_ms, int *ret_rc);
+/* Sends SQL without parameters, and waits for its end. */
+int talk_run(struct database *db, const char *sql);
+/* The same for one value; "" for none. */
+int talk_ask(struct database *db, const char *sql, char *ret, size_t size);
+
+/* transaction.c */
+
+/* Has the COMMIT ended that was given up?  Opens anew if it has. */
+enum verdict transaction_look_again(struct database *db);
+
+/* statement.c */
+
+void statement_drop_all(struct database *db);
+
+#endif

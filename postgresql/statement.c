@@ -1,0 +1,379 @@
+/*
+ * Statements are translated when they are first wanted, prepared when they first
+ * run, and kept as database/statement.c keeps them.  Behind a pooler none can be
+ * prepared: the next transaction may be on another connection.
+ *
+ * Values go as text, and the server finds out from the columns what they are; a
+ * BLOB goes as it is.  Rows come as text.
+ */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../mail/utf8.h"
+#include "private.h"
+
+enum {
+	TYPE_BIGINT = 20, /* pg_type.oid */
+};
+
+/* One for each table: to ask for a row costs as little as to look it up. */
+const char database_tables_used[] =
+    "SELECT 'message' UNION ALL SELECT 'domain'"
+    " WHERE EXISTS (SELECT 1 FROM domain) UNION ALL SELECT 'mailbox'"
+    " WHERE EXISTS (SELECT 1 FROM mailbox) UNION ALL SELECT 'client_rule'"
+    " WHERE EXISTS (SELECT 1 FROM client_rule) UNION ALL SELECT 'sender_rule'"
+    " WHERE EXISTS (SELECT 1 FROM sender_rule) UNION ALL SELECT 'rate_limit'"
+    " WHERE EXISTS (SELECT 1 FROM rate_limit) UNION ALL SELECT 'quota'"
+    " WHERE EXISTS (SELECT 1 FROM quota)";
+
+static void
+forget_values(struct statement *s)
+{
+	for (int i = 0; i < PARAMETERS_MAX; i++) {
+		free(s->owned[i]);
+		s->owned[i] = NULL;
+		s->values[i] = NULL;
+		s->lengths[i] = s->formats[i] = 0;
+		s->types[i] = 0;
+	}
+	PQclear(s->rows);
+	PQfreemem(s->octets);
+	s->rows = NULL;
+	s->octets = NULL;
+}
+
+static void
+drop(struct database *db, struct statement *s)
+{
+	char sql[64];
+
+	if (s->is_prepared &&
+	    PQtransactionStatus(db->connection) != PQTRANS_INERROR) {
+		snprintf(sql, sizeof sql, "DEALLOCATE %s", s->name);
+		talk_run(db, sql);
+	}
+	forget_values(s);
+	free(s->sql);
+	free(s->text);
+	s->sql = s->text = NULL;
+	s->is_prepared = false;
+}
+
+void
+statement_drop_all(struct database *db)
+{
+	for (size_t i = 0; i < STATEMENTS_MAX; i++) {
+		struct statement *s = &db->statements[i];
+
+		s->is_prepared = false; /* the server forgets it, too */
+		s->rc = error_of_talk(db, db->message);
+		if (!s->taken)
+			drop(db, s);
+	}
+}
+
+static struct statement *
+find_place(struct database *db)
+{
+	struct statement *best = NULL;
+
+	for (size_t i = 0; i < STATEMENTS_MAX; i++) {
+		struct statement *s = &db->statements[i];
+
+		if (s->taken)
+			continue;
+		if (!s->sql)
+			return s;
+		if (!best || s->last_use < best->last_use)
+			best = s;
+	}
+	assert(best); /* nobody takes so many at once */
+	drop(db, best);
+	return best;
+}
+
+static void
+make(struct database *db, struct statement *s, const char *sql)
+{
+	s->db = db;
+	s->sql = strdup(sql);
+	s->text = s->sql ? dialect_translate(s->sql, &s->parameters) : NULL;
+	snprintf(s->name, sizeof s->name, "s%lu", ++db->names);
+}
+
+struct statement *
+statement_take(struct database *db, const char *sql)
+{
+	struct statement *s = NULL;
+
+	for (size_t i = 0; i < STATEMENTS_MAX && !s; i++) {
+		struct statement *other = &db->statements[i];
+
+		if (!other->taken && other->text &&
+		    strcmp(other->sql, sql) == 0)
+			s = other;
+	}
+	if (!s) {
+		s = find_place(db);
+		make(db, s, sql);
+	}
+	s->rc = s->text ? DATABASE_OK : DATABASE_NO_MEMORY;
+	if (!db->connection)
+		s->rc = error_of_talk(db, db->message);
+	s->taken = true;
+	s->is_run = false;
+	s->last_use = ++db->uses;
+	return s;
+}
+
+/*
+ * Values
+ */
+
+static int
+place_of(const struct statement *s, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (int i = 0; i < s->parameters.n && s->rc == DATABASE_OK; i++) {
+		const struct span *p = &s->parameters.names[i];
+
+		if (p->len == len && memcmp(p->p, name, len) == 0)
+			return i;
+	}
+	return -1;
+}
+
+/* A text of the server's is UTF-8 without NUL: "?" stands for what is none. */
+static char *
+copy_text(struct span text)
+{
+	char *copy = malloc(text.len + 1);
+
+	for (size_t i = 0; copy && i < text.len;) {
+		struct span rest = { text.p + i, text.len - i };
+		size_t len = utf8_len(rest);
+
+		if (text.p[i] != '\0' && (unsigned char)text.p[i] < 0x80)
+			len = 1;
+		memcpy(copy + i, len ? rest.p : "?", len ? len : 1);
+		i += len ? len : 1;
+	}
+	if (copy)
+		copy[text.len] = '\0';
+	return copy;
+}
+
+static void
+bind_copy(struct statement *s, int at, struct span text)
+{
+	if (at < 0)
+		return;
+	free(s->owned[at]);
+	s->values[at] = s->owned[at] = copy_text(text);
+	if (!s->owned[at])
+		s->rc = DATABASE_NO_MEMORY;
+}
+
+void
+statement_bind_text(struct statement *s, const char *name, const char *text)
+{
+	if (text)
+		bind_copy(s, place_of(s, name), span_of(text));
+}
+
+void
+statement_bind_span(struct statement *s, const char *name, struct span text)
+{
+	bind_copy(s, place_of(s, name), text);
+}
+
+void
+statement_bind_nth(struct statement *s, int number, const char *text)
+{
+	char name[16];
+
+	snprintf(name, sizeof name, "?%d", number);
+	statement_bind_text(s, name, text);
+}
+
+void
+statement_bind_integer(struct statement *s, const char *name, int64_t n)
+{
+	int at = place_of(s, name);
+
+	if (at < 0)
+		return;
+	snprintf(s->numbers[at], NUMBER_SIZE, "%" PRId64, n);
+	s->values[at] = s->numbers[at];
+	s->types[at] = TYPE_BIGINT;
+}
+
+void
+statement_bind_blob(struct statement *s, const char *name, struct span octets)
+{
+	int at = place_of(s, name);
+
+	if (at < 0)
+		return;
+	s->values[at] = octets.p ? octets.p : "";
+	s->lengths[at] = (int)octets.len;
+	s->formats[at] = 1;
+}
+
+/* The octets come later, all at once (blob.c). */
+void
+statement_bind_zeros(struct statement *s, const char *name, uint64_t len)
+{
+	(void)len;
+	statement_bind_blob(s, name, (struct span){ "", 0 });
+}
+
+/*
+ * Running
+ */
+
+static int
+prepare(struct database *db, struct statement *s)
+{
+	PGresult *result;
+	int rc = DATABASE_OK;
+
+	if (!PQsendPrepare(
+		db->connection, s->name, s->text, s->parameters.n, s->types))
+		return error_of_talk(db, PQerrorMessage(db->connection));
+	result = talk_await(db, db->timeout_ms, &rc);
+	if (result && PQresultStatus(result) != PGRES_COMMAND_OK)
+		rc = error_of_result(db, result);
+	PQclear(result);
+	s->is_prepared = rc == DATABASE_OK;
+	return rc;
+}
+
+static int
+send(struct database *db, struct statement *s)
+{
+	int rc = s->is_prepared || db->is_pooled ? DATABASE_OK : prepare(db, s);
+	int sent;
+
+	if (rc != DATABASE_OK)
+		return rc;
+	sent = s->is_prepared
+		   ? PQsendQueryPrepared(db->connection, s->name,
+			 s->parameters.n, s->values, s->lengths, s->formats, 0)
+		   : PQsendQueryParams(db->connection, s->text, s->parameters.n,
+			 s->types, s->values, s->lengths, s->formats, 0);
+	return sent ? DATABASE_OK
+		    : error_of_talk(db, PQerrorMessage(db->connection));
+}
+
+static int
+run(struct statement *s)
+{
+	struct database *db = s->db;
+	int rc = send(db, s);
+
+	if (rc != DATABASE_OK)
+		return rc;
+	s->rows = talk_await(db, db->timeout_ms, &rc);
+	switch (PQresultStatus(s->rows)) {
+	case PGRES_COMMAND_OK:
+	case PGRES_TUPLES_OK:
+		db->changes = atoi(PQcmdTuples(s->rows));
+		return rc;
+	default:
+		return s->rows ? error_of_result(db, s->rows) : rc;
+	}
+}
+
+bool
+statement_row(struct statement *s)
+{
+	if (s->rc != DATABASE_OK)
+		return false;
+	if (!s->is_run) {
+		s->is_run = true;
+		s->row = -1;
+		s->rc = run(s);
+	}
+	return s->rc == DATABASE_OK && ++s->row < PQntuples(s->rows);
+}
+
+bool
+statement_is_null(struct statement *s, int column)
+{
+	return PQgetisnull(s->rows, s->row, column);
+}
+
+int64_t
+statement_integer(struct statement *s, int column)
+{
+	const char *text = PQgetvalue(s->rows, s->row, column);
+
+	return text[0] == 't' ? 1 : strtoll(text, NULL, 10);
+}
+
+const char *
+statement_text(struct statement *s, int column)
+{
+	return statement_is_null(s, column)
+		   ? NULL
+		   : PQgetvalue(s->rows, s->row, column);
+}
+
+struct span
+statement_blob(struct statement *s, int column)
+{
+	struct span found = { NULL, 0 };
+
+	PQfreemem(s->octets);
+	s->octets = statement_is_null(s, column)
+			? NULL
+			: PQunescapeBytea((const unsigned char *)PQgetvalue(
+					      s->rows, s->row, column),
+			      &found.len);
+	found.p = (const char *)s->octets;
+	return found;
+}
+
+int
+statement_end(struct statement *s)
+{
+	forget_values(s);
+	s->taken = false;
+	return s->rc;
+}
+
+int
+statement_run(struct statement *s)
+{
+	while (statement_row(s))
+		;
+	return statement_end(s);
+}
+
+int
+statement_run_integer(struct statement *s, int64_t *ret)
+{
+	int64_t n = statement_row(s) ? statement_integer(s, 0) : 0;
+	int rc = statement_end(s);
+
+	if (rc == DATABASE_OK)
+		*ret = n;
+	return rc;
+}
+
+int
+database_run(struct database *db, const char *sql)
+{
+	return statement_run(statement_take(db, sql));
+}
+
+int
+database_changes(const struct database *db)
+{
+	return db->changes;
+}

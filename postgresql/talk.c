@@ -1,0 +1,204 @@
+/*
+ * One connection to the server.  Nothing is waited for without an end: a server
+ * that is cut off sends no more, and TCP would not find out for hours.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../clock.h"
+#include "private.h"
+
+enum {
+	RETRY_MS = 500, /* from one connection that failed to the next try */
+	KEYWORDS_MAX = 16,
+};
+
+/* Warnings matter in a COMMIT (transaction.c); nothing is printed. */
+static void
+take_notice(void *arg, const PGresult *notice)
+{
+	struct database *db = arg;
+	const char *severity =
+	    PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+	const char *text = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
+
+	if (!severity || strcmp(severity, "WARNING") != 0)
+		return;
+	db->has_warned = true;
+	snprintf(db->message, sizeof db->message, "%s", text ? text : "?");
+}
+
+/* Where it leads to, for people: host, port and database, and no password. */
+static void
+note_place(struct database *db)
+{
+	const char *host = PQhost(db->connection);
+	const char *port = PQport(db->connection);
+	const char *name = PQdb(db->connection);
+
+	snprintf(db->place, sizeof db->place, "postgresql://%s:%s/%s",
+	    host ? host : "", port ? port : "", name ? name : "");
+}
+
+/* libpq lets what stands behind count, and in front what nobody has said. */
+static PGconn *
+start(const char *path)
+{
+	/* clang-format off */
+	static const char *const keywords[KEYWORDS_MAX] = {
+		"connect_timeout", "tcp_user_timeout", "keepalives_idle",
+		"keepalives_interval", "keepalives_count",
+		"target_session_attrs", "fallback_application_name", "dbname",
+		"client_encoding", NULL
+	};
+	const char *const values[KEYWORDS_MAX] = {
+		"5", "20000", "10", "5", "3", "read-write", "smtpd", path,
+		"UTF8", NULL
+	};
+	/* clang-format on */
+
+	return PQconnectdbParams(keywords, values, 1);
+}
+
+int
+talk_open(struct database *db)
+{
+	int rc = DATABASE_OK;
+
+	if (clock_ms() < db->retry_at)
+		return error_of_talk(db, db->message);
+	db->connection = start(db->path);
+	if (!db->connection)
+		return DATABASE_NO_MEMORY;
+	note_place(db);
+	if (PQstatus(db->connection) != CONNECTION_OK) {
+		rc = error_of_talk(db, PQerrorMessage(db->connection));
+		talk_close(db);
+		db->retry_at = clock_ms() + RETRY_MS;
+		return rc;
+	}
+	PQsetNoticeReceiver(db->connection, take_notice, db);
+	PQsetnonblocking(db->connection, 1);
+	return DATABASE_OK;
+}
+
+void
+talk_close(struct database *db)
+{
+	statement_drop_all(db);
+	PQfinish(db->connection);
+	db->connection = NULL;
+	db->is_ready = db->is_stuck = db->has_ids = false;
+}
+
+bool
+talk_is_alive(struct database *db)
+{
+	struct pollfd p = { .fd = PQsocket(db->connection), .events = POLLIN };
+
+	/* What it says without being asked, until that ends, or it has ended. */
+	while (PQstatus(db->connection) == CONNECTION_OK &&
+	       poll(&p, 1, 0) > 0 && PQconsumeInput(db->connection))
+		;
+	return PQstatus(db->connection) == CONNECTION_OK;
+}
+
+/* 1: there is a result to be had; 0: not in time; -1: the connection is lost. */
+static int
+wait_for_result(struct database *db, int64_t until)
+{
+	PGconn *c = db->connection;
+
+	for (;;) {
+		int left = PQflush(c), n;
+		int64_t time = until - clock_ms();
+		struct pollfd p = { .fd = PQsocket(c), .events = POLLIN };
+
+		if (left < 0)
+			return -1;
+		if (left == 0 && !PQisBusy(c))
+			return 1;
+		if (left > 0)
+			p.events |= POLLOUT;
+		n = poll(&p, 1, time > 0 ? (int)time : 0);
+		if ((n < 0 && errno != EINTR) || (n > 0 && !PQconsumeInput(c)))
+			return -1;
+		if (n == 0 && time <= 0)
+			return 0;
+	}
+}
+
+PGresult *
+talk_await(struct database *db, int wait_ms, int *ret_rc)
+{
+	int64_t until = clock_ms() + wait_ms;
+	PGresult *last = NULL, *next;
+	int found = 0;
+
+	while ((found = wait_for_result(db, until)) > 0) {
+		next = PQgetResult(db->connection);
+		if (!next) {
+			if (!last)
+				*ret_rc = error_of_talk(
+				    db, PQerrorMessage(db->connection));
+			return last;
+		}
+		PQclear(last);
+		last = next;
+		/* libpq makes a result of it when the connection breaks. */
+		if (PQstatus(db->connection) != CONNECTION_OK)
+			break;
+	}
+	if (found > 0 && PQresultStatus(last) == PGRES_FATAL_ERROR &&
+	    PQresultErrorField(last, PG_DIAG_SQLSTATE))
+		*ret_rc = error_of_result(db, last);
+	else if (found == 0)
+		*ret_rc = error_own(db, DATABASE_IO_ERROR, VERDICT_BUSY,
+		    "no answer from the server in time");
+	else
+		*ret_rc = error_of_talk(db, PQerrorMessage(db->connection));
+	PQclear(last);
+	return NULL;
+}
+
+static PGresult *
+run(struct database *db, const char *sql, int *ret_rc)
+{
+	PGresult *result;
+
+	*ret_rc = DATABASE_OK;
+	db->has_warned = false;
+	if (!PQsendQuery(db->connection, sql)) {
+		*ret_rc = error_of_talk(db, PQerrorMessage(db->connection));
+		return NULL;
+	}
+	result = talk_await(db, db->timeout_ms, ret_rc);
+	if (result && PQresultStatus(result) != PGRES_COMMAND_OK &&
+	    PQresultStatus(result) != PGRES_TUPLES_OK)
+		*ret_rc = error_of_result(db, result);
+	return result;
+}
+
+int
+talk_run(struct database *db, const char *sql)
+{
+	int rc;
+
+	PQclear(run(db, sql, &rc));
+	return rc;
+}
+
+int
+talk_ask(struct database *db, const char *sql, char *ret, size_t size)
+{
+	int rc;
+	PGresult *result = run(db, sql, &rc);
+
+	*ret = '\0';
+	if (rc == DATABASE_OK && PQntuples(result) > 0)
+		snprintf(ret, size, "%s", PQgetvalue(result, 0, 0));
+	PQclear(result);
+	return rc;
+}

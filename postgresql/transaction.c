@@ -1,0 +1,266 @@
+/*
+ * Transactions, and what the end of a COMMIT means:
+ *
+ *	COMMIT                  its standbys have it, as synchronous_commit says
+ *	COMMIT and a warning    somebody cancelled the wait for them: no 250
+ *	an error                nothing is stored
+ *	nothing in time         it may wait for a standby: 451, and until it ends
+ *	                        this connection does nothing else
+ *	the connection breaks   nobody knows: resolve()
+ *
+ * Each writer has a row in main.writer, by a name that it made at random, and
+ * each of its transactions that stores mails sets the number there.  So what
+ * became of the last one is what stands there: who looks writes to the row as
+ * well, and so waits for a transaction that is still on its way, and for the
+ * standbys to have what it has seen.
+ *
+ * Ids: a row is seen when its COMMIT is over, which may be later than that of a
+ * transaction with greater ids.  main.begin_batch() gives out ids and the
+ * transaction's number under one lock, held for that moment only, so both have
+ * the same order; and the view `message` shows no row as long as a transaction
+ * with a lower number is open (schema-postgresql.sql).
+ */
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../clock.h"
+#include "private.h"
+
+enum {
+	/* Between two looks at a server that is not there. */
+	LOOK_MS = 300,
+};
+
+void
+database_expect(struct database *db, int mails)
+{
+	db->expected = mails;
+}
+
+enum verdict
+database_begin(struct database *db)
+{
+	enum verdict result = VERDICT_OK;
+	int rc = DATABASE_IO_ERROR;
+
+	db->has_ids = false;
+	/* A connection may have died while nobody looked. */
+	for (int i = 0; i < 2 && rc != DATABASE_OK; i++) {
+		result = database_open(db);
+		if (result != VERDICT_OK)
+			return result;
+		rc = talk_run(db, "BEGIN");
+		if (rc == DATABASE_OK)
+			return VERDICT_OK;
+		result = database_fail_code(db, "begin", rc);
+		talk_close(db);
+	}
+	return result;
+}
+
+int
+database_begin_read(struct database *db)
+{
+	return talk_run(db, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+}
+
+void
+database_end_read(struct database *db)
+{
+	if (database_is_inside(db) && talk_run(db, "COMMIT") != DATABASE_OK)
+		talk_close(db);
+}
+
+/* One that has failed can still be taken back to a savepoint. */
+bool
+database_is_inside(const struct database *db)
+{
+	PGTransactionStatusType is = db->connection
+					 ? PQtransactionStatus(db->connection)
+					 : PQTRANS_UNKNOWN;
+
+	return is == PQTRANS_INTRANS || is == PQTRANS_INERROR;
+}
+
+/*
+ * The lock in begin_batch() is the connection's until it is given back: who
+ * fails there gives the connection up.
+ */
+static int
+take_ids(struct database *db)
+{
+	struct statement *s = statement_take(
+	    db, "SELECT main.begin_batch(:token, :batch, :mails)");
+	int rc;
+
+	statement_bind_text(s, ":token", db->token);
+	statement_bind_integer(s, ":batch", ++db->batch);
+	statement_bind_integer(s, ":mails", db->expected);
+	rc = statement_run_integer(s, &db->next_id);
+	db->last_id = db->next_id + db->expected - 1;
+	db->has_ids = rc == DATABASE_OK;
+	db->expected = 1;
+	if (rc != DATABASE_OK)
+		talk_close(db);
+	return rc;
+}
+
+int
+database_next_id(struct database *db, int64_t *ret)
+{
+	int rc = db->has_ids ? DATABASE_OK : take_ids(db);
+
+	if (rc == DATABASE_OK && db->next_id > db->last_id)
+		return error_own(db, DATABASE_IO_ERROR, VERDICT_FAILED,
+		    "more mails than were expected");
+	if (rc == DATABASE_OK)
+		*ret = db->next_id++;
+	return rc;
+}
+
+/*
+ * For who listens: a transaction of its own that waits for no standby, since a
+ * NOTIFY holds a lock of the whole server until its COMMIT is over.
+ */
+static void
+notify(struct database *db)
+{
+	char sql[160];
+
+	snprintf(sql, sizeof sql,
+	    "BEGIN; SET LOCAL synchronous_commit TO off;"
+	    " NOTIFY smtpd_message, '%" PRId64 "'; COMMIT",
+	    db->next_id - 1);
+	if (talk_run(db, sql) != DATABASE_OK)
+		talk_close(db);
+}
+
+/*
+ * The end
+ */
+
+/* 1: it is committed; 0: it is not; -1: that cannot be told yet. */
+static int
+look(struct database *db)
+{
+	char batch[32], sql[160];
+
+	if (!db->is_ready && database_open(db) != VERDICT_OK)
+		return -1;
+	snprintf(sql, sizeof sql,
+	    "UPDATE main.writer SET at = now() WHERE token = '%s'"
+	    " RETURNING batch",
+	    db->token);
+	if (talk_ask(db, sql, batch, sizeof batch) != DATABASE_OK ||
+	    db->has_warned) {
+		talk_close(db);
+		return -1;
+	}
+	return strtoll(batch, NULL, 10) == db->batch;
+}
+
+static enum verdict
+resolve(struct database *db)
+{
+	int64_t until = clock_ms() + db->timeout_ms;
+	char cause[DATABASE_ERROR_MAX];
+	int found;
+
+	snprintf(cause, sizeof cause, "%s", db->message);
+	talk_close(db);
+	while ((found = look(db)) < 0 && clock_ms() < until)
+		poll(NULL, 0, LOOK_MS);
+	if (found > 0)
+		return VERDICT_OK;
+	return database_fail(db, VERDICT_FAILED,
+	    found == 0 ? "commit: %s; it was not stored"
+		       : "commit: %s; whether it was stored is not known",
+	    cause);
+}
+
+static enum verdict
+read_end(struct database *db, PGresult *result, int rc)
+{
+	const char *tag = PQcmdStatus(result);
+
+	if (rc == DATABASE_OK && PQresultStatus(result) != PGRES_COMMAND_OK)
+		rc = error_of_result(db, result);
+	if (rc != DATABASE_OK)
+		return database_fail_code(db, "commit", rc);
+	if (strcmp(tag, "COMMIT") != 0)
+		return database_fail(
+		    db, VERDICT_FAILED, "commit: the transaction had failed");
+	if (db->has_warned)
+		return database_fail(
+		    db, VERDICT_FAILED, "commit: %s", db->message);
+	return VERDICT_OK;
+}
+
+static enum verdict
+fail_stuck(struct database *db)
+{
+	return database_fail(db, VERDICT_BUSY,
+	    "%s has not ended a COMMIT: it waits for a standby "
+	    "(synchronous_standby_names), or cannot be reached",
+	    db->place);
+}
+
+/* What it says after all is for nobody: the clients were told 451. */
+enum verdict
+transaction_look_again(struct database *db)
+{
+	int rc = DATABASE_OK;
+
+	PQclear(talk_await(db, 0, &rc));
+	if (PQtransactionStatus(db->connection) == PQTRANS_ACTIVE &&
+	    PQstatus(db->connection) == CONNECTION_OK)
+		return fail_stuck(db);
+	talk_close(db);
+	return database_open(db);
+}
+
+enum verdict
+database_commit(struct database *db)
+{
+	enum verdict result;
+	PGresult *end = NULL;
+	int rc = DATABASE_OK;
+
+	db->has_warned = false;
+	if (PQsendQuery(db->connection, "COMMIT"))
+		end = talk_await(db, db->timeout_ms, &rc);
+	if (!end && PQstatus(db->connection) == CONNECTION_OK &&
+	    PQtransactionStatus(db->connection) == PQTRANS_ACTIVE) {
+		db->is_stuck = true;
+		return fail_stuck(db);
+	}
+	if (PQstatus(db->connection) != CONNECTION_OK) {
+		PQclear(end);
+		return db->has_ids ? resolve(db)
+				   : database_fail_code(db, "commit", rc);
+	}
+	result = read_end(db, end, rc);
+	PQclear(end);
+	if (db->has_ids)
+		notify(db);
+	return result;
+}
+
+void
+database_rollback(struct database *db)
+{
+	bool had_ids = db->has_ids;
+
+	if (!db->connection || db->is_stuck)
+		return;
+	if (database_is_inside(db) && talk_run(db, "ROLLBACK") == DATABASE_OK) {
+		/* What others stored behind it can be seen now. */
+		if (had_ids)
+			notify(db);
+	} else if (PQtransactionStatus(db->connection) != PQTRANS_IDLE) {
+		talk_close(db);
+	}
+}

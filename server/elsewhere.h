@@ -1,0 +1,23 @@
+/*
+ * A database that is no file: a program of its own is its writer, so that smtpd
+ * links no library for it.
+ */
+#ifndef ELSEWHERE_H
+#define ELSEWHERE_H
+
+#include "options.h"
+#include "peer.h"
+
+/*
+ * Becomes the writer of the listener's sessions, which come over this socket.
+ * Returns, with the exit status, only if it cannot; logged.
+ */
+int elsewhere_run(const struct options *o, int listener);
+
+/*
+ * Starts a writer for this session alone, of this client.  Returns the socket to
+ * it, or -1; logged.
+ */
+int elsewhere_start(const struct options *o, const struct peer *peer);
+
+#endif

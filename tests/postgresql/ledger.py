@@ -1,0 +1,258 @@
+#!/usr/bin/python3 -B
+"""The kill ledger on PostgreSQL: clients of two listeners write down every 250,
+while sessions, writers and servers are killed and the primary fails over; somebody
+reads on by id meanwhile.  Every number acknowledged must be a row, with exact
+octets, and none may have come behind the one who reads on."""
+
+import argparse
+import collections
+import os
+import random
+import signal
+import threading
+import time
+
+import psycopg2
+
+import cluster
+import common
+
+CLIENTS = 4  # of each listener
+
+
+class Ledger:
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.next = 0
+        self.size = {}
+        self.ids = {}
+        self.lost = collections.Counter()
+        self.refusals = collections.Counter()
+
+    def take_number(self, choose):
+        size = 400 * 1024 if choose.random() < 0.03 else choose.randrange(4000)
+        with self.lock:
+            self.next += 1
+            self.size[self.next] = size
+            return self.next
+
+
+class Sender(threading.Thread):
+    def __init__(self, ledger, listener, seed, stop):
+        super().__init__(daemon=True)
+        self.ledger, self.listener, self.stop = ledger, listener, stop
+        self.choose = random.Random(seed)
+        self.number = None
+
+    def run(self):
+        while not self.stop.is_set():
+            try:
+                client = self.listener.connect()
+            except OSError:
+                time.sleep(0.01)
+                continue
+            try:
+                self.session(client)
+            except (common.Lost, TimeoutError):
+                pass
+            finally:
+                client.close()
+
+    def session(self, client):
+        client.greet()
+        for _ in range(self.choose.randrange(1, 7)):
+            if self.number is None:
+                self.number = self.ledger.take_number(self.choose)
+            if not self.send(client, self.number):
+                time.sleep(0.05)
+                return
+            self.number = None
+        client.command("QUIT")
+
+    def send(self, client, number):
+        ledger = self.ledger
+        client.sent_text = False
+        try:
+            reply = client.mail(common.mail(number, ledger.size[number]),
+                                1 + number % 3)
+        except (common.Lost, TimeoutError):
+            ledger.lost[number] += client.sent_text
+            raise
+        if common.is_stored(reply):
+            ledger.ids[number] = common.id_of(reply)
+            return True
+        # Of a 451 it may stand there all the same.
+        ledger.lost[number] += client.sent_text
+        ledger.refusals[reply] += 1
+        return False
+
+
+class Reader(threading.Thread):
+    """Reads on by id, as a consumer does."""
+
+    def __init__(self, uri, stop):
+        super().__init__(daemon=True)
+        self.uri, self.stop = uri, stop
+        self.seen = []
+
+    def run(self):
+        while not self.stop.is_set():
+            try:
+                self.read()
+            except psycopg2.Error:
+                time.sleep(0.05)
+
+    def read(self):
+        db = psycopg2.connect(self.uri + "&target_session_attrs=read-write",
+                              connect_timeout=5)
+        db.autocommit = True
+        try:
+            while not self.stop.is_set():
+                with db.cursor() as c:
+                    c.execute("SELECT id FROM message WHERE id > %s ORDER BY id",
+                              (self.seen[-1] if self.seen else 0,))
+                    self.seen += [row[0] for row in c]
+                time.sleep(0.002)
+        finally:
+            db.close()
+
+
+class Killer:
+    """One kill after the other; `counts` has how many of each."""
+
+    def __init__(self, it, listeners, choose):
+        self.it, self.listeners, self.choose = it, listeners, choose
+        self.counts = collections.Counter()
+
+    def signal_one(self, pids, what):
+        if pids:
+            try:
+                os.kill(self.choose.choice(pids), signal.SIGKILL)
+            except ProcessLookupError:
+                return
+            self.counts[what] += 1
+
+    def session(self):
+        self.signal_one(self.choose.choice(self.listeners).children("smtpd"),
+                        "session")
+
+    def writer(self):
+        self.signal_one(self.choose.choice(self.listeners).writer(), "writer")
+
+    def backend(self):
+        """The server starts anew."""
+        self.signal_one(self.it.primary.processes()[:-1], "process of the primary")
+        cluster.until(self.it.primary.answers, 60, "the primary again")
+
+    def standby(self):
+        node = self.choose.choice(self.it.standbys())
+        node.kill()
+        self.counts["standby"] += 1
+        time.sleep(self.choose.random() * 0.5)
+        node.start()
+
+    def primary(self):
+        self.counts["primary, failover"] += 1
+        self.it.fail_over()
+
+    def cut_off(self):
+        self.counts["primary cut off, failover"] += 1
+        self.it.fail_over(cut_off=True)
+
+    def go_on(self, kills):
+        kinds = [self.session, self.writer, self.writer, self.backend,
+                 self.standby, self.primary, self.cut_off]
+        while sum(self.counts.values()) < kills:
+            # Each once, then as it comes.
+            done = sum(self.counts.values())
+            time.sleep(0.1 + self.choose.random() * 0.6)
+            (kinds[done] if done < len(kinds) else self.choose.choice(kinds))()
+
+
+def check(report, ledger, table, seen):
+    found = collections.defaultdict(list)
+    for id_, data, nrecipients in table:
+        number = common.number_of(bytes(data))
+        whole = number is not None and bytes(data) == common.mail(*number)
+        report.check(whole, f"message {id_} is not as it was sent")
+        if whole:
+            found[number[0]].append(id_)
+            report.check(nrecipients == 1 + number[0] % 3,
+                         f"message {id_} has {nrecipients} recipients")
+    for number, id_ in ledger.ids.items():
+        rows = found.get(number, [])
+        report.check(id_ in rows, f"mail {number} was acknowledged as {id_}: {rows}")
+        report.check(len(rows) <= 1 + ledger.lost[number],
+                     f"mail {number} stands {len(rows)} times, for "
+                     f"{ledger.lost[number]} lost replies")
+    ids = {row[0] for row in table}
+    missed = sorted(ids - set(seen))
+    report.check(not missed, f"who reads on by id has not seen {missed[:9]}")
+    report.check(seen == sorted(set(seen)), "ids came out of their order")
+    return len(found), len(set(seen) - ids)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("--smtpd", default="./smtpd")
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    options = parser.parse_args()
+    if not cluster.available():
+        print("skipped: tests/postgresql needs postgresql-15")
+        return
+    print(f"seed {options.seed}", flush=True)
+    report = common.Report()
+    it = cluster.Cluster()
+    ledger = Ledger()
+    stop, stop_reader = threading.Event(), threading.Event()
+    listeners = [
+        cluster.Listener(os.path.realpath(options.smtpd), it.uri(),
+                         os.path.join(it.root, "smtpd.log"),
+                         env={"SMTPD_POSTGRESQL_TIMEOUT": "10"})
+        for _ in range(2)]
+    try:
+        reply = listeners[0].deliver(0)
+        report.check(common.is_stored(reply), f"the first mail: {reply}")
+        ledger.ids[0] = common.id_of(reply)
+        reader = Reader(it.uri(), stop_reader)
+        reader.start()
+        senders = [Sender(ledger, listeners[i % 2], options.seed + i, stop)
+                   for i in range(2 * CLIENTS)]
+        for sender in senders:
+            sender.start()
+        killer = Killer(it, listeners, random.Random(options.seed))
+        killer.go_on(options.kills)
+        time.sleep(2)
+        stop.set()
+        for sender in senders:
+            sender.join(120)
+            report.check(not sender.is_alive(), "a client got no reply for minutes")
+        time.sleep(1)
+        stop_reader.set()
+        reader.join(30)
+        table = it.primary.ask(
+            "SELECT id, data, (SELECT count(*) FROM recipient"
+            " WHERE message_id = message.id) FROM message", "mail")
+        seen = reader.seen
+        numbers, gone = check(report, ledger, table, seen)
+        for what, n in sorted(killer.counts.items()):
+            print(f"  {n:5} {what}")
+        print(f"{len(ledger.ids)} mails acknowledged, {len(table)} rows of {numbers} "
+              f"mails, {sum(ledger.refusals.values())} deferred, "
+              f"{sum(ledger.lost.values())} replies lost; {len(seen)} read on, "
+              f"{gone} of them gone")
+        for reply, n in ledger.refusals.most_common(5):
+            print(f"  {n:5} {reply[0]} {reply[1]}")
+            report.check(reply[0] in (421, 451), f"refused: {reply}")
+    finally:
+        for listener in listeners:
+            listener.end()
+        if report.failed:
+            print(listeners[0].said()[-3000:])
+        it.end()
+    report.end()
+
+
+if __name__ == "__main__":
+    main()
