@@ -12,6 +12,7 @@ import http.server
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -251,6 +252,34 @@ def proxy_alone(w):
                    f"its row: {row}")
 
 
+def proxy_tls(w):
+    """TLS begins where the header ends; smtpd-tls sees none of it."""
+    if not (Path(w.options.smtpd).parent / "smtpd-tls").exists():
+        w.skip("smtpd-tls")
+        return
+    folder = w.make("tls")
+    pem = folder / "pem"
+    run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+        "-subj", "/CN=mx.example", "-keyout", pem, "-out", folder / "certificate")
+    pem.write_bytes(pem.read_bytes() + (folder / "certificate").read_bytes())
+    common.give_away(folder, pem)
+    trusting = ssl.create_default_context()
+    trusting.check_hostname = False
+    trusting.verify_mode = ssl.CERT_NONE
+    with Listener(w.options, str(folder), "--proxy=127.0.0.1", "--tls=immediate",
+                  f"--tls-cert={pem}") as listener, \
+            connect(("127.0.0.1", listener.port), "127.0.0.1") as s:
+        s.settimeout(20)
+        s.sendall(b"PROXY TCP4 192.0.2.9 198.51.100.1 4000 465\r\n")
+        client = common.Client(trusting.wrap_socket(s), 20)
+        client.greet()
+        reply = client.mail(MAIL)
+        client.close()
+        row = Rows(w, listener).new()
+    w.report.check(reply[0] == 250 and row and row[0][1] == "ESMTPS" and
+                   row[0][5:7] == ("192.0.2.9", 4000), f"TLS: {reply}, {row}")
+
+
 def test_proxy(w):
     with Listener(w.options, w.make("proxy"), "--proxy=127.0.0.1,::1",
                   "--max-per-source=1", "--timeout=2") as listener:
@@ -260,6 +289,7 @@ def test_proxy(w):
         for test in (proxy_by_hand, proxy_haproxy, proxy_nginx):
             test(w, listener, rows)
     proxy_alone(w)
+    proxy_tls(w)
 
 
 #
