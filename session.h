@@ -134,7 +134,7 @@ void session_auth_answer(
 void session_offer_auth(struct session *s, const char *mechanisms);
 
 /*
- * XCLIENT, for a peer that is trusted to say who its client is.  It lasts until
+ * XCLIENT and XFORWARD, for a peer that is trusted to say who its client is.  It lasts until
  * it is taken back, which may be between SESSION_CLIENT and the answer to that.
  * False: no memory, and it is not offered.
  */
@@ -144,9 +144,10 @@ struct session_client {
 	const char *address; /* to be checked; "": it has none */
 	const char *login;   /* "": none */
 	int port;            /* 0: unknown */
+	bool forwarded;      /* XFORWARD: the front goes on to speak */
 };
 struct session_client session_client(const struct session *s);
-/* REPLY_NONE: it is the client, and is greeted; or why it cannot be. */
+/* REPLY_NONE: that is the client from now on; or why it cannot be. */
 void session_take_client(struct session *s, enum reply refusal);
 
 struct span session_body(const struct session *s);

@@ -145,9 +145,10 @@ store_error(const struct store *st)
 }
 
 enum verdict
-store_introduce(struct store *st, const struct peer *client)
+store_introduce(struct store *st, const struct peer *client, bool forwarded)
 {
-	return st->link ? link_introduce(st->link, client) : VERDICT_OK;
+	return st->link ? link_introduce(st->link, client, forwarded)
+			: VERDICT_OK;
 }
 
 void

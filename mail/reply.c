@@ -58,7 +58,7 @@ const struct reply_text replies[REPLY__COUNT] = {
 	[REPLY_RCPT_PATH]      = { 501, "5.1.3", "Syntax: TO:<forward-path> [parameters]" },
 	[REPLY_RCPT_NULL]      = { 501, "5.1.3", "A recipient cannot be empty" },
 	[REPLY_BDAT_SYNTAX]    = { 501, "5.5.4", "Syntax: BDAT octets [LAST]" },
-	[REPLY_XCLIENT_SYNTAX] = { 501, "5.5.4", "Syntax: XCLIENT attribute=value..., each once" },
+	[REPLY_XCLIENT_SYNTAX] = { 501, "5.5.4", "Syntax: attribute=value..., each once" },
 	[REPLY_BAD_UTF8]       = { 501, "5.5.2", "Not UTF-8" },
 	[REPLY_MAIL_LOCAL_TOO_LONG]
 	                       = { 501, "5.1.7", "Local part too long" },
@@ -160,6 +160,7 @@ const struct reply_text replies[REPLY__COUNT] = {
 	[REPLY_HELP_SOML]      = { 214, "2.0.0", "SOML FROM:<reverse-path>: as MAIL, for a terminal or mailbox" },
 	[REPLY_HELP_SAML]      = { 214, "2.0.0", "SAML FROM:<reverse-path>: as MAIL, for a terminal and mailbox" },
 	[REPLY_HELP_STARTTLS]  = { 214, "2.0.0", "STARTTLS: go on inside TLS" },
+	[REPLY_HELP_XFORWARD]  = { 214, "2.0.0", "XFORWARD attribute=value...: say whose mails follow" },
 	[REPLY_HELP_XCLIENT]   = { 214, "2.0.0", "XCLIENT attribute=value...: say who the client is" },
 	[REPLY_HELP_TURN]      = { 214, "2.0.0", "TURN: swap roles (not implemented)" },
 };

@@ -317,14 +317,15 @@ wire_read_mail(
  */
 
 void
-wire_write_peer(struct pack *m, const struct peer *peer)
+wire_write_peer(struct pack *m, const struct peer *peer, bool forwarded)
 {
 	pack_text(m, peer->address);
 	pack_u32(m, (uint32_t)peer->port);
+	pack_u8(m, forwarded);
 }
 
 bool
-wire_read_peer(struct unpack *m, struct peer *ret)
+wire_read_peer(struct unpack *m, struct peer *ret, bool *ret_forwarded)
 {
 	uint32_t port;
 	struct ip ip;
@@ -332,6 +333,7 @@ wire_read_peer(struct unpack *m, struct peer *ret)
 	read_string(m, ret->address, sizeof ret->address);
 	port = unpack_u32(m);
 	ret->port = (int)port;
+	*ret_forwarded = read_bool(m);
 	if (port > UINT16_MAX ||
 	    (peer_has_address(ret) && !ip_read(ret->address, &ip)))
 		m->failed = true;

@@ -64,16 +64,18 @@ read_header(struct connection *c, struct proxy_header *h)
 
 /* The client is in the store's mind before it is in ours. */
 static bool
-take(const struct front *f, const struct peer *client)
+take(struct front *f, const struct peer *client, bool forwarded)
 {
-	if (store_introduce(f->store, client) != VERDICT_OK)
+	if (store_introduce(f->store, client, forwarded) != VERDICT_OK)
 		return false;
 	*f->peer = *client;
+	if (!forwarded)
+		f->speaker = *client;
 	return true;
 }
 
 static bool
-learn_by_proxy(const struct front *f)
+learn_by_proxy(struct front *f)
 {
 	static struct proxy_header header;
 	struct peer client = *f->peer;
@@ -89,7 +91,7 @@ learn_by_proxy(const struct front *f)
 		return false;
 	}
 	/* Also one that stands for itself uses up the right to say so. */
-	if (!take(f, &client)) {
+	if (!take(f, &client, false)) {
 		refuse(f, REPLY_UNAVAILABLE, said, store_error(f->store));
 		return false;
 	}
@@ -97,7 +99,7 @@ learn_by_proxy(const struct front *f)
 }
 
 bool
-front_learn_client(const struct front *f)
+front_learn_client(struct front *f)
 {
 	const struct fronts *lists = &f->options->fronts;
 
@@ -125,7 +127,7 @@ read_address(const char *text, struct peer *ret)
 }
 
 void
-front_take_client(const struct front *f)
+front_take_client(struct front *f)
 {
 	const struct fronts *lists = &f->options->fronts;
 	struct session_client said = session_client(f->session);
@@ -136,9 +138,9 @@ front_take_client(const struct front *f)
 		refusal = REPLY_XCLIENT_SYNTAX;
 	if (said.port >= 0)
 		client.port = said.port;
-	if (refusal == REPLY_NONE && !take(f, &client))
+	if (refusal == REPLY_NONE && !take(f, &client, said.forwarded))
 		refusal = REPLY_UNAVAILABLE;
 	session_offer_xclient(
-	    f->session, networks_have(&lists->xclient, f->peer));
+	    f->session, networks_have(&lists->xclient, &f->speaker));
 	session_take_client(f->session, refusal);
 }

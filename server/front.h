@@ -19,7 +19,8 @@ struct front {
 	struct connection *connection;
 	struct store *store;
 	struct session *session;
-	struct peer *peer; /* who has connected, and then the client */
+	struct peer *peer;   /* who has connected, and then the client */
+	struct peer speaker; /* the same, or who forwards the client's mails */
 };
 
 /*
@@ -28,13 +29,13 @@ struct front {
  * use it.  False: there is no header; the peer was told, and the log, unless it
  * is gone without a word.
  */
-bool front_learn_client(const struct front *f);
+bool front_learn_client(struct front *f);
 
 /*
- * Does the same with what the session's XCLIENT said, and answers the session.
+ * Does the same with what XCLIENT or XFORWARD said, and answers the session.
  * Whether it may say so again is decided by the new client, as it is in the
  * writer.
  */
-void front_take_client(const struct front *f);
+void front_take_client(struct front *f);
 
 #endif

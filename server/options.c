@@ -146,7 +146,8 @@ static const struct cli_option rows[] = {
 	  "proxies, which begin with a PROXY header; \"local\" is AF_UNIX",
 	  KIND_NETWORKS, FIELD(fronts.proxy), 0, 0 },
 	{ 0, "xclient", "CIDR,...",
-	  "peers that may say who their client is by XCLIENT",
+	  "peers that may say who their client is, by XCLIENT or\n"
+	  "XFORWARD",
 	  KIND_NETWORKS, FIELD(fronts.xclient), 0, 0 },
 	{ 0, "max-connections", "N",
 	  "listening: connections at once (200)",

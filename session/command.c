@@ -82,6 +82,7 @@ static const struct command commands[] = {
 	{ "SOML", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED,  FLAG_RFC821,             cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_SOML },
 	{ "SAML", NO_MAIL,    IN(ST_IDLE), ARG_NEEDED,  FLAG_RFC821,             cmd_mail, REPLY_BAD_SEQUENCE,     REPLY_HELP_SAML },
 	{ "XCLIENT", NO_MAIL, NO_MAIL,     ARG_NEEDED,  FLAG_XCLIENT | FLAG_JUNK, xclient_run, REPLY_BAD_SEQUENCE, REPLY_HELP_XCLIENT },
+	{ "XFORWARD", NO_MAIL, NO_MAIL,    ARG_NEEDED,  FLAG_XCLIENT | FLAG_JUNK, xclient_run_forward, REPLY_BAD_SEQUENCE, REPLY_HELP_XFORWARD },
 	/* RFC 5321 s. F.1: not without strong authentication. */
 	{ "TURN", ANY_STATE,  ANY_STATE,   ARG_ANY,     0,                       NULL,     REPLY_NOT_IMPLEMENTED,  REPLY_HELP_TURN },
 	/* A browser that a page makes post a mail begins so. */

@@ -41,6 +41,7 @@ static const struct {
 	{ "SAML",                VALUES_NONE,   FLAG_RFC821 },
 	{ "EXPN",                VALUES_NONE,   FLAG_VRFY },   /* RFC 5321 s. 4.1.1.7 */
 	{ XCLIENT_KEYWORD,       VALUES_NONE,   FLAG_XCLIENT },
+	{ XFORWARD_KEYWORD,      VALUES_NONE,   FLAG_XCLIENT },
 	{ "HELP",                VALUES_NONE,   0 },           /* RFC 5321 s. 4.1.1.8 */
 };
 /* clang-format on */

@@ -19,21 +19,35 @@ enum attribute {
 	LOGIN,
 	DESTADDR,
 	DESTPORT,
+	IDENT,
+	SOURCE,
 	ATTRIBUTE__COUNT
 };
 
-static const char *const names[ATTRIBUTE__COUNT] = {
-	[NAME] = "NAME",
-	[ADDR] = "ADDR",
-	[PORT] = "PORT",
-	[PROTO] = "PROTO",
-	[HELO] = "HELO",
-	[LOGIN] = "LOGIN",
-	[DESTADDR] = "DESTADDR",
-	[DESTPORT] = "DESTPORT",
+enum command_of {
+	XCLIENT = 1 << 0,
+	XFORWARD = 1 << 1,
+	BOTH = XCLIENT | XFORWARD,
+};
+
+static const struct {
+	const char *name;
+	enum command_of commands;
+} attributes[ATTRIBUTE__COUNT] = {
+	[NAME] = { "NAME", BOTH },
+	[ADDR] = { "ADDR", BOTH },
+	[PORT] = { "PORT", BOTH },
+	[PROTO] = { "PROTO", BOTH },
+	[HELO] = { "HELO", BOTH },
+	[LOGIN] = { "LOGIN", XCLIENT },
+	[DESTADDR] = { "DESTADDR", XCLIENT },
+	[DESTPORT] = { "DESTPORT", XCLIENT },
+	[IDENT] = { "IDENT", XFORWARD },
+	[SOURCE] = { "SOURCE", XFORWARD },
 };
 
 struct xclient {
+	enum command_of command;
 	/* What the last one said, decoded; "" where that is not known. */
 	bool is_said[ATTRIBUTE__COUNT];
 	char text[ATTRIBUTE__COUNT][VALUE_SIZE];
@@ -114,8 +128,12 @@ check(struct xclient *x, enum attribute at)
 		       span_is(span_of(text), "LMTP");
 	case HELO:
 		return strlen(text) <= ADDRESS_DOMAIN_MAX;
+	case SOURCE:
+		return span_is(span_of(text), "LOCAL") ||
+		       span_is(span_of(text), "REMOTE");
 	case NAME:
 	case LOGIN:
+	case IDENT:
 	case ATTRIBUTE__COUNT:
 		break;
 	}
@@ -138,7 +156,8 @@ take(struct xclient *x, struct span word)
 	else if (value.len == 0)
 		return false;
 	for (int i = 0; i < ATTRIBUTE__COUNT; i++) {
-		if (!span_is(name, names[i]))
+		if (!span_is(name, attributes[i].name) ||
+		    !(attributes[i].commands & x->command))
 			continue;
 		if (x->is_said[i] || !decode(value, x->text[i]))
 			return false;
@@ -148,18 +167,31 @@ take(struct xclient *x, struct span word)
 	return false;
 }
 
-enum reply
-xclient_run(struct session *s, struct span arg)
+static enum reply
+run(struct session *s, struct span arg, enum command_of command)
 {
 	struct xclient *x = s->xclient;
 
 	memset(x, 0, sizeof *x);
+	x->command = command;
 	while (arg.len > 0) {
 		if (!take(x, span_word(&arg)))
 			return REPLY_XCLIENT_SYNTAX;
 	}
 	s->pending = SESSION_CLIENT;
 	return REPLY_NONE;
+}
+
+enum reply
+xclient_run(struct session *s, struct span arg)
+{
+	return run(s, arg, XCLIENT);
+}
+
+enum reply
+xclient_run_forward(struct session *s, struct span arg)
+{
+	return run(s, arg, XFORWARD);
 }
 
 bool
@@ -186,7 +218,19 @@ session_client(const struct session *s)
 		.address = x->is_said[ADDR] ? x->text[ADDR] : NULL,
 		.login = x->is_said[LOGIN] ? x->text[LOGIN] : NULL,
 		.port = x->is_said[PORT] ? x->port : -1,
+		.forwarded = x->command == XFORWARD,
 	};
+}
+
+/* What the front's own HELO or EHLO said was of the front. */
+static void
+go_on(struct session *s)
+{
+	const char *helo = s->xclient->text[HELO];
+
+	if (helo[0] != '\0')
+		memcpy(s->mail.helo, helo, strlen(helo) + 1);
+	session_reply(s, REPLY_OK);
 }
 
 /* The session begins again; a HELO that the front took need not come again. */
@@ -202,16 +246,17 @@ begin_again(struct session *s)
 	transaction_reset(&s->mail);
 	if (x->text[HELO][0] != '\0')
 		transaction_greet(&s->mail, span_of(x->text[HELO]), esmtp);
+	session_greet(s);
 }
 
 void
 session_take_client(struct session *s, enum reply refusal)
 {
 	s->pending = SESSION_READ;
-	if (refusal == REPLY_NONE) {
-		begin_again(s);
-		session_greet(s);
-	} else {
+	if (refusal != REPLY_NONE)
 		session_conclude(s, refusal);
-	}
+	else if (s->xclient->command == XFORWARD)
+		go_on(s);
+	else
+		begin_again(s);
 }

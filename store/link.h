@@ -20,7 +20,8 @@ void link_ask(struct link *l, const struct question *q, struct answer *ret);
 /* As store_retract(). */
 void link_retract(struct link *l);
 
-enum verdict link_introduce(struct link *l, const struct peer *client);
+enum verdict link_introduce(
+    struct link *l, const struct peer *client, bool forwarded);
 
 /*
  * A file for a mail that is too big for messages, which the writer reads: a

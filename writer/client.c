@@ -42,7 +42,7 @@ client_new(struct writer *w, const struct introduction *i)
 	c->writer = w;
 	c->fd = i->fds[INTRODUCE_LINK];
 	c->number = i->number;
-	c->peer = i->peer;
+	c->peer = c->front = i->peer;
 	c->may_tell = i->may_tell;
 	c->behind = w->clients;
 	if (c->behind)
@@ -361,14 +361,17 @@ take_peer(struct client *c, struct unpack *in, bool is_first)
 {
 	const struct fronts *f = c->writer->conf->fronts;
 	struct peer client;
+	bool forwarded;
 
-	if (!f || !wire_read_peer(in, &client) ||
-	    !((is_first && networks_have(&f->proxy, &c->peer)) ||
-		networks_have(&f->xclient, &c->peer)) ||
-	    (peer_is_local(&client) && !peer_is_local(&c->peer)))
+	if (!f || !wire_read_peer(in, &client, &forwarded) ||
+	    !((is_first && networks_have(&f->proxy, &c->front)) ||
+		networks_have(&f->xclient, &c->front)) ||
+	    (peer_is_local(&client) && !peer_is_local(&c->front)))
 		return false;
 	drop_mail(c);
 	c->peer = client;
+	if (!forwarded)
+		c->front = client;
 	return send_verdict(c, VERDICT_OK, -1);
 }
 

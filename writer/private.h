@@ -50,7 +50,8 @@ struct client {
 	int fd;
 	uint64_t number; /* as the listener introduced it */
 	struct peer peer;
-	bool has_spoken; /* it has sent a message */
+	struct peer front; /* who speaks: `peer`, or who forwards its mails */
+	bool has_spoken;   /* it has sent a message */
 	struct facts facts;
 	struct facts later; /* told while its mail is committed, with `facts` */
 	unsigned may_tell;  /* facts of itself */

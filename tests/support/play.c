@@ -242,7 +242,7 @@ do_client(struct player *p)
 
 	expect(p, !p->ended, "no client after the end");
 	expect(p, !session_has_mail(p->session), "no client within a mail");
-	if (is_ip || (said.address && is_none))
+	if (!said.forwarded && (is_ip || (said.address && is_none)))
 		session_offer_xclient(p->session, false);
 	session_take_client(
 	    p->session, is_ip || is_none ? REPLY_NONE : REPLY_XCLIENT_SYNTAX);

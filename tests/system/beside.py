@@ -92,6 +92,8 @@ class Rows:
         return found
 
     def new(self):
+        if not self.query("SELECT 1 FROM sqlite_master WHERE name = 'message'"):
+            return []
         return self.query(
             "SELECT id, protocol, (SELECT group_concat(forward_path) FROM"
             " (SELECT * FROM recipient WHERE message_id = id ORDER BY position)),"

@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -B
 """smtpd behind what stands between it and clients: HAProxy and nginx, which say
-by a PROXY header or by XCLIENT whose connection it is.
+by a PROXY header or by XCLIENT whose connection it is, and Postfix, which says by
+XFORWARD whose mail it is.
 
     tests/system/fronts.py [--smtpd PROGRAM]
 
@@ -19,7 +20,7 @@ import threading
 import time
 from pathlib import Path
 
-from beside import KNOWN, MAIL, SENDER, Rows, World, run
+from beside import KNOWN, MAIL, SENDER, Postfix, Rows, World, run
 import common
 import contestants
 from listener import Listener, until
@@ -382,6 +383,40 @@ def xclient_swaks(w, listener, rows):
     w.report.check(row and row[5:7] == ("192.0.2.9", 4711), f"swaks: {row}")
 
 
+def xforward_postfix(w, listener, rows):
+    """Before its queue, and behind it by LMTP."""
+    if not shutil.which("postfix"):
+        w.skip("Postfix")
+        return
+    settings = {
+        "before": f"smtpd_proxy_filter = 127.0.0.1:{listener.port}\n"
+                  "relay_domains = mx.example\n",
+        "behind": "virtual_mailbox_domains = mx.example\n"
+                  "smtpd_recipient_restrictions = permit\n"
+                  "virtual_transport = lmtp:inet:127.0.0.1:{port}\n"
+                  "lmtp_send_xforward_command = yes\n"}
+    with Listener(w.options, w.make("lmtp"), "--xclient=127.0.0.1",
+                  "--lmtp") as behind:
+        for name, text in settings.items():
+            server = Postfix(w.make(name), text.format(port=behind.port))
+            server.start()
+            come = rows if name == "before" else Rows(w, behind)
+            try:
+                for source in (CLIENT, "127.0.0.9"):
+                    reply, _ = deliver(("127.0.0.1", server.port), source)
+                    row = come.expect(
+                        f"Postfix, {name}: {reply}", reply, ["r0@mx.example"],
+                        "ESMTP" if name == "before" else "LMTP")
+                    w.report.check(row and row[5] == source and
+                                   row[7] == "client.example",
+                                   f"Postfix, {name}: {row}")
+                if name == "before":
+                    reply, _ = deliver(("127.0.0.1", server.port), REFUSED)
+                    w.report.check(reply[0] == 554, f"Postfix, rule: {reply}")
+            finally:
+                server.stop()
+
+
 def xclient_by_hand(w, listener, rows):
     check = w.report.check
     for source, offered in (("127.0.0.1", True), (CLIENT, False)):
@@ -400,7 +435,8 @@ def test_xclient(w):
         rows = Rows(w, listener)
         speak(listener, b"MAIL FROM:<>\r\nQUIT\r\n")
         rows.query("INSERT INTO client_rule (network, allow) VALUES (?, 0)", REFUSED)
-        for test in (xclient_by_hand, xclient_swaks, xclient_nginx):
+        for test in (xclient_by_hand, xclient_swaks, xclient_nginx,
+                     xforward_postfix):
             test(w, listener, rows)
 
 
