@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../mail/protocol.h"
 #include "auth.h"
 #include "hello.h"
 #include "line.h"
@@ -165,21 +164,6 @@ ask_about(struct session *s, enum question_kind kind, struct span address,
 	return REPLY_NONE;
 }
 
-/* What the mail comes by. */
-static const char *
-protocol_of(const struct session *s, bool smtputf8)
-{
-	bool in_tls = s->mail.esmtp && starttls_is_inside(s);
-	bool has_account = (s->mail.esmtp || smtputf8) && s->auth &&
-			   s->conf->auth == SESSION_AUTH_ASK &&
-			   auth_is_done(s->auth);
-
-	return protocol_name(
-	    (s->mail.esmtp ? PROTOCOL_ESMTP : 0) |
-	    (s->conf->lmtp ? PROTOCOL_LMTP : 0) | (in_tls ? PROTOCOL_TLS : 0) |
-	    (has_account ? PROTOCOL_AUTH : 0) | (smtputf8 ? PROTOCOL_UTF8 : 0));
-}
-
 static struct span
 claimed_as(const struct session *s)
 {
@@ -212,7 +196,7 @@ cmd_mail(struct session *s, struct span arg)
 	ask_about(s, QUESTION_MAIL, path.mailbox, path.mailbox);
 	s->question.mail = (struct question_mail){
 		.verb = s->command->verb,
-		.protocol = protocol_of(s, params.smtputf8),
+		.protocol = hello_protocol(s, params.smtputf8),
 		.helo = span_of(s->mail.helo),
 		.body_type = params.body_type,
 		.dsn_return = params.dsn_return,

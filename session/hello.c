@@ -3,6 +3,7 @@
  */
 #include "hello.h"
 
+#include "../mail/protocol.h"
 #include "../mail/utf8.h"
 #include "auth.h"
 #include "machine.h"
@@ -134,4 +135,18 @@ hello_ehlo(struct session *s, struct span arg)
 	}
 	session_say(s, &line, values, false);
 	return REPLY_NONE;
+}
+
+const char *
+hello_protocol(const struct session *s, bool smtputf8)
+{
+	bool in_tls = s->mail.esmtp && starttls_is_inside(s);
+	bool has_account = (s->mail.esmtp || smtputf8) && s->auth &&
+			   s->conf->auth == SESSION_AUTH_ASK &&
+			   auth_is_done(s->auth);
+
+	return protocol_name(
+	    (s->mail.esmtp ? PROTOCOL_ESMTP : 0) |
+	    (s->conf->lmtp ? PROTOCOL_LMTP : 0) | (in_tls ? PROTOCOL_TLS : 0) |
+	    (has_account ? PROTOCOL_AUTH : 0) | (smtputf8 ? PROTOCOL_UTF8 : 0));
 }

@@ -24,6 +24,9 @@ enum {
 /* Is all of `flags` offered? */
 bool hello_offers(const struct session *s, int flags);
 
+/* What a mail comes by (RFC 3848), TLS and AUTH aside. */
+const char *hello_protocol(const struct session *s, bool smtputf8);
+
 /* The commands; see command.c.  hello_ehlo() is LHLO's as well. */
 enum reply hello_helo(struct session *s, struct span arg);
 enum reply hello_ehlo(struct session *s, struct span arg);
