@@ -19,6 +19,8 @@ enum {
 int
 mails_open(struct mails *m, const char *path, bool read_only)
 {
+	int64_t n;
+
 	m->path = path;
 	m->read_only = read_only;
 	m->conf = (struct archive_conf){
@@ -28,9 +30,10 @@ mails_open(struct mails *m, const char *path, bool read_only)
 	};
 	m->version = -1;
 	m->archive = archive_new(&m->conf);
-	if (!m->archive)
+	if (!m->archive || archive_open(m->archive) != VERDICT_OK)
 		return -1;
-	return archive_open(m->archive) == VERDICT_OK ? 0 : -1;
+	/* The first page is not to wait for it. */
+	return mails_count(m, &n);
 }
 
 void
