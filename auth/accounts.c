@@ -190,7 +190,8 @@ count_failure(struct accounts *a, const char *key, int64_t now, int64_t sec)
 		statement_bind_integer(s, ":now", now);
 		statement_bind_integer(s, ":sec", sec);
 		rc = statement_run(s);
-		if (rc != DATABASE_OK || (i == 0 && database_changes(a->db) > 0))
+		if (rc != DATABASE_OK ||
+		    (i == 0 && database_changes(a->db) > 0))
 			return rc;
 	}
 	return DATABASE_OK;

@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +40,8 @@ enum {
 	 * open from the beginning, and above it the database and clients.
 	 */
 	CHILD_FD = 12,
-	DELAY_MS = 1000, /* of the first wrong guess; each makes it double */
+	WRITER_MS = 5000, /* for the writer to answer, which may sync */
+	DELAY_MS = 1000,  /* of the first wrong guess; each makes it double */
 	DELAYS_MAX = 4,
 };
 
@@ -201,6 +203,45 @@ answer_without_child(
 	answer_session(sv, s, &(struct auth_answer){ .result = result });
 }
 
+/*
+ * Asks the writer who the client is by now.  False: it does not say, so nobody
+ * can be believed.
+ */
+static bool
+learn_client(const struct server *sv, struct session *s)
+{
+	char message[WIRE_FACTS_MAX + 128];
+	struct pack m = { .p = message, .size = sizeof message };
+	struct pollfd p = { .fd = sv->writer, .events = POLLIN };
+	struct facts facts;
+	struct peer peer;
+	uint64_t number = 0;
+
+	if (sv->writer < 0)
+		return true;
+	wire_begin(&m, WIRE_WHO);
+	wire_write_who(&m, s->number);
+	if (!serve_send(sv->writer, &m))
+		return false;
+	/* An answer that came too late for another one may be there still. */
+	while (number != s->number) {
+		struct unpack in = { .rest = { message, 0 } };
+		ssize_t n = poll(&p, 1, WRITER_MS) > 0
+				? recv(sv->writer, message, sizeof message,
+				      MSG_DONTWAIT)
+				: 0;
+
+		in.rest.len = n > 0 ? (size_t)n : 0;
+		if (n <= 0 || wire_kind(&in) != WIRE_KNOWN ||
+		    !wire_read_known(&in, &number, &peer, &facts) ||
+		    number == 0)
+			return false;
+	}
+	s->peer = peer;
+	strcpy(s->subject, facts.text[FACT_CLIENT_SUBJECT]);
+	return true;
+}
+
 /* What the session says is the next step of its child, or the first. */
 static void
 read_link(struct server *sv, struct session *s)
@@ -221,7 +262,10 @@ read_link(struct server *sv, struct session *s)
 	}
 	if (step.mechanism.p) {
 		end_exchange(sv, s);
-		may = accounts_check(sv->accounts, &s->peer, false);
+		if (!learn_client(sv, s))
+			may = AUTH_TROUBLE;
+		else
+			may = accounts_check(sv->accounts, &s->peer, false);
 		if (may == AUTH_DONE && !start_exchange(sv, s))
 			may = AUTH_TROUBLE;
 	} else if (s->child.fd < 0) {

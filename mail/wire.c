@@ -373,6 +373,36 @@ wire_read_facts(struct unpack *m, unsigned may_tell, uint64_t *ret_number,
 }
 
 void
+wire_write_who(struct pack *m, uint64_t number)
+{
+	pack_u64(m, number);
+}
+
+bool
+wire_read_who(struct unpack *m, uint64_t *ret_number)
+{
+	*ret_number = unpack_u64(m);
+	return unpack_is_done(m);
+}
+
+void
+wire_write_known(struct pack *m, uint64_t number, const struct peer *peer,
+    const struct facts *f)
+{
+	pack_text(m, peer->address);
+	wire_write_facts(m, number, f);
+}
+
+bool
+wire_read_known(struct unpack *m, uint64_t *ret_number, struct peer *ret_peer,
+    struct facts *ret)
+{
+	*ret_peer = (struct peer){ .port = 0 };
+	read_string(m, ret_peer->address, sizeof ret_peer->address);
+	return wire_read_facts(m, ~0u, ret_number, ret);
+}
+
+void
 wire_write_result(struct pack *m, const struct wire_result *r)
 {
 	pack_u8(m, (uint8_t)r->verdict);

@@ -16,6 +16,7 @@
  * Who was introduced with a right to it tells the writer facts of a session:
  *
  *	WIRE_TELL   the session's number, and facts   -
+ *	WIRE_WHO    the session's number              all that is known of it
  *
  * Nobody need wait for a reply to that: the writer hears what was told before
  * it reads what any session has said later.
@@ -63,7 +64,9 @@ enum wire_kind {
 	WIRE_RETRACT,
 	WIRE_PEER,
 	WIRE_TELL,
+	WIRE_WHO,
 	WIRE_ANSWER,
+	WIRE_KNOWN,
 	WIRE_RESULT,
 };
 
@@ -125,6 +128,14 @@ void wire_write_facts(struct pack *m, uint64_t number, const struct facts *f);
 /* False: malformed, or one that is not in the mask `may_tell` (FACT_BIT). */
 bool wire_read_facts(struct unpack *m, unsigned may_tell, uint64_t *ret_number,
     struct facts *ret);
+
+void wire_write_who(struct pack *m, uint64_t number);
+bool wire_read_who(struct unpack *m, uint64_t *ret_number);
+/* The client's address as it is by now (--proxy), and the facts. */
+void wire_write_known(struct pack *m, uint64_t number, const struct peer *peer,
+    const struct facts *f);
+bool wire_read_known(struct unpack *m, uint64_t *ret_number,
+    struct peer *ret_peer, struct facts *ret);
 
 struct wire_result {
 	enum verdict verdict;

@@ -433,6 +433,8 @@ client_read(struct client *c)
 	case WIRE_RETRACT:
 		return retract(c, &in);
 	case WIRE_ANSWER:
+	case WIRE_WHO:
+	case WIRE_KNOWN:
 	case WIRE_RESULT:
 		break;
 	}

@@ -116,6 +116,9 @@ hear_tellers(struct loop *l)
 		if (c)
 			client_hear(c, &facts);
 	}
+	if (teller_lacks_client(&l->writer))
+		meet_all(l);
+	teller_answer(&l->writer);
 }
 
 /*

@@ -22,6 +22,7 @@ struct introduction;
 struct teller {
 	int fd;
 	unsigned may_tell;
+	uint64_t asks; /* about this session; 0: none */
 	struct teller *next;
 };
 
@@ -105,6 +106,10 @@ bool teller_add(struct writer *w, const struct introduction *i);
  */
 bool teller_hear(
     struct writer *w, uint64_t *ret_number, struct facts *ret_facts);
+/* Is anyone asking about a session that has not been introduced yet? */
+bool teller_lacks_client(const struct writer *w);
+/* Answers what was asked, once nobody has more to tell. */
+void teller_answer(struct writer *w);
 void teller_forget_all(struct writer *w);
 
 /* ask.c */

@@ -46,7 +46,7 @@ teller_forget_all(struct writer *w)
 
 /* 1: it told something; 0: nothing more; -1: it is gone, or no use. */
 static int
-hear(const struct teller *t, uint64_t *ret_number, struct facts *ret)
+hear(struct teller *t, uint64_t *ret_number, struct facts *ret)
 {
 	static char buffer[WIRE_MAX];
 	ssize_t n = recv(t->fd, buffer, sizeof buffer, MSG_DONTWAIT);
@@ -54,10 +54,17 @@ hear(const struct teller *t, uint64_t *ret_number, struct facts *ret)
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
-	if (n <= 0 || wire_kind(&in) != WIRE_TELL ||
-	    !wire_read_facts(&in, t->may_tell, ret_number, ret))
+	if (n <= 0)
 		return -1;
-	return 1;
+	switch (wire_kind(&in)) {
+	case WIRE_TELL:
+		return wire_read_facts(&in, t->may_tell, ret_number, ret) ? 1
+									  : -1;
+	case WIRE_WHO:
+		return wire_read_who(&in, &t->asks) ? 0 : -1;
+	default:
+		return -1;
+	}
 }
 
 bool
@@ -76,4 +83,37 @@ teller_hear(struct writer *w, uint64_t *ret_number, struct facts *ret_facts)
 			at = &(*at)->next;
 	}
 	return false;
+}
+
+bool
+teller_lacks_client(const struct writer *w)
+{
+	for (const struct teller *t = w->tellers; t; t = t->next) {
+		if (t->asks > 0 && !client_find(w, t->asks))
+			return true;
+	}
+	return false;
+}
+
+void
+teller_answer(struct writer *w)
+{
+	static const struct facts no_facts;
+	static const struct peer nobody;
+
+	for (struct teller *t = w->tellers; t; t = t->next) {
+		const struct client *c =
+		    t->asks > 0 ? client_find(w, t->asks) : NULL;
+		char message[WIRE_FACTS_MAX + IP_TEXT_SIZE + 8];
+		struct pack m = { .p = message, .size = sizeof message };
+
+		if (t->asks == 0)
+			continue;
+		wire_begin(&m, WIRE_KNOWN);
+		wire_write_known(&m, c ? t->asks : 0, c ? &c->peer : &nobody,
+		    c ? &c->facts : &no_facts);
+		/* It has one question at a time. */
+		send(t->fd, m.p, m.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		t->asks = 0;
+	}
 }

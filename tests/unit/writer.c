@@ -541,6 +541,58 @@ Test(writer, hears_a_fact_before_what_the_session_says_next)
 	close(teller);
 }
 
+/* What the writer says of a session. */
+static void
+expect_known(int fd, uint64_t asked, uint64_t want, const char *address,
+    const char *subject)
+{
+	char octets[2048];
+	struct pack m = { .p = octets, .size = sizeof octets };
+	struct unpack in = { .rest = { octets, 0 } };
+	struct facts facts;
+	struct peer peer;
+	uint64_t number = 99;
+
+	wire_begin(&m, WIRE_WHO);
+	wire_write_who(&m, asked);
+	cr_assert(eq(sz, (size_t)send(fd, m.p, m.len, MSG_NOSIGNAL), m.len));
+	in.rest.len = (size_t)recv(fd, octets, sizeof octets, 0);
+	cr_assert(eq(int, (int)wire_kind(&in), WIRE_KNOWN));
+	cr_assert(wire_read_known(&in, &number, &peer, &facts));
+	cr_expect(eq(u64, number, want));
+	cr_expect(eq(str, peer.address, (char *)address));
+	cr_expect(eq(str, facts.text[FACT_CLIENT_SUBJECT], (char *)subject));
+}
+
+Test(writer, says_who_a_session_is_to_who_checks_passwords)
+{
+	int tls = connect_teller(FACT_BIT(FACT_CLIENT_SUBJECT));
+	int auth = connect_teller(FACT_BIT(FACT_ACCOUNT));
+	int session = connect_session("192.0.2.1");
+
+	tell(tls, 1, FACT_CLIENT_SUBJECT, "/CN=printer");
+	expect_known(auth, 1, 1, "192.0.2.1", "/CN=printer");
+	expect_known(auth, 7, 0, "", "");
+	close(session);
+	close(tls);
+	close(auth);
+}
+
+Test(writer, takes_the_account_from_who_checks_passwords)
+{
+	int auth = connect_teller(FACT_BIT(FACT_ACCOUNT));
+	struct store *st = connect_store();
+	int64_t id = 0;
+
+	tell(auth, 1, FACT_ACCOUNT, "ann");
+	EXPECT_RESULT(st, VERDICT_OK, put(st, 10, &id));
+	EXPECT_QUERY(&box,
+	    "SELECT protocol, authenticated_as, claimed_as FROM message",
+	    "ESMTPA|ann|NULL");
+	store_free(st);
+	close(auth);
+}
+
 Test(writer, forgets_the_mail_begun_before_the_fact)
 {
 	int teller = connect_teller(FACT_BIT(FACT_TLS));
