@@ -23,5 +23,8 @@ bench-faults: all ## page faults of a connection: seconds
 bench-confine: all ## instructions and time of confinement: half a minute
 	/usr/bin/python3 -B bench/confine.py ./smtpd
 
-.PHONY: bench-confine bench-faults bench-programs bench bench-all \
+bench-tls: all ## handshakes and a big mail inside TLS, beside Postfix: 2 minutes
+	/usr/bin/python3 -B bench/handshakes.py --smtpd ./smtpd
+
+.PHONY: bench-tls bench-confine bench-faults bench-programs bench bench-all \
 	bench-starts

@@ -71,6 +71,20 @@ watch(const struct server *sv, int fd, void *what)
 	return epoll_ctl(sv->epoll, EPOLL_CTL_ADD, fd, &e) == 0;
 }
 
+/*
+ * Closing would not do while a child that was just forked still has it open:
+ * then events would go on, for a session that is freed.
+ */
+static void
+unwatch(const struct server *sv, int *fd)
+{
+	if (*fd < 0)
+		return;
+	epoll_ctl(sv->epoll, EPOLL_CTL_DEL, *fd, NULL);
+	close(*fd);
+	*fd = -1;
+}
+
 static void
 close_if(int *fd)
 {
@@ -88,8 +102,8 @@ end_session(struct server *sv, struct session *s)
 {
 	if (s->is_over)
 		return;
-	close_if(&s->link);
-	close_if(&s->report);
+	unwatch(sv, &s->link);
+	unwatch(sv, &s->report);
 	close_if(&s->client.session);
 	if (s->client.out != s->client.in)
 		close_if(&s->client.out);
@@ -389,7 +403,7 @@ serve_event(struct server *sv, void *what)
 		read_signals(sv);
 	} else if (what == &of_control) {
 		if (!read_control(sv))
-			close_if(&sv->control);
+			unwatch(sv, &sv->control);
 	} else if (!s->is_over && (s->report < 0 || !read_report(sv, s))) {
 		read_link(sv, s);
 	}
