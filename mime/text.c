@@ -22,6 +22,14 @@ text_resize(void *p, size_t size)
 	return p;
 }
 
+char *
+text_copy(const char *text)
+{
+	size_t size = strlen(text) + 1;
+
+	return memcpy(text_resize(NULL, size), text, size);
+}
+
 static void
 grow(struct text *t, size_t more)
 {

@@ -16,6 +16,9 @@
 /* realloc(), which never fails. */
 void *text_resize(void *p, size_t size);
 
+/* strdup(), which never fails. */
+char *text_copy(const char *text);
+
 /* U+FFFD, for what is no character. */
 #define TEXT_REPLACEMENT "\xEF\xBF\xBD"
 

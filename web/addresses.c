@@ -46,8 +46,8 @@ addresses_add(struct addresses *to, const char *name, const char *address)
 		return;
 	to->list = text_resize(to->list, (to->n + 1) * sizeof *to->list);
 	to->list[to->n++] = (struct address){
-		.name = strdup(name),
-		.address = strdup(address),
+		.name = text_copy(name),
+		.address = text_copy(address),
 	};
 }
 
@@ -61,7 +61,7 @@ end_one(struct reading *r)
 		name = take(&r->phrase);
 	} else {
 		address = take_address(&r->phrase);
-		name = strdup("");
+		name = text_copy("");
 	}
 	text_free(&r->angle);
 	if (*address != '\0' || *name != '\0')

@@ -103,7 +103,7 @@ message_id(const struct mime *mime)
 	size_t len;
 
 	if (!id)
-		return strdup("");
+		return text_copy("");
 	len = strlen(id);
 	if (len > 2 && id[0] == '<' && id[len - 1] == '>') {
 		memmove(id, id + 1, len - 2);
@@ -120,10 +120,10 @@ brief_make(
 	b->id = m->id;
 	b->received_at = m->received_at;
 	b->size = (int64_t)m->len;
-	b->reverse_path = strdup(m->envelope.reverse_path);
+	b->reverse_path = text_copy(m->envelope.reverse_path);
 	b->subject = mime_field(mime, "Subject");
 	if (!b->subject)
-		b->subject = strdup("");
+		b->subject = text_copy("");
 	b->message_id = message_id(mime);
 	b->snippet = make_snippet(mime);
 	read_fields(b, mime);

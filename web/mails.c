@@ -192,7 +192,7 @@ mails_tidy(struct mails *m)
 static char *
 take_state(const char *words, bool *ret_unread, bool *ret_read)
 {
-	char *copy = strdup(words ? words : ""), *rest = copy, *word;
+	char *copy = text_copy(words ? words : ""), *rest = copy, *word;
 	struct text left = { 0 };
 
 	while ((word = strsep(&rest, " \t"))) {

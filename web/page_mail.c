@@ -490,7 +490,7 @@ page_mail(struct request *r, struct response *ret)
 	if (!r->is_cross_site)
 		mails_mark(&r->web->mails, r->consumer, &l.mail.id, 1, true);
 	add_mail(&main, r, &l);
-	title = strdup(*l.brief.subject ? l.brief.subject : "(no subject)");
+	title = text_copy(*l.brief.subject ? l.brief.subject : "(no subject)");
 	letter_close(&l);
 	page_end(r, ret, 200, title, &main);
 	free(title);

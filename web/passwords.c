@@ -50,7 +50,8 @@ add_line(struct passwords *p, char *line)
 	    strncmp(colon + 1, "$1$", 3) == 0 || p->n == USERS_MAX)
 		return false;
 	*colon = '\0';
-	p->users[p->n++] = (struct user){ strdup(line), strdup(colon + 1) };
+	p->users[p->n++] =
+	    (struct user){ text_copy(line), text_copy(colon + 1) };
 	return true;
 }
 
@@ -187,7 +188,7 @@ passwords_check(struct passwords *p, const char *field, const char **ret_user)
 		return PASSWORDS_WRONG;
 	}
 	free(p->right[p->next].field);
-	p->right[p->next].field = strdup(field);
+	p->right[p->next].field = text_copy(field);
 	p->right[p->next].user = user;
 	p->next = (p->next + 1) % REMEMBERED;
 	*ret_user = p->users[user].name;

@@ -29,7 +29,7 @@ response_text(struct response *r, unsigned status, const char *text)
 	free(r->body);
 	r->status = status;
 	r->type = "text/plain; charset=utf-8";
-	r->body = strdup(text);
+	r->body = text_copy(text);
 	r->len = strlen(text);
 }
 
