@@ -90,3 +90,27 @@ database_open_beside(
 	return database_fail(
 	    db, VERDICT_UNUSABLE, "%s is not used: %s", path, fault);
 }
+
+/*
+ * SQLite follows no link there, but would wait at a FIFO for ever: in open(2),
+ * where no deadline counts.
+ */
+enum verdict
+beside_check(struct database *db)
+{
+	static const char *const suffixes[] = { "-journal", "-wal", "-shm" };
+
+	for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+		char path[PATH_MAX + 16];
+		struct stat is;
+
+		snprintf(
+		    path, sizeof path, "%s%s", database_file(db), suffixes[i]);
+		if (lstat(path, &is) == 0 && !S_ISREG(is.st_mode))
+			return database_fail(db, VERDICT_UNUSABLE,
+			    "%s is not used: it is %s", path,
+			    S_ISLNK(is.st_mode) ? "a symbolic link"
+						: "no file");
+	}
+	return VERDICT_OK;
+}

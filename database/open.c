@@ -408,6 +408,8 @@ open_database(struct database *db, bool may_make)
 	if (result == VERDICT_OK)
 		result = connect(db);
 	if (result == VERDICT_OK)
+		result = beside_check(db);
+	if (result == VERDICT_OK)
 		result = version_read(db, &version);
 	if (result == VERDICT_OK && !may_make && !version_is_present(version))
 		result = database_fail(

@@ -62,6 +62,11 @@ sqlite3_file *error_file(sqlite3 *sqlite, int which);
 /* Before the database is closed; those that are taken have failed. */
 void statement_drop_all(struct database *db);
 
+/* beside.c */
+
+/* What stands where SQLite has its files, as database_open_beside() says. */
+enum verdict beside_check(struct database *db);
+
 /* heal.c */
 
 /* Makes the WAL one that can be trusted, under the write lock. */

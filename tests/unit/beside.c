@@ -82,6 +82,27 @@ Test(beside, a_lock_that_is_no_file_is_refused_at_once)
 	expect_refusal("no file");
 }
 
+Test(beside, what_sqlite_would_wait_at_is_refused_at_once)
+{
+	static const char *const suffixes[] = { "-journal", "-wal", "-shm" };
+
+	for (size_t i = 0; i < 3; i++) {
+		const char *path = scratch_file(&box, suffixes[i]);
+
+		unlink(path);
+		cr_assert(eq(int, mkfifo(path, 0600), 0));
+		expect_refusal("no file");
+		store_free(st);
+		st = NULL;
+		unlink(path);
+		cr_assert(eq(int, symlink(victim, path), 0));
+		expect_refusal("symbolic link");
+		store_free(st);
+		st = NULL;
+		unlink(path);
+	}
+}
+
 Test(beside, a_lock_of_a_stranger_is_refused)
 {
 	if (geteuid() != 0)
