@@ -9,7 +9,7 @@ POOR = $(patsubst $(B)/%,$(B)/poor/%,$(SESSION) $(MAIL))
 MIME = $(call folders,mime) $(call files,find/query reader/line_ends reader/mbox)
 UNITS_USE = $(POOR) $(STORE) $(MIME) $(call folders,writer filters) $(call files,cli \
 	server/introduce server/log server/new_mail server/peer server/proxy \
-	server/systemd)
+	server/systemd web/addresses web/body web/json_read)
 
 $(B)/poor/%.o: $(B)/%.o tests/support/poor.syms
 	@mkdir -p $(@D)

@@ -48,7 +48,7 @@ read_escape(struct span s, struct text *to)
 {
 	static const char names[] = "bfnrt", means[] = "\b\f\n\r\t";
 	const char *at = *s.p ? strchr(names, *s.p) : NULL;
-	uint32_t code;
+	uint32_t code, low = 0;
 
 	if (*s.p != 'u') {
 		text_add_char(to, at ? means[at - names] : *s.p);
@@ -57,10 +57,11 @@ read_escape(struct span s, struct text *to)
 	if (s.len < 5)
 		return s.len;
 	code = hex(s.p + 1);
-	if (code >= 0xD800 && code < 0xDC00 && s.len >= 11 && s.p[5] == '\\' &&
-	    s.p[6] == 'u') {
-		text_add_code(to, 0x10000 + ((code - 0xD800) << 10) +
-				      ((hex(s.p + 7) - 0xDC00) & 0x3FF));
+	if (s.len >= 11 && s.p[5] == '\\' && s.p[6] == 'u')
+		low = hex(s.p + 7);
+	if (code >= 0xD800 && code < 0xDC00 && low >= 0xDC00 && low < 0xE000) {
+		text_add_code(
+		    to, 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00));
 		return 11;
 	}
 	text_add_code(
