@@ -174,12 +174,13 @@ take_verdict(struct dovecot *d)
 		    "");
 	user = d->line[0] == 'O' ? find_field(d->line, "user") : NULL;
 	len = user ? strcspn(user, "\t") : 0;
-	if (len == 0 || len > AUTH_NAME_MAX ||
-	    !utf8_is_printable((struct span){ user, len }))
-		conclude(d, AUTH_TROUBLE, "");
-	memcpy(account, user, len);
-	account[len] = '\0';
-	conclude(d, AUTH_DONE, account);
+	if (len > 0 && len < sizeof account &&
+	    utf8_is_printable((struct span){ user, len })) {
+		memcpy(account, user, len);
+		account[len] = '\0';
+		conclude(d, AUTH_DONE, account);
+	}
+	conclude(d, AUTH_TROUBLE, "");
 }
 
 /*

@@ -69,7 +69,7 @@ test-system: all check-smtpdb $(B)/tests/misbehave $(B)/tests/play
 	OUT=$(OUT) /usr/bin/python3 -B -W ignore tests/web/api.py
 	/usr/bin/python3 -B tests/system/confine.py
 	/usr/bin/python3 -B bench/faults.py --most 46 $(OUT)/smtpd
-	sh tests/system/hardening.sh smtpd smtpdb $(wildcard smtpd-tls)
+	sh tests/system/hardening.sh smtpd smtpdb $(wildcard smtpd-tls smtpd-auth)
 	python3 tests/system/recipes.py
 	/usr/bin/python3 -B tests/system/listener.py
 	/usr/bin/python3 -B tests/system/filters.py

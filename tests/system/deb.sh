@@ -43,12 +43,13 @@ lintian --allow-root --fail-on=error,warning build/smtpd_*.changes
 
 echo "hardening"
 rm -rf "$folder/files"
-for package in build/smtpd_*.deb build/smtpd-tls_*.deb build/smtpdb_*.deb \
+for package in build/smtpd_*.deb build/smtpd-auth_*.deb \
+    build/smtpd-tls_*.deb build/smtpdb_*.deb \
     build/smtpdb-web_*.deb; do
 	dpkg-deb -x "$package" "$folder/files"
 done
 sh tests/system/hardening.sh "$folder/files/usr/sbin/smtpd" \
-    "$folder/files/usr/sbin/smtpd-tls" \
+    "$folder/files/usr/sbin/smtpd-auth" "$folder/files/usr/sbin/smtpd-tls" \
     "$folder/files/usr/bin/smtpdb" "$folder/files/usr/bin/smtpdb-web"
 
 if [ ! -d "$fresh" ]; then
@@ -63,7 +64,8 @@ if [ ! -d "$fresh" ]; then
 fi
 rm -rf "$fresh/debs"
 mkdir "$fresh/debs"
-cp build/smtpd_*.deb build/smtpd-tls_*.deb build/smtpdb_*.deb "$fresh/debs"
+cp build/smtpd_*.deb build/smtpd-auth_*.deb build/smtpd-tls_*.deb \
+    build/smtpdb_*.deb "$fresh/debs"
 
 # Into the cache of its apt.
 fetch() {
