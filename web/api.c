@@ -116,7 +116,10 @@ add_brief(struct json *j, const struct brief *b)
 	add_addresses(j, "ReplyTo", &b->reply_to);
 	json_text(j, "Subject", b->subject);
 	json_integer(j, "Size", b->size);
-	add_none(j, "Tags");
+	json_open(j, "Tags", '[');
+	if (*b->aside)
+		json_text(j, NULL, "quarantine");
+	json_close(j, ']');
 	json_text(j, "Username", "");
 }
 

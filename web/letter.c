@@ -126,6 +126,7 @@ brief_make(
 		b->subject = text_copy("");
 	b->message_id = message_id(mime);
 	b->snippet = make_snippet(mime);
+	b->aside = text_copy(m->quarantine ? m->quarantine : "");
 	read_fields(b, mime);
 	find_bcc(b, &m->envelope);
 	for (size_t i = 0; i < mime_nparts(mime); i++) {
@@ -146,6 +147,7 @@ brief_reset(struct brief *b)
 	free(b->subject);
 	free(b->message_id);
 	free(b->snippet);
+	free(b->aside);
 	*b = (struct brief){ 0 };
 }
 

@@ -34,6 +34,7 @@ struct brief {
 	char *subject;
 	char *message_id; /* without brackets */
 	char *snippet;    /* the beginning of the text, in one line */
+	char *aside;      /* why a filter has put it aside; "": it has not */
 };
 
 void brief_make(

@@ -177,6 +177,7 @@ add_row(struct text *to, struct request *r, int64_t id)
 		{ "from", name_of(&b->from, b->reverse_path) },
 		{ "to", names },
 		{ "subject", *b->subject ? b->subject : "(no subject)" },
+		{ "aside", b->aside },
 		{ "snippet", b->snippet },
 		{ "attached", b->nattached > 0
 				  ? page_number((int64_t)b->nattached, attached)

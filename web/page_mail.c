@@ -457,6 +457,7 @@ add_mail(struct text *to, struct request *r, const struct letter *l)
 		{ "bcc", p.bcc },
 		{ "reply_to", p.reply_to },
 		{ "date", page_time(letter_date(l), date) },
+		{ "aside", b->aside },
 		{ "tabs", p.tabs.p },
 		{ "body", p.body.p },
 		{ "attachments", p.attachments },

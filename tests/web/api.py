@@ -401,6 +401,17 @@ def starts(folder):
     check('it ends when told', web.status, 0)
 
 
+def aside(web, smtpd, database):
+    """What smtpdb lists with --quarantined only."""
+    smtpd.send(PLAIN)
+    subprocess.run(['sqlite3', database, 'UPDATE message SET quarantine ='
+                    " 'looks <odd>' WHERE id = (SELECT max(id) FROM message)"],
+                   check=True)
+    check('a tag', web.json('/api/v1/message/latest')['Tags'], ['quarantine'])
+    check('a mark', b'title="looks &lt;odd&gt;">put aside' in web.ask('/')[2])
+    check('why', b'looks &lt;odd&gt;' in web.ask('/mail/latest')[2])
+
+
 def pages(web):
     for path in ('/', '/?q=toner', '/?q=is:unread', '/?before=2', '/mail/1',
                  '/rules', '/stats', '/doctor', '/help', '/mail/1?view=headers',
@@ -443,6 +454,7 @@ def main():
                 deletion(web)
                 events(web, smtpd)
                 link(web)
+                aside(web, smtpd, database)
                 with open(f'{OUT}/smtpdb-web', 'rb') as program:
                     sanitized = b'__asan_init' in program.read()
                 check('confined', sanitized or [line for line in open(
