@@ -80,7 +80,8 @@ make_place(struct place *p, const char *sql)
 	w->store_conf = p->box.conf;
 	batch_start(w);
 	w->store = store_new(&w->store_conf);
-	if (!w->store)
+	w->committer = committer_start(&w->store_conf);
+	if (!w->store || !w->committer)
 		abort();
 }
 
