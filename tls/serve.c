@@ -47,7 +47,7 @@ struct session {
 	int report;           /* from the child; -1: there is none yet */
 	pid_t pid;
 	bool is_over;
-	struct session *next; /* in `over` */
+	struct session *next;
 };
 
 struct server {
@@ -55,9 +55,9 @@ struct server {
 	struct certs *certs;
 	int epoll, control, signals;
 	int writer; /* -1: there is none, so nobody needs to be told */
-	size_t nsessions, nchildren;
-	/* Freed once no event can name them. */
-	struct session *over;
+	size_t nchildren;
+	struct session *sessions;
+	bool has_over; /* some are to be freed, once no event can name them */
 };
 
 /* What an event is about, if it is no session. */
@@ -108,19 +108,25 @@ end_session(struct server *sv, struct session *s)
 	if (s->client.out != s->client.in)
 		close_if(&s->client.out);
 	close_if(&s->client.in);
-	s->is_over = true;
-	s->next = sv->over;
-	sv->over = s;
-	sv->nsessions--;
+	s->is_over = sv->has_over = true;
 }
 
 static void
 free_over(struct server *sv)
 {
-	while (sv->over) {
-		struct session *s = sv->over;
+	struct session **at = &sv->sessions;
 
-		sv->over = s->next;
+	if (!sv->has_over)
+		return;
+	sv->has_over = false;
+	while (*at) {
+		struct session *s = *at;
+
+		if (!s->is_over) {
+			at = &s->next;
+			continue;
+		}
+		*at = s->next;
 		free(s);
 	}
 }
@@ -145,7 +151,8 @@ meet_session(struct server *sv, struct introduction *i)
 	s->client.in = s->client.out = i->fds[INTRODUCE_CONNECTION];
 	if (i->fds[INTRODUCE_OUT] >= 0)
 		s->client.out = i->fds[INTRODUCE_OUT];
-	sv->nsessions++;
+	s->next = sv->sessions;
+	sv->sessions = s;
 }
 
 /* From the listener.  False: there will be nobody any more. */
@@ -423,7 +430,7 @@ serve(const struct settings *settings, struct certs *certs)
 		return EX_OSERR;
 	if (!settings->no_confine)
 		confine_prepare_tls();
-	while (sv.control >= 0 || sv.nsessions > 0 || sv.nchildren > 0) {
+	while (sv.control >= 0 || sv.sessions || sv.nchildren > 0) {
 		struct epoll_event events[EVENTS_MAX];
 		int n = epoll_wait(sv.epoll, events, EVENTS_MAX, -1);
 
