@@ -10,7 +10,7 @@
 
 enum {
 	KINDS_MAX = 128, /* that are loaded at once */
-	IN_MAX = 1024, /* octets that go into iconv at once */
+	IN_MAX = 1024,   /* octets that go into iconv at once */
 	OUT_MAX = 4096,
 };
 

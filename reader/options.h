@@ -57,6 +57,7 @@ int options_network(const char *given, char ret[IP_TEXT_SIZE]);
 int options_filter(struct smtpdb *t, struct archive_filter *ret);
 #define OPTIONS_FILTER                                                         \
 	(OPTION(FROM) | OPTION(TO) | OPTION(SUBJECT) | OPTION(MAILBOX) |       \
-	    OPTION(SINCE) | OPTION(UNTIL) | OPTION(LARGER) | OPTION(QUARANTINED))
+	    OPTION(SINCE) | OPTION(UNTIL) | OPTION(LARGER) |                   \
+	    OPTION(QUARANTINED))
 
 #endif

@@ -79,15 +79,17 @@ static struct ip
 read_peer(const struct admission *a, int fd,
     const struct sockaddr_storage *name, struct peer *ret)
 {
-	struct ip ip = { { 0 } };
+	const struct ip none = { { 0 } };
+	struct ip ip = none;
 
 	if (!peer_read_name(name, &ip, &ret->port)) {
 		peer_find(fd, ret);
 		return ip;
 	}
 	ip_write(&ip, ret->address);
-	return fronts_have(a->conf->fronts, ret) ? (struct ip){ { 0 } }
-						 : ip_source(&ip);
+	if (!fronts_have(a->conf->fronts, ret))
+		return ip_source(&ip);
+	return none;
 }
 
 /* NULL: it has no address. */

@@ -77,7 +77,8 @@ static int
 put_aside(struct store *st, int64_t id)
 {
 	struct statement *s = statement_take(st->db,
-	    "UPDATE main.message SET quarantine = 'filters took all recipients away'"
+	    "UPDATE main.message SET quarantine = 'filters took all recipients "
+	    "away'"
 	    " WHERE id = :id AND quarantine IS NULL AND NOT EXISTS"
 	    " (SELECT 1 FROM recipient WHERE message_id = :id"
 	    "  AND mailbox <> '')");

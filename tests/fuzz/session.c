@@ -108,8 +108,7 @@ authenticate(void *context, struct span *ret_challenge)
 
 	r->nevents++;
 	*ret_challenge = span_of(value & 64 ? "dGVzdA==" : "");
-	return (enum auth_result)(
-	    (value & 63) % (AUTH_TROUBLE + 1));
+	return (enum auth_result)((value & 63) % (AUTH_TROUBLE + 1));
 }
 
 static bool
