@@ -53,7 +53,7 @@ static const struct command commands[] = {
 	{ "account", "add|passwd|rm|list [NAME [ADDRESS...]]", "who may authenticate, and send as whom",
 	  OPTION(CERTIFICATE) | OPTION(JSON), 1, -1, account_run },
 	{ "explain", "", "what smtpd would answer, and which row says so",
-	  OPTION(SENT_FROM) | OPTION(SENT_TO) | OPTION(CLIENT) | OPTION(MILTER) | OPTION(POLICY) | OPTION(JSON), 0, 0, explain_run },
+	  OPTION(SENT_FROM) | OPTION(SENT_TO) | OPTION(CLIENT) | OPTION(JSON), 0, 0, explain_run },
 	{ "index", "", "make or go on with the index for search",
 	  OPTION(REBUILD), 0, 0, index_run },
 	{ "search", "WORD...", "mails that hold all these words, the best first",
@@ -61,7 +61,7 @@ static const struct command commands[] = {
 	{ "stats", "", "how much there is",
 	  OPTION(JSON) | OPTION(OPENMETRICS) | OPTION(PLOT) | OPTION(TIMEOUT), 0, 0, stats_run },
 	{ "doctor", "", "what is wrong, and the command that mends it",
-	  OPTION(MILTER) | OPTION(POLICY) | OPTION(NEW_SCHEMA) | OPTION(JSON), 0, 0, doctor_run },
+	  OPTION(NEW_SCHEMA) | OPTION(JSON), 0, 0, doctor_run },
 	{ "web", "[OPTIONS...]", "mail in a browser; see smtpdb-web --help",
 	  0, 0, -1, web_run },
 	{ "help", "[COMMAND]", "this, or what a command takes",
@@ -212,6 +212,9 @@ run(struct smtpdb *t, const struct command *c)
 	if (!cli_is_database(t->path))
 		return smtpdb_fail(
 		    EX_USAGE, "'%s': not the path of a database", t->path);
+	if (cli_is_postgresql(t->path))
+		return smtpdb_fail(EX_UNAVAILABLE,
+		    "reads no PostgreSQL yet; psql does, see smtpd-db(5)");
 	status = read_timeout(t);
 	if (status == EX_OK)
 		status = c->run(t);

@@ -148,7 +148,7 @@ web_options_read(
 	}
 	if (!ret->database)
 		ret->database = cli_database();
-	if (cli_is_database(ret->database))
+	if (cli_is_database(ret->database) && !cli_is_postgresql(ret->database))
 		return 0;
 	log_line(LOG_ERR, "'%s': not the path of a database", ret->database);
 	return end(EX_USAGE, ret_status);
