@@ -130,10 +130,21 @@ enum verdict database_commit(struct database *db);
  */
 void database_rollback(struct database *db);
 
-/* Is one open?  Trouble may have ended it. */
-bool database_is_inside(const struct database *db);
+/*
+ * A savepoint in it, and its end, which keeps what was done since or takes it
+ * back.  False: the whole transaction is lost, and is to be rolled back.
+ */
+int database_save(struct database *db);
+bool database_settle(struct database *db, bool keep);
 /* The id of the row of `message` that this transaction is to insert next. */
 int database_next_id(struct database *db, int64_t *ret);
+
+/*
+ * Before rows are counted in: where several hosts write at once, one after the
+ * other does from here on, since two that count in two rows could wait for each
+ * other.
+ */
+int database_lock_counts(struct database *db);
 
 /* A transaction that only reads needs no write lock. */
 int database_begin_read(struct database *db);

@@ -145,9 +145,10 @@ store_error(const struct store *st)
 }
 
 enum verdict
-store_introduce(struct store *st, const struct fronted *said)
+store_introduce(struct store *st, const struct peer *client, bool forwarded)
 {
-	return st->link ? link_introduce(st->link, said) : VERDICT_OK;
+	return st->link ? link_introduce(st->link, client, forwarded)
+			: VERDICT_OK;
 }
 
 void
@@ -389,7 +390,7 @@ store_abandon(struct store *st)
 enum verdict
 store_save(struct store *st)
 {
-	int rc = database_run(st->db, "SAVEPOINT mail");
+	int rc = database_save(st->db);
 
 	return rc == DATABASE_OK ? VERDICT_OK
 				 : database_fail_code(st->db, "savepoint", rc);
@@ -398,11 +399,7 @@ store_save(struct store *st)
 bool
 store_settle(struct store *st, bool keep)
 {
-	if (!database_is_inside(st->db))
-		return false;
-	return (keep ||
-		   database_run(st->db, "ROLLBACK TO mail") == DATABASE_OK) &&
-	       database_run(st->db, "RELEASE mail") == DATABASE_OK;
+	return database_settle(st->db, keep);
 }
 
 static enum verdict

@@ -178,10 +178,19 @@ database_commit(struct database *db)
 	return result;
 }
 
-bool
-database_is_inside(const struct database *db)
+int
+database_save(struct database *db)
 {
-	return db->sqlite && !sqlite3_get_autocommit(db->sqlite);
+	return database_run(db, "SAVEPOINT mail");
+}
+
+bool
+database_settle(struct database *db, bool keep)
+{
+	if (!db->sqlite || sqlite3_get_autocommit(db->sqlite))
+		return false;
+	return (keep || database_run(db, "ROLLBACK TO mail") == SQLITE_OK) &&
+	       database_run(db, "RELEASE mail") == SQLITE_OK;
 }
 
 /* What AUTOINCREMENT will choose; the trace names it. */
@@ -194,6 +203,13 @@ database_next_id(struct database *db, int64_t *ret)
 	    " coalesce((SELECT max(id) FROM message), 0))";
 
 	return statement_run_integer(statement_take(db, sql), ret);
+}
+
+int
+database_lock_counts(struct database *db)
+{
+	(void)db;
+	return SQLITE_OK; /* the write lock is held */
 }
 
 int

@@ -89,8 +89,12 @@ count_rates(struct lookup *l, const struct policy_mail *m)
 int
 policy_count(struct policy *p, const struct policy_mail *m)
 {
+	static const int counts =
+	    POLICY_MAILBOXES | POLICY_QUOTA | POLICY_RATES;
 	struct lookup l = { p, DATABASE_OK };
 
+	if (p->looks->to_count & counts)
+		l.rc = database_lock_counts(p->db);
 	if (p->looks->to_count & POLICY_MAILBOXES)
 		count_mailboxes(&l, m->envelope, m->id);
 	if (p->looks->to_count & POLICY_QUOTA)

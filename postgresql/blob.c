@@ -36,7 +36,8 @@ run_with(
 
 	statement_bind_integer(s, ":number", number);
 	statement_bind_blob(s, ":octets", octets);
-	return statement_run(s);
+	statement_row(s); /* its octets are gone when it is over */
+	return statement_end(s);
 }
 
 struct blob *

@@ -242,7 +242,7 @@ database_open(struct database *db)
 {
 	if (db->is_stuck)
 		return transaction_look_again(db);
-	if (db->is_ready && !database_is_inside(db) && !talk_is_alive(db))
+	if (db->is_ready && !transaction_is_open(db) && !talk_is_alive(db))
 		talk_close(db);
 	return db->is_ready ? VERDICT_OK : open_database(db, !db->only_reads);
 }

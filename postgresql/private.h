@@ -1,7 +1,7 @@
 /*
  * What the modules of postgresql/ share.  They stand on each other in this order:
  * error.c, dialect.c; talk.c (one connection: sending, waiting with a deadline);
- * statement.c, blob.c; open.c (which database it is, and whether it may be
+ * pipeline.c, statement.c, blob.c; open.c (which database it is, and whether it may be
  * trusted); transaction.c (what a commit's end means).
  */
 #ifndef POSTGRESQL_PRIVATE_H
@@ -58,10 +58,12 @@ struct database {
 	PGconn *connection; /* NULL: none */
 	char place[256];    /* the server, for people; without a password */
 	bool only_reads;    /* and so makes no tables */
-	bool is_ready;   /* it is ours, of this version, and may be trusted */
-	bool is_pooled;  /* a pooler is between: nothing lasts longer than a
+	bool is_ready;     /* it is ours, of this version, and may be trusted */
+	bool is_pooled;    /* a pooler is between: nothing lasts longer than a
 	                       transaction (no prepared statements) */
-	bool has_warned; /* since the last statement was sent */
+	bool is_pipelined; /* answers are still to come (pipeline.c) */
+	bool is_careful;   /* waits for each, as an error came late */
+	bool has_warned;   /* since the last statement was sent */
 	/* A COMMIT that the server has not ended yet. */
 	bool is_stuck;
 	int64_t retry_at; /* no connection is tried before; clock_ms() */
@@ -108,6 +110,11 @@ void talk_close(struct database *db);
 /* Has the server gone while nobody looked? */
 bool talk_is_alive(struct database *db);
 /*
+ * Waits for the next result: 1, it can be had; 0, not in time; -1, the connection
+ * is lost.
+ */
+int talk_wait(struct database *db, int64_t until);
+/*
  * Waits for the end of what was sent, until `wait_ms` have gone.  Returns the
  * last result, to be cleared; NULL: none came, and the code is in `*ret_rc`.
  */
@@ -117,8 +124,18 @@ int talk_run(struct database *db, const char *sql);
 /* The same for one value; "" for none. */
 int talk_ask(struct database *db, const char *sql, char *ret, size_t size);
 
+/* pipeline.c */
+
+/* May it be sent without waiting for its answer? */
+bool pipeline_takes(const struct database *db, const struct statement *s);
+int pipeline_send(struct database *db, struct statement *s);
+/* Waits for all answers; the first error.  Comes before anything that waits. */
+int pipeline_end(struct database *db);
+
 /* transaction.c */
 
+/* Is one open?  Also one that has failed. */
+bool transaction_is_open(const struct database *db);
 /* Has the COMMIT ended that was given up?  Opens anew if it has. */
 enum verdict transaction_look_again(struct database *db);
 

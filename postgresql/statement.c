@@ -274,8 +274,10 @@ static int
 run(struct statement *s)
 {
 	struct database *db = s->db;
-	int rc = send(db, s);
+	int rc = pipeline_end(db);
 
+	if (rc == DATABASE_OK)
+		rc = send(db, s);
 	if (rc != DATABASE_OK)
 		return rc;
 	s->rows = talk_await(db, db->timeout_ms, &rc);
@@ -350,6 +352,10 @@ statement_end(struct statement *s)
 int
 statement_run(struct statement *s)
 {
+	if (pipeline_takes(s->db, s)) {
+		s->rc = pipeline_send(s->db, s);
+		return statement_end(s);
+	}
 	while (statement_row(s))
 		;
 	return statement_end(s);

@@ -91,6 +91,7 @@ talk_close(struct database *db)
 	PQfinish(db->connection);
 	db->connection = NULL;
 	db->is_ready = db->is_stuck = db->has_ids = false;
+	db->is_pipelined = false;
 }
 
 bool
@@ -105,9 +106,8 @@ talk_is_alive(struct database *db)
 	return PQstatus(db->connection) == CONNECTION_OK;
 }
 
-/* 1: there is a result to be had; 0: not in time; -1: the connection is lost. */
-static int
-wait_for_result(struct database *db, int64_t until)
+int
+talk_wait(struct database *db, int64_t until)
 {
 	PGconn *c = db->connection;
 
@@ -137,7 +137,7 @@ talk_await(struct database *db, int wait_ms, int *ret_rc)
 	PGresult *last = NULL, *next;
 	int found = 0;
 
-	while ((found = wait_for_result(db, until)) > 0) {
+	while ((found = talk_wait(db, until)) > 0) {
 		next = PQgetResult(db->connection);
 		if (!next) {
 			if (!last)
@@ -168,8 +168,10 @@ run(struct database *db, const char *sql, int *ret_rc)
 {
 	PGresult *result;
 
-	*ret_rc = DATABASE_OK;
+	*ret_rc = pipeline_end(db);
 	db->has_warned = false;
+	if (*ret_rc != DATABASE_OK)
+		return NULL;
 	if (!PQsendQuery(db->connection, sql)) {
 		*ret_rc = error_of_talk(db, PQerrorMessage(db->connection));
 		return NULL;

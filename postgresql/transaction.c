@@ -62,6 +62,12 @@ database_begin(struct database *db)
 }
 
 int
+database_lock_counts(struct database *db)
+{
+	return database_run(db, "SELECT pg_advisory_xact_lock(1936553060, 3)");
+}
+
+int
 database_begin_read(struct database *db)
 {
 	return talk_run(db, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
@@ -70,19 +76,37 @@ database_begin_read(struct database *db)
 void
 database_end_read(struct database *db)
 {
-	if (database_is_inside(db) && talk_run(db, "COMMIT") != DATABASE_OK)
+	if (transaction_is_open(db) && talk_run(db, "COMMIT") != DATABASE_OK)
 		talk_close(db);
 }
 
-/* One that has failed can still be taken back to a savepoint. */
 bool
-database_is_inside(const struct database *db)
+transaction_is_open(const struct database *db)
 {
 	PGTransactionStatusType is = db->connection
 					 ? PQtransactionStatus(db->connection)
 					 : PQTRANS_UNKNOWN;
 
 	return is == PQTRANS_INTRANS || is == PQTRANS_INERROR;
+}
+
+/*
+ * There are none: they would be half of all that is sent to the server.  Mails
+ * fail alone so seldom that the others may as well be written again.
+ */
+int
+database_save(struct database *db)
+{
+	(void)db;
+	return DATABASE_OK;
+}
+
+bool
+database_settle(struct database *db, bool keep)
+{
+	return keep &&
+	       (db->is_pipelined ||
+		   PQtransactionStatus(db->connection) == PQTRANS_INTRANS);
 }
 
 /*
@@ -229,6 +253,12 @@ database_commit(struct database *db)
 	PGresult *end = NULL;
 	int rc = DATABASE_OK;
 
+	rc = pipeline_end(db);
+	if (rc != DATABASE_OK) {
+		result = database_fail_code(db, "writing the mails", rc);
+		database_rollback(db);
+		return result;
+	}
 	db->has_warned = false;
 	if (PQsendQuery(db->connection, "COMMIT"))
 		end = talk_await(db, db->timeout_ms, &rc);
@@ -256,7 +286,9 @@ database_rollback(struct database *db)
 
 	if (!db->connection || db->is_stuck)
 		return;
-	if (database_is_inside(db) && talk_run(db, "ROLLBACK") == DATABASE_OK) {
+	pipeline_end(db);
+	if (transaction_is_open(db) &&
+	    talk_run(db, "ROLLBACK") == DATABASE_OK) {
 		/* What others stored behind it can be seen now. */
 		if (had_ids)
 			notify(db);

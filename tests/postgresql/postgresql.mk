@@ -6,4 +6,9 @@ test-postgresql: all ## mails into PostgreSQL: kills, failovers, troubles
 test-postgresql-long: all ## the same with a thousand kills: hours
 	tests/postgresql/ledger.py --smtpd $(OUT)/smtpd --kills 1000
 
-.PHONY: test-postgresql test-postgresql-long
+bench-postgresql: all ## mails a second into PostgreSQL, beside SQLite's
+	@mkdir -p $(B)/bench
+	$(CC) -O2 -D_GNU_SOURCE -o $(B)/bench/latency bench/latency.c bench/sample.c
+	bench/postgresql.py --smtpd $(OUT)/smtpd
+
+.PHONY: bench-postgresql test-postgresql test-postgresql-long

@@ -4,6 +4,7 @@ it recovers by itself; what a pooler, big mails and the rows of the policy do th
 
 import argparse
 import os
+import re
 import select
 import signal
 import sqlite3
@@ -106,6 +107,18 @@ def plain(b):
                               input=talk, env=env, capture_output=True, check=False)
         b.check(b"250 2.0.0 Stored" in done.stdout, f"by hand: {done.stdout}")
         b.check(done.returncode == 0, f"by hand: {done.returncode}")
+
+
+def refused(b):
+    """What does not work with PostgreSQL says so."""
+    uri = b.it.uri()
+    here = os.path.dirname(b.smtpd)
+    for command, status in (([b.smtpd, "--auth=rows", "-d", uri], 64),
+                            ([os.path.join(here, "smtpdb"), "-d", uri, "list"], 69)):
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, check=False)
+        b.check(done.returncode == status and "PostgreSQL" in done.stderr,
+                f"{command[:2]}: {done.returncode} {done.stderr}")
 
 
 def missing_standby(b):
@@ -410,6 +423,8 @@ def policy(b):
                                     "--max-errors=1000000")
     got = dialogue(listener)
     listener.end()
+    want, got = ([(code, re.sub(r"in [0-9]+ s", "in N s", text)) for code, text in r]
+                 for r in (want, got))
     for i, (w, g) in enumerate(zip(want, got)):
         b.check(w == g, f"reply {i}: SQLite {w}, PostgreSQL {g}")
     b.check(len(want) == len(got), f"{len(got)} replies, not {len(want)}")
@@ -424,6 +439,64 @@ def policy(b):
     for table in ("domain", "mailbox", "alias", "sender_rule", "rate_limit",
                   "rate_count", "quota"):
         b.ask(f"DELETE FROM {table}")
+
+
+def counts(b):
+    """Several hosts count in the same rows: none is refused, and the sums are right."""
+    names = [f"c{i}@mx.example" for i in range(4)]
+    b.ask("DELETE FROM message")
+    for name in names:
+        b.ask("INSERT INTO mailbox (address, quota_messages) VALUES (%s, 9999)", name)
+    b.ask("INSERT INTO quota (max_messages) VALUES (99999)")
+    b.ask("INSERT INTO rate_limit (scope, max_messages) VALUES ('sender', 99999)")
+    listeners = [b.listener, b.listen(b.it.uri())]
+    replies = []
+
+    def send(turn):
+        client = listeners[turn % 2].connect()
+        client.greet()
+        for i in range(10):
+            client.command(f"MAIL FROM:<s{(i + turn) % 3}@client.example>")
+            for k in range(len(names)):
+                client.command(f"RCPT TO:<{names[(k * (turn + 1) + i) % 4]}>")
+            client.command("DATA")
+            client.send(common.on_the_wire(common.mail(i, 100)))
+            replies.append(client.reply())
+        client.close()
+
+    threads = [threading.Thread(target=send, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(100)
+    bad = [r for r in replies if not common.is_stored(r)]
+    b.check(len(replies) == 80 and not bad, f"counted by two hosts: {bad[:3]}")
+    b.check(b.ask("SELECT messages FROM quota") == [(80,)], "the quota's count")
+    total = b.ask("SELECT sum(messages) FROM rate_count")[0][0]
+    b.check(total == 80, f"the rates' count: {total}")
+    got = b.ask("SELECT sum(messages) FROM mailbox")[0][0]
+    want = b.ask("SELECT count(*) FROM (SELECT DISTINCT message_id, mailbox"
+                 " FROM recipient) AS r")[0][0]
+    b.check(got == want, f"the mailboxes' count: {got}, not {want}")
+    listeners[1].end()
+    for table in ("mailbox", "quota", "rate_limit", "rate_count"):
+        b.ask(f"DELETE FROM {table}")
+
+
+def recipes(b):
+    """Each mail is taken once, by several that take at the same time."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    b.ask("DELETE FROM message")
+    ids = {b.stored("a mail to be taken") for _ in range(12)}
+    for name in ("take.py", "take.sh"):
+        b.ask("DELETE FROM delivery")
+        program = os.path.join(here, "..", "..", "examples", "postgresql", name)
+        env = {**os.environ, "PGHOST": b.it.primary.folder, "PGUSER": "smtpd",
+               "PGDATABASE": "mail"}
+        takers = [subprocess.Popen([program], env=env, stdout=subprocess.PIPE, text=True)
+                  for _ in range(3)]
+        taken = [int(word) for taker in takers for word in taker.communicate()[0].split()]
+        b.check(sorted(taken) == sorted(ids), f"{name} took {sorted(taken)}")
 
 
 def columns(b):
@@ -441,7 +514,7 @@ def columns(b):
     b.check(want == got, f"columns that differ: {sorted(want ^ got)}")
 
 
-CHECKS = [plain, columns, notifies, order, policy, pooler, missing_standby,
+CHECKS = [plain, columns, notifies, order, policy, counts, recipes, refused, pooler, missing_standby,
           cancelled_wait, unknown_end, unsafe, newer_version,
           too_many_connections, server_gone, password, full_disk]
 
