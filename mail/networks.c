@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "span.h"
+
 static bool
 add(struct networks *n, struct span item)
 {

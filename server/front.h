@@ -5,7 +5,6 @@
 #ifndef FRONT_H
 #define FRONT_H
 
-#include "../mail/facts.h"
 #include "../mail/peer.h"
 #include "../session.h"
 #include "../store.h"
@@ -20,7 +19,6 @@ struct front {
 	struct connection *connection;
 	struct store *store;
 	struct session *session;
-	struct facts *facts;
 	struct peer *peer;   /* who has connected, and then the client */
 	struct peer speaker; /* the same, or who forwards the client's mails */
 };
