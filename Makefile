@@ -57,7 +57,7 @@ MAIL = $(call folders,mail)
 SMTPD = $(call files,smtpd cli) $(call folders,writer server filters) $(SESSION) $(STORE) \
 	$(MAIL)
 SMTPDB = $(call files,smtpdb cli) $(call folders,archive find mime reader) $(STORE) \
-	$(MAIL)
+	$(MAIL) $(call files,filters/address)
 
 PROGRAMS = $(OUT)/smtpd $(OUT)/smtpdb
 # Programs beside them, each with a library that no other loads: X/program.mk

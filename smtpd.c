@@ -326,7 +326,7 @@ serve(struct server *sv, const struct session_conf *session, bool tls_first)
 	const struct options *o = sv->options;
 
 	sv->front = (struct front){ o, sv->connection, sv->store, sv->session,
-		&sv->peer, sv->peer };
+		&sv->facts, &sv->peer, sv->peer };
 	record_begin(sv->record, session);
 	connection_start(
 	    sv->connection, o->timeout_sec, o->session_timeout_sec);

@@ -145,10 +145,9 @@ store_error(const struct store *st)
 }
 
 enum verdict
-store_introduce(struct store *st, const struct peer *client, bool forwarded)
+store_introduce(struct store *st, const struct fronted *said)
 {
-	return st->link ? link_introduce(st->link, client, forwarded)
-			: VERDICT_OK;
+	return st->link ? link_introduce(st->link, said) : VERDICT_OK;
 }
 
 void

@@ -20,7 +20,7 @@ struct database;
 struct answer;
 struct facts;
 struct policy;
-struct peer;
+struct fronted;
 struct policy_asker;
 struct question;
 struct store;
@@ -123,12 +123,10 @@ void store_leave(struct store *st);
 bool store_leave_if_moved(struct store *st);
 
 /*
- * Says who the client is, if that is not who has connected.  `forwarded`: who
- * has connected goes on to speak for it, and then for others.  The writer takes
- * it from a session of a front (writer.h) and ends any other one.
+ * Says who the client is, if that is not who has connected.  The writer takes it
+ * from a session of a front (writer.h) and ends any other one.
  */
-enum verdict store_introduce(
-    struct store *st, const struct peer *client, bool forwarded);
+enum verdict store_introduce(struct store *st, const struct fronted *said);
 
 /*
  * A question of the client that this store is for.  The verdict in the answer

@@ -26,5 +26,8 @@ bench-confine: all ## instructions and time of confinement: half a minute
 bench-tls: all ## handshakes and a big mail inside TLS, beside Postfix: 2 minutes
 	/usr/bin/python3 -B bench/handshakes.py --smtpd ./smtpd
 
-.PHONY: bench-tls bench-confine bench-faults bench-programs bench bench-all \
-	bench-starts
+bench-filters: bench-programs ## a milter that does nothing, here and in Postfix: a minute
+	/usr/bin/python3 -B bench/filters.py
+
+.PHONY: bench-tls bench-confine bench-faults bench-filters bench-programs \
+	bench bench-all bench-starts

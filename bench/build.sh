@@ -24,6 +24,7 @@ for program in spawn append latency; do
 	compile -o "$out/$program" "bench/$program.c" bench/sample.c
 done
 compile -o "$out/sink" bench/sink.c
+compile -pthread -o "$out/milter" bench/milter.c
 compile -static -o "$out/empty" bench/empty.c
 compile -shared -fPIC -o "$out/slow_fsync.so" bench/slow_fsync.c
 # shellcheck disable=SC2086

@@ -42,6 +42,20 @@ store_free(struct store *st)
 	free(st);
 }
 
+enum verdict
+store_introduce(struct store *st, const struct peer *client)
+{
+	(void)st;
+	(void)client;
+	return VERDICT_OK;
+}
+
+void
+store_retract(struct store *st)
+{
+	(void)st;
+}
+
 void
 store_refresh(struct store *st)
 {

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "span.h"
-
 static bool
 add(struct networks *n, struct span item)
 {

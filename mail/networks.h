@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "peer.h"
+#include "span.h"
 
 enum {
 	NETWORKS_MAX = 64,
@@ -34,6 +35,15 @@ bool networks_have(const struct networks *n, const struct peer *who);
 struct fronts {
 	struct networks proxy;   /* by a PROXY header before the greeting */
 	struct networks xclient; /* by XCLIENT */
+};
+
+/* What one of them says. */
+struct fronted {
+	struct peer client;
+	/* It goes on to speak for this client, and then for others. */
+	bool forwarded;
+	/* The account that the client has proved it is; p is NULL: not said. */
+	struct span login;
 };
 
 /* `f` may be NULL: nobody is. */

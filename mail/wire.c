@@ -7,7 +7,7 @@
 
 enum {
 	/* Changes with each change of a message, for a program half replaced. */
-	WIRE_VERSION = 3,
+	WIRE_VERSION = 4,
 };
 
 void
@@ -317,25 +317,28 @@ wire_read_mail(
  */
 
 void
-wire_write_peer(struct pack *m, const struct peer *peer, bool forwarded)
+wire_write_peer(struct pack *m, const struct fronted *said)
 {
-	pack_text(m, peer->address);
-	pack_u32(m, (uint32_t)peer->port);
-	pack_u8(m, forwarded);
+	pack_text(m, said->client.address);
+	pack_u32(m, (uint32_t)said->client.port);
+	pack_u8(m, said->forwarded);
+	pack_span(m, said->login);
 }
 
 bool
-wire_read_peer(struct unpack *m, struct peer *ret, bool *ret_forwarded)
+wire_read_peer(struct unpack *m, struct fronted *ret)
 {
+	struct peer *client = &ret->client;
 	uint32_t port;
 	struct ip ip;
 
-	read_string(m, ret->address, sizeof ret->address);
+	read_string(m, client->address, sizeof client->address);
 	port = unpack_u32(m);
-	ret->port = (int)port;
-	*ret_forwarded = read_bool(m);
+	client->port = (int)port;
+	ret->forwarded = read_bool(m);
+	ret->login = unpack_text(m, FACT_SIZE - 1, true);
 	if (port > UINT16_MAX ||
-	    (peer_has_address(ret) && !ip_read(ret->address, &ip)))
+	    (peer_has_address(client) && !ip_read(client->address, &ip)))
 		m->failed = true;
 	return unpack_is_done(m);
 }

@@ -33,8 +33,8 @@
 #include "envelope.h"
 #include "facts.h"
 #include "header.h"
+#include "networks.h"
 #include "pack.h"
-#include "peer.h"
 #include "question.h"
 #include "verdict.h"
 
@@ -120,8 +120,8 @@ bool wire_read_mail(
  * Of WIRE_PEER.  Whether the session may say so is for the writer to know, who
  * knows from the listener who is at the other end of the connection.
  */
-void wire_write_peer(struct pack *m, const struct peer *peer, bool forwarded);
-bool wire_read_peer(struct unpack *m, struct peer *ret, bool *ret_forwarded);
+void wire_write_peer(struct pack *m, const struct fronted *said);
+bool wire_read_peer(struct unpack *m, struct fronted *ret);
 
 /* Those that are known of the session with this number. */
 void wire_write_facts(struct pack *m, uint64_t number, const struct facts *f);

@@ -279,6 +279,7 @@ static const struct check {
 	{ "quota", check_quota },
 	{ "domains", doctor_check_domains },
 	{ "aliases", doctor_check_aliases },
+	{ "filters", doctor_check_filters },
 	{ "units", check_units },
 	{ "tls", doctor_check_tls },
 };
@@ -347,10 +348,14 @@ doctor_run(struct smtpdb *t)
 	struct patient patient = { .archive = NULL };
 	char folder[PATH_MAX];
 	char *slash;
-	int status = smtpdb_try_open(t, false);
-	bool is_damaged =
-	    t->archive && archive_result(t->archive) == VERDICT_CORRUPT;
+	int status = options_check_filters(t);
+	bool is_damaged;
 
+	if (status != EX_OK)
+		return status;
+	status = smtpdb_try_open(t, false);
+	is_damaged =
+	    t->archive && archive_result(t->archive) == VERDICT_CORRUPT;
 	if (is_damaged && t->options[OPT_NEW_SCHEMA])
 		return lend_schema(t, t->options[OPT_NEW_SCHEMA]);
 	if (is_damaged)
@@ -361,6 +366,8 @@ doctor_run(struct smtpdb *t)
 	if (status != EX_OK)
 		return t->archive ? smtpdb_fail_archive(t) : status;
 	patient.archive = t->archive;
+	patient.filters[0] = t->options[OPT_MILTER];
+	patient.filters[1] = t->options[OPT_POLICY];
 	patient.path = archive_file(t->archive);
 	snprintf(folder, sizeof folder, "%s", patient.path);
 	slash = strrchr(folder, '/');

@@ -22,11 +22,17 @@ struct finding {
 	char remedy[4 * PATH_MAX + 256]; /* a command; empty: none */
 };
 
+enum {
+	DOCTOR_FILTERS = 3,
+};
+
 struct patient {
 	struct archive *archive;
 	const char *path;
 	const char *folder;
-	struct archive_stats stats; /* all 0 where they cannot be read */
+	const char
+	    *filters[DOCTOR_FILTERS]; /* lists, or NULL: ask the service */
+	struct archive_stats stats;   /* all 0 where they cannot be read */
 };
 
 /* What is found, and the command that mends it. */
@@ -39,5 +45,8 @@ void doctor_check_aliases(const struct patient *p, struct finding *f);
 
 /* The certificates of smtpd, and their keys: doctor_tls.c. */
 void doctor_check_tls(const struct patient *p, struct finding *f);
+
+/* The filters that options name: doctor_filters.c. */
+void doctor_check_filters(const struct patient *p, struct finding *f);
 
 #endif

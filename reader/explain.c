@@ -4,6 +4,7 @@
  */
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -14,11 +15,18 @@
 #include "../mime/json.h"
 #include "envelope_field.h"
 #include "options.h"
+#include "service.h"
 #include "smtpdb.h"
 #include "terminal.h"
 
+/* Who would be asked then; NULL: nobody. */
+struct asked {
+	char *policies, *milters;
+};
+
 static void
-print_json(const char *what, const struct answer *a, int code, const char *text)
+print_json(const char *what, const struct answer *a, int code, const char *text,
+    const struct asked *asked)
 {
 	const char *enhanced = answer_reply(a).enhanced;
 	struct json j = { 0 };
@@ -34,11 +42,23 @@ print_json(const char *what, const struct answer *a, int code, const char *text)
 	for (const char *m = NULL; (m = answer_next_mailbox(a, m));)
 		json_text(&j, NULL, m);
 	json_close(&j, ']');
+	json_text(&j, "policy", asked->policies);
+	json_text(&j, "milter", asked->milters);
 	json_close(&j, '}');
 }
 
 static void
-print_text(const char *what, const struct answer *a, int code, const char *text)
+print_asked(const char *who, const char *list)
+{
+	if (!list)
+		return;
+	printf("\n  then asks %s ", who);
+	terminal_print(span_of(list), TERMINAL_LINE);
+}
+
+static void
+print_text(const char *what, const struct answer *a, int code, const char *text,
+    const struct asked *asked)
 {
 	terminal_print(span_of(what), TERMINAL_LINE);
 	if (code)
@@ -59,22 +79,41 @@ print_text(const char *what, const struct answer *a, int code, const char *text)
 		fputs("\n  goes to ", stdout);
 		terminal_print(span_of(m), TERMINAL_LINE);
 	}
+	print_asked("the policy servers", asked->policies);
+	print_asked("the milters", asked->milters);
 	putchar('\n');
 }
 
-static void
-print(const struct smtpdb *t, const char *what, const struct answer *a)
+/* As the command line names them, or the service has them. */
+static char *
+list_of(const struct smtpdb *t, enum smtpdb_option option, const char *prefix)
 {
+	return t->options[option] ? strdup(t->options[option])
+				  : service_option(prefix);
+}
+
+/* They are asked about what the rows take; policy servers of recipients alone. */
+static void
+print(const struct smtpdb *t, const char *what, const struct answer *a,
+    bool is_rcpt)
+{
+	struct asked asked = { NULL, NULL };
 	struct reply_values values = { .detail = a->detail, .utf8 = true };
 	struct reply_text reply = answer_reply(a);
 	char text[REPLY_LINE_MAX] = "";
 
+	if (!answer_refuses(a) && is_rcpt)
+		asked.policies = list_of(t, OPT_POLICY, "--policy=");
+	if (!answer_refuses(a))
+		asked.milters = list_of(t, OPT_MILTER, "--milter=");
 	if (reply.code != 0)
 		reply_write_text(text, sizeof text, &reply, &values);
 	if (t->options[OPT_JSON])
-		print_json(what, a, reply.code, text);
+		print_json(what, a, reply.code, text, &asked);
 	else
-		print_text(what, a, reply.code, text);
+		print_text(what, a, reply.code, text, &asked);
+	free(asked.policies);
+	free(asked.milters);
 }
 
 /* Asks, and prints what is answered. */
@@ -89,7 +128,7 @@ explain(struct smtpdb *t, const struct policy_asker *asker,
 	    q->kind == QUESTION_MAIL ? "MAIL FROM" : "RCPT TO", q->address.p);
 	if (archive_ask(t->archive, asker, q, &answer) != VERDICT_OK)
 		return smtpdb_fail_archive(t);
-	print(t, what, &answer);
+	print(t, what, &answer, q->kind == QUESTION_RCPT);
 	*ret_refused = answer_refuses(&answer);
 	return EX_OK;
 }
@@ -115,6 +154,9 @@ explain_run(struct smtpdb *t)
 	bool refused = false;
 	int status;
 
+	status = options_check_filters(t);
+	if (status != EX_OK)
+		return status;
 	if (client && strchr(client, '/'))
 		return smtpdb_fail(EX_USAGE, "--client is one address");
 	if (client) {

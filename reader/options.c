@@ -1,4 +1,5 @@
 #include "options.h"
+#include "../filters.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -30,6 +31,8 @@ static const struct cli_option rows[OPT__COUNT] = {
 	[OPT_UNTIL] = { 0, "until", "TIME", "received earlier" },
 	[OPT_LARGER] = { 0, "larger", "SIZE", "of more octets than SIZE: 10K, 5M" },
 	[OPT_QUARANTINED] = { 0, "quarantined", NULL, "put aside by a filter; else those that were not" },
+	[OPT_MILTER] = { 0, "milter", "LIST", "as in smtpd(8)" },
+	[OPT_POLICY] = { 0, "policy", "LIST", "as in smtpd(8)" },
 	[OPT_NUMBER] = { 'n', "number", "N", "only the newest N" },
 	[OPT_ONE] = { 0, "one", NULL, "end with the first one" },
 	[OPT_TIMEOUT] = { 0, "timeout", "TIME", "wait no longer: 10s, 5m" },
@@ -336,4 +339,19 @@ options_filter(struct smtpdb *t, struct archive_filter *ret)
 		status = options_size(
 		    "--larger", t->options[OPT_LARGER], &ret->larger);
 	return status;
+}
+
+int
+options_check_filters(struct smtpdb *t)
+{
+	static const enum smtpdb_option which[] = { OPT_MILTER, OPT_POLICY };
+
+	for (size_t i = 0; i < sizeof which / sizeof *which; i++) {
+		const char *list = t->options[which[i]];
+		const char *fault = list ? filters_check(list) : NULL;
+
+		if (fault)
+			return smtpdb_fail(EX_USAGE, "'%s': %s", list, fault);
+	}
+	return EX_OK;
 }

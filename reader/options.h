@@ -53,6 +53,9 @@ int options_duration(const char *what, const char *text, int64_t *ret);
  */
 int options_network(const char *given, char ret[IP_TEXT_SIZE]);
 
+/* Are --milter and --policy lists of addresses? */
+int options_check_filters(struct smtpdb *t);
+
 /* Fills the filter from --from and its like. */
 int options_filter(struct smtpdb *t, struct archive_filter *ret);
 #define OPTIONS_FILTER                                                         \

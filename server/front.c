@@ -64,13 +64,15 @@ read_header(struct connection *c, struct proxy_header *h)
 
 /* The client is in the store's mind before it is in ours. */
 static bool
-take(struct front *f, const struct peer *client, bool forwarded)
+take(struct front *f, const struct fronted *said)
 {
-	if (store_introduce(f->store, client, forwarded) != VERDICT_OK)
+	if (store_introduce(f->store, said) != VERDICT_OK)
 		return false;
-	*f->peer = *client;
-	if (!forwarded)
-		f->speaker = *client;
+	*f->peer = said->client;
+	if (!said->forwarded)
+		f->speaker = said->client;
+	if (said->login.p)
+		facts_set(f->facts, FACT_ACCOUNT, said->login);
 	return true;
 }
 
@@ -78,7 +80,7 @@ static bool
 learn_by_proxy(struct front *f)
 {
 	static struct proxy_header header;
-	struct peer client = *f->peer;
+	struct fronted by_proxy = { .client = *f->peer };
 	enum proxy_state state = read_header(f->connection, &header);
 	struct span said = { (char *)header.octets, header.len };
 
@@ -86,12 +88,12 @@ learn_by_proxy(struct front *f)
 	if (state == PROXY_MORE && header.len == 0)
 		return false;
 	if (state != PROXY_WHOLE ||
-	    proxy_read(&header, &client) == PROXY_MALFORMED) {
+	    proxy_read(&header, &by_proxy.client) == PROXY_MALFORMED) {
 		refuse(f, REPLY_NO_PROXY_HEADER, said, NULL);
 		return false;
 	}
 	/* Also one that stands for itself uses up the right to say so. */
-	if (!take(f, &client, false)) {
+	if (!take(f, &by_proxy)) {
 		refuse(f, REPLY_UNAVAILABLE, said, store_error(f->store));
 		return false;
 	}
@@ -126,19 +128,32 @@ read_address(const char *text, struct peer *ret)
 	return true;
 }
 
+/* A client at another address has proved nothing yet, whatever the last has. */
+static struct span
+login_of(const struct session_client *said)
+{
+	if (said->login)
+		return span_of(said->login);
+	return said->address ? span_of("") : (struct span){ NULL, 0 };
+}
+
 void
 front_take_client(struct front *f)
 {
 	const struct fronts *lists = &f->options->fronts;
 	struct session_client said = session_client(f->session);
-	struct peer client = *f->peer;
+	struct fronted client = {
+		.client = *f->peer,
+		.forwarded = said.forwarded,
+		.login = login_of(&said),
+	};
 	enum reply refusal = REPLY_NONE;
 
-	if (said.address && !read_address(said.address, &client))
+	if (said.address && !read_address(said.address, &client.client))
 		refusal = REPLY_XCLIENT_SYNTAX;
 	if (said.port >= 0)
-		client.port = said.port;
-	if (refusal == REPLY_NONE && !take(f, &client, said.forwarded))
+		client.client.port = said.port;
+	if (refusal == REPLY_NONE && !take(f, &client))
 		refusal = REPLY_UNAVAILABLE;
 	session_offer_xclient(
 	    f->session, networks_have(&lists->xclient, &f->speaker));

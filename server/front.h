@@ -5,6 +5,7 @@
 #ifndef FRONT_H
 #define FRONT_H
 
+#include "../mail/facts.h"
 #include "../mail/peer.h"
 #include "../session.h"
 #include "../store.h"
@@ -19,6 +20,7 @@ struct front {
 	struct connection *connection;
 	struct store *store;
 	struct session *session;
+	struct facts *facts;
 	struct peer *peer;   /* who has connected, and then the client */
 	struct peer speaker; /* the same, or who forwards the client's mails */
 };

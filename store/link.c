@@ -210,13 +210,13 @@ exchange_piece(
 }
 
 enum verdict
-link_introduce(struct link *l, const struct peer *client, bool forwarded)
+link_introduce(struct link *l, const struct fronted *said)
 {
 	struct pack m = { .p = buffer, .size = sizeof buffer };
 	enum verdict verdict;
 
 	wire_begin(&m, WIRE_PEER);
-	wire_write_peer(&m, client, forwarded);
+	wire_write_peer(&m, said);
 	verdict = exchange_piece(l, &m, (struct span){ NULL, 0 }, NULL);
 	l->has_more = false;
 	return verdict;

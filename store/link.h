@@ -5,7 +5,7 @@
 #ifndef STORE_LINK_H
 #define STORE_LINK_H
 
-#include "../mail/peer.h"
+#include "../mail/networks.h"
 #include "../mail/question.h"
 #include "../store.h"
 #include "spool.h"
@@ -20,8 +20,7 @@ void link_ask(struct link *l, const struct question *q, struct answer *ret);
 /* As store_retract(). */
 void link_retract(struct link *l);
 
-enum verdict link_introduce(
-    struct link *l, const struct peer *client, bool forwarded);
+enum verdict link_introduce(struct link *l, const struct fronted *said);
 
 /*
  * A file for a mail that is too big for messages, which the writer reads: a

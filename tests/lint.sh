@@ -32,7 +32,7 @@ BEGIN {
 	    postgresql:mail,database,writer,server \
 	    mime:mail \
 	    find:mail,mime,archive \
-	    reader:mail,mime,find,archive,store,policy \
+	    reader:mail,mime,find,archive,store,policy,filters \
 	    web:mail,mime,find,archive,reader,server", rows)
 	for (i in rows) {
 		split(rows[i], r, ":")

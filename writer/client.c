@@ -360,18 +360,19 @@ static bool
 take_peer(struct client *c, struct unpack *in, bool is_first)
 {
 	const struct fronts *f = c->writer->conf->fronts;
-	struct peer client;
-	bool forwarded;
+	struct fronted said;
 
-	if (!f || !wire_read_peer(in, &client, &forwarded) ||
+	if (!f || !wire_read_peer(in, &said) ||
 	    !((is_first && networks_have(&f->proxy, &c->front)) ||
 		networks_have(&f->xclient, &c->front)) ||
-	    (peer_is_local(&client) && !peer_is_local(&c->front)))
+	    (peer_is_local(&said.client) && !peer_is_local(&c->front)))
 		return false;
 	drop_mail(c);
-	c->peer = client;
-	if (!forwarded)
-		c->front = client;
+	c->peer = said.client;
+	if (!said.forwarded)
+		c->front = said.client;
+	if (said.login.p)
+		facts_set(&c->facts, FACT_ACCOUNT, said.login);
 	return send_verdict(c, VERDICT_OK, -1);
 }
 

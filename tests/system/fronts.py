@@ -379,8 +379,11 @@ def xclient_swaks(w, listener, rows):
                   "--xclient-port", "4711", "--xclient-name", "client.example",
                   "--xclient-helo", "client.example", "--xclient-proto", "ESMTP",
                   "--xclient-login", "ann@client.example")
-    row = rows.expect("swaks", outcome, [KNOWN[0]], "ESMTP")
+    row = rows.expect("swaks", outcome, [KNOWN[0]], "ESMTPA")
     w.report.check(row and row[5:7] == ("192.0.2.9", 4711), f"swaks: {row}")
+    account = rows.query("SELECT authenticated_as FROM message WHERE id = ?",
+                         rows.last_id)
+    w.report.check(account == [("ann@client.example",)], f"swaks: {account}")
 
 
 def xforward_postfix(w, listener, rows):

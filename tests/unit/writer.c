@@ -403,6 +403,15 @@ restart_with(const char *proxy, const char *xclient)
 	start_writer();
 }
 
+static enum verdict
+say_client(struct store *st, const struct peer *client, bool forwarded)
+{
+	const struct fronted said = { .client = *client,
+		.forwarded = forwarded };
+
+	return store_introduce(st, &said);
+}
+
 static const struct peer client = { .address = "203.0.113.1", .port = 4712 };
 
 Test(writer, takes_the_client_of_a_proxy_before_anything_else)
@@ -412,16 +421,16 @@ Test(writer, takes_the_client_of_a_proxy_before_anything_else)
 
 	restart_with("192.0.2.0/24", NULL);
 	st = connect_store();
-	EXPECT_RESULT(st, VERDICT_OK, store_introduce(st, &client, false));
+	EXPECT_RESULT(st, VERDICT_OK, say_client(st, &client, false));
 	EXPECT_RESULT(st, VERDICT_OK, put(st, 10, &id));
 	EXPECT_QUERY(&box, "SELECT client_address, client_port FROM message",
 	    "203.0.113.1|4712");
-	cr_expect(store_introduce(st, &client, false) != VERDICT_OK,
+	cr_expect(say_client(st, &client, false) != VERDICT_OK,
 	    "the session was not ended by the second");
 	store_free(st);
 	st = connect_store();
 	EXPECT_RESULT(st, VERDICT_OK, put(st, 10, &id));
-	cr_expect(store_introduce(st, &client, false) != VERDICT_OK,
+	cr_expect(say_client(st, &client, false) != VERDICT_OK,
 	    "a session was believed that had spoken before");
 	store_free(st);
 }
@@ -430,11 +439,11 @@ Test(writer, takes_no_client_from_a_session_of_others)
 {
 	struct store *st = connect_store();
 
-	cr_expect(store_introduce(st, &client, false) != VERDICT_OK);
+	cr_expect(say_client(st, &client, false) != VERDICT_OK);
 	store_free(st);
 	restart_with("203.0.113.0/24", "203.0.113.0/24");
 	st = connect_store();
-	cr_expect(store_introduce(st, &client, false) != VERDICT_OK);
+	cr_expect(say_client(st, &client, false) != VERDICT_OK);
 	store_free(st);
 }
 
@@ -448,17 +457,17 @@ Test(writer, takes_another_client_as_long_as_the_last_one_may_say_so)
 	restart_with(NULL, "192.0.2.0/24");
 	st = connect_store();
 	EXPECT_RESULT(st, VERDICT_OK, put(st, 10, &id));
-	EXPECT_RESULT(st, VERDICT_OK, store_introduce(st, &other, false));
-	EXPECT_RESULT(st, VERDICT_OK, store_introduce(st, &client, false));
+	EXPECT_RESULT(st, VERDICT_OK, say_client(st, &other, false));
+	EXPECT_RESULT(st, VERDICT_OK, say_client(st, &client, false));
 	EXPECT_RESULT(st, VERDICT_OK, put(st, 10, &id));
 	EXPECT_QUERY(&box,
 	    "SELECT client_address, client_port FROM message"
 	    " ORDER BY id DESC LIMIT 1",
 	    "203.0.113.1|4712");
-	cr_expect(store_introduce(st, &other, false) != VERDICT_OK);
+	cr_expect(say_client(st, &other, false) != VERDICT_OK);
 	store_free(st);
 	st = connect_store();
-	cr_expect(store_introduce(st, &local, false) != VERDICT_OK);
+	cr_expect(say_client(st, &local, false) != VERDICT_OK);
 	store_free(st);
 }
 
@@ -470,14 +479,32 @@ Test(writer, lets_a_front_forward_the_mails_of_one_client_after_the_other)
 
 	restart_with("198.51.100.0/24", "192.0.2.0/24");
 	st = connect_store();
-	EXPECT_RESULT(st, VERDICT_OK, store_introduce(st, &client, true));
+	EXPECT_RESULT(st, VERDICT_OK, say_client(st, &client, true));
 	EXPECT_RESULT(st, VERDICT_OK, put(st, 10, &id));
-	EXPECT_RESULT(st, VERDICT_OK, store_introduce(st, &other, true));
+	EXPECT_RESULT(st, VERDICT_OK, say_client(st, &other, true));
 	EXPECT_RESULT(st, VERDICT_OK, put(st, 10, &id));
 	EXPECT_QUERY(&box, "SELECT client_address FROM message",
 	    "203.0.113.1 203.0.113.2");
-	EXPECT_RESULT(st, VERDICT_OK, store_introduce(st, &client, false));
-	cr_expect(store_introduce(st, &other, true) != VERDICT_OK);
+	EXPECT_RESULT(st, VERDICT_OK, say_client(st, &client, false));
+	cr_expect(say_client(st, &other, true) != VERDICT_OK);
+	store_free(st);
+}
+
+Test(writer, takes_the_account_of_a_client_from_a_front)
+{
+	const struct fronted said = {
+		.client = { .address = "203.0.113.1", .port = 1 },
+		.login = { "ann", 3 },
+	};
+	struct store *st;
+	int64_t id = 0;
+
+	restart_with(NULL, "192.0.2.0/24");
+	st = connect_store();
+	EXPECT_RESULT(st, VERDICT_OK, store_introduce(st, &said));
+	EXPECT_RESULT(st, VERDICT_OK, put(st, 10, &id));
+	EXPECT_QUERY(&box, "SELECT authenticated_as, protocol FROM message",
+	    "ann|ESMTPA");
 	store_free(st);
 }
 

@@ -184,6 +184,21 @@ for kind in made vacuumed; do
 	done
 done
 status 64 "$tool" -d made.db doctor --new-schema=x.db
+"$smtpd" -d made.db --listen="$dir/filter" 2>/dev/null &
+listening=$!
+for i in 1 2 3 4 5 6 7 8 9 10; do
+	[ -S filter ] || sleep 0.2
+done
+status 0 "$tool" -d made.db doctor --milter=unix:"$dir/filter"
+holds "1 answered" out
+status 78 "$tool" -d made.db doctor --policy=unix:"$dir/filter",unix:/nobody
+holds "unix:/nobody: No such file" out
+status 0 env SMTPD_OPTIONS="--policy-at-end=unix:$dir/filter -n x" \
+    "$tool" -d made.db doctor
+holds "1 answered" out
+kill $listening
+wait $listening
+status 64 "$tool" -d made.db doctor --milter=nonsense
 head -c 20000 /dev/zero >zeros.db
 status 78 "$tool" -d zeros.db doctor
 status 65 "$tool" -d zeros.db doctor --new-schema=x.db

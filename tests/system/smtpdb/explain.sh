@@ -20,6 +20,16 @@ status 0 "$tool" explain --to=x@y.example
 holds "by table domain, which has no such row" out
 "$tool" explain -j --to=x@y.example >out
 holds '"table":"domain","row":null' out
+status 0 "$tool" explain --to=x@b.example --policy=unix:/p --milter=unix:/m
+holds "then asks the policy servers unix:/p" out
+holds "then asks the milters unix:/m" out
+status 0 "$tool" explain --to=x@y.example --policy=unix:/p
+lacks "policy servers" out
+status 0 "$tool" explain --json --to=x@b.example --milter=unix:/m
+holds '"milter":"unix:/m"' out
+status 0 env SMTPD_OPTIONS="--strict --milter=unix:/s" "$tool" explain --to=x@b.example
+holds "then asks the milters unix:/s" out
+status 64 "$tool" explain --milter=nonsense
 status 0 "$tool" help explain
 holds "--from=ADDRESS" out
 lacks "holds TEXT" out

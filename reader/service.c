@@ -1,0 +1,55 @@
+#include "service.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	DEFAULTS_MAX = 64 * 1024,
+};
+
+static char *
+read_defaults(void)
+{
+	FILE *f = fopen("/etc/default/smtpd", "re");
+	char *text = f ? malloc(DEFAULTS_MAX) : NULL;
+	size_t len = text ? fread(text, 1, DEFAULTS_MAX - 1, f) : 0;
+
+	if (text)
+		text[len] = '\0';
+	if (f)
+		fclose(f);
+	return text;
+}
+
+/* Leaves out what is commented out. */
+static void
+take_line(char *line, const char *prefix, char **ret)
+{
+	size_t len = strlen(prefix);
+	char *word;
+
+	if (line[strspn(line, " \t")] == '#')
+		return;
+	while ((word = strsep(&line, " \t\"'="))) {
+		/* "=" ends the name of the variable, and stands in options. */
+		if (strncmp(word, prefix, len - 1) != 0 ||
+		    word[len - 1] != '\0' || !line)
+			continue;
+		free(*ret);
+		*ret = strndup(line, strcspn(line, " \t\"'"));
+	}
+}
+
+char *
+service_option(const char *prefix)
+{
+	const char *given = getenv("SMTPD_OPTIONS");
+	char *text = given ? strdup(given) : read_defaults();
+	char *rest = text, *line, *value = NULL;
+
+	while (rest && (line = strsep(&rest, "\n")))
+		take_line(line, prefix, &value);
+	free(text);
+	return value;
+}

@@ -1,0 +1,14 @@
+/*
+ * What the units give smtpd as options: SMTPD_OPTIONS, in the environment or in
+ * /etc/default/smtpd.
+ */
+#ifndef READER_SERVICE_H
+#define READER_SERVICE_H
+
+/*
+ * The value of the last word that begins so ("--milter="); to be freed.  NULL:
+ * there is none.
+ */
+char *service_option(const char *prefix);
+
+#endif
