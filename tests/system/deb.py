@@ -213,6 +213,34 @@ def reader():
     check_equal('smtpdb sees the mails', len(
         run('smtpdb', 'list').splitlines()) >= len(rows()), True)
     hardening()
+    web()
+
+
+ASK = """use IO::Socket::UNIX;
+$s = IO::Socket::UNIX->new("/run/smtpdb-web.sock") or die $!;
+print $s "GET $ARGV[0] HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+print <$s>;"""
+
+
+def web():
+    """Its socket, and what it is inside of its sandbox."""
+    apt('install', '--no-install-recommends', deb('smtpdb-web'))
+    unit = 'smtpdb-web.socket'
+    check_equal('it waits to be enabled', (enabled(unit), show(
+        unit, 'ActiveState')), OFF)
+    systemctl('start', unit)
+    said = run('perl', '-e', ASK, '/api/v1/messages')
+    check('smtpdb-web has the mails', f'"total":{len(rows())},' in said, said)
+    said = run('perl', '-e', ASK, '/mail/latest?view=source')
+    check('and shows one', 'Received: ' in said, said)
+    said = run('perl', '-e', ASK, '/doctor')
+    check('and asks doctor', 'the database is whole' in said, said)
+    check('it has read it', query(
+        "SELECT count(*) FROM delivery WHERE consumer = 'web'") == [(1,)])
+    level = run('systemd-analyze', 'security', 'smtpdb-web.service').split()
+    check('exposure', float(level[level.index('smtpdb-web.service:') + 1]) <= 0.5,
+          level[-4:])
+    apt('purge', 'smtpdb-web')
 
 
 def refused():

@@ -65,7 +65,7 @@ fi
 rm -rf "$fresh/debs"
 mkdir "$fresh/debs"
 cp build/smtpd_*.deb build/smtpd-auth_*.deb build/smtpd-tls_*.deb \
-    build/smtpdb_*.deb "$fresh/debs"
+    build/smtpdb_*.deb build/smtpdb-web_*.deb "$fresh/debs"
 
 # Into the cache of its apt.
 fetch() {
