@@ -108,15 +108,17 @@ static void
 describe(struct tls *tls, struct facts *ret)
 {
 	const char *version = tls_conn_version(tls);
-	const char *cipher = tls_conn_cipher(tls);
+	const char *cipher = tls_conn_cipher(tls), *subject;
 	char name[128], text[FACT_SIZE];
 
 	snprintf(text, sizeof text, "%s %s", version ? version : "TLS",
 	    suite_name(cipher ? cipher : "", name, sizeof name));
 	facts_set(ret, FACT_TLS, span_of(text));
-	if (tls_peer_cert_provided(tls) && tls_peer_cert_subject(tls))
-		facts_set(ret, FACT_CLIENT_SUBJECT,
-		    span_of(tls_peer_cert_subject(tls)));
+	subject =
+	    tls_peer_cert_provided(tls) ? tls_peer_cert_subject(tls) : NULL;
+	/* One that were cut could be another's. */
+	if (subject && strlen(subject) < FACT_SIZE)
+		facts_set(ret, FACT_CLIENT_SUBJECT, span_of(subject));
 }
 
 struct tls *
