@@ -56,10 +56,12 @@ networks_have(const struct networks *n, const struct peer *who)
 		return false;
 	for (size_t i = 0; i < n->n; i++) {
 		const struct network *row = &n->rows[i];
-		struct ip prefix = ip_prefix(&ip, row->bits);
+		struct ip prefix;
 
-		if (ip_nbits(&row->ip) == ip_nbits(&ip) &&
-		    memcmp(&prefix, &row->ip, sizeof prefix) == 0)
+		if (ip_nbits(&row->ip) != ip_nbits(&ip))
+			continue;
+		prefix = ip_prefix(&ip, row->bits);
+		if (memcmp(&prefix, &row->ip, sizeof prefix) == 0)
 			return true;
 	}
 	return false;
