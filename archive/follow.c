@@ -156,7 +156,7 @@ make_field(struct rewrite *w, const char *name, struct span value)
 static void
 remove_field(struct rewrite *w, size_t at)
 {
-	if (at == w->nfields)
+	if (!w->fields || at >= w->nfields)
 		return;
 	free(w->fields[at].owned);
 	w->nfields--;
@@ -236,12 +236,13 @@ follow_row(struct rewrite *w, struct archive_mail *m, struct statement *q)
 {
 	const char *action = statement_text(q, 0);
 	int64_t place = statement_integer(q, 1);
-	const char *name = statement_text(q, 2);
+	const char *named = statement_text(q, 2);
+	const char *name = named ? named : "";
 	struct change c = {
 		.action = action ? change_action_of(action) : CHANGE__COUNT,
 		.filter = span_of("x"),
 		.place = place > 0 && place < INT32_MAX ? (uint32_t)place : 0,
-		.name = span_of(name ? name : ""),
+		.name = span_of(name),
 		.value = statement_blob(q, 3),
 	};
 

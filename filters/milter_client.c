@@ -105,7 +105,7 @@ milter_exchange(
     struct milter *m, struct pack *packet, bool is_mute, struct refusal *ret)
 {
 	struct milter_reply reply;
-	struct span in;
+	struct span in = { NULL, 0 };
 
 	channel_allow(&m->channel, m->step_ms);
 	if (!milter_send(m, packet))
@@ -261,7 +261,7 @@ milter_take_reply(
     struct milter *m, struct milter_reply *ret_reply, struct refusal *ret)
 {
 	enum ruling ruling;
-	struct span in;
+	struct span in = { NULL, 0 };
 
 	for (;;) {
 		if (!milter_receive(m, &in))

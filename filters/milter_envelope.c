@@ -13,7 +13,7 @@ agree(struct milter *m)
 {
 	struct pack packet = milter_packet(MILTER_OPTIONS);
 	struct milter_options options;
-	struct span in;
+	struct span in = { NULL, 0 };
 
 	if (m->is_agreed)
 		return true;

@@ -145,13 +145,13 @@ write_request(struct request *r, const struct told *told,
 	add(r, "protocol_name=%s\nhelo_name=%s\nqueue_id=\n", told->protocol,
 	    told->helo);
 	add(r, "sender=%s\nrecipient=%.*s\nrecipient_count=%u\n", told->sender,
-	    (int)to.len, to.p, q ? 0 : e->nrecipients);
+	    (int)to.len, to.p, e ? e->nrecipients : 0);
 	add(r, "client_address=%s\nclient_name=unknown\n",
 	    peer_is_local(&told->peer) ? "127.0.0.1" : told->peer.address);
 	add(r, "reverse_client_name=unknown\nclient_port=%d\n",
 	    told->peer.port);
 	add(r, "instance=%s\nsize=%llu\n", told->id,
-	    (unsigned long long)(q ? told->size : e->size));
+	    (unsigned long long)(e ? e->size : told->size));
 	add(r, "sasl_method=\nsasl_username=\nsasl_sender=\n");
 	add(r, "etrn_domain=\nstress=\nccert_subject=\nccert_issuer=\n");
 	add(r, "ccert_fingerprint=\nccert_pubkey_fingerprint=\n");
