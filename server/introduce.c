@@ -50,7 +50,7 @@ prepare(struct message *m)
 static void
 add_descriptors(struct message *m)
 {
-	struct cmsghdr *control = CMSG_FIRSTHDR(&m->head);
+	struct cmsghdr *control = (void *)m->control;
 	int fds[INTRODUCE__COUNT];
 	size_t n = 0;
 
