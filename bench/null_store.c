@@ -43,10 +43,10 @@ store_free(struct store *st)
 }
 
 enum verdict
-store_introduce(struct store *st, const struct peer *client)
+store_introduce(struct store *st, const struct fronted *said)
 {
 	(void)st;
-	(void)client;
+	(void)said;
 	return VERDICT_OK;
 }
 
@@ -116,13 +116,13 @@ store_error(const struct store *st)
 
 /* Sends away whom it meets, until the listener ends. */
 int
-writer_run(const struct writer_conf *conf, int listener)
+writer_serve(const struct options *o, int listener)
 {
 	struct pollfd p = { .fd = listener, .events = POLLIN };
 	struct introduction i;
 	int met;
 
-	(void)conf;
+	(void)o;
 	do {
 		poll(&p, 1, -1);
 		met = introduce_meet(listener, &i, false);

@@ -64,7 +64,7 @@ test: all ## all: real clients, superservers, kills, power cuts
 	    test-durability-short test-system
 	$(Q)$(MAKE) --no-print-directory check-units
 
-test-system: all check-smtpdb $(B)/tests/misbehave $(B)/tests/play
+test-system: all bench-programs check-smtpdb $(B)/tests/misbehave $(B)/tests/play
 	python3 tests/mime/bounds.py --octets 8e6
 	OUT=$(OUT) /usr/bin/python3 -B -W ignore tests/web/api.py
 	/usr/bin/python3 -B tests/system/confine.py
