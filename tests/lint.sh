@@ -115,8 +115,9 @@ cppcheck --quiet --std=c11 --enable=warning,performance,portability \
 echo "clang-tidy"
 # It counts the warnings of the system's headers; of them, only ours matter.
 # shellcheck disable=SC2086
-if ! found=$(clang-tidy --quiet --warnings-as-errors='*' $product -- -std=c11 \
-    -D_GNU_SOURCE -Ibuild -I/usr/include/postgresql 2>&1); then
+if ! found=$(echo $product | xargs -n 16 -P "$(nproc)" sh -c "clang-tidy --quiet \
+    --warnings-as-errors='*' \"\$@\" -- -std=c11 -D_GNU_SOURCE -Ibuild \
+    -I/usr/include/postgresql" sh 2>&1); then
 	echo "$found" >&2
 	exit 1
 fi
