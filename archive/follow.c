@@ -183,7 +183,7 @@ append_body(struct rewrite *w, struct span piece)
 		w->body = grown;
 		w->body_cap = cap;
 	}
-	if (piece.len > 0)
+	if (w->body && piece.len > 0)
 		memcpy(w->body + w->body_len, piece.p, piece.len);
 	w->body_len += piece.len;
 }

@@ -140,7 +140,7 @@ blob_read(struct blob *b, void *ret, size_t len, uint64_t at)
 		statement_bind_integer(s, ":len", (int64_t)want);
 		if (statement_row(s))
 			found = statement_blob(s, 0);
-		if (found.len == want)
+		if (found.p && found.len == want)
 			memcpy(to, found.p, want);
 		b->rc = statement_end(s);
 		if (b->rc == DATABASE_OK && found.len != want)

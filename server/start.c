@@ -236,7 +236,9 @@ is_named_for_tls(const char *names, size_t at)
 		names = strchr(names, ':');
 		names += names != NULL;
 	}
-	len = names ? strcspn(names, ":") : 0;
+	if (!names)
+		return false;
+	len = strcspn(names, ":");
 	for (size_t i = 0; i < sizeof of_tls / sizeof *of_tls; i++) {
 		if (len == strlen(of_tls[i]) &&
 		    memcmp(names, of_tls[i], len) == 0)

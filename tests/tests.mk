@@ -117,7 +117,7 @@ asan: ## units, transcripts and smtpdb with sanitizers
 # What lint does not: gcc follows each function's ways.  Leaks are left to
 # LeakSanitizer: for gcc, what SQLite or a struct of the caller's keeps is lost.
 analyze: ## gcc -fanalyzer over the product
-	$(Q)$(MAKE) --no-print-directory B=build/analyze HARDENING= \
+	$(Q)$(MAKE) --no-print-directory -j"$$(nproc)" B=build/analyze HARDENING= \
 	    CFLAGS='-O1 -g -fanalyzer -Wno-analyzer-malloc-leak -Werror' all
 
 lint: $(SMTPD) ## format, static analysis, manuals, layers, purity
