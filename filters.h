@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mail/facts.h"
 #include "mail/header.h"
 #include "mail/peer.h"
 #include "mail/question.h"
@@ -70,10 +71,11 @@ bool filters_wait(const struct filters *f, int fd);
 
 /*
  * Shows them a question to which the rows say yes, MAIL or RCPT.  The answer
- * becomes a refusal where one of them refuses.
+ * becomes a refusal where one of them refuses.  `facts` are lent until the next
+ * question.
  */
 void filters_ask(struct filters *f, const struct peer *peer,
-    const struct question *q, struct answer *answer);
+    const struct facts *facts, const struct question *q, struct answer *answer);
 
 /* Shows them octets of the mail; `header` has been fed with them. */
 void filters_text(

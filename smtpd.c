@@ -306,8 +306,8 @@ prepare(struct server *sv, const struct session_conf *session)
 		sv->exit_status = EX_CANTCREAT;
 		return false;
 	}
-	sv->filtering = (struct filtering){ NULL, o, &sv->peer, sv->session,
-		sv->store, &sv->header, sv->answer };
+	sv->filtering = (struct filtering){ NULL, o, &sv->peer, &sv->facts,
+		sv->session, sv->store, &sv->header, sv->answer };
 	if (!filtering_open(&sv->filtering) ||
 	    !confine_session(o, sv->is_alone)) {
 		sv->exit_status = EX_OSERR;

@@ -330,11 +330,12 @@ show(struct filters *f, const struct question *q, struct refusal *ret)
 
 void
 filters_ask(struct filters *f, const struct peer *peer,
-    const struct question *q, struct answer *answer)
+    const struct facts *facts, const struct question *q, struct answer *answer)
 {
 	struct refusal refusal = { .code = 0 };
 	enum ruling ruling = RULING_NONE;
 
+	f->told.facts = facts;
 	if (q->kind == QUESTION_MAIL)
 		begin_mail(f, peer, q);
 	else if (q->kind == QUESTION_RCPT)

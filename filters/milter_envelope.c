@@ -163,14 +163,20 @@ static enum ruling
 say_mail(struct milter *m, const struct told *told, const struct question *q,
     struct refusal *ret)
 {
+	struct span tls = facts_tls_version(told->facts);
+	char version[FACT_SIZE], size[24];
 	const struct macro macros[] = {
 		{ "i", told->id },
 		{ "{mail_mailer}", "smtp" },
 		{ "{mail_addr}", told->sender },
+		{ "{auth_authen}", told->facts->text[FACT_ACCOUNT] },
+		{ "{cert_subject}", told->facts->text[FACT_CLIENT_SUBJECT] },
+		{ "{tls_version}", version },
+		{ "{cipher}", facts_cipher(told->facts) },
 	};
-	char size[24];
 	struct pack packet;
 
+	snprintf(version, sizeof version, "%.*s", (int)tls.len, tls.p);
 	if (!milter_send_macros(
 		m, MILTER_MAIL, macros, sizeof macros / sizeof *macros))
 		return RULING_FAILED;

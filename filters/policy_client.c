@@ -11,7 +11,7 @@
 #include "private.h"
 
 enum {
-	REQUEST_MAX = 4096,
+	REQUEST_MAX = 8192,
 	REPLY_MAX = 8192,
 };
 
@@ -135,6 +135,8 @@ static void
 write_request(struct request *r, const struct told *told,
     const struct question *q, const struct envelope *e)
 {
+	const struct facts *f = told->facts;
+	struct span tls = facts_tls_version(f);
 	const char *only =
 	    e && e->nrecipients == 1 ? e->recipients[0].forward_path : "";
 	struct span to = q ? q->address : span_of(only);
@@ -152,10 +154,13 @@ write_request(struct request *r, const struct told *told,
 	    told->peer.port);
 	add(r, "instance=%s\nsize=%llu\n", told->id,
 	    (unsigned long long)(e ? e->size : told->size));
-	add(r, "sasl_method=\nsasl_username=\nsasl_sender=\n");
-	add(r, "etrn_domain=\nstress=\nccert_subject=\nccert_issuer=\n");
+	add(r, "sasl_method=\nsasl_username=%s\nsasl_sender=\n",
+	    f->text[FACT_ACCOUNT]);
+	add(r, "etrn_domain=\nstress=\nccert_subject=%s\nccert_issuer=\n",
+	    f->text[FACT_CLIENT_SUBJECT]);
 	add(r, "ccert_fingerprint=\nccert_pubkey_fingerprint=\n");
-	add(r, "encryption_protocol=\nencryption_cipher=\n");
+	add(r, "encryption_protocol=%.*s\nencryption_cipher=%s\n", (int)tls.len,
+	    tls.p, facts_cipher(f));
 	add(r, "encryption_keysize=0\nserver_address=\nserver_port=\n");
 	add(r, "policy_context=\ncompatibility_level=\nmail_version=%s\n\n",
 	    told->version);

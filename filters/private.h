@@ -44,6 +44,7 @@ enum ruling {
 struct told {
 	const char *hostname, *version;
 	struct peer peer;
+	const struct facts *facts;
 	char helo[ADDRESS_DOMAIN_MAX + 1];
 	char protocol[PROTOCOL_MAX];
 	char sender[CHANGE_PATH_MAX + 1];

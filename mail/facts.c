@@ -40,6 +40,22 @@ facts_add(struct facts *f, const struct facts *from)
 	}
 }
 
+struct span
+facts_tls_version(const struct facts *f)
+{
+	const char *text = f->text[FACT_TLS];
+
+	return (struct span){ text, strcspn(text, " ") };
+}
+
+const char *
+facts_cipher(const struct facts *f)
+{
+	const char *blank = strchr(f->text[FACT_TLS], ' ');
+
+	return blank ? blank + 1 : "";
+}
+
 const char *
 facts_protocol(const struct facts *f, const char *protocol)
 {

@@ -35,6 +35,9 @@ struct facts {
 };
 
 bool facts_has(const struct facts *f, enum fact fact);
+/* The two words of FACT_TLS; empty where there is no TLS. */
+struct span facts_tls_version(const struct facts *f);
+const char *facts_cipher(const struct facts *f);
 /*
  * Keeps printable UTF-8 (anything else is "?"), cut between two characters.
  */

@@ -69,10 +69,10 @@ write_before_id(const struct trace_mail *m, char *text, size_t size)
 static void
 add_tls(const struct facts *f, char *text, size_t size)
 {
-	const char *blank = f ? strchr(f->text[FACT_TLS], ' ') : NULL;
+	const char *cipher = f ? facts_cipher(f) : "";
 
-	if (blank)
-		append(text, size, "\r\n\ttls %s", blank + 1);
+	if (*cipher)
+		append(text, size, "\r\n\ttls %s", cipher);
 }
 
 /* Adds the fields that a submitted mail must have (RFC 6409 s. 8). */

@@ -43,7 +43,7 @@ filtering_ask(struct filtering *f)
 
 	if (f->answer->verdict != VERDICT_OK || answer_refuses(f->answer))
 		return;
-	filters_ask(f->filters, f->peer, q, f->answer);
+	filters_ask(f->filters, f->peer, f->facts, q, f->answer);
 	tell_trouble(f);
 	if (answer_refuses(f->answer) && q->kind == QUESTION_RCPT)
 		store_retract(f->store);

@@ -18,6 +18,7 @@ struct filtering {
 	struct filters *filters; /* NULL: there are none */
 	const struct options *options;
 	const struct peer *peer;
+	const struct facts *facts;
 	struct session *session;
 	struct store *store;
 	const struct header *header; /* of the mail begun */

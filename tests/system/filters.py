@@ -77,6 +77,11 @@ def what_a_milter_is_shown(options, report, folder):
             "MAIL FROM:<third@x>", "RCPT TO:<b@mx.example>",
             "BDAT 3", "a:bBDAT 2 LAST", ""], path)
         report.check(codes[-4:] == ["250"] * 4, codes)
+        codes = alone(options, folder, [
+            "EHLO client.example", "XCLIENT LOGIN=ann@x.example", "EHLO ann.example",
+            "MAIL FROM:<a@x>", "RCPT TO:<b@mx.example>", "DATA", "."],
+            path, "--xclient=local")
+        report.check(codes[-1] == "250", f"by an account: {codes}")
     with open(folder + "/milter.log", encoding="utf-8") as log:
         told = [line.strip().split("; ") for line in log]
     report.check(told[0][0] == "connect [127.0.0.1]", told[0][0])
@@ -95,6 +100,7 @@ def what_a_milter_is_shown(options, report, folder):
     report.check(told[3][2] == "helo other.example" and
                  told[3][4] == "mail <third@x>", told[3])
     report.check(told[3][3] != told[2][2], "each mail has an id")
+    report.check("account ann@x.example" in told[4], told[4])
 
 
 def changes_of_a_milter(options, report, folder):

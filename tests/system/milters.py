@@ -53,6 +53,9 @@ class Filter(Milter.Base):
         self.seen = [line for line in self.seen if line.startswith(("connect", "helo"))]
         self.octets = 0
         self.seen.append("id " + self.getsymval("i"))
+        self.who = self.getsymval("{auth_authen}")
+        if self.who:
+            self.seen.append("account " + self.who)
         return self.at("mail", sender, *parameters)
 
     def envrcpt(self, recipient, *parameters):
