@@ -120,7 +120,7 @@ analyze: ## gcc -fanalyzer over the product
 	$(Q)$(MAKE) --no-print-directory -j"$$(nproc)" B=build/analyze HARDENING= \
 	    CFLAGS='-O1 -g -fanalyzer -Wno-analyzer-malloc-leak -Werror' all
 
-lint: $(SMTPD) ## format, static analysis, manuals, layers, purity
+lint: all ## format, static analysis, manuals, layers, purity
 	$(Q)sh tests/lint.sh
 
 test-deb: ## the packages in a fresh Debian (lintian mmdebstrap)
