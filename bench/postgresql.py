@@ -72,7 +72,7 @@ class Run:
 
     def listen(self, uri):
         self.listeners.append(cluster.Listener(
-            os.path.realpath(self.options.smtpd), uri,
+            self.it.program(self.options.smtpd), uri,
             os.path.join(self.it.root, "log"), "--max-connections=300"))
         return self.listeners[-1]
 

@@ -224,6 +224,12 @@ class Cluster:
         old.copy(new, self.names)
         old.start()
 
+    def program(self, smtpd):
+        """A copy of smtpd and its helper where another user may run them."""
+        for name in smtpd, smtpd + "-postgresql":
+            shutil.copy(name, self.root)
+        return os.path.join(self.root, os.path.basename(smtpd))
+
     def end(self):
         for node in self.nodes:
             node.kill()

@@ -207,7 +207,7 @@ def main():
     ledger = Ledger()
     stop, stop_reader = threading.Event(), threading.Event()
     listeners = [
-        cluster.Listener(os.path.realpath(options.smtpd), it.uri(),
+        cluster.Listener(it.program(options.smtpd), it.uri(),
                          os.path.join(it.root, "smtpd.log"),
                          env={"SMTPD_POSTGRESQL_TIMEOUT": "10"})
         for _ in range(2)]

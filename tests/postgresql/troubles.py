@@ -26,8 +26,8 @@ class Bench:
 
     def __init__(self, smtpd):
         self.report = common.Report()
-        self.smtpd = smtpd
         self.it = cluster.Cluster(standbys=1, connections=25)
+        self.smtpd = self.it.program(smtpd)
         self.log = os.path.join(self.it.root, "smtpd.log")
         self.listener = self.listen(self.it.uri())
         self.number = 0
