@@ -225,9 +225,9 @@ class Cluster:
         old.start()
 
     def program(self, smtpd):
-        """A copy of smtpd and its helper where another user may run them."""
-        for name in smtpd, smtpd + "-postgresql":
-            shutil.copy(name, self.root)
+        """A copy of the programs where another user may run them."""
+        for name in "smtpd", "smtpd-postgresql", "smtpdb":
+            shutil.copy(os.path.join(os.path.dirname(smtpd), name), self.root)
         return os.path.join(self.root, os.path.basename(smtpd))
 
     def end(self):
