@@ -226,9 +226,11 @@ class Cluster:
 
     def program(self, smtpd):
         """A copy of the programs where another user may run them."""
-        for name in "smtpd", "smtpd-postgresql", "smtpdb":
-            shutil.copy(os.path.join(os.path.dirname(smtpd), name), self.root)
-        return os.path.join(self.root, os.path.basename(smtpd))
+        copy = os.path.join(self.root, "smtpd")
+        if not os.path.exists(copy):
+            for name in "smtpd", "smtpd-postgresql", "smtpdb":
+                shutil.copy(os.path.join(os.path.dirname(smtpd), name), self.root)
+        return copy
 
     def end(self):
         for node in self.nodes:
