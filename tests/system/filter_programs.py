@@ -58,6 +58,12 @@ def actions_of_policy_servers(options, report, folder):
                      seen[0]["recipient"] == "b@c" and seen[0]["size"] == "77" and
                      seen[0]["protocol_state"] == "RCPT" and
                      seen[0]["helo_name"] == "me", seen)
+    seen = []
+    with policy_server(folder, lambda a: seen.append(a) or "DUNNO"):
+        alone(options, folder, ["EHLO me", "XCLIENT LOGIN=ann@x", "EHLO me",
+                                "MAIL FROM:<a@b>", "RCPT TO:<b@c>"],
+              f"--policy=unix:{folder}/policy", "--xclient=local")
+    report.check(seen and seen[0]["sasl_username"] == "ann@x", seen)
     db = sqlite3.connect(folder + "/alone.db")
     rows = db.execute("SELECT action, place, name, value FROM filter_change").fetchall()
     report.check(rows == [("insert-header", 0, "X-Policy", " yes")], rows)
