@@ -2,7 +2,7 @@
  * What a session and the writer say to each other, over one SOCK_SEQPACKET
  * socket a session: both ends of each message stand in wire.c.  A session has
  * one message outstanding: it asks, waits for the reply, and asks again;
- * WIRE_DROP and WIRE_RETRACT alone have no reply.
+ * WIRE_DROP, WIRE_RETRACT and WIRE_TELL alone have no reply.
  *
  *	WIRE_ASK    a question (mail/question.h)      an answer
  *	WIRE_SPOOL  room for a big mail               a result, with a file

@@ -182,7 +182,8 @@ say(struct place *p, struct client *c, int fd, struct span message)
 			return false;
 	}
 	n = receive(fd);
-	fuzz_promise((n > 0) == (kind != WIRE_DROP && kind != WIRE_RETRACT),
+	fuzz_promise((n > 0) == (kind != WIRE_DROP && kind != WIRE_RETRACT &&
+				    kind != WIRE_TELL),
 	    "one reply a message");
 	if (n > 0)
 		check_reply(kind, n);
