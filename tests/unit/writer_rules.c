@@ -1,0 +1,176 @@
+/*
+ * Sessions that were taken over, and break the rules: they are ended, nothing
+ * is stored, and the others do not notice.
+ */
+#include <sys/socket.h>
+
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "../support/sessions.h"
+
+TestSuite(
+    writer_rules, .init = sessions_begin, .fini = sessions_end, .timeout = 60);
+
+/* Makes the policy say something, so that each recipient is to be asked. */
+static void
+close_the_policy(void)
+{
+	struct store *st = sessions_connect_store();
+	int64_t id = 0;
+	sqlite3 *db;
+
+	EXPECT_RESULT(st, VERDICT_OK, sessions_put(st, 10, &id));
+	db = scratch_connect(&sessions_box);
+	scratch_exec(db, "INSERT INTO domain (name) VALUES ('b.example');"
+			 "DELETE FROM message");
+	sqlite3_close(db);
+	store_free(st);
+}
+
+/* The other sessions do not notice, and nothing was stored. */
+static void
+expect_nothing_of(int fd)
+{
+	struct store *st;
+
+	cr_expect(sessions_is_hung_up(fd));
+	close(fd);
+	st = sessions_connect_store();
+	cr_expect(
+	    eq(int, sessions_ask(st, QUESTION_MAIL, "x@y.example")->verdict,
+		VERDICT_OK));
+	store_free(st);
+	if (scratch_size(&sessions_box, "") > 0)
+		EXPECT_QUERY(
+		    &sessions_box, "SELECT count(*) FROM message", "0");
+}
+
+Test(writer_rules, takes_no_mail_without_a_question)
+{
+	int fd = sessions_connect("192.0.2.1");
+
+	sessions_send_last(fd, 1, false, 1, 1);
+	expect_nothing_of(fd);
+}
+
+Test(writer_rules, takes_no_recipient_that_was_not_asked_about)
+{
+	int fd;
+
+	close_the_policy();
+	fd = sessions_connect("192.0.2.1");
+	sessions_begin_mail(fd);
+	sessions_send_last(fd, 1, false, 1, 1);
+	expect_nothing_of(fd);
+}
+
+Test(writer_rules, takes_no_mail_whose_recipients_were_all_refused)
+{
+	int fd;
+
+	close_the_policy();
+	fd = sessions_connect("192.0.2.1");
+	sessions_begin_mail(fd);
+	sessions_send_question(fd, QUESTION_RCPT, "eve@c.example");
+	sessions_expect_reply(fd, WIRE_ANSWER);
+	sessions_send_last(fd, 1, false, 0, 1);
+	expect_nothing_of(fd);
+}
+
+Test(writer_rules, takes_no_more_recipients_than_there_may_be)
+{
+	int fd = sessions_connect("192.0.2.1");
+
+	sessions_begin_mail(fd);
+	sessions_send_last(
+	    fd, 1, false, (unsigned)sessions_conf.max_recipients + 1, 1);
+	expect_nothing_of(fd);
+}
+
+Test(writer_rules, takes_no_octets_but_those_that_were_announced)
+{
+	static const struct {
+		uint64_t claimed;
+		size_t octets;
+	} cases[] = { { 1, 2 }, { 2, 1 }, { SESSIONS_MAX_SIZE + 1, 1 } };
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		int fd = sessions_connect("192.0.2.1");
+
+		sessions_begin_mail(fd);
+		sessions_send_last(
+		    fd, cases[i].claimed, false, 1, cases[i].octets);
+		expect_nothing_of(fd);
+	}
+}
+
+Test(writer_rules, takes_no_more_octets_than_a_mail_may_have)
+{
+	int fd = sessions_connect("192.0.2.1");
+	struct pack m = { .p = sessions_message,
+		.size = sizeof sessions_message };
+
+	sessions_begin_mail(fd);
+	wire_begin(&m, WIRE_PIECE);
+	wire_end_recipients(&m);
+	m.len = sizeof sessions_message;
+	for (int i = 0; i < (SESSIONS_MAX_SIZE + WIRE_CHANGES_ROOM) / WIRE_MAX;
+	     i++) {
+		sessions_send(fd, &m);
+		sessions_expect_reply(fd, WIRE_RESULT);
+	}
+	sessions_send(fd, &m);
+	expect_nothing_of(fd);
+}
+
+Test(writer_rules, takes_no_file_that_it_did_not_open)
+{
+	int fd = sessions_connect("192.0.2.1");
+
+	sessions_begin_mail(fd);
+	sessions_send_last(fd, 1000, true, 1, 0);
+	expect_nothing_of(fd);
+}
+
+Test(writer_rules, takes_no_file_that_is_shorter_than_said)
+{
+	int fd = sessions_connect("192.0.2.1");
+	struct pack m = { .p = sessions_message,
+		.size = sizeof sessions_message };
+
+	sessions_begin_mail(fd);
+	wire_begin(&m, WIRE_SPOOL);
+	sessions_send(fd, &m);
+	sessions_expect_reply(fd, WIRE_RESULT);
+	sessions_send_last(fd, 1000, true, 1, 0);
+	expect_nothing_of(fd);
+}
+
+Test(writer_rules, answers_no_message_that_is_malformed)
+{
+	static const struct {
+		const char *octets;
+		size_t len;
+	} cases[] = {
+		{ "\0", 1 },
+		{ "\2", 1 },
+		{ "\2\1", 2 },
+		{ "\2\6", 2 },
+		{ "\2\7", 2 },
+		{ "\2\10\0", 3 },
+		{ "\1\5", 2 },
+		{ "\2\5x", 3 },
+		{ "\2\1\0\xff\xff\xff\x7f", 7 },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		int fd = sessions_connect("192.0.2.1");
+
+		send(fd, cases[i].octets, cases[i].len, MSG_NOSIGNAL);
+		cr_expect(sessions_is_hung_up(fd), "case %zu", i);
+		close(fd);
+	}
+}
