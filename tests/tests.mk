@@ -24,9 +24,11 @@ $(B)/tests/powercut/powercut: $(POWERCUT) $(STORE) $(MAIL)
 	    -Wl,--wrap=heal_wal -Wl,--wrap=sqlite3_exec -o $@ $^ \
 	    $(SQLITE_LIBS)
 
+# A transcript, and what plays it.
+PLAYER = $(call files,$(addprefix tests/support/,buffer mails play player \
+	script script_bang script_text))
 # Plays what --record wrote.
-PLAYS = $(call files,tests/play $(addprefix tests/support/,buffer mails play script))
-$(B)/tests/play: $(PLAYS) $(SESSION) $(MAIL)
+$(B)/tests/play: $(call files,tests/play) $(PLAYER) $(SESSION) $(MAIL)
 	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
 
 # A session that misbehaves when its client asks for it.

@@ -8,7 +8,6 @@ FUZZ_CC = clang
 FUZZ_CFLAGS = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined \
 	-fsanitize=fuzzer-no-link,address,undefined
 
-PLAYER = $(call files,$(addprefix tests/support/,buffer mails play script))
 # A target is a file of that name, and what it needs besides.  Those of the
 # first row need no library, which MemorySanitizer would know nothing of.
 FUZZ_PURE = session address proxy script mime linear import filters

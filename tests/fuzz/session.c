@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../support/play.h"
+#include "../support/player.h"
 #include "../support/poor.h"
 #include "fuzz.h"
 #include "tape.h"

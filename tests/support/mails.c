@@ -59,6 +59,27 @@ free_mail(struct mail *mail)
 }
 
 void
+mails_copy(struct mails *m, const struct envelope *e, struct span body)
+{
+	struct mail *mail = mails_add(m);
+
+	mail_set(mail, SCRIPT_FROM, e->reverse_path);
+	mail_set(mail, SCRIPT_PROTOCOL, e->protocol);
+	mail_set(mail, SCRIPT_HELO, e->helo);
+	mail_set(mail, SCRIPT_VERB, e->verb);
+	mail_set(mail, SCRIPT_BODY_TYPE, e->body_type);
+	mail_set(mail, SCRIPT_ENVID, e->envelope_id);
+	mail_set(mail, SCRIPT_RET, e->dsn_return);
+	mail_set(mail, SCRIPT_SMTPUTF8, e->smtputf8 ? "1" : NULL);
+	mail_set(mail, SCRIPT_REQUIRETLS, e->requiretls ? "1" : NULL);
+	mail_set(mail, SCRIPT_BARE_LINE_ENDS, e->bare_line_ends ? "1" : NULL);
+	mail_set(mail, SCRIPT_CLAIMED_AS, e->claimed_as);
+	for (unsigned i = 0; i < e->nrecipients; i++)
+		mail_add_rcpt(mail, &e->recipients[i]);
+	buffer_add(&mail->body, body);
+}
+
+void
 mails_free(struct mails *m)
 {
 	for (unsigned i = 0; i < m->nmails; i++)

@@ -26,6 +26,8 @@ struct mail *mails_add(struct mails *m);
 /* `text` is copied; NULL is allowed. */
 void mail_set(struct mail *mail, enum script_word word, const char *text);
 void mail_add_rcpt(struct mail *mail, const struct recipient *r);
+/* Adds the mail as a session hands it to a store. */
+void mails_copy(struct mails *m, const struct envelope *e, struct span body);
 void mails_free(struct mails *m);
 
 /* How much of the mails has been listed; all zero is nothing. */

@@ -8,7 +8,7 @@
 #include <criterion/criterion.h>
 
 #include "../support/corpus.h"
-#include "../support/play.h"
+#include "../support/player.h"
 #include "../support/poor.h"
 
 enum {
