@@ -242,7 +242,7 @@ enum archive_rules {
 
 enum {
 	RULES_KEYS_MAX = 2,
-	RULES_COLUMNS_MAX = 8,
+	RULES_COLUMNS_MAX = 9,
 };
 
 /* The names of the columns, NULL at the end; the first ones are the key. */

@@ -12,12 +12,16 @@
 enum {
 	/* getopt's value of the first long option; beyond every letter. */
 	LONG_NAMES = 256,
+	/* That of the first which takes another one back. */
+	LONG_NOS = LONG_NAMES + CLI_OPTIONS_MAX,
 	WORD_MAX = 32, /* of a name that may be meant */
 };
 
 /*
  * Options
  */
+
+const char cli_no[] = "no";
 
 void
 cli_start(struct cli *c)
@@ -31,6 +35,12 @@ static bool
 is_taken(const struct cli *c, int i)
 {
 	return c->set >> i & 1;
+}
+
+static const char *
+contrary_of(const struct cli *c, int i)
+{
+	return c->contraries ? c->contraries[i] : NULL;
 }
 
 /* Makes getopt_long()'s two descriptions of the table. */
@@ -50,6 +60,11 @@ describe(const struct cli *c, struct option *names, char *letters)
 			.has_arg = o->value ? required_argument : no_argument,
 			.val = LONG_NAMES + i,
 		};
+		if (contrary_of(c, i))
+			*names++ = (struct option){
+				.name = contrary_of(c, i),
+				.val = LONG_NOS + i,
+			};
 		if (!o->letter)
 			continue;
 		*letters++ = o->letter;
@@ -64,7 +79,7 @@ static int
 find(const struct cli *c, int found)
 {
 	if (found >= LONG_NAMES)
-		return found - LONG_NAMES;
+		return (found - LONG_NAMES) % CLI_OPTIONS_MAX;
 	for (int i = 0; i < c->noptions; i++) {
 		if (is_taken(c, i) && found != 0 &&
 		    c->options[i].letter == found)
@@ -77,13 +92,16 @@ find(const struct cli *c, int found)
 static const char *
 nearest_option(const struct cli *c, const char *word)
 {
-	const char *names[CLI_OPTIONS_MAX + 1];
+	const char *names[2 * CLI_OPTIONS_MAX + 1];
 	char name[WORD_MAX];
 	int n = 0;
 
 	for (int i = 0; i < c->noptions; i++) {
-		if (is_taken(c, i))
-			names[n++] = c->options[i].name;
+		if (!is_taken(c, i))
+			continue;
+		names[n++] = c->options[i].name;
+		if (contrary_of(c, i))
+			names[n++] = contrary_of(c, i);
 	}
 	names[n] = NULL;
 	snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
@@ -102,7 +120,8 @@ fail(struct cli *c, int found, const char *word)
 		    c->options[i].name, c->options[i].value);
 	else if (i >= 0)
 		snprintf(c->error, sizeof c->error, "--%s takes no value",
-		    c->options[i].name);
+		    optopt >= LONG_NOS ? contrary_of(c, i)
+				       : c->options[i].name);
 	else if (optopt != 0)
 		snprintf(
 		    c->error, sizeof c->error, "unknown option -%c", optopt);
@@ -117,7 +136,7 @@ fail(struct cli *c, int found, const char *word)
 int
 cli_next(struct cli *c, int argc, char **argv, const char **ret_value)
 {
-	struct option names[CLI_OPTIONS_MAX + 1] = { { 0 } };
+	struct option names[2 * CLI_OPTIONS_MAX + 1] = { { 0 } };
 	char letters[2 + 2 * CLI_OPTIONS_MAX + 1];
 	int found;
 
@@ -127,19 +146,27 @@ cli_next(struct cli *c, int argc, char **argv, const char **ret_value)
 		return CLI_END;
 	if (found == ':' || found == '?')
 		return fail(c, found, argv[optind - 1]);
-	*ret_value = optarg;
+	*ret_value = found >= LONG_NOS ? cli_no : optarg;
 	return find(c, found);
 }
 
 static void
-print_option(const struct cli_option *o, int column)
+print_option(const struct cli_option *o, const char *no, int column)
 {
 	const char *help = o->help;
-	int width = o->letter ? printf("  -%c, --%s", o->letter, o->name)
-			      : printf("      --%s", o->name);
+	bool is_no = no && strncmp(no, "no-", 3) == 0;
+	int width =
+	    o->letter ? printf("  -%c, --", o->letter) : printf("      --");
 
+	width += printf("%s%s", is_no ? "[no-]" : "", o->name);
 	if (o->value)
 		width += printf("=%s", o->value);
+	if (no && !is_no)
+		width += printf(", --%s", no);
+	if (width >= column) {
+		putchar('\n');
+		width = 0;
+	}
 	for (;;) {
 		int len = (int)strcspn(help, "\n");
 
@@ -156,7 +183,7 @@ cli_print_help(const struct cli *c, int column)
 {
 	for (int i = 0; i < c->noptions; i++) {
 		if (is_taken(c, i))
-			print_option(&c->options[i], column);
+			print_option(&c->options[i], contrary_of(c, i), column);
 	}
 }
 

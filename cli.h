@@ -30,6 +30,8 @@ enum {
 struct cli {
 	const struct cli_option *options;
 	int noptions;
+	/* The long options that take others back, at their index; or NULL. */
+	const char *const *contraries;
 	uint64_t set;  /* which of them are taken, a bit for each */
 	bool in_order; /* the first argument ends the options */
 	char error[CLI_ERROR_SIZE];
@@ -39,9 +41,10 @@ struct cli {
 void cli_start(struct cli *c);
 /*
  * The next option: its index in the table, with its value, which is NULL where
- * it takes none.  CLI_END: the arguments begin at optind.  CLI_BAD: `c->error`
- * says what is wrong.
+ * it takes none, and cli_no where it is taken back.  CLI_END: the arguments begin
+ * at optind.  CLI_BAD: `c->error` says what is wrong.
  */
+extern const char cli_no[];
 int cli_next(struct cli *c, int argc, char **argv, const char **ret_value);
 
 /* The help for those of the set; what it says begins in that column. */

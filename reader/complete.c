@@ -25,7 +25,8 @@ enum kind {
 	KIND_OURS,     /* commands of smtpdb */
 	KIND_IDS,
 	KIND_VERBS,
-	KIND_ACCOUNT,
+	KIND_ACCOUNT_VERBS,
+	KIND_ACCOUNTS,
 	KIND_SCOPES,
 	KIND_RULES,
 	KIND_STATES,
@@ -45,7 +46,7 @@ static const struct {
 } word_lists[] = {
 	{ KIND_VERBS,  { "add", "rm", "list" } },
 	{ KIND_SCOPES, { "client", "sender", "total", "auth" } },
-	{ KIND_ACCOUNT, { "add", "passwd", "rm", "list" } },
+	{ KIND_ACCOUNT_VERBS, { "add", "passwd", "rm", "list" } },
 	{ KIND_RULES,  { "sender", "client" } },
 	{ KIND_STATES, { "open", "disabled", "busy", "not-allowed", "moved", "none" } },
 };
@@ -79,6 +80,7 @@ static const struct {
 	{ OPT_MOVED_TO,  KIND_MAILBOXES },
 	{ OPT_RECIPIENT, KIND_MAILBOXES },
 	{ OPT_STATE,     KIND_STATES },
+	{ OPT_ACCOUNT,   KIND_ACCOUNTS },
 	{ OPT_CONSUMER,  KIND_CONSUMERS },
 	{ OPT_HAD_BY,    KIND_CONSUMERS },
 };
@@ -114,7 +116,11 @@ static const struct {
 	{ "rule",     1, false, NULL,     KIND_RULES },
 	{ "rule",     2, false, "sender", KIND_SENDERS },
 	{ "rule",     2, false, "client", KIND_CLIENTS },
-	{ "account",  0, false, NULL,     KIND_ACCOUNT },
+	{ "account",  0, false, NULL,     KIND_ACCOUNT_VERBS },
+	{ "account",  1, false, "add",    KIND_ACCOUNTS },
+	{ "account",  1, false, "passwd", KIND_ACCOUNTS },
+	{ "account",  1, false, "rm",     KIND_ACCOUNTS },
+	{ "account",  2, true,  "add",    KIND_MAILBOXES },
 	{ "quota",    0, false, NULL,     KIND_VERBS },
 	{ "rate",     0, false, NULL,     KIND_VERBS },
 	{ "rate",     1, false, "add",    KIND_SCOPES },
@@ -185,6 +191,12 @@ offer_consumers(const struct completion *c)
 }
 
 static void
+offer_account(void *context, const char *const *row)
+{
+	offer(context, row[0]);
+}
+
+static void
 offer_ids(const struct completion *c)
 {
 	const struct archive_filter all = { 0 };
@@ -228,6 +240,9 @@ offer_kind(const struct completion *c, enum kind kind)
 		offer_ids(c);
 	if (kind == KIND_CONSUMERS)
 		offer_consumers(c);
+	if (kind == KIND_ACCOUNTS && is_open(c->t))
+		archive_account_list(
+		    c->t->archive, offer_account, (void *)c);
 	for (size_t i = 0; kind == KIND_OURS && i < c->ncommands; i++)
 		offer(c, c->commands[i].name);
 }

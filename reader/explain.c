@@ -12,6 +12,7 @@
 #include "../archive.h"
 #include "../clock.h"
 #include "../mail/address.h"
+#include "../mail/auth.h"
 #include "../mime/json.h"
 #include "envelope_field.h"
 #include "options.h"
@@ -19,8 +20,9 @@
 #include "smtpdb.h"
 #include "terminal.h"
 
-/* Who would be asked then; NULL: nobody. */
+/* Who asks, and which filters would be asked then; NULL: none. */
 struct asked {
+	const struct policy_asker *asker;
 	char *policies, *milters;
 };
 
@@ -33,6 +35,7 @@ print_json(const char *what, const struct answer *a, int code, const char *text,
 
 	json_open(&j, NULL, '{');
 	json_text(&j, "command", what);
+	json_text(&j, "account", asked->asker->account);
 	json_integer(&j, "code", code ? code : 250);
 	json_text(&j, "enhanced", code ? enhanced : NULL);
 	json_text(&j, "text", code ? text : NULL);
@@ -72,6 +75,8 @@ print_text(const char *what, const struct answer *a, int code, const char *text,
 		printf("\n  by table %s, row '", a->table);
 		terminal_print(span_of(a->key), TERMINAL_LINE);
 		putchar('\'');
+	} else if (a->reply == REPLY_AUTH_REQUIRED) {
+		fputs("\n  by --auth-required, which smtpd is given", stdout);
 	} else {
 		fputs("\n  by no row", stdout);
 	}
@@ -94,10 +99,10 @@ list_of(const struct smtpdb *t, enum smtpdb_option option, const char *prefix)
 
 /* They are asked about what the rows take; policy servers of recipients alone. */
 static void
-print(const struct smtpdb *t, const char *what, const struct answer *a,
-    bool is_rcpt)
+print(const struct smtpdb *t, const struct policy_asker *asker,
+    const char *what, const struct answer *a, bool is_rcpt)
 {
-	struct asked asked = { NULL, NULL };
+	struct asked asked = { asker, NULL, NULL };
 	struct reply_values values = { .detail = a->detail, .utf8 = true };
 	struct reply_text reply = answer_reply(a);
 	char text[REPLY_LINE_MAX] = "";
@@ -122,15 +127,43 @@ explain(struct smtpdb *t, const struct policy_asker *asker,
     const struct question *q, bool *ret_refused)
 {
 	struct answer answer;
-	char what[ADDRESS_PATH_MAX + 64];
+	char what[ADDRESS_PATH_MAX + AUTH_NAME_MAX + 64];
 
-	snprintf(what, sizeof what, "%s: %s:<%s>", asker->client_address,
+	snprintf(what, sizeof what, "%s%s%s: %s:<%s>", asker->client_address,
+	    asker->account ? " as " : "", asker->account ? asker->account : "",
 	    q->kind == QUESTION_MAIL ? "MAIL FROM" : "RCPT TO", q->address.p);
 	if (archive_ask(t->archive, asker, q, &answer) != VERDICT_OK)
 		return smtpdb_fail_archive(t);
-	print(t, what, &answer, q->kind == QUESTION_RCPT);
+	print(t, asker, what, &answer, q->kind == QUESTION_RCPT);
 	*ret_refused = answer_refuses(&answer);
 	return EX_OK;
+}
+
+/* An account that nobody can prove would make the answer a false promise. */
+static int
+warn_unknown(struct smtpdb *t, const char *account)
+{
+	char *auth = service_option("--auth=");
+	bool has_others = auth && strncmp(auth, "dovecot:", 8) == 0;
+	int found = has_others ? 1 : archive_account_has(t->archive, account);
+
+	free(auth);
+	if (found == 0)
+		smtpdb_fail(0,
+		    "warning: there is no account '%s', so nobody can "
+		    "authenticate as that",
+		    account);
+	return found < 0 ? smtpdb_fail_archive(t) : EX_OK;
+}
+
+/* Only those who have authenticated, as its options say? */
+static bool
+requires_auth(void)
+{
+	char *required = service_option("--auth-required");
+
+	free(required);
+	return required != NULL;
 }
 
 int
@@ -144,6 +177,8 @@ explain_run(struct smtpdb *t)
 		.hostname = hostname,
 		.client_address = "local",
 		.now = clock_us() / 1000000,
+		.account = t->options[OPT_ACCOUNT],
+		.auth_required = requires_auth(),
 	};
 	struct question q = {
 		.kind = QUESTION_MAIL,
@@ -169,7 +204,11 @@ explain_run(struct smtpdb *t)
 	if (!envelope_is_path(q.sender.p) ||
 	    (to && (*to == '\0' || !envelope_is_path(to))))
 		return smtpdb_fail(EX_USAGE, "--from or --to is no address");
+	if (asker.account && *asker.account == '\0')
+		return smtpdb_fail(EX_USAGE, "--account is a name");
 	status = smtpdb_open(t, false);
+	if (status == EX_OK && asker.account)
+		status = warn_unknown(t, asker.account);
 	if (status == EX_OK)
 		status = explain(t, &asker, &q, &refused);
 	if (status != EX_OK || !to || refused)

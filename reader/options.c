@@ -65,13 +65,12 @@ static const struct cli_option rows[OPT__COUNT] = {
 	[OPT_QUOTA_MESSAGES] = { 0, "quota-messages", "N", "mails that it may have" },
 	[OPT_QUOTA_OCTETS] = { 0, "quota-octets", "SIZE", "octets that it may have" },
 	[OPT_QUOTA_PERMANENT] = { 0, "quota-permanent", NULL, "552 beyond that, not 452" },
-	[OPT_NO_QUOTA_PERMANENT] = { 0, "no-quota-permanent", NULL, "452 again" },
 	[OPT_FORWARD] = { 0, "forward", NULL, "tell the client, with 251" },
-	[OPT_NO_FORWARD] = { 0, "no-forward", NULL, "do not tell it" },
+	[OPT_AUTHENTICATED] = { 0, "authenticated", NULL, "only from who has authenticated" },
 	[OPT_CERTIFICATE] = { 0, "certificate", "SUBJECT", "the subject of the certificate that proves who it is" },
+	[OPT_ACCOUNT] = { 0, "account", "NAME", "as who has authenticated as NAME" },
 	[OPT_CLIENT] = { 0, "client", "ADDRESS", "its IP address (local)" },
-	[OPT_ALLOW] = { 0, "allow", NULL, "allow it" },
-	[OPT_DENY] = { 0, "deny", NULL, "refuse it, as a new rule does" },
+	[OPT_ALLOW] = { 0, "allow", NULL, "allow it; or refuse it, as a new rule does" },
 	[OPT_CODE] = { 0, "code", "CODE", "reply code: 400 to 459, 500 to 559" },
 	[OPT_ENHANCED] = { 0, "enhanced", "CODE", "enhanced status code, such as 5.7.1" },
 	[OPT_TEXT] = { 0, "text", "TEXT", "what is said to the client" },
@@ -87,6 +86,13 @@ static const struct cli_option rows[OPT__COUNT] = {
 };
 /* clang-format on */
 
+static const char *const contraries[OPT__COUNT] = {
+	[OPT_QUOTA_PERMANENT] = "no-quota-permanent",
+	[OPT_FORWARD] = "no-forward",
+	[OPT_AUTHENTICATED] = "no-authenticated",
+	[OPT_ALLOW] = "deny",
+};
+
 int
 options_parse(
     int argc, char **argv, uint64_t set, bool in_order, const char **ret_values)
@@ -94,6 +100,7 @@ options_parse(
 	struct cli cli = {
 		.options = rows,
 		.noptions = OPT__COUNT,
+		.contraries = contraries,
 		.set = set,
 		.in_order = in_order,
 	};
@@ -104,7 +111,13 @@ options_parse(
 	while ((i = cli_next(&cli, argc, argv, &value)) != CLI_END) {
 		if (i == CLI_BAD)
 			return smtpdb_fail(-1, "%s", cli.error);
-		ret_values[i] = value ? value : "";
+		if (!value)
+			value = "";
+		if (contraries[i] && ret_values[i] &&
+		    strcmp(ret_values[i], value) != 0)
+			return smtpdb_fail(
+			    -1, "--%s, or the contrary: say one", rows[i].name);
+		ret_values[i] = value;
 	}
 	return optind;
 }
@@ -115,6 +128,7 @@ options_print(uint64_t set)
 	const struct cli cli = {
 		.options = rows,
 		.noptions = OPT__COUNT,
+		.contraries = contraries,
 		.set = set,
 	};
 
@@ -132,6 +146,10 @@ options_print_names(uint64_t set, const char *prefix)
 		snprintf(name, sizeof name, "--%s%s", rows[i].name,
 		    rows[i].value ? "=" : "");
 		if (strncmp(name, prefix, strlen(prefix)) == 0)
+			puts(name);
+		snprintf(name, sizeof name, "--%s",
+		    contraries[i] ? contraries[i] : "");
+		if (contraries[i] && strncmp(name, prefix, strlen(prefix)) == 0)
 			puts(name);
 	}
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "../cli.h"
 #include "../mail/address.h"
 #include "envelope_field.h"
 #include "options.h"
@@ -99,28 +100,29 @@ enum kind {
 };
 
 /* clang-format off */
-/* Which options fill which column; of flags, the second says no. */
+/* Which options fill which column. */
 static const struct fill {
 	const char *column;
 	enum kind kind;
-	enum smtpdb_option option, no;
+	enum smtpdb_option option;
 	const char *name;
 	const char *(*check)(const char *text);
 } fills[] = {
-	{ "state",           KIND_TEXT,   OPT_STATE,           OPT__COUNT, "--state", check_state },
-	{ "moved_to",        KIND_TEXT,   OPT_MOVED_TO,        OPT__COUNT, "--moved-to", check_moved_to },
-	{ "quota_messages",  KIND_NUMBER, OPT_QUOTA_MESSAGES,  OPT__COUNT, "--quota-messages", NULL },
-	{ "quota_octets",    KIND_SIZE,   OPT_QUOTA_OCTETS,    OPT__COUNT, "--quota-octets", NULL },
-	{ "quota_permanent", KIND_FLAG,   OPT_QUOTA_PERMANENT, OPT_NO_QUOTA_PERMANENT, "--quota-permanent", NULL },
-	{ "forward",         KIND_FLAG,   OPT_FORWARD,         OPT_NO_FORWARD, "--forward", NULL },
-	{ "allow",           KIND_FLAG,   OPT_ALLOW,           OPT_DENY, "--allow", NULL },
-	{ "code",            KIND_TEXT,   OPT_CODE,            OPT__COUNT, "--code", check_code },
-	{ "enhanced",        KIND_TEXT,   OPT_ENHANCED,        OPT__COUNT, "--enhanced", check_enhanced },
-	{ "text",            KIND_TEXT,   OPT_TEXT,            OPT__COUNT, "--text", check_text },
-	{ "window_sec",      KIND_TIME,   OPT_WINDOW,          OPT__COUNT, "--window", NULL },
-	{ "max_messages",    KIND_NUMBER, OPT_MAX_MESSAGES,    OPT__COUNT, "--max-messages", NULL },
-	{ "max_recipients",  KIND_NUMBER, OPT_MAX_RECIPIENTS,  OPT__COUNT, "--max-recipients", NULL },
-	{ "max_octets",      KIND_SIZE,   OPT_MAX_OCTETS,      OPT__COUNT, "--max-octets", NULL },
+	{ "state",           KIND_TEXT,   OPT_STATE,           "--state", check_state },
+	{ "moved_to",        KIND_TEXT,   OPT_MOVED_TO,        "--moved-to", check_moved_to },
+	{ "quota_messages",  KIND_NUMBER, OPT_QUOTA_MESSAGES,  "--quota-messages", NULL },
+	{ "quota_octets",    KIND_SIZE,   OPT_QUOTA_OCTETS,    "--quota-octets", NULL },
+	{ "quota_permanent", KIND_FLAG,   OPT_QUOTA_PERMANENT, "--quota-permanent", NULL },
+	{ "forward",         KIND_FLAG,   OPT_FORWARD,         "--forward", NULL },
+	{ "authenticated",   KIND_FLAG,   OPT_AUTHENTICATED,   "--authenticated", NULL },
+	{ "allow",           KIND_FLAG,   OPT_ALLOW,           "--allow", NULL },
+	{ "code",            KIND_TEXT,   OPT_CODE,            "--code", check_code },
+	{ "enhanced",        KIND_TEXT,   OPT_ENHANCED,        "--enhanced", check_enhanced },
+	{ "text",            KIND_TEXT,   OPT_TEXT,            "--text", check_text },
+	{ "window_sec",      KIND_TIME,   OPT_WINDOW,          "--window", NULL },
+	{ "max_messages",    KIND_NUMBER, OPT_MAX_MESSAGES,    "--max-messages", NULL },
+	{ "max_recipients",  KIND_NUMBER, OPT_MAX_RECIPIENTS,  "--max-recipients", NULL },
+	{ "max_octets",      KIND_SIZE,   OPT_MAX_OCTETS,      "--max-octets", NULL },
 };
 /* clang-format on */
 
@@ -132,20 +134,6 @@ find_fill(const char *column)
 			return &fills[i];
 	}
 	return NULL;
-}
-
-static int
-read_flag(const struct smtpdb *t, const struct fill *fill, const char **ret)
-{
-	bool yes = t->options[fill->option];
-	bool no = fill->no < OPT__COUNT && t->options[fill->no];
-
-	if (yes && no)
-		return smtpdb_fail(
-		    EX_USAGE, "%s, or the contrary: say one", fill->name);
-	if (yes || no)
-		*ret = yes ? "1" : "0";
-	return EX_OK;
 }
 
 /*
@@ -185,10 +173,12 @@ read_value(const struct smtpdb *t, const struct fill *fill, char *room,
 	const char *given = t->options[fill->option];
 	const char *wrong;
 
-	if (fill->kind == KIND_FLAG)
-		return read_flag(t, fill, ret);
 	if (!given)
 		return EX_OK;
+	if (fill->kind == KIND_FLAG) {
+		*ret = strcmp(given, cli_no) == 0 ? "0" : "1";
+		return EX_OK;
+	}
 	if (strcmp(given, "none") == 0) {
 		*ret = archive_rules_default;
 		return EX_OK;
@@ -209,24 +199,61 @@ is_said(const char *value)
 	return value && value != archive_rules_default;
 }
 
+/* The places of sender_rule's columns; client_rule has all but the last. */
+enum {
+	RULE_ALLOW = 1,
+	RULE_CODE,
+	RULE_ENHANCED,
+	RULE_TEXT,
+	RULE_AUTHENTICATED,
+};
+
 /*
  * A rule that is added refuses, unless it says that it allows, also where one
- * was there that allowed.  A reply's two codes agree in their first digit, so
- * one that is said brings the other along.
+ * was there that allowed.  One that asks for an account allows to who has one.
  */
 static int
-complete_reply(const struct smtpdb *t, struct rule_values *v,
-    const char **allow, const char **code, const char **enhanced)
+complete_allow(
+    const struct smtpdb *t, enum archive_rules which, struct rule_values *v)
 {
+	const char *allow = t->options[OPT_ALLOW];
+	bool authenticated = v->value[RULE_AUTHENTICATED] &&
+			     strcmp(v->value[RULE_AUTHENTICATED], "1") == 0;
+
+	if (which == RULES_CLIENT && t->options[OPT_AUTHENTICATED])
+		return smtpdb_fail(EX_USAGE,
+		    "a client's rule counts before it can authenticate; "
+		    "--authenticated is for rules of senders and for "
+		    "mailboxes");
+	if (authenticated && allow && strcmp(allow, cli_no) == 0)
+		return smtpdb_fail(EX_USAGE,
+		    "--authenticated refuses only who has no account; leave "
+		    "out --deny");
+	if (authenticated)
+		v->value[RULE_ALLOW] = "1";
+	else if (!allow)
+		v->value[RULE_ALLOW] = "0";
+	if (which == RULES_SENDER && !v->value[RULE_AUTHENTICATED])
+		v->value[RULE_AUTHENTICATED] = "0";
+	return EX_OK;
+}
+
+/*
+ * A reply's two codes agree in their first digit, so one that is said brings the
+ * other along.
+ */
+static int
+complete_reply(const struct smtpdb *t, struct rule_values *v)
+{
+	const char **code = &v->value[RULE_CODE];
+	const char **enhanced = &v->value[RULE_ENHANCED];
 	bool is_reply = t->options[OPT_CODE] || t->options[OPT_ENHANCED] ||
 			t->options[OPT_TEXT];
 
-	if (!*allow)
-		*allow = "0";
-	if (strcmp(*allow, "1") == 0 && is_reply)
+	if (strcmp(v->value[RULE_ALLOW], "1") == 0 && is_reply)
 		return smtpdb_fail(EX_USAGE,
-		    "--allow says nothing to a client; leave out --code, "
-		    "--enhanced and --text");
+		    "a rule that allows says nothing to a client; leave out "
+		    "--code, --enhanced and --text");
 	if (is_said(*code) && !is_said(*enhanced))
 		*enhanced = **code == '4' ? "4.7.1" : "5.7.1";
 	else if (is_said(*enhanced) && !is_said(*code))
@@ -261,9 +288,8 @@ rule_values_read(
 	}
 	if (status != EX_OK || (which != RULES_SENDER && which != RULES_CLIENT))
 		return status;
-	/* pattern or network, allow, code, enhanced, text */
-	return complete_reply(
-	    t, ret, &ret->value[1], &ret->value[2], &ret->value[3]);
+	status = complete_allow(t, which, ret);
+	return status == EX_OK ? complete_reply(t, ret) : status;
 }
 
 int

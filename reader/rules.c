@@ -240,6 +240,7 @@ static const struct shown {
 	{ "pattern",         "SENDER",     KIND_TEXT,   NULL, NULL },
 	{ "network",         "CLIENT",     KIND_TEXT,   NULL, NULL },
 	{ "allow",           "RULE",       KIND_FLAG,   "deny", "allow" },
+	{ "authenticated",   "AUTH",       KIND_FLAG,   "no", "yes" },
 	{ "code",            "CODE",       KIND_NUMBER, NULL, NULL },
 	{ "enhanced",        "STATUS",     KIND_TEXT,   NULL, NULL },
 	{ "text",            "TEXT",       KIND_TEXT,   NULL, NULL },
@@ -289,12 +290,13 @@ print_json(const struct archive_table *rows, const char *const *names)
 	}
 }
 
-/* A rule that allows says nothing to a client. */
+/* A rule that allows has no reply. */
 static bool
 is_void(const char *const *names, char *const *row, size_t n)
 {
 	return n > 1 && strcmp(names[1], "allow") == 0 && row[1] &&
-	       strcmp(row[1], "0") != 0;
+	       strcmp(row[1], "0") != 0 &&
+	       strcmp(names[n], "authenticated") != 0;
 }
 
 /* On a terminal sizes are short, elsewhere exact. */

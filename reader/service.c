@@ -1,5 +1,6 @@
 #include "service.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,18 +27,20 @@ read_defaults(void)
 static void
 take_line(char *line, const char *prefix, char **ret)
 {
-	size_t len = strlen(prefix);
+	size_t len = strcspn(prefix, "=");
+	bool has_value = prefix[len] == '=';
 	char *word;
 
 	if (line[strspn(line, " \t")] == '#')
 		return;
 	while ((word = strsep(&line, " \t\"'="))) {
 		/* "=" ends the name of the variable, and stands in options. */
-		if (strncmp(word, prefix, len - 1) != 0 ||
-		    word[len - 1] != '\0' || !line)
+		if (strncmp(word, prefix, len) != 0 || word[len] != '\0' ||
+		    (has_value && !line))
 			continue;
 		free(*ret);
-		*ret = strndup(line, strcspn(line, " \t\"'"));
+		*ret = has_value ? strndup(line, strcspn(line, " \t\"'"))
+				 : strdup("");
 	}
 }
 

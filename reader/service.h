@@ -6,8 +6,8 @@
 #define READER_SERVICE_H
 
 /*
- * The value of the last word that begins so ("--milter="); to be freed.  NULL:
- * there is none.
+ * The value of the last word that begins so ("--milter="), or "" for one that
+ * has none ("--auth-required"); to be freed.  NULL: there is none.
  */
 char *service_option(const char *prefix);
 

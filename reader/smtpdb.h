@@ -74,13 +74,12 @@ enum smtpdb_option {
 	OPT_QUOTA_MESSAGES,
 	OPT_QUOTA_OCTETS,
 	OPT_QUOTA_PERMANENT,
-	OPT_NO_QUOTA_PERMANENT,
 	OPT_FORWARD,
-	OPT_NO_FORWARD,
+	OPT_AUTHENTICATED,
 	OPT_CERTIFICATE,
+	OPT_ACCOUNT,
 	OPT_CLIENT,
 	OPT_ALLOW,
-	OPT_DENY,
 	OPT_CODE,
 	OPT_ENHANCED,
 	OPT_TEXT,
@@ -103,7 +102,7 @@ _Static_assert(OPT__COUNT <= 64, "a set of options is 64 bits");
 struct ids;
 
 struct smtpdb {
-	/* Value of each option; an empty text where it takes none; or NULL. */
+	/* Value of each option; "" where it takes none, cli_no; or NULL. */
 	const char *options[OPT__COUNT];
 	char **args; /* what stands behind the command, NULL at the end */
 	int nargs;

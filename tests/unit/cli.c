@@ -15,12 +15,16 @@ static const struct cli_option options[] = {
 	{ .letter = 'n', .name = "number", .value = "N" },
 	{ .name = "strict" },
 	{ .name = "secret" },
+	{ .name = "shown" },
 };
 
 enum {
 	NOPTIONS = COUNT(options),
-	SET = 1 << 0 | 1 << 1 | 1 << 2, /* without the last */
+	SHOWN = 4,
+	SET = 1 << 0 | 1 << 1 | 1 << 2 | 1 << SHOWN, /* no secret */
 };
+
+static const char *const contraries[NOPTIONS] = { [SHOWN] = "hidden" };
 
 /* What is said of the one option; "": nothing. */
 static const char *
@@ -33,6 +37,7 @@ error_of(const char *word)
 	cli = (struct cli){
 		.options = options,
 		.noptions = NOPTIONS,
+		.contraries = contraries,
 		.set = SET,
 	};
 	cli_start(&cli);
@@ -48,7 +53,10 @@ Test(cli, says_what_is_wrong_with_an_option)
 		{ "--database=x", "" },
 		{ "-dx", "" },
 		{ "--data=x", "" }, /* the beginning of one alone will do */
+		{ "--hidden", "" },
 		{ "--strict=x", "--strict takes no value" },
+		{ "--hidden=x", "--hidden takes no value" },
+		{ "--hiden", "unknown option --hiden; did you mean --hidden?" },
 		{ "--number", "--number needs a value: --number=N" },
 		{ "-n", "--number needs a value: --number=N" },
 		{ "-x", "unknown option -x" },
@@ -72,6 +80,7 @@ Test(cli, reads_letters_and_names_up_to_the_arguments)
 	struct cli cli = {
 		.options = options,
 		.noptions = NOPTIONS,
+		.contraries = contraries,
 		.set = SET,
 		.in_order = true,
 	};
@@ -84,6 +93,26 @@ Test(cli, reads_letters_and_names_up_to_the_arguments)
 	cr_assert_null(value);
 	cr_assert_eq(cli_next(&cli, 6, argv, &value), CLI_END);
 	cr_assert_str_eq(argv[optind], "list");
+}
+
+Test(cli, takes_back_what_has_a_contrary)
+{
+	char *argv[] = { (char *)"x", (char *)"--hidden", (char *)"--shown",
+		NULL };
+	struct cli cli = {
+		.options = options,
+		.noptions = NOPTIONS,
+		.contraries = contraries,
+		.set = SET,
+	};
+	const char *value;
+
+	cli_start(&cli);
+	cr_assert_eq(cli_next(&cli, 3, argv, &value), SHOWN);
+	cr_assert_str_eq(value, cli_no);
+	cr_assert_eq(cli_next(&cli, 3, argv, &value), SHOWN);
+	cr_assert_null(value);
+	cr_assert_eq(cli_next(&cli, 3, argv, &value), CLI_END);
 }
 
 Test(cli, finds_the_name_that_was_meant)

@@ -55,6 +55,14 @@ words "bob@b.example carl@b.example" alias add x@b.example ''
 words "client sender" rule rm ''
 words "evil.example" rule rm sender ''
 words "2001:db8::/32" rule rm client ''
+words "add list passwd rm" account ''
+sqlite3 mail.db "INSERT INTO account (name) VALUES ('ann'), ('amy')"
+words "amy ann" account passwd ''
+words "ann" account rm an
+words "bob@b.example carl@b.example" account add ann ''
+words "--account=amy" explain --account=am
+words "--allow --authenticated" rule --a
+words "--no-authenticated" rule --no
 words "add list rm" quota ''
 words "auth client sender total" rate add ''
 words "" rate list ''

@@ -30,6 +30,28 @@ holds '"milter":"unix:/m"' out
 status 0 env SMTPD_OPTIONS="--strict --milter=unix:/s" "$tool" explain --to=x@b.example
 holds "then asks the milters unix:/s" out
 status 64 "$tool" explain --milter=nonsense
+# As one who has authenticated, by which row.
+sqlite3 mail.db "INSERT INTO account (name) VALUES ('ann'), ('bob');
+    INSERT INTO account_address (name, pattern) VALUES ('ann', 'ann@b.example')"
+status 0 "$tool" explain --account=ann --from=ann@b.example
+is "its own" "$(printf "local as ann: MAIL FROM:<ann@b.example>\n  250 taken\n  by table account, row 'ann'")" "$(cat out)"
+is "no warning" "" "$(cat err)"
+status 0 "$tool" explain --account=ann --from=bob@b.example --json
+json_lines out 'o[0]["code"] == 553 and o[0]["account"] == "ann" and o[0]["table"] == "account" and o[0]["row"] == "ann"'
+status 0 "$tool" explain --account=bob --from=ann@b.example
+holds "by no row" out
+status 0 "$tool" explain --account=carl --from=ann@b.example
+holds "there is no account 'carl'" err
+status 0 env SMTPD_OPTIONS="--auth=dovecot:/run/auth" "$tool" explain --account=carl
+is "Dovecot may have it" "" "$(cat err)"
+status 0 env SMTPD_OPTIONS="-n x --auth=rows --auth-required" "$tool" explain --from=ann@b.example
+holds "530 5.7.0" out
+holds "by --auth-required" out
+status 0 env SMTPD_OPTIONS="--auth=rows --auth-required" "$tool" explain --from=ann@b.example --account=ann
+holds "250 taken" out
+status 64 "$tool" explain --account=
+status 0 "$tool" explain --from=x@b.example --json
+json_lines out 'o[0]["account"] is None'
 status 0 "$tool" help explain
 holds "--from=ADDRESS" out
 lacks "holds TEXT" out

@@ -32,16 +32,30 @@ is "none of them is there" 2 "$(wc -l <out)"
 # What was said once can be changed, and taken back.
 status 0 "$tool" mailbox add bob@b.example --quota-messages=5 --quota-permanent
 status 0 "$tool" mailbox list
-holds "$(printf 'bob@b.example\topen\t-\t5\t10485760\tyes\t0\t0')" out
+holds "$(printf 'bob@b.example\topen\t-\t5\t10485760\tyes\t0\t0\tno')" out
 status 0 "$tool" mailbox add bob@b.example --quota-octets=none --no-quota-permanent
 status 0 "$tool" mailbox list
-holds "$(printf 'bob@b.example\topen\t-\t5\t-\tno\t0\t0')" out
+holds "$(printf 'bob@b.example\topen\t-\t5\t-\tno\t0\t0\tno')" out
 status 64 "$tool" mailbox add bob@b.example --quota-permanent --no-quota-permanent
 status 0 "$tool" mailbox add bob@b.example --quota-messages=none
 status 0 "$tool" mailbox add old@b.example --state=none --moved-to=none
 status 0 "$tool" mailbox list
-holds "$(printf 'bob@b.example\topen\t-\t-\t-\tno\t0\t0')" out
-holds "$(printf 'old@b.example\topen\t-\t-\t-\tno\t0\t0')" out
+holds "$(printf 'bob@b.example\topen\t-\t-\t-\tno\t0\t0\tno')" out
+holds "$(printf 'old@b.example\topen\t-\t-\t-\tno\t0\t0\tno')" out
+
+# Whoever has no account is asked for one.
+status 0 "$tool" mailbox add inner@b.example --authenticated
+status 0 "$tool" mailbox list --json
+json_lines out '[r["authenticated"] for r in o if r["address"] == "inner@b.example"] == [True]'
+status 0 "$tool" explain --to=inner@b.example
+holds "530 5.7.0" out
+holds "table mailbox, row 'inner@b.example'" out
+status 0 "$tool" explain --to=inner@b.example --account=ann
+holds "goes to inner@b.example" out
+status 0 "$tool" mailbox add inner@b.example --no-authenticated
+status 0 "$tool" explain --to=inner@b.example
+holds "250 taken" out
+status 0 "$tool" mailbox rm inner@b.example
 
 # A mailbox of a domain that is not served counts only once it is.
 status 0 "$tool" mailbox add x@other.example

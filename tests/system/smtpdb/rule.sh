@@ -40,22 +40,46 @@ row() {
 	"$tool" rule list sender | cut -f2- | tr '\t' ' '
 }
 status 0 "$tool" rule add sender evil.example --allow
-is "it may now" "allow - - -" "$(row)"
+is "it may now" "allow - - - no" "$(row)"
 status 0 "$tool" explain --from=x@evil.example
 holds "250 taken" out
 status 0 "$tool" rule add sender evil.example --deny
-is "and no longer" "deny 450 4.7.1 go away" "$(row)"
+is "and no longer" "deny 450 4.7.1 go away no" "$(row)"
 status 0 "$tool" rule add sender evil.example --code=554
-is "a code brings its status along" "deny 554 5.7.1 go away" "$(row)"
+is "a code brings its status along" "deny 554 5.7.1 go away no" "$(row)"
 status 0 "$tool" rule add sender evil.example --enhanced=4.2.1
-is "and a status its code" "deny 450 4.2.1 go away" "$(row)"
+is "and a status its code" "deny 450 4.2.1 go away no" "$(row)"
 status 0 "$tool" rule add sender evil.example --code=none --text=none
-is "as a new one" "deny 550 5.7.1 Sender refused" "$(row)"
+is "as a new one" "deny 550 5.7.1 Sender refused no" "$(row)"
 status 0 "$tool" rule add sender evil.example --allow
 status 0 "$tool" rule add sender evil.example
-is "a rule refuses if it says no more" "deny 550 5.7.1 Sender refused" "$(row)"
+is "a rule refuses if it says no more" "deny 550 5.7.1 Sender refused no" "$(row)"
 status 0 "$tool" rule list sender --json
 json_lines out 'o[0]["allow"] is False and o[0]["code"] == 550'
+
+# Who has an account may; of others it asks for one.
+status 0 "$tool" rule add sender ours.example --authenticated
+status 0 "$tool" rule list sender --json
+json_lines out 'o[1]["authenticated"] is True and o[1]["allow"] is True and o[0]["authenticated"] is False'
+status 0 "$tool" explain --from=x@ours.example
+holds "530 5.7.0" out
+holds "table sender_rule, row 'ours.example'" out
+status 0 "$tool" explain --from=x@ours.example --account=ann
+holds "as ann" out
+holds "250 taken" out
+status 0 "$tool" rule add sender ours.example --no-authenticated --allow
+status 0 "$tool" explain --from=x@ours.example
+holds "250 taken" out
+status 0 "$tool" rule add sender ours.example --authenticated
+status 0 "$tool" rule add sender ours.example
+status 0 "$tool" explain --from=x@ours.example --account=ann
+holds "550 5.7.1" out
+status 64 "$tool" rule add sender ours.example --authenticated --deny
+status 64 "$tool" rule add sender ours.example --authenticated --text=no
+status 64 "$tool" rule add sender ours.example --authenticated --no-authenticated
+status 64 "$tool" rule add client 192.0.2.0/24 --authenticated
+holds "before it can authenticate" err
+status 0 "$tool" rule rm sender ours.example
 
 status 0 "$tool" rule add client 192.0.2.77/24
 status 0 "$tool" rule add client 192.0.2.0/24 --allow
