@@ -179,11 +179,22 @@ print_option(const struct cli_option *o, const char *no, int column)
 }
 
 void
+cli_print_heading(const struct cli_heading *h, const char *name)
+{
+	for (; h && h->before; h++) {
+		if (strcmp(h->before, name) == 0)
+			printf("\n%s:\n", h->text);
+	}
+}
+
+void
 cli_print_help(const struct cli *c, int column)
 {
 	for (int i = 0; i < c->noptions; i++) {
-		if (is_taken(c, i))
-			print_option(&c->options[i], contrary_of(c, i), column);
+		if (!is_taken(c, i))
+			continue;
+		cli_print_heading(c->headings, c->options[i].name);
+		print_option(&c->options[i], contrary_of(c, i), column);
 	}
 }
 

@@ -20,6 +20,12 @@ struct cli_option {
 	uint64_t min, max;
 };
 
+/* A line of --help above the option, or the command, `before`. */
+struct cli_heading {
+	const char *before; /* NULL ends a table of them */
+	const char *text;
+};
+
 enum {
 	CLI_OPTIONS_MAX = 64,
 	CLI_ERROR_SIZE = 256,
@@ -34,6 +40,7 @@ struct cli {
 	const char *const *contraries;
 	uint64_t set;  /* which of them are taken, a bit for each */
 	bool in_order; /* the first argument ends the options */
+	const struct cli_heading *headings; /* NULL: none */
 	char error[CLI_ERROR_SIZE];
 };
 
@@ -47,6 +54,8 @@ void cli_start(struct cli *c);
 extern const char cli_no[];
 int cli_next(struct cli *c, int argc, char **argv, const char **ret_value);
 
+/* The heading above `name`, if there is one; `h` NULL: there are none. */
+void cli_print_heading(const struct cli_heading *h, const char *name);
 /* The help for those of the set; what it says begins in that column. */
 void cli_print_help(const struct cli *c, int column);
 

@@ -26,13 +26,23 @@ static const struct command commands[] = {
 	  OPTION(HEADERS) | OPTION(HTML) | OPTION(JSON), 1, -1, show_run },
 	{ "raw", "ID...", "mails as they are",
 	  OPTION(DATA), 1, -1, raw_run },
-	{ "extract", "ID [PART]", "a part to standard output, or all attachments to files",
+	{ "extract", "ID [PART]", "a part to stdout, or all attachments to files",
 	  OPTION(OUTPUT) | OPTION(DIRECTORY), 1, 2, extract_run },
+	{ "index", "", "make or go on with the index for search",
+	  OPTION(REBUILD), 0, 0, index_run },
+	{ "search", "WORD...", "mails with all these words, the best first",
+	  OPTION(JSON), 1, -1, search_run },
+	{ "stats", "", "how much there is",
+	  OPTION(JSON) | OPTION(OPENMETRICS) | OPTION(PLOT) | OPTION(TIMEOUT), 0, 0, stats_run },
+	{ "doctor", "", "what is wrong, and the command that mends it",
+	  OPTION(MILTER) | OPTION(POLICY) | OPTION(NEW_SCHEMA) | OPTION(JSON), 0, 0, doctor_run },
+	{ "web", "[OPTIONS...]", "mail in a browser; see smtpdb-web --help",
+	  0, 0, -1, web_run },
 	{ "export", "[ID...]", "mails to files",
 	  OPTION(MBOX) | OPTION(MAILDIR) | OPTION(EML) | OPTION(BARE) | OPTIONS_FILTER, 0, -1, export_run },
 	{ "import", "", "mails from files",
 	  OPTION(MBOX) | OPTION(MAILDIR) | OPTION(EML) | OPTION(SENDER) | OPTION(RECIPIENT), 0, 0, import_run },
-	{ "deliver", "[ID] [COMMAND...]", "mails to a command, once it has succeeded never again",
+	{ "deliver", "[ID] [COMMAND...]", "mails to a command, until it has succeeded",
 	  OPTION(NEW) | OPTION(CONSUMER) | OPTION(LEASE) | OPTION(LMTP) | OPTION(SENDMAIL) | OPTION(TIMEOUT), 0, -1, deliver_run },
 	{ "rm", "ID...", "delete mails",
 	  0, 1, -1, rm_run },
@@ -54,16 +64,6 @@ static const struct command commands[] = {
 	  OPTION(CERTIFICATE) | OPTION(JSON), 1, -1, account_run },
 	{ "explain", "", "what smtpd would answer, and which row says so",
 	  OPTION(SENT_FROM) | OPTION(SENT_TO) | OPTION(CLIENT) | OPTION(ACCOUNT) | OPTION(MILTER) | OPTION(POLICY) | OPTION(JSON), 0, 0, explain_run },
-	{ "index", "", "make or go on with the index for search",
-	  OPTION(REBUILD), 0, 0, index_run },
-	{ "search", "WORD...", "mails that hold all these words, the best first",
-	  OPTION(JSON), 1, -1, search_run },
-	{ "stats", "", "how much there is",
-	  OPTION(JSON) | OPTION(OPENMETRICS) | OPTION(PLOT) | OPTION(TIMEOUT), 0, 0, stats_run },
-	{ "doctor", "", "what is wrong, and the command that mends it",
-	  OPTION(MILTER) | OPTION(POLICY) | OPTION(NEW_SCHEMA) | OPTION(JSON), 0, 0, doctor_run },
-	{ "web", "[OPTIONS...]", "mail in a browser; see smtpdb-web --help",
-	  0, 0, -1, web_run },
 	{ "help", "[COMMAND]", "this, or what a command takes",
 	  0, 0, 1, help_run },
 };
@@ -71,8 +71,20 @@ static const struct command commands[] = {
 
 static const size_t ncommands = sizeof commands / sizeof *commands;
 
+/* The subsections of smtpdb(1). */
+static const struct cli_heading headings[] = {
+	{ "list", "Reading" },
+	{ "export", "Files" },
+	{ "deliver", "Handing on" },
+	{ "rm", "Deleting" },
+	{ "domain", "What is accepted" },
+	{ "help", "Help" },
+	{ NULL, NULL },
+};
+
 enum {
-	COMMAND_COLUMN = 26,
+	/* Behind "  account add|passwd|rm|list ...". */
+	COMMAND_COLUMN = 33,
 };
 
 #define ALWAYS (OPTION(DATABASE) | OPTION(HELP))
@@ -89,21 +101,29 @@ print_usage(const struct command *c)
 	    "smtpdb %s [options]%s%s", c->name, *c->args ? " " : "", c->args);
 }
 
+/* One line; what does not fit before the column is left to help_command(). */
+static void
+print_summary(const struct command *c)
+{
+	int left = COMMAND_COLUMN - (int)strlen("  ") - (int)strlen(c->name) -
+		   (int)strlen(" ");
+	int len = (int)strlen(c->args);
+	bool fits = len < left;
+
+	if (!fits)
+		len = (int)strcspn(c->args, " ");
+	printf("  %s %.*s", c->name, len, c->args);
+	printf("%-*s%s\n", left - len, fits ? "" : " ...", c->help);
+}
+
 static int
 help(void)
 {
 	puts("Usage: smtpdb [--database=PATH] COMMAND [options] [arguments]\n"
-	     "Reads the mail table of smtpd.  See smtpdb(1).\n");
+	     "Reads the mail table of smtpd.  See smtpdb(1).");
 	for (size_t i = 0; i < ncommands; i++) {
-		const struct command *c = &commands[i];
-		int width =
-		    printf("  %s%s%s", c->name, *c->args ? " " : "", c->args);
-
-		if (width >= COMMAND_COLUMN) {
-			putchar('\n');
-			width = 0;
-		}
-		printf("%*s%s\n", COMMAND_COLUMN - width, "", c->help);
+		cli_print_heading(headings, commands[i].name);
+		print_summary(&commands[i]);
 	}
 	putchar('\n');
 	options_print(GLOBAL);

@@ -15,186 +15,7 @@
 #include "../mail/address.h"
 #include "../version.h"
 #include "log.h"
-
-enum kind {
-	KIND_TEXT,
-	KIND_NUMBER,
-	KIND_SIZE,
-	KIND_DURATION,
-	KIND_FLAG,
-	KIND_LISTEN,
-	KIND_AUTH,
-	KIND_NETWORKS,
-	KIND_LIST,
-	KIND_VERSION,
-	KIND_HELP,
-};
-
-/* clang-format off */
-static const struct cli_option rows[] = {
-#define FIELD(name) offsetof(struct options, name)
-	{ 'd', "database", "PATH",
-	  "the mail table ($SMTPD_DATABASE, $STATE_DIRECTORY/mail.db,\n"
-	  "/var/lib/smtpd/mail.db); its folder must exist; or\n"
-	  "postgresql://..., of smtpd-postgresql",
-	  KIND_TEXT, FIELD(database), 0, 0 },
-	{ 'n', "hostname", "NAME",
-	  "what to call this host (its full name)",
-	  KIND_TEXT, FIELD(hostname), 0, 0 },
-	/* A row of SQLite has at most a billion octets. */
-	{ 's', "max-size", "SIZE",
-	  "longest mail taken (50M)",
-	  KIND_SIZE, FIELD(max_size), 1, 999000000 },
-	/* RFC 5321 s. 4.5.3.1.8 wants 100 at least. */
-	{ 'r', "max-recipients", "N",
-	  "recipients of one mail (1000; at least 100)",
-	  KIND_NUMBER, FIELD(max_recipients), 100, 100000 },
-	{ 'e', "max-errors", "N",
-	  "5yz replies before the connection is closed (20)",
-	  KIND_NUMBER, FIELD(max_errors), 1, 1000000 },
-	{ 't', "timeout", "TIME",
-	  "wait for the client, each time (5m)",
-	  KIND_DURATION, FIELD(timeout_sec), 1, 86400 },
-	{ 'T', "session-timeout", "TIME",
-	  "wait for the client, in all (1h)",
-	  KIND_DURATION, FIELD(session_timeout_sec), 1, 604800 },
-	{ 0, "strict", NULL,
-	  "take only what RFC 5321 allows",
-	  KIND_FLAG, FIELD(strict), 0, 0 },
-	{ 0, "submission", NULL,
-	  "add missing Date, From, Message-ID to the trace",
-	  KIND_FLAG, FIELD(submission), 0, 0 },
-	{ 0, "rfc821", NULL,
-	  "offer SEND, SOML and SAML",
-	  KIND_FLAG, FIELD(rfc821), 0, 0 },
-	{ 0, "vrfy", NULL,
-	  "answer VRFY and EXPN from the tables mailbox and alias",
-	  KIND_FLAG, FIELD(vrfy), 0, 0 },
-	{ 0, "lmtp", NULL,
-	  "speak LMTP, as the next host of a mail server",
-	  KIND_FLAG, FIELD(lmtp), 0, 0 },
-	{ 0, "auth", "WHO",
-	  "offer AUTH; checked by rows (smtpdb account) or dovecot:SOCKET;\n"
-	  "any: take whatever is said, for those who test programs",
-	  KIND_AUTH, 0, 0, 0 },
-	{ 0, "auth-required", NULL,
-	  "take mail from those alone who have authenticated",
-	  KIND_FLAG, FIELD(auth_required), 0, 0 },
-	{ 0, "auth-insecure", NULL,
-	  "offer AUTH on networks without TLS too",
-	  KIND_FLAG, FIELD(auth_insecure), 0, 0 },
-	{ 0, "dedupe", "TIME",
-	  "a mail that comes again within this time stays one row\n"
-	  "(0: two)",
-	  KIND_DURATION, FIELD(dedupe_sec), 0, 604800 },
-	{ 0, "record", "FILE",
-	  "write the session to FILE, as a transcript",
-	  KIND_TEXT, FIELD(record), 0, 0 },
-	{ 0, "new-mail", "FILE",
-	  "make the empty FILE after each mail, for a path unit",
-	  KIND_TEXT, FIELD(new_mail), 0, 0 },
-	{ 0, "milter", "LIST",
-	  "have these filters see each mail: unix:PATH or\n"
-	  "inet:HOST:PORT, with commas",
-	  KIND_TEXT, FIELD(milters), 0, 0 },
-	{ 0, "policy", "LIST",
-	  "ask these policy servers about each recipient",
-	  KIND_TEXT, FIELD(policies), 0, 0 },
-	{ 0, "policy-at-end", "LIST",
-	  "ask these policy servers at the end of the data",
-	  KIND_TEXT, FIELD(end_policies), 0, 0 },
-	{ 0, "milter-default", "WHAT",
-	  "without a filter that fails: tempfail (451), or accept",
-	  KIND_TEXT, FIELD(milter_default), 0, 0 },
-	{ 0, "milter-timeout", "TIME",
-	  "wait for a filter, each step (30s; at the end ten times\n"
-	  "that)",
-	  KIND_DURATION, FIELD(milter_timeout_sec), 1, 3600 },
-	{ 0, "user", "NAME",
-	  "become this user (root on a network: the owner of the\n"
-	  "database's folder)",
-	  KIND_TEXT, FIELD(user), 0, 0 },
-	{ 0, "allow-unsafe", NULL,
-	  "use a PostgreSQL server that may lose mails in a crash",
-	  KIND_FLAG, FIELD(allow_unsafe), 0, 0 },
-	{ 0, "no-confine", NULL,
-	  "let a session keep all system calls, for debuggers",
-	  KIND_FLAG, FIELD(no_confine), 0, 0 },
-	{ 0, "tls-cert", "FILE",
-	  "offer STARTTLS by smtpd-tls(8) with this certificate (PEM, with\n"
-	  "its chain); may be given several times, for several names",
-	  KIND_LIST, FIELD(tls_certs), 0, 0 },
-	{ 0, "tls-key", "FILE",
-	  "its private key (in the file of the certificate)",
-	  KIND_LIST, FIELD(tls_keys), 0, 0 },
-	{ 0, "tls-ca", "FILE",
-	  "ask clients for a certificate by one of these",
-	  KIND_TEXT, FIELD(tls_ca), 0, 0 },
-	{ 0, "tls-require-client", NULL,
-	  "and serve none inside TLS that has none",
-	  KIND_FLAG, FIELD(tls_require_client), 0, 0 },
-	{ 0, "tls", "WHEN",
-	  "immediate: TLS from the first octet; starttls: not before it\n"
-	  "is asked for (immediate at port 465 and at sockets that\n"
-	  "systemd calls submissions or smtps)",
-	  KIND_TEXT, FIELD(tls), 0, 0 },
-	{ 'l', "listen", "[ADDRESS:]PORT",
-	  "listen there, or on the socket PATH, without a superserver;\n"
-	  "may be given several times",
-	  KIND_LISTEN, 0, 0, 0 },
-	{ 0, "proxy", "CIDR,...",
-	  "proxies, which begin with a PROXY header; \"local\" is AF_UNIX",
-	  KIND_NETWORKS, FIELD(fronts.proxy), 0, 0 },
-	{ 0, "xclient", "CIDR,...",
-	  "peers that may say who their client is, by XCLIENT or\n"
-	  "XFORWARD",
-	  KIND_NETWORKS, FIELD(fronts.xclient), 0, 0 },
-	{ 0, "max-connections", "N",
-	  "listening: connections at once (200)",
-	  KIND_NUMBER, FIELD(max_connections), 1, 100000 },
-	{ 0, "max-per-source", "N",
-	  "listening: of one address, IPv6 by /64 (20)",
-	  KIND_NUMBER, FIELD(max_per_source), 1, 100000 },
-	{ 0, "max-spool", "SIZE",
-	  "listening: room for mails over 256K on their way, each\n"
-	  "counted as --max-size (a quarter of the free disk)",
-	  KIND_SIZE, FIELD(max_spool), 1, UINT64_C(1) << 50 },
-	{ 0, "idle-exit", "TIME",
-	  "listening: end after so long without a connection\n"
-	  "(1m; 0: never)",
-	  KIND_DURATION, FIELD(idle_exit_sec), 0, 604800 },
-	{ 0, "stop-timeout", "TIME",
-	  "listening: let sessions end after SIGTERM (30s)",
-	  KIND_DURATION, FIELD(stop_timeout_sec), 0, 86400 },
-	{ 'V', "version", NULL,
-	  "print the version",
-	  KIND_VERSION, 0, 0, 0 },
-	{ 'h', "help", NULL,
-	  "print this",
-	  KIND_HELP, 0, 0, 0 },
-#undef FIELD
-};
-/* clang-format on */
-
-enum {
-	NROWS = sizeof rows / sizeof *rows,
-	/* Behind "  -T, --session-timeout=TIME  ". */
-	HELP_COLUMN = 32,
-};
-
-_Static_assert(
-    (int)NROWS < (int)CLI_OPTIONS_MAX, "a set of options is 64 bits");
-
-static void
-print_help(const struct cli *c)
-{
-	puts("Usage: smtpd [options]\n"
-	     "Speaks SMTP on standard input and output and stores each mail "
-	     "in an SQLite\ntable before it says 250.  See smtpd(8).\n");
-	cli_print_help(c, HELP_COLUMN);
-	puts("\nSizes are octets, or 10K, 5M, 1G; times are seconds, or 90s, "
-	     "30m, 12h, 7d, 2w, 1y.");
-}
+#include "option_rows.h"
 
 /* Logs why `text` is no value for this row. */
 static bool
@@ -284,7 +105,7 @@ take(const struct cli *c, const struct cli_option *row, const char *value,
 {
 	char *field = (char *)o + row->field;
 
-	switch ((enum kind)row->kind) {
+	switch ((enum option_kind)row->kind) {
 	case KIND_TEXT:
 		*(const char **)(void *)field = value;
 		return 0;
@@ -326,7 +147,7 @@ take(const struct cli *c, const struct cli_option *row, const char *value,
 		puts("smtpd " VERSION);
 		break;
 	case KIND_HELP:
-		print_help(c);
+		option_rows_print(c);
 		break;
 	}
 	*ret_status = EX_OK;
@@ -353,19 +174,15 @@ usage_error_of(const char *word, const char *what, int *ret_status)
 static int
 read_all(int argc, char **argv, struct options *ret, int *ret_status)
 {
-	struct cli cli = {
-		.options = rows,
-		.noptions = NROWS,
-		.set = UINT64_MAX,
-	};
+	struct cli cli;
 	const char *value;
 	int i;
 
-	cli_start(&cli);
+	option_rows_start(&cli);
 	while ((i = cli_next(&cli, argc, argv, &value)) != CLI_END) {
 		if (i == CLI_BAD)
 			return usage_error(cli.error, ret_status);
-		if (take(&cli, &rows[i], value, ret, ret_status) < 0)
+		if (take(&cli, &option_rows[i], value, ret, ret_status) < 0)
 			return -1;
 	}
 	if (optind < argc)

@@ -23,29 +23,30 @@ enum kind {
 static const struct cli_option rows[] = {
 #define FIELD(name) offsetof(struct web_options, name)
 	{ 'd', "database", "PATH",
-	  "the mail table ($SMTPD_DATABASE, $STATE_DIRECTORY/mail.db,\n"
-	  "/var/lib/smtpd/mail.db)",
+	  "the mail table ($SMTPD_DATABASE, else mail.db in\n"
+	  "$STATE_DIRECTORY or /var/lib/smtpd)",
 	  KIND_TEXT, FIELD(database), 0, 0 },
 	{ 'l', "listen", "[ADDRESS:]PORT",
-	  "listen there, or on the socket PATH (127.0.0.1:8025);\n"
-	  "may be given several times",
+	  "listen there, or on the socket PATH\n"
+	  "(127.0.0.1:8025); may be given several times",
 	  KIND_LISTEN, 0, 0, 0 },
 	{ 0, "host", "NAME",
-	  "a name that browsers know this by, besides localhost and\n"
-	  "addresses; may be given several times",
+	  "a name that browsers know this by, besides\n"
+	  "localhost and addresses; several times",
 	  KIND_HOST, 0, 0, 0 },
 	{ 'p', "password-file", "FILE",
-	  "ask for a user and a password of FILE, as htpasswd -B\n"
-	  "writes it",
+	  "ask for a user and a password of FILE, as\n"
+	  "htpasswd -B writes it",
 	  KIND_TEXT, FIELD(password_file), 0, 0 },
 	{ 0, "allow-delete", NULL,
 	  "let mails be deleted",
 	  KIND_FLAG, FIELD(allow_delete), 0, 0 },
 	{ 0, "read-only", NULL,
-	  "change nothing, neither what was read nor the index",
+	  "change nothing, not even what was read",
 	  KIND_FLAG, FIELD(read_only), 0, 0 },
 	{ 0, "user", "NAME",
-	  "become this user (root: the owner of the database's folder)",
+	  "become this user (root: the owner of the\n"
+	  "database's folder)",
 	  KIND_TEXT, FIELD(user), 0, 0 },
 	{ 0, "no-confine", NULL,
 	  "keep all system calls, for debuggers",
@@ -62,7 +63,7 @@ static const struct cli_option rows[] = {
 
 enum {
 	NROWS = sizeof rows / sizeof *rows,
-	HELP_COLUMN = 32,
+	HELP_COLUMN = 30,
 };
 
 static void

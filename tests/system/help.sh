@@ -1,0 +1,61 @@
+#!/bin/sh
+# Goal: --help can be read in a terminal of 80 columns, and the options stand
+# there as they do in the manual and in README.
+set -u
+
+cd "$(dirname "$0")/../.." || exit 1
+bin=${OUT:-.}
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+failed=0
+
+fail() {
+	echo "FAIL: $*"
+	failed=1
+}
+
+# narrow NAME: standard input has no line of more than 80 columns.
+narrow() {
+	awk -v name="$1" 'length($0) > 80 { print name ": " $0; bad = 1 }
+	    END { exit bad }' || fail "$1: lines of more than 80 columns"
+}
+
+for program in smtpd smtpdb smtpdb-web; do
+	LC_ALL=C "$bin/$program" --help >"$work/$program" || fail "$program --help"
+	narrow "$program --help" <"$work/$program"
+done
+commands=$(sed -n 's/^  \([a-z]*\) .*/\1/p' "$work/smtpdb")
+[ "$(echo "$commands" | wc -l)" -gt 20 ] || fail "no commands in smtpdb --help"
+for command in $commands; do
+	"$bin/smtpdb" help "$command" | narrow "smtpdb help $command"
+done
+
+# outline_help, outline_manual: headings and long options, one a line.
+outline_help() {
+	sed -n -e 's/^\([A-Z].*\):$/\1/p' \
+	    -e 's/^  .* --\([a-z][a-z0-9-]*\).*/  \1/p' "$1"
+}
+outline_manual() {
+	sed -n -e '/^\.Ss Line ends/q' -e '/^\.Sh DESCRIPTION/,$ {
+	    s/^\.Ss //p
+	    s/^\.It .*Fl -\([a-z][a-z0-9-]*\).*/  \1/p
+	}' "$1"
+}
+outline_help "$work/smtpd" >"$work/in-help"
+outline_manual smtpd.8 >"$work/in-manual"
+[ "$(wc -l <"$work/in-help")" -gt 40 ] || fail "no outline of smtpd --help"
+diff "$work/in-help" "$work/in-manual" ||
+	fail "smtpd --help and smtpd.8 have another order"
+
+sed -n -e 's/^\([A-Z].*\):$/\1/p' "$work/smtpdb" | grep -v '^Help$' >"$work/in-help"
+sed -n -e '/^\.Sh ENVIRONMENT/q' -e 's/^\.Ss //p' smtpdb.1 >"$work/in-manual"
+diff "$work/in-help" "$work/in-manual" ||
+	fail "smtpdb --help and smtpdb.1 have other headings"
+
+sed -n '/^    \$ \.\/smtpd --help$/,/^    Sizes are /p' README.md |
+	sed -e 1d -e 's/^    //' >"$work/in-readme"
+diff "$work/in-readme" "$work/smtpd" ||
+	fail "README has another smtpd --help"
+
+[ "$failed" -eq 0 ] && echo "help: as in the manual and in README"
+exit "$failed"
