@@ -406,17 +406,28 @@ int archive_hours(struct archive *a, struct archive_hour *ret, int max);
  * be read of it, up to the first damage; with 0 or -1 (failed) there is no file.
  */
 int64_t archive_lend_schema(struct archive *a, const char *path);
-/* What PRAGMA quick_check finds first; to be freed.  NULL: it failed. */
+/*
+ * Is it a file, beside which others lie?  Else it is a server's, and what is of
+ * files alone fails: archive_lend_schema(), search_open().
+ */
+bool archive_is_file(void);
+/*
+ * What the database finds wrong with itself first, or "ok"; to be freed.  NULL: it
+ * failed.
+ */
 char *archive_check(struct archive *a);
 /* Did a sync fail, and nobody has healed the WAL since? */
 bool archive_is_marked(const struct archive *a);
 /* What the header of a database says, and a dump of it does not. */
 int archive_application_id(void);
 int archive_schema_version(void);
-/* The file, with links resolved, as SQLite names it. */
+/* The file, with links resolved, as SQLite names it; or the server. */
 const char *archive_file(const struct archive *a);
-/* SQLite's version, and whether it has the fault of smtpd-db(5), "Writing". */
-const char *archive_library(void);
+/*
+ * What reads and writes it, with its version; and whether that has the fault of
+ * smtpd-db(5), "Writing".
+ */
+const char *archive_library(struct archive *a);
 bool archive_library_is_faulty(void);
 
 #endif

@@ -229,8 +229,39 @@ int blob_end(struct blob *b);
 /* For connections of others: no trust in what the file says of itself. */
 void database_distrust(struct sqlite3 *sqlite);
 
-/* What has no function here: functions in SQL.  NULL: it is not open. */
-struct sqlite3 *database_handle(struct database *db);
+/*
+ * What it is, for those who look after it
+ */
+
+/* Is it a file, beside which others lie? */
+bool database_is_file(void);
+/* Changes whenever others have changed it. */
+int database_data_version(struct database *db, int64_t *ret);
+/*
+ * For a database that anybody may have made: are its tables tables?  A view in
+ * the place of one could compute for ever.
+ */
+enum verdict database_check_tables(struct database *db);
+
+struct database_sizes {
+	int64_t last_id; /* of mails, ever given */
+	int64_t page_size;
+	int64_t pages;
+	int64_t free_pages;
+	int64_t log_octets; /* of the write-ahead log's file */
+};
+
+/* What nobody can tell is 0. */
+int database_read_sizes(struct database *db, struct database_sizes *ret);
+/* What it finds wrong with itself first, or "ok"; to be freed. */
+int database_check(struct database *db, char **ret);
+/* Deletes write as little as can be from now on, where a disk is full. */
+void database_delete_sparingly(struct database *db);
+
+/* What reads and writes it, with its version; lent. */
+const char *database_library(struct database *db);
+/* Has that the fault of smtpd-db(5), "Writing"? */
+bool database_library_is_faulty(void);
 
 /*
  * Errors

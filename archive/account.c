@@ -1,8 +1,6 @@
 /*
  * The accounts of AUTH.
  */
-#include <sqlite3.h>
-
 #include "private.h"
 
 int
@@ -31,10 +29,10 @@ run(struct archive *a, const char *sql, const struct archive_account *account,
 	statement_bind_text(q, ":subject", account->subject);
 	statement_bind_text(q, ":pattern", pattern);
 	rc = statement_run(q);
-	if (rc == SQLITE_OK)
+	if (rc == DATABASE_OK)
 		return 1;
 	archive_fail(a, "account", rc);
-	return (rc & 0xff) == SQLITE_CONSTRAINT ? 0 : -1;
+	return (rc & 0xff) == DATABASE_CONSTRAINT ? 0 : -1;
 }
 
 int
@@ -50,13 +48,13 @@ archive_account_put(struct archive *a, const struct archive_account *account,
 	    "INSERT INTO account (name, verifier, subject)"
 	    " VALUES (:name, :verifier, :subject)"
 	    " ON CONFLICT (name) DO UPDATE SET"
-	    " verifier = coalesce(excluded.verifier, verifier),"
-	    " subject = coalesce(excluded.subject, subject)",
+	    " verifier = coalesce(excluded.verifier, account.verifier),"
+	    " subject = coalesce(excluded.subject, account.subject)",
 	    account, NULL);
 	for (; result > 0 && *patterns; patterns++)
 		result = run(a,
-		    "INSERT OR IGNORE INTO account_address (name, pattern)"
-		    " VALUES (:name, :pattern)",
+		    "INSERT INTO account_address (name, pattern)"
+		    " VALUES (:name, :pattern) ON CONFLICT DO NOTHING",
 		    account, *patterns);
 	if (archive_end(a, result > 0 ? result : -1) < 0 && result > 0)
 		return -1;
@@ -80,7 +78,8 @@ archive_account_remove(
 	for (; n >= 0 && *patterns; patterns++) {
 		if (run(a,
 			"DELETE FROM account_address WHERE name = :name"
-			" AND pattern = :pattern",
+			" AND pattern COLLATE NOCASE"
+			" = :pattern COLLATE NOCASE",
 			&account, *patterns) <= 0)
 			n = -1;
 		else
@@ -94,9 +93,11 @@ archive_account_list(
     struct archive *a, void (*one)(void *, const char *const *), void *context)
 {
 	struct statement *q = statement_take(a->db,
-	    "SELECT name, CASE WHEN verifier NOT NULL THEN 'yes' END, subject,"
-	    " (SELECT group_concat(pattern, ' ') FROM account_address"
-	    "  WHERE account_address.name = account.name)"
+	    "SELECT name, CASE WHEN verifier IS NOT NULL THEN 'yes' END, "
+	    "subject,"
+	    " (SELECT group_concat(pattern, ' ') FROM (SELECT pattern"
+	    "  FROM account_address WHERE account_address.name = account.name"
+	    "  ORDER BY id) AS a)"
 	    " FROM account ORDER BY name");
 	const char *row[ARCHIVE_ACCOUNT_COLUMNS];
 	int rc;
@@ -107,5 +108,5 @@ archive_account_list(
 		one(context, row);
 	}
 	rc = statement_end(q);
-	return rc == SQLITE_OK ? 0 : archive_fail(a, "account", rc);
+	return rc == DATABASE_OK ? 0 : archive_fail(a, "account", rc);
 }

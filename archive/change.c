@@ -86,12 +86,15 @@ delete_by_id(struct archive *a, int64_t id)
  */
 
 /* Ends at :last_id, so that nothing beyond is read where only ids count. */
-static const char prune_which[] =
-    "SELECT id, size FROM message WHERE id > :after_id AND id <= :last_id"
-    " AND (id <= :up_to_id OR received_at < :before)"
-    " AND (:had_by IS NULL OR EXISTS (SELECT 1 FROM delivery"
-    "  WHERE message_id = id AND consumer = :had_by AND done))"
-    " ORDER BY id LIMIT :limit";
+#define PRUNE_WHICH                                                            \
+	"SELECT id, size FROM message WHERE id > :after_id AND id <= :last_id" \
+	" AND (id <= :up_to_id OR received_at < :before)"
+#define PRUNE_ORDER " ORDER BY id LIMIT :limit"
+
+static const char prune_which[] = PRUNE_WHICH PRUNE_ORDER;
+static const char prune_which_had[] =
+    PRUNE_WHICH " AND EXISTS (SELECT 1 FROM delivery WHERE message_id = id"
+		"  AND consumer = :had_by AND done = 1)" PRUNE_ORDER;
 
 struct portion {
 	int64_t ids[PRUNE_MAILS];
@@ -105,7 +108,8 @@ choose(
     struct archive *a, const struct archive_prune *p, struct portion *portion)
 {
 	int max = p->at_once > 0 ? p->at_once : PRUNE_MAILS;
-	struct statement *q = statement_take(a->db, prune_which);
+	struct statement *q =
+	    statement_take(a->db, p->had_by ? prune_which_had : prune_which);
 	int rc;
 
 	statement_bind_integer(q, ":after_id", p->after_id);
@@ -143,14 +147,10 @@ is_full(const struct archive *a, int result)
 	return result < 0 && archive_result(a) == VERDICT_FULL;
 }
 
-/*
- * Debian's SQLite writes zeros over what is deleted, and so all of its pages
- * into the WAL; without that it writes a few pages a mail.
- */
 static int
 delete_sparingly(struct archive *a, const struct portion *portion)
 {
-	database_run(a->db, "PRAGMA secure_delete = FAST");
+	database_delete_sparingly(a->db);
 	return delete_portion(a, portion);
 }
 
@@ -263,8 +263,8 @@ archive_lease(struct archive *a, const char *consumer, int64_t id, int64_t now,
 	struct statement *q = statement_take(a->db,
 	    "INSERT INTO delivery (message_id, consumer, done, at)"
 	    " SELECT id, :consumer, 0, :until FROM message WHERE id = :id"
-	    " ON CONFLICT DO UPDATE SET at = excluded.at"
-	    " WHERE NOT done AND at <= :now");
+	    " ON CONFLICT (message_id, consumer) DO UPDATE SET at = excluded.at"
+	    " WHERE delivery.done = 0 AND delivery.at <= :now");
 
 	statement_bind_text(q, ":consumer", consumer);
 	statement_bind_integer(q, ":id", id);
@@ -279,7 +279,8 @@ archive_done(struct archive *a, const char *consumer, int64_t id, int64_t now)
 	struct statement *q = statement_take(a->db,
 	    "INSERT INTO delivery (message_id, consumer, done, at)"
 	    " SELECT id, :consumer, 1, :now FROM message WHERE id = :id"
-	    " ON CONFLICT DO UPDATE SET done = 1, at = excluded.at");
+	    " ON CONFLICT (message_id, consumer) DO UPDATE SET done = 1, at = "
+	    "excluded.at");
 
 	statement_bind_text(q, ":consumer", consumer);
 	statement_bind_integer(q, ":id", id);
@@ -321,7 +322,7 @@ archive_give_back(struct archive *a, const char *consumer, int64_t id)
 {
 	struct statement *q =
 	    statement_take(a->db, "DELETE FROM delivery WHERE message_id = :id"
-				  " AND consumer = :consumer AND NOT done");
+				  " AND consumer = :consumer AND done = 0");
 
 	statement_bind_text(q, ":consumer", consumer);
 	statement_bind_integer(q, ":id", id);

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sqlite3.h>
-
 #include "../mail/header.h"
 #include "private.h"
 
@@ -119,34 +117,18 @@ copy_field(struct span header, const char *wanted)
 	return copy;
 }
 
-/* SQL's field(id, column, name). */
-static void
-field(sqlite3_context *context, int nargs, sqlite3_value **args)
+char *
+archive_field(
+    struct archive *a, int64_t id, const char *column, const char *name)
 {
-	struct archive *a = sqlite3_user_data(context);
-	const char *column = (const char *)sqlite3_value_text(args[1]);
-	const char *name = (const char *)sqlite3_value_text(args[2]);
 	struct span header;
 	char *data, *value = NULL;
 
-	(void)nargs;
-	if (!column || !name || is_whole(column)) {
-		sqlite3_result_value(context, args[1]);
-		return;
-	}
-	data = read_header(a, sqlite3_value_int64(args[0]), &header);
+	if (!column || is_whole(column))
+		return NULL;
+	data = read_header(a, id, &header);
 	if (data)
 		value = copy_field(header, name);
 	free(data);
-	if (value)
-		sqlite3_result_text(context, value, -1, free);
-	else
-		sqlite3_result_value(context, args[1]);
-}
-
-int
-archive_define_field(struct archive *a)
-{
-	return sqlite3_create_function(database_handle(a->db), "field", 3,
-	    SQLITE_UTF8, a, field, NULL, NULL);
+	return value;
 }

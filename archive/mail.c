@@ -87,7 +87,8 @@ read_recipients(struct archive *a, int64_t id, struct envelope *e)
 {
 	struct statement *q = statement_take(a->db,
 	    "SELECT forward_path, notify, original_recipient, mailbox"
-	    " FROM recipient WHERE message_id = :id AND (mailbox <> '' OR :all)"
+	    " FROM recipient WHERE message_id = :id AND (mailbox <> '' OR :all "
+	    "= 1)"
 	    " ORDER BY position");
 	bool ok = true;
 	int rc;

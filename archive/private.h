@@ -33,10 +33,11 @@ char *archive_column(struct statement *s, int column);
 int archive_move_on(struct archive *a, int64_t *after_id, int64_t id);
 
 /*
- * Makes SQL's field(id, column, name): the column, or the mail's field of that
- * name where the column says less.  Returns a code of SQLite.
+ * The mail's field of that name where the column says less; to be freed.  NULL:
+ * the column is all that there is.
  */
-int archive_define_field(struct archive *a);
+char *archive_field(
+    struct archive *a, int64_t id, const char *column, const char *name);
 
 /* Does in a mail just read what filters say of it (filter_change); 0 or -1. */
 int archive_follow(struct archive *a, struct archive_mail *m);

@@ -5,24 +5,28 @@
 
 #include "private.h"
 
+#define NOCASE " COLLATE NOCASE"
+
 static const struct kind {
 	const char *table;
 	int nkeys;
+	const char *order; /* of the keys: "", or upper case is as lower case */
 	const char *columns[RULES_COLUMNS_MAX + 1];
 } kinds[RULES__COUNT] = {
-	[RULES_DOMAIN] = { "domain", 1, { "name" } },
-	[RULES_MAILBOX] = { "mailbox", 1,
+	[RULES_DOMAIN] = { "domain", 1, NOCASE, { "name" } },
+	[RULES_MAILBOX] = { "mailbox", 1, NOCASE,
 	    { "address", "state", "moved_to", "quota_messages", "quota_octets",
 		"quota_permanent", "messages", "octets", "authenticated" } },
-	[RULES_ALIAS] = { "alias", 2, { "address", "target", "forward" } },
-	[RULES_SENDER] = { "sender_rule", 1,
+	[RULES_ALIAS] = { "alias", 2, NOCASE,
+	    { "address", "target", "forward" } },
+	[RULES_SENDER] = { "sender_rule", 1, NOCASE,
 	    { "pattern", "allow", "code", "enhanced", "text",
 		"authenticated" } },
-	[RULES_CLIENT] = { "client_rule", 1,
+	[RULES_CLIENT] = { "client_rule", 1, NOCASE,
 	    { "network", "allow", "code", "enhanced", "text" } },
-	[RULES_QUOTA] = { "quota", 1,
+	[RULES_QUOTA] = { "quota", 1, "",
 	    { "id", "max_messages", "max_octets", "messages", "octets" } },
-	[RULES_RATE] = { "rate_limit", 1,
+	[RULES_RATE] = { "rate_limit", 1, "",
 	    { "scope", "window_sec", "max_messages", "max_recipients",
 		"max_octets" } },
 };
@@ -51,7 +55,7 @@ add(char *sql, size_t size, const char *text)
 }
 
 /*
- * "INSERT INTO t (k, b) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET b =
+ * "INSERT INTO t (k, b) VALUES (?1, ?2) ON CONFLICT (k) DO UPDATE SET b =
  * excluded.b".  What is left out of the new row has its default value there,
  * and so has "excluded".
  */
@@ -59,7 +63,7 @@ static void
 write_insert(
     const struct kind *k, const char *const *values, char *sql, size_t size)
 {
-	char list[512] = "", marks[128] = "", set[512] = "";
+	char list[512] = "", marks[128] = "", set[512] = "", keys[128] = "";
 	char mark[16];
 
 	for (int i = 0; k->columns[i]; i++) {
@@ -71,6 +75,11 @@ write_insert(
 			add(set, sizeof set, " = excluded.");
 			add(set, sizeof set, k->columns[i]);
 		}
+		if (i < k->nkeys) {
+			add(keys, sizeof keys, *keys ? ", " : "");
+			add(keys, sizeof keys, k->columns[i]);
+			add(keys, sizeof keys, k->order);
+		}
 		if (values[i] == archive_rules_default)
 			continue;
 		snprintf(mark, sizeof mark, "?%d", i + 1);
@@ -80,8 +89,8 @@ write_insert(
 		add(marks, sizeof marks, mark);
 	}
 	snprintf(sql, size,
-	    "INSERT INTO %s (%s) VALUES (%s) ON CONFLICT DO %s%s", k->table,
-	    list, marks, *set ? "UPDATE SET " : "NOTHING", set);
+	    "INSERT INTO %s (%s) VALUES (%s) ON CONFLICT (%s) DO %s%s",
+	    k->table, list, marks, keys, *set ? "UPDATE SET " : "NOTHING", set);
 }
 
 static void
@@ -101,8 +110,8 @@ has(struct archive *a, const struct kind *k, int key, const char *name)
 	struct statement *q;
 	int64_t found = 0;
 
-	snprintf(sql, sizeof sql, "SELECT 1 FROM %s WHERE %s = ?1 LIMIT 1",
-	    k->table, k->columns[key]);
+	snprintf(sql, sizeof sql, "SELECT 1 FROM %s WHERE %s%s = ?1%s LIMIT 1",
+	    k->table, k->columns[key], k->order, k->order);
 	q = statement_take(a->db, sql);
 	bind(q, &name, 1);
 	if (archive_run_integer(a, q, k->table, &found) < 0)
@@ -161,6 +170,23 @@ archive_rules_add(struct archive *a, enum archive_rules which,
 	return result;
 }
 
+/* "name IN (?1, ?2, ?3)", in the order of the key. */
+static void
+write_names(const struct kind *k, int key, char *sql, size_t size)
+{
+	char mark[16];
+
+	add(sql, size, k->columns[key]);
+	add(sql, size, k->order);
+	for (int i = 0; i < RULES_NAMES_MAX; i++) {
+		snprintf(mark, sizeof mark, "%s?%d", i == 0 ? " IN (" : ", ",
+		    key * RULES_NAMES_MAX + i + 1);
+		add(sql, size, mark);
+		add(sql, size, k->order);
+	}
+	add(sql, size, ")");
+}
+
 int
 archive_rules_remove(struct archive *a, enum archive_rules which,
     const struct archive_keys *keys)
@@ -170,11 +196,12 @@ archive_rules_remove(struct archive *a, enum archive_rules which,
 	struct statement *q;
 	int n = -1;
 
-	snprintf(sql, sizeof sql,
-	    "DELETE FROM %s WHERE %s IN (?1, ?2, ?3)%s%s%s", k->table,
-	    k->columns[0], k->nkeys > 1 ? " AND (?4 IS NULL OR " : "",
-	    k->nkeys > 1 ? k->columns[1] : "",
-	    k->nkeys > 1 ? " IN (?4, ?5, ?6))" : "");
+	snprintf(sql, sizeof sql, "DELETE FROM %s WHERE ", k->table);
+	write_names(k, 0, sql, sizeof sql);
+	if (k->nkeys > 1 && keys->name[1][0]) {
+		add(sql, sizeof sql, " AND ");
+		write_names(k, 1, sql, sizeof sql);
+	}
 	if (archive_begin(a) < 0)
 		return -1;
 	q = statement_take(a->db, sql);
@@ -226,9 +253,11 @@ archive_rules_list(
 	}
 	add(sql, sizeof sql, " FROM ");
 	add(sql, sizeof sql, k->table);
-	add(sql, sizeof sql, " ORDER BY 1, 2");
-	if (ret->ncolumns < 2)
-		sql[strlen(sql) - 3] = '\0';
+	for (int i = 0; i < k->nkeys; i++) {
+		add(sql, sizeof sql, i == 0 ? " ORDER BY " : ", ");
+		add(sql, sizeof sql, k->columns[i]);
+		add(sql, sizeof sql, k->order);
+	}
 	q = statement_take(a->db, sql);
 	while (statement_row(q))
 		add_row(q, ret);

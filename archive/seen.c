@@ -46,7 +46,7 @@ archive_count_done(struct archive *a, const char *consumer, int64_t *ret)
 {
 	struct statement *q =
 	    statement_take(a->db, "SELECT count(*) FROM delivery"
-				  " WHERE consumer = :consumer AND done");
+				  " WHERE consumer = :consumer AND done = 1");
 
 	statement_bind_text(q, ":consumer", consumer);
 	return archive_run_integer(a, q, "count", ret);
@@ -59,7 +59,8 @@ set_done(
 	struct statement *q = statement_take(a->db,
 	    done ? "INSERT INTO delivery (message_id, consumer, done, at)"
 		   " SELECT id, :consumer, 1, :now FROM message"
-		   " WHERE id = :id ON CONFLICT DO UPDATE SET done = 1"
+		   " WHERE id = :id ON CONFLICT (message_id, consumer)"
+		   " DO UPDATE SET done = 1"
 		 : "DELETE FROM delivery"
 		   " WHERE message_id = :id AND consumer = :consumer");
 

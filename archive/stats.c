@@ -1,23 +1,9 @@
-
-#include <sys/stat.h>
-
-#include <stdio.h>
+/*
+ * How much there is, and how the database is that holds it.
+ */
 #include <stdlib.h>
-#include <string.h>
-
-#include <sqlite3.h>
 
 #include "private.h"
-
-static int64_t
-log_octets(const struct archive *a)
-{
-	char path[4096];
-	struct stat st;
-
-	snprintf(path, sizeof path, "%s-wal", archive_file(a));
-	return stat(path, &st) == 0 ? st.st_size : 0;
-}
 
 int
 archive_stats(struct archive *a, struct archive_stats *ret)
@@ -27,11 +13,7 @@ archive_stats(struct archive *a, struct archive_stats *ret)
 		int64_t *field;
 		const char *sql;
 	} numbers[] = {
-		{ &ret->last_id, "SELECT seq FROM sqlite_sequence WHERE name = 'message'" },
 		{ &ret->recipients, "SELECT count(*) FROM recipient" },
-		{ &ret->page_size, "PRAGMA page_size" },
-		{ &ret->pages, "PRAGMA page_count" },
-		{ &ret->free_pages, "PRAGMA freelist_count" },
 		{ &ret->max_messages, "SELECT max_messages FROM quota" },
 		{ &ret->max_octets, "SELECT max_octets FROM quota" },
 	};
@@ -39,9 +21,9 @@ archive_stats(struct archive *a, struct archive_stats *ret)
 	struct statement *q = statement_take(a->db,
 	    "SELECT count(*), sum(size), min(received_at), max(received_at)"
 	    " FROM message");
+	struct database_sizes sizes = { 0 };
 	int rc;
 
-	ret->log_octets = log_octets(a);
 	if (statement_row(q)) {
 		ret->messages = statement_integer(q, 0);
 		ret->octets = statement_integer(q, 1);
@@ -49,8 +31,15 @@ archive_stats(struct archive *a, struct archive_stats *ret)
 		ret->last_at = statement_integer(q, 3);
 	}
 	rc = statement_end(q);
+	if (rc == DATABASE_OK)
+		rc = database_read_sizes(a->db, &sizes);
 	if (rc != DATABASE_OK)
 		return archive_fail(a, "stats", rc);
+	ret->last_id = sizes.last_id;
+	ret->page_size = sizes.page_size;
+	ret->pages = sizes.pages;
+	ret->free_pages = sizes.free_pages;
+	ret->log_octets = sizes.log_octets;
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
 		if (archive_run_integer(a,
 			statement_take(a->db, numbers[i].sql), "stats",
@@ -80,15 +69,9 @@ archive_hours(struct archive *a, struct archive_hour *ret, int max)
 char *
 archive_check(struct archive *a)
 {
-	struct statement *q = statement_take(a->db, "PRAGMA quick_check(1)");
 	char *found = NULL;
-	int rc;
+	int rc = database_check(a->db, &found);
 
-	if (!q)
-		return NULL;
-	if (statement_row(q))
-		found = archive_column(q, 0);
-	rc = statement_end(q);
 	if (rc != DATABASE_OK)
 		archive_fail(a, "check", rc);
 	return found;
@@ -106,20 +89,22 @@ archive_file(const struct archive *a)
 	return database_file(a->db);
 }
 
-const char *
-archive_library(void)
+bool
+archive_is_file(void)
 {
-	return sqlite3_libversion();
+	return database_is_file();
 }
 
-/* Mended in 3.51.3, and before that in 3.44.6 and 3.50.7. */
+const char *
+archive_library(struct archive *a)
+{
+	return database_library(a->db);
+}
+
 bool
 archive_library_is_faulty(void)
 {
-	int version = sqlite3_libversion_number();
-
-	return version >= 3007000 && version <= 3051002 && version != 3044006 &&
-	       version != 3050007;
+	return database_library_is_faulty();
 }
 
 int

@@ -106,12 +106,6 @@ database_file(const struct database *db)
 	return sqlite3_db_filename(db->sqlite, "main");
 }
 
-struct sqlite3 *
-database_handle(struct database *db)
-{
-	return db->sqlite;
-}
-
 static int
 exec(struct database *db, const char *sql)
 {

@@ -1,7 +1,7 @@
 /*
  * What the modules of database/ share.  They stand on each other in this order:
  * error.c, lockfile.c, statement.c, blob.c, index.c, beside.c; heal.c; wal.c; checkpoint.c,
- * version.c; copy.c, open.c.
+ * version.c; copy.c, open.c; about.c.
  */
 #ifndef DATABASE_PRIVATE_H
 #define DATABASE_PRIVATE_H

@@ -34,15 +34,16 @@ enum {
 static void
 check_library(const struct patient *p, struct finding *f)
 {
-	(void)p;
-	SAY(f, "SQLite %s", archive_library());
+	const char *library = archive_library(p->archive);
+
+	SAY(f, "%s", library);
 	if (!archive_library_is_faulty())
 		return;
 	f->state = STATE_NOTE;
 	SAY(f,
-	    "SQLite %s has the WAL-reset fault; smtpd and smtpdb avoid it, "
+	    "%s has the WAL-reset fault; smtpd and smtpdb avoid it, "
 	    "other programs that write must hold mail.db-lock",
-	    archive_library());
+	    library);
 	MEND(f, "flock %s-lock sqlite3 %s '...'", p->path, p->path);
 }
 
