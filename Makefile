@@ -56,8 +56,10 @@ STORE = $(call files,store) $(call folders,store policy database)
 MAIL = $(call folders,mail)
 SMTPD = $(call files,smtpd cli) $(call folders,writer server filters) $(SESSION) $(STORE) \
 	$(MAIL)
-SMTPDB = $(call files,smtpdb cli) $(call folders,archive find mime reader) $(STORE) \
-	$(MAIL) $(call files,filters/address)
+# smtpdb's, but for what only SQLite has, or only others say.
+READER = $(filter-out %/elsewhere.o,$(call folders,archive find mime)) $(call \
+	folders,reader) $(MAIL) $(call files,filters/address)
+SMTPDB = $(call files,smtpdb cli) $(READER) $(STORE)
 
 PROGRAMS = $(OUT)/smtpd $(OUT)/smtpdb
 # Programs beside them, each with a library that no other loads: X/program.mk

@@ -77,11 +77,11 @@ enum verdict database_open(struct database *db);
 /* The same for who waits for nobody: makes nothing, and leads nothing on. */
 enum verdict database_open_ahead(struct database *db);
 /*
- * Is it a copy that can be read only, where it lies?  Such a one is opened with
- * the second, which makes no file and takes no lock; then what writes fails.
+ * The same for who looks at what there is: also a copy that can be read only,
+ * where it lies, which makes no file and takes no lock; or a server that cannot
+ * be written to, or may lose what is written.  Then what writes may fail.
  */
-bool database_is_for_reading(struct database *db);
-enum verdict database_open_for_reading(struct database *db);
+enum verdict database_open_as_it_is(struct database *db);
 bool database_is_open(const struct database *db);
 /* Nothing happens where it is not open. */
 void database_close(struct database *db);

@@ -5,6 +5,7 @@
 
 #include <locale.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -232,10 +233,9 @@ run(struct smtpdb *t, const struct command *c)
 	if (!cli_is_database(t->path))
 		return smtpdb_fail(
 		    EX_USAGE, "'%s': not the path of a database", t->path);
-	if (cli_is_postgresql(t->path))
-		return smtpdb_fail(EX_UNAVAILABLE,
-		    "reads no PostgreSQL yet; psql does, see smtpd-db(5)");
-	status = read_timeout(t);
+	status = smtpdb_change_over(t);
+	if (status == EX_OK)
+		status = read_timeout(t);
 	if (status == EX_OK)
 		status = c->run(t);
 	if (status == EX_OK)
@@ -244,10 +244,21 @@ run(struct smtpdb *t, const struct command *c)
 	return status;
 }
 
+/* getopt(3) and parse() move what they read. */
+static char **
+copy_args(int argc, char **argv)
+{
+	char **copy = calloc((size_t)argc + 1, sizeof *copy);
+
+	if (copy)
+		memcpy(copy, argv, (size_t)argc * sizeof *copy);
+	return copy ? copy : argv;
+}
+
 int
 main(int argc, char **argv)
 {
-	struct smtpdb t = { .path = NULL };
+	struct smtpdb t = { .argv = copy_args(argc, argv) };
 	const struct command *c;
 	int first = options_parse(argc, argv, GLOBAL, true, t.options);
 

@@ -37,9 +37,7 @@ archive_free(struct archive *a)
 enum verdict
 archive_open(struct archive *a)
 {
-	a->result = database_is_for_reading(a->db)
-			? database_open_for_reading(a->db)
-			: store_open(a->store);
+	a->result = database_open_as_it_is(a->db);
 	if (a->result == VERDICT_OK)
 		a->result = database_check_tables(a->db);
 	return a->result;

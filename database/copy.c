@@ -29,8 +29,8 @@ has_company(const struct database *db)
 	return false;
 }
 
-bool
-database_is_for_reading(struct database *db)
+static bool
+is_for_reading(struct database *db)
 {
 	const char *folder = database_folder(db);
 
@@ -78,8 +78,8 @@ connect(struct database *db)
 			       : database_fail_code(db, db->path, rc);
 }
 
-enum verdict
-database_open_for_reading(struct database *db)
+static enum verdict
+open_for_reading(struct database *db)
 {
 	enum verdict result = connect(db);
 	int64_t version = 0;
@@ -95,4 +95,10 @@ database_open_for_reading(struct database *db)
 	if (result != VERDICT_OK)
 		database_close(db);
 	return result;
+}
+
+enum verdict
+database_open_as_it_is(struct database *db)
+{
+	return is_for_reading(db) ? open_for_reading(db) : database_open(db);
 }

@@ -118,8 +118,8 @@ find_pooler(struct database *db)
 }
 
 /* What makes a COMMIT that returned survive a crash. */
-static enum verdict
-check_settings(struct database *db)
+enum verdict
+settings_check(struct database *db, bool allow_unsafe)
 {
 	static const struct {
 		const char *ask, *name;
@@ -131,7 +131,6 @@ check_settings(struct database *db)
 		{ "SHOW synchronous_commit", "synchronous_commit",
 		    { "on", "remote_apply" } },
 	};
-	bool allow_unsafe = getenv("SMTPD_POSTGRESQL_UNSAFE") != NULL;
 
 	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
 		char value[64];
@@ -212,7 +211,8 @@ make_ready(struct database *db, bool may_make)
 	enum verdict result = find_pooler(db);
 
 	if (result == VERDICT_OK)
-		result = check_settings(db);
+		result = settings_check(
+		    db, db->as_it_is || getenv("SMTPD_POSTGRESQL_UNSAFE"));
 	if (result == VERDICT_OK)
 		result = read_version(db, &version);
 	if (result == VERDICT_OK && version == 0)
@@ -248,6 +248,13 @@ database_open(struct database *db)
 }
 
 enum verdict
+database_open_as_it_is(struct database *db)
+{
+	db->as_it_is = true;
+	return database_open(db);
+}
+
+enum verdict
 database_open_ahead(struct database *db)
 {
 	return db->is_ready || db->is_stuck ? VERDICT_OK
@@ -257,19 +264,6 @@ database_open_ahead(struct database *db)
 /*
  * Of a file's ways, what is left where there is none
  */
-
-bool
-database_is_for_reading(struct database *db)
-{
-	(void)db;
-	return false;
-}
-
-enum verdict
-database_open_for_reading(struct database *db)
-{
-	return database_open(db);
-}
 
 bool
 database_leave_if_moved(struct database *db)

@@ -2,7 +2,7 @@
  * What the modules of postgresql/ share.  They stand on each other in this order:
  * error.c, dialect.c; talk.c (one connection: sending, waiting with a deadline);
  * pipeline.c, statement.c, blob.c; open.c (which database it is, and whether it may be
- * trusted); transaction.c (what a commit's end means).
+ * trusted); transaction.c (what a commit's end means); about.c.
  */
 #ifndef POSTGRESQL_PRIVATE_H
 #define POSTGRESQL_PRIVATE_H
@@ -58,6 +58,7 @@ struct database {
 	PGconn *connection; /* NULL: none */
 	char place[256];    /* the server, for people; without a password */
 	bool only_reads;    /* and so makes no tables */
+	bool as_it_is;      /* also a standby, also unsafe settings */
 	bool is_ready;     /* it is ours, of this version, and may be trusted */
 	bool is_pooled;    /* a pooler is between: nothing lasts longer than a
 	                       transaction (no prepared statements) */
@@ -123,6 +124,11 @@ PGresult *talk_await(struct database *db, int wait_ms, int *ret_rc);
 int talk_run(struct database *db, const char *sql);
 /* The same for one value; "" for none. */
 int talk_ask(struct database *db, const char *sql, char *ret, size_t size);
+
+/* open.c */
+
+/* What of the server's settings may lose mails, as a failure. */
+enum verdict settings_check(struct database *db, bool allow_unsafe);
 
 /* pipeline.c */
 

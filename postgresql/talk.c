@@ -44,7 +44,7 @@ note_place(struct database *db)
 
 /* libpq lets what stands behind count, and in front what nobody has said. */
 static PGconn *
-start(const char *path)
+start(const char *path, const char *target)
 {
 	/* clang-format off */
 	static const char *const keywords[KEYWORDS_MAX] = {
@@ -54,12 +54,21 @@ start(const char *path)
 		"client_encoding", NULL
 	};
 	const char *const values[KEYWORDS_MAX] = {
-		"5", "20000", "10", "5", "3", "read-write", "smtpd", path,
+		"5", "20000", "10", "5", "3", target, "smtpd", path,
 		"UTF8", NULL
 	};
 	/* clang-format on */
 
 	return PQconnectdbParams(keywords, values, 1);
+}
+
+/* Has all failed because each can only be read? */
+static bool
+is_read_only(const PGconn *c)
+{
+	const char *why = PQerrorMessage(c);
+
+	return strstr(why, "read-only") || strstr(why, "hot standby");
 }
 
 int
@@ -69,7 +78,12 @@ talk_open(struct database *db)
 
 	if (clock_ms() < db->retry_at)
 		return error_of_talk(db, db->message);
-	db->connection = start(db->path);
+	db->connection = start(db->path, "read-write");
+	if (db->as_it_is && PQstatus(db->connection) != CONNECTION_OK &&
+	    is_read_only(db->connection)) {
+		PQfinish(db->connection);
+		db->connection = start(db->path, "any");
+	}
 	if (!db->connection)
 		return DATABASE_NO_MEMORY;
 	note_place(db);

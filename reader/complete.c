@@ -375,7 +375,7 @@ complete(struct smtpdb *t, const struct command *commands, size_t ncommands,
 	}
 	if (t->options[OPT_DATABASE])
 		t->path = t->options[OPT_DATABASE];
-	if (c.is_lost)
+	if (c.is_lost || smtpdb_change_over(t) != EX_OK)
 		return EX_OK;
 	if (c.option != OPT__COUNT)
 		offer_value(&c, c.option);

@@ -6,12 +6,13 @@
  *	list, show, extract, search, stats		what reads
  *	doctor, doctor_rules				what is wrong
  *	tell						the same for ../reader.h
- *	web						another program
+ *	web, elsewhere					other programs
  *	export, import, deliver, deliver_lmtp, delete	what takes mails out and in
  *	rules, rule_values, names, explain		what is accepted
  *	envelope_field, mbox, lmtp, connect		formats of mail
  *	tool						what commands do first
  *	rights						who opens what
+ *	program						who runs those
  *	options, terminal, columns, file, distinct,
  *	message						words in, words out
  *
@@ -104,6 +105,7 @@ struct ids;
 struct smtpdb {
 	/* Value of each option; "" where it takes none, cli_no; or NULL. */
 	const char *options[OPT__COUNT];
+	char **argv; /* what the program was started with */
 	char **args; /* what stands behind the command, NULL at the end */
 	int nargs;
 	const char *path;     /* of the database */
@@ -143,6 +145,11 @@ bool smtpdb_pause(int ms);
  * tool.c: the database.  What fails has been told.
  */
 
+/*
+ * Is it for this program (elsewhere.c)?  Otherwise becomes the one that it is
+ * for, and returns only, with a status, if that cannot be.
+ */
+int smtpdb_change_over(const struct smtpdb *t);
 /* It must exist, unless `make`. */
 int smtpdb_open(struct smtpdb *t, bool make);
 /* The same, but trouble of the archive is told by smtpdb_fail_archive() only. */

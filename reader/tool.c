@@ -56,9 +56,10 @@ smtpdb_try_open(struct smtpdb *t, bool make)
 {
 	if (t->archive)
 		return EX_OK;
-	if (rights_become_owner(t->path, !t->names_files) < 0)
+	if (archive_is_file() &&
+	    rights_become_owner(t->path, !t->names_files) < 0)
 		return smtpdb_fail_errno(EX_NOPERM, t->path);
-	if (!make && access(t->path, F_OK) < 0)
+	if (archive_is_file() && !make && access(t->path, F_OK) < 0)
 		return smtpdb_fail_errno(EX_NOINPUT, t->path);
 	t->conf.path = t->path;
 	t->conf.wait_ms = STORE_WAIT_MS;
@@ -87,7 +88,7 @@ is_to_come(const char *path)
 	struct stat st;
 
 	snprintf(folder, sizeof folder, "%s", path);
-	return access(path, F_OK) < 0 && errno == ENOENT &&
+	return archive_is_file() && access(path, F_OK) < 0 && errno == ENOENT &&
 	       stat(dirname(folder), &st) == 0 && S_ISDIR(st.st_mode);
 }
 

@@ -1,33 +1,11 @@
 /*
  * web: smtpdb-web, which is a program of its own, so that this one links no HTTP.
  */
-#include <libgen.h>
-#include <limits.h>
-#include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "../mime/text.h"
+#include "program.h"
 #include "smtpdb.h"
-
-/* Beside this program, as where it was built; else wherever programs are. */
-static void
-run(char **args)
-{
-	char path[PATH_MAX];
-	ssize_t len = readlink("/proc/self/exe", path, sizeof path - 1);
-
-	if (len > 0) {
-		struct text beside = { 0 };
-
-		path[len] = '\0';
-		text_add(&beside, span_of(dirname(path)));
-		text_add(&beside, span_of("/smtpdb-web"));
-		execv(beside.p, args);
-		text_free(&beside);
-	}
-	execvp(args[0], args);
-}
 
 /* The arguments are all its own. */
 int
@@ -44,7 +22,7 @@ web_run(struct smtpdb *t)
 	for (int i = 0; i < t->nargs; i++)
 		args[n++] = t->args[i];
 	args[n] = NULL;
-	run(args);
+	program_run(args[0], args);
 	return smtpdb_fail(EX_UNAVAILABLE,
 	    "smtpdb-web cannot be run; is it installed?  (apt-get install "
 	    "smtpdb-web)");

@@ -11,6 +11,8 @@ HELPERS = $(filter-out smtpd,$(filter $(basename $(wildcard *.8)), \
 # For people, with units of its own.
 WEB = $(filter smtpdb-web,$(notdir $(PROGRAMS)))
 WEB_UNITS = $(addprefix smtpdb-web,$(if $(WEB),.socket .service))
+# What smtpdb becomes; the page of smtpd-postgresql tells of it.
+ELSEWHERE = $(filter smtpdb-postgresql,$(notdir $(PROGRAMS)))
 # What has the path of the program in it, filled in when it is installed.
 FILL = sed -e 's,@SBINDIR@,$(SBINDIR),g' -e 's,@BINDIR@,$(BINDIR),g' \
 	-e 's,/usr/local/sbin,$(SBINDIR),g'
@@ -24,6 +26,11 @@ install: all ## into PREFIX, below DESTDIR
 	for helper in $(HELPERS); do \
 	    cp $$helper $(DESTDIR)$(SBINDIR)/$$helper && \
 	    $(FILL) $$helper.8 >$(DESTDIR)$(MANDIR)/man8/$$helper.8 || exit 1; \
+	done
+	for program in $(ELSEWHERE); do \
+	    cp $$program $(DESTDIR)$(BINDIR)/$$program && \
+	    echo .so man8/smtpd-postgresql.8 \
+		>$(DESTDIR)$(MANDIR)/man8/$$program.8 || exit 1; \
 	done
 	for program in $(WEB); do \
 	    cp $$program $(DESTDIR)$(BINDIR)/$$program && \
@@ -49,6 +56,8 @@ install: all ## into PREFIX, below DESTDIR
 	cp examples/session.txt $(DESTDIR)$(EXAMPLEDIR)
 
 uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(BINDIR)/smtpdb-postgresql \
+	    $(DESTDIR)$(MANDIR)/man8/smtpdb-postgresql.8
 	rm -f $(DESTDIR)$(BINDIR)/smtpdb-web $(DESTDIR)$(MANDIR)/man1/smtpdb-web.1
 	rm -f $(DESTDIR)$(BINDIR)/smtpdb $(DESTDIR)$(MANDIR)/man1/smtpdb.1 \
 	    $(DESTDIR)$(COMPLETIONDIR)/smtpdb

@@ -3,8 +3,7 @@ WEB_FILES = $(sort $(wildcard web/files/*))
 $(eval $(call program,smtpdb-web,libmicrohttpd libxcrypt,$(call files,cli \
 	$(addprefix server/,bind confine connection filter log peer sockets start systemd \
 	user)) \
-	$(call folders,web archive find mime reader) $(STORE) $(MAIL) \
-	$(call files,filters/address)))
+	$(call folders,web) $(READER) $(STORE)))
 
 $(B)/web/template.o: ALL_CFLAGS += -I$(B)
 $(B)/web/template.o: $(B)/web/files.inc

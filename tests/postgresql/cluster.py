@@ -228,7 +228,7 @@ class Cluster:
         """A copy of the programs where another user may run them."""
         copy = os.path.join(self.root, "smtpd")
         if not os.path.exists(copy):
-            for name in "smtpd", "smtpd-postgresql", "smtpdb":
+            for name in "smtpd", "smtpd-postgresql", "smtpdb", "smtpdb-postgresql":
                 shutil.copy(os.path.join(os.path.dirname(smtpd), name), self.root)
         return copy
 

@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 import select
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -110,14 +111,22 @@ def plain(b):
 
 
 def refused(b):
-    """What does not work with PostgreSQL says so."""
+    """What does not work with PostgreSQL says so, and so do programs that are not
+    there."""
     uri = b.it.uri()
     here = os.path.dirname(b.smtpd)
-    for command, status in (([b.smtpd, "--auth=rows", "-d", uri], 64),
-                            ([os.path.join(here, "smtpdb"), "-d", uri, "list"], 69)):
+    alone = os.path.join(b.it.root, "alone")
+    os.mkdir(alone)
+    shutil.copy(os.path.join(here, "smtpdb"), alone)
+    for command, status, why in (
+            ([b.smtpd, "--auth=rows", "-d", uri], 64, "PostgreSQL"),
+            ([os.path.join(alone, "smtpdb"), "-d", uri, "list"], 69,
+             "smtpdb-postgresql"),
+            ([os.path.join(here, "smtpdb-postgresql"), "-d", "mail.db", "list"], 64,
+             "not a database of PostgreSQL")):
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, check=False)
-        b.check(done.returncode == status and "PostgreSQL" in done.stderr,
+                              text=True, check=False, env={**os.environ, "PATH": "/bin"})
+        b.check(done.returncode == status and why in done.stderr,
                 f"{command[:2]}: {done.returncode} {done.stderr}")
 
 

@@ -1,0 +1,80 @@
+/*
+ * In place of schema.c and search.c for a database that is no file (program.mk of
+ * postgresql/): what is of files alone says so.
+ */
+#include "private.h"
+
+static int
+fail(struct archive *a, const char *what)
+{
+	return archive_fail_result(a, database_fail(a->db, VERDICT_UNUSABLE,
+					  "%s is of SQLite's files; this is %s",
+					  what, database_file(a->db)));
+}
+
+int64_t
+archive_lend_schema(struct archive *a, const char *path)
+{
+	(void)path;
+	return fail(a, "a schema to lend");
+}
+
+struct search *
+search_open(struct archive *a, bool make, bool anew)
+{
+	(void)make;
+	(void)anew;
+	fail(a, "the index of words");
+	return NULL;
+}
+
+/* None was opened. */
+
+void
+search_close(struct search *s)
+{
+	(void)s;
+}
+
+int64_t
+search_last_id(struct search *s)
+{
+	(void)s;
+	return -1;
+}
+
+int
+search_begin(struct search *s)
+{
+	(void)s;
+	return -1;
+}
+
+int
+search_add(struct search *s, int64_t id, const struct search_words *words)
+{
+	(void)s;
+	(void)id;
+	(void)words;
+	return -1;
+}
+
+int
+search_end(struct search *s, int64_t last_id)
+{
+	(void)s;
+	(void)last_id;
+	return -1;
+}
+
+int
+search_find(struct search *s, const char *query, int64_t newest_before,
+    int64_t *ret, int max)
+{
+	(void)s;
+	(void)query;
+	(void)newest_before;
+	(void)ret;
+	(void)max;
+	return -1;
+}
