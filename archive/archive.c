@@ -37,6 +37,7 @@ archive_free(struct archive *a)
 enum verdict
 archive_open(struct archive *a)
 {
+	database_set_wait(a->db, a->conf->wait_ms);
 	a->result = database_open_as_it_is(a->db);
 	if (a->result == VERDICT_OK)
 		a->result = database_check_tables(a->db);
