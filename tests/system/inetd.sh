@@ -148,6 +148,17 @@ test_trouble() {
 	stop 2>"$work/wrong"
 }
 
+# test_lmtp HOST...: the same lines, in LMTP.
+test_lmtp() {
+	start >"$folder/output" 2>&1 &
+	server=$!
+	for host in 127.0.0.1 "$@"; do
+		check "$name $host: LMTP" python lmtp "$host" "$port" "$database"
+		rm -f "$database"*
+	done
+	stop 2>"$work/wrong"
+}
+
 # The shipped lines with and without a bad option before the others.
 test_inetd() {
 	prepare "$1-nowait"
@@ -156,6 +167,12 @@ test_inetd() {
 	prepare "$1-trouble"
 	inetd_lines nowait --max-size=nonsense >"$folder/conf"
 	test_trouble
+	prepare "$1-lmtp"
+	inetd_lines nowait --lmtp >"$folder/conf"
+	test_lmtp ::1
+	prepare "$1-lmtp-wait"
+	inetd_lines wait '--lmtp --idle-exit=1' >"$folder/conf"
+	test_lmtp
 	prepare "$1-wait"
 	inetd_lines wait '--idle-exit=1' >"$folder/conf"
 	test_at 127.0.0.1
