@@ -83,7 +83,7 @@ class Filter(Milter.Base):
             return Milter.CONTINUE
         result = self.at("eom")
         if result == Milter.CONTINUE:
-            self.addheader("X-Filter", sys.argv[1].rsplit("/", 1)[1])
+            self.addheader("X-Filter", sys.argv[1].rsplit("/", 1)[-1])
         return result
 
     def tell(self):

@@ -8,6 +8,7 @@ import traceback
 import accepting
 import arrival
 import entries
+import filters
 import inetd
 import installed
 import lab
@@ -27,7 +28,7 @@ def add_addresses():
 def main():
     wanted = sys.argv[1:]
     modules = (installed, listening, accepting, entries, readers, arrival,
-               inetd, sandbox, secure)
+               inetd, sandbox, secure, filters)
     signal.alarm(600)  # a deadline for all
     add_addresses()
     for group in [group for module in modules for group in module.GROUPS]:

@@ -11,7 +11,7 @@ programs=$folder/dest/usr/lib/smtpd-lab
 rm -rf "$folder/dest"
 make -s install DESTDIR="$folder/dest" PREFIX=/usr
 mkdir -p "$programs" "$folder/dest/etc/sysusers.d" "$folder/dest/usr/local/bin"
-cp tests/system/lab/*.py "$programs"
+cp tests/system/lab/*.py tests/system/milters.py "$programs"
 cp tests/system/lab/take-new-mail "$folder/dest/usr/local/bin"
 printf 'u reader -\nm reader smtpd\nu stranger -\n' \
     >"$folder/dest/etc/sysusers.d/lab.conf"
