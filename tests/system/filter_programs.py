@@ -1,10 +1,11 @@
 #!/usr/bin/python3 -B
 """smtpd with policy servers, and with the filters that people run: rspamd,
-OpenDKIM, postgrey, policyd-spf.
+OpenDKIM, ClamAV, postgrey, policyd-spf.
 
     tests/system/filter_programs.py [--smtpd PROGRAM] [--smtpdb PROGRAM] [NAME...]
 """
 
+import base64
 import grp
 import os
 import pwd
@@ -201,6 +202,69 @@ def opendkim(options, report, folder):
     report.check(len(rows) == 3 and all(w in row for w, row in zip(want, rows)), rows)
 
 
+# The test file of EICAR, taken apart so that no scanner finds it here.
+EICAR = (rb"X5O!P%@AP[4\PZX54(P^)7CC)7}" + rb"$EICAR-STANDARD-ANTIVIRUS" +
+         rb"-TEST-FILE!$H+H*")
+CLAMD = """
+DatabaseDirectory {0}/signatures
+LocalSocket {0}/clamd
+TemporaryDirectory {0}
+Foreground yes
+"""
+CLAMAV_MILTER = """
+ClamdSocket unix:{0}/clamd
+MilterSocket unix:{0}/milter
+TemporaryDirectory {0}
+Foreground yes
+OnInfected {1}
+AddHeader Replace
+RejectMsg 5.7.1 %v
+"""
+
+
+def clamav(options, report, folder):
+    """With a signature of ours, for the file that all scanners know."""
+    if missing("clamd", "ClamAV") or missing("clamav-milter", "ClamAV"):
+        return
+    os.mkdir(folder + "/signatures")
+    with open(folder + "/signatures/ours.ndb", "w", encoding="ascii") as f:
+        f.write(f"Ours.Eicar:0:*:{EICAR.hex()}\n")
+    for name, text in ("clamd", CLAMD), ("reject", CLAMAV_MILTER), \
+            ("put-aside", CLAMAV_MILTER):
+        how = "Quarantine" if name == "put-aside" else "Reject"
+        with open(f"{folder}/{name}.conf", "w", encoding="ascii") as f:
+            f.write(text.format(folder, how))
+    virus = (b"Subject: a file\r\nMIME-Version: 1.0\r\nContent-Type: text/plain\r\n"
+             b"Content-Transfer-Encoding: base64\r\n\r\n" +
+             base64.b64encode(EICAR) + b"\r\n")
+
+    def statuses(server):
+        return [value.strip() for value, in server.query(
+            "SELECT value FROM filter_change WHERE name = 'X-Virus-Status'")]
+
+    def milter(name):
+        return program(["clamav-milter", f"--config-file={folder}/{name}.conf"],
+                       folder + "/milter", f"{folder}/{name}.log")
+    with program(["clamd", f"--config-file={folder}/clamd.conf"], folder + "/clamd",
+                 folder + "/clamd.log"):
+        with milter("reject"), \
+                Server(options, folder, f"--milter=unix:{folder}/milter") as server:
+            got = server.send(data=virus)
+            report.check(got[:2] == ("text", 550) and "Ours.Eicar" in got[2], got)
+            report.check(server.send(data=MAIL)[1] == 250, "clean")
+            rows = statuses(server)
+            report.check(len(rows) == 1 and rows[0].startswith("Clean"), rows)
+        os.mkdir(folder + "/2")
+        with milter("put-aside"), \
+                Server(options, folder + "/2",
+                       f"--milter=unix:{folder}/milter") as server:
+            report.check(server.send(data=virus)[1] == 250, "put aside")
+            rows = statuses(server)
+            report.check(len(rows) == 1 and rows[0].startswith("Infected"), rows)
+            rows = server.query("SELECT quarantine NOT NULL FROM message")
+            report.check(rows == [(1,)], rows)
+
+
 def postgrey(options, report, folder):
     if missing("postgrey", "postgrey"):
         return
@@ -247,7 +311,7 @@ def policyd_spf(options, report, folder):
 
 
 TESTS = (actions_of_policy_servers, order_of_all_that_is_asked, one_of_two_recipients,
-         rspamd, opendkim, postgrey, policyd_spf)
+         rspamd, opendkim, clamav, postgrey, policyd_spf)
 
 
 if __name__ == "__main__":
