@@ -371,7 +371,7 @@ serve_connection(const struct options *o, struct connection *c)
 	session.any_line_end = !c->is_socket && peer_is_local(&sv.peer) &&
 			       !fronts_have(&o->fronts, &sv.peer);
 	sv.tls = secure_prepare(o, c, &sv.peer, &session, &sv.facts);
-	sv.auth.link = authenticate_prepare(o, c, &sv.peer);
+	sv.auth.link = authenticate_prepare(o, &sv.peer);
 	if (prepare(&sv, &session))
 		serve(&sv, &session,
 		    session.in_tls && !facts_has(&sv.facts, FACT_TLS));

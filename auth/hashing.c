@@ -31,7 +31,7 @@ hashing_give(struct server *sv, struct session *s, bool by_subject)
 		strcpy(s->name, text);
 	pack_u8(&m, found ? AUTH_DONE : AUTH_TROUBLE);
 	pack_text(&m, text);
-	serve_send(s->child.fd, &m);
+	serve_send(s->base.child.fd, &m);
 }
 
 /* Whoever waits longest gets its verifier, as long as there are processors. */

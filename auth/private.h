@@ -25,6 +25,7 @@ struct settings {
 	const char *database; /* its path; NULL: Dovecot has the accounts */
 	const char *dovecot;  /* the path of its socket */
 	bool no_confine;
+	bool prints_verifier; /* of a password, and does nothing else */
 };
 
 /* verifier.c */

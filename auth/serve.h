@@ -7,16 +7,12 @@
 #include <stddef.h>
 
 #include "../mail/facts.h"
+#include "../server/helper.h"
 #include "private.h"
 
 struct session {
-	uint64_t number;
-	struct peer peer;
+	struct helper_session base;
 	unsigned nfailures;
-	struct end {
-		struct session *session;
-		int fd; /* -1: none */
-	} link, child;
 	char name[AUTH_NAME_MAX + 1]; /* that the child has asked for */
 	char subject[FACT_SIZE];      /* of the certificate; "": unknown */
 	bool has_asked;
@@ -25,21 +21,15 @@ struct session {
 		HASHES_SOON, /* it waits for its verifier */
 		HASHES_NOW,
 	} hashes;
-	bool is_over;
-	struct session *next;    /* in `over` */
 	struct session *waiting; /* behind it, of those that hash soon */
 };
 
 struct server {
+	struct helper_server helper;
 	const struct settings *settings;
 	struct accounts *accounts;
-	int epoll, control, signals;
-	int writer; /* -1: there is none, so nobody needs to be told */
-	size_t nsessions;
 	long nhashing, max_hashing;
 	struct session *waiting, **waiting_end;
-	/* Freed once no event can name them. */
-	struct session *over;
 };
 
 /* One message at a time. */

@@ -11,12 +11,11 @@
 #include "programs.h"
 
 int
-authenticate_prepare(const struct options *o, const struct connection *c,
-    const struct peer *peer)
+authenticate_prepare(const struct options *o, const struct peer *peer)
 {
 	if (o->auth != AUTH_BY_ROWS && o->auth != AUTH_BY_DOVECOT)
 		return -1;
-	return launch_later(&programs_of(o)[HELPER_AUTH], c, peer);
+	return launch_later(&programs_of(o)[HELPER_AUTH], NULL, peer);
 }
 
 /* Can nobody read what the client says on its way? */

@@ -21,8 +21,7 @@ struct authenticator {
  * For a session of its own, before it is confined: a socket to a smtpd-auth
  * that is started when it is asked; -1: there will be none.
  */
-int authenticate_prepare(const struct options *o, const struct connection *c,
-    const struct peer *peer);
+int authenticate_prepare(const struct options *o, const struct peer *peer);
 
 /*
  * Has the session offer what may be said here and now: passwords only inside

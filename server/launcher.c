@@ -55,8 +55,9 @@ launch_later(const struct helper_conf *conf, const struct connection *c,
 	introduction_clear(&told);
 	told.peer = *peer;
 	told.fds[INTRODUCE_LINK] = link[1];
-	told.fds[INTRODUCE_CONNECTION] = c->in;
-	if (c->out != c->in)
+	if (c)
+		told.fds[INTRODUCE_CONNECTION] = c->in;
+	if (c && c->out != c->in)
 		told.fds[INTRODUCE_OUT] = c->out;
 	if (introduce(control[0], &told, false) == 0)
 		pid = fork();

@@ -11,8 +11,8 @@
 
 /*
  * Returns the session's socket to the helper, which gets this connection of this
- * client as a listener would introduce them; but there is no writer.  -1,
- * logged: there will be none.
+ * client as a listener would introduce them (`c` NULL: without the connection);
+ * but there is no writer.  -1, logged: there will be none.
  */
 int launch_later(const struct helper_conf *conf, const struct connection *c,
     const struct peer *peer);

@@ -174,3 +174,13 @@ peer_find(int fd, struct peer *ret)
 	strcpy(ret->address, is_stranger ? PEER_UNKNOWN : PEER_LOCAL);
 	ret->port = 0;
 }
+
+bool
+peer_is_of_network(int fd)
+{
+	int family = AF_UNSPEC;
+	socklen_t len = sizeof family;
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) == 0 &&
+	       family != AF_UNIX;
+}

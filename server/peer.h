@@ -20,6 +20,9 @@
  */
 void peer_find(int fd, struct peer *ret);
 
+/* Is it a socket, of more than this machine? */
+bool peer_is_of_network(int fd);
+
 /* Reads what accept() wrote.  False: it is no IP address. */
 bool peer_read_name(
     const struct sockaddr_storage *name, struct ip *ret, int *ret_port);

@@ -10,8 +10,8 @@
 
 #include "../mail/wire.h"
 #include "launcher.h"
+#include "peer.h"
 #include "programs.h"
-#include "start.h"
 
 /* Anything would do: there is nothing else that a session asks for. */
 static bool
@@ -109,7 +109,7 @@ secure_prepare(const struct options *o, const struct connection *c,
 	bool is_first = o->tls && strcmp(o->tls, "immediate") == 0;
 	int link = -1;
 
-	if (!start_is_of_network(c->in))
+	if (!peer_is_of_network(c->in))
 		find_facts(ret);
 	if (facts_has(ret, FACT_TLS))
 		is_first = true;

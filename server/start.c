@@ -44,23 +44,13 @@ start_take_descriptors(void)
 }
 
 bool
-start_is_of_network(int fd)
-{
-	int family = AF_UNSPEC;
-	socklen_t len = sizeof family;
-
-	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) == 0 &&
-	       family != AF_UNIX;
-}
-
-bool
 start_is_network(const struct start *s)
 {
 	for (size_t i = 0; i < s->nlistening; i++) {
-		if (start_is_of_network(s->listening[i]))
+		if (peer_is_of_network(s->listening[i]))
 			return true;
 	}
-	return s->nlistening == 0 && start_is_of_network(s->connection.in);
+	return s->nlistening == 0 && peer_is_of_network(s->connection.in);
 }
 
 static bool

@@ -20,7 +20,6 @@ struct start {
 };
 
 bool start_is_socket(int fd);
-bool start_is_of_network(int fd);
 /* Do strangers come by it, and not a person or program of this machine? */
 bool start_is_network(const struct start *s);
 

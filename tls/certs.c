@@ -14,7 +14,7 @@
 
 enum {
 	LOOK_MS = 1000,
-	NFILES = 2 * CERTS_MAX + 1,
+	NFILES = 2 * HELPER_LIST_MAX + 1,
 };
 
 /*
@@ -48,14 +48,14 @@ fail(const char *what, const char *why)
 static const char *
 key_of(const struct settings *s, size_t i)
 {
-	return s->nkeys > 0 ? s->keys[i] : s->certs[i];
+	return s->keys.n > 0 ? s->keys.texts[i] : s->certs.texts[i];
 }
 
 static bool
 add_certs(const struct settings *s, struct tls_config *config)
 {
-	for (size_t i = 0; i < s->ncerts; i++) {
-		const char *cert = s->certs[i], *key = key_of(s, i);
+	for (size_t i = 0; i < s->certs.n; i++) {
+		const char *cert = s->certs.texts[i], *key = key_of(s, i);
 		int result =
 		    i == 0 ? tls_config_set_keypair_file(config, cert, key)
 			   : tls_config_add_keypair_file(config, cert, key);
@@ -97,7 +97,7 @@ configure(struct certs *c)
 	if (!c->server)
 		return fail("server", NULL);
 	if (tls_configure(c->server, c->config) < 0)
-		return fail(s->certs[0], tls_error(c->server));
+		return fail(s->certs.texts[0], tls_error(c->server));
 	return true;
 }
 
@@ -162,8 +162,8 @@ certs_open(const struct settings *settings)
 		return NULL;
 	}
 	c->settings = settings;
-	for (size_t i = 0; i < settings->ncerts; i++) {
-		c->files[c->nfiles++].path = settings->certs[i];
+	for (size_t i = 0; i < settings->certs.n; i++) {
+		c->files[c->nfiles++].path = settings->certs.texts[i];
 		c->files[c->nfiles++].path = key_of(settings, i);
 	}
 	if (settings->ca)

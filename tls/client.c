@@ -156,11 +156,11 @@ client_report(int fd, const struct facts *facts)
 }
 
 int
-client_read_report(int fd, struct facts *ret)
+client_read_report(int fd, int flags, struct facts *ret)
 {
 	unsigned may_tell = FACT_BIT(FACT_TLS) | FACT_BIT(FACT_CLIENT_SUBJECT);
 	char message[WIRE_FACTS_MAX];
-	ssize_t n = recv(fd, message, sizeof message, 0);
+	ssize_t n = recv(fd, message, sizeof message, flags);
 	struct unpack in = { .rest = { message, n > 0 ? (size_t)n : 0 } };
 	uint64_t number;
 

@@ -14,17 +14,15 @@
 
 #include "../mail/facts.h"
 #include "../mail/peer.h"
+#include "../server/helper_cli.h"
 
 enum {
-	CERTS_MAX = 32,
 	HANDSHAKE_MS = 60 * 1000,
 };
 
 struct settings {
-	const char *certs[CERTS_MAX];
-	const char *keys[CERTS_MAX]; /* as many as certs, or none */
-	size_t ncerts, nkeys;
-	const char *ca; /* NULL: clients need no certificate */
+	struct helper_list certs, keys; /* as many keys as certs, or none */
+	const char *ca;                 /* NULL: clients need no certificate */
 	bool require_client;
 	bool no_confine;
 };
@@ -60,8 +58,8 @@ struct tls *client_secure(
 
 /* Says what was negotiated to who waits for it, and closes `fd`. */
 void client_report(int fd, const struct facts *facts);
-/* 1: that; 0: nothing yet, from a socket that does not wait; -1: no TLS. */
-int client_read_report(int fd, struct facts *ret);
+/* By recv() with these flags.  1: that; 0: nothing yet; -1: no TLS. */
+int client_read_report(int fd, int flags, struct facts *ret);
 
 /* relay.c */
 

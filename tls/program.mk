@@ -1,4 +1,4 @@
 # smtpd-tls, the only program that loads a TLS library (libtls-dev).
 SMTPD_TLS = $(call folders,tls) $(call files,cli $(addprefix server/,confine \
-	filter introduce log peer)) $(MAIL)
+	filter helper helper_cli introduce log peer)) $(MAIL)
 $(eval $(call program,smtpd-tls,libtls,$(SMTPD_TLS)))

@@ -52,7 +52,7 @@ become(const struct client *c, int report, char *const *argv, int session)
 {
 	struct facts facts;
 
-	if (client_read_report(report, &facts) <= 0)
+	if (client_read_report(report, 0, &facts) <= 0)
 		_exit(EX_OK);
 	set_variables(c, &facts);
 	if (dup2(session, STDIN_FILENO) >= 0 &&
