@@ -10,7 +10,7 @@
 static const struct cli_option options[] = {
 #define FIELD(name) offsetof(struct settings, name)
 	{ 'c', "cert", "FILE",
-	  "a certificate with its chain, PEM; several for several names",
+	  "a certificate with its chain, PEM; several for\nseveral names",
 	  HELPER_LIST, FIELD(certs), 0, 0 },
 	{ 'k', "key", "FILE",
 	  "its private key (in the file of the certificate)",
@@ -33,7 +33,7 @@ static const struct helper_cli command_line = {
 	.name = "smtpd-tls",
 	.usage = "--cert=FILE [options] -- PROGRAM [ARGUMENT...]\n"
 		 "Speaks TLS with the client on standard input and output, and "
-		 "runs the program with\nthe clear text.  Without a program it "
+		 "runs the program\nwith the clear text.  Without a program it "
 		 "serves smtpd(8), which starts it so.\nSee smtpd-tls(8).\n",
 	.options = options,
 	.noptions = sizeof options / sizeof *options,
