@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "mail/envelope.h"
+#include "mail/facts.h"
 #include "policy.h"
 #include "store.h"
 
@@ -130,6 +131,7 @@ struct archive_mail {
 	char *client_address;
 	int client_port; /* 0: none */
 	struct envelope envelope;
+	struct facts facts; /* of TLS and AUTH */
 	char *trace;
 	size_t header_size;
 	char *data; /* NUL behind it */

@@ -58,6 +58,7 @@ archive_add(struct archive *a, const struct archive_mail *m, int64_t *ret_id)
 		.received_at = m->received_at,
 		.client_address = m->client_address,
 		.client_port = m->client_port,
+		.facts = &m->facts,
 		.trace = m->trace,
 	};
 	enum verdict result;

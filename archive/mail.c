@@ -30,6 +30,14 @@ keep(struct envelope *e, struct statement *q, int column)
 	return text ? envelope_text(e, span_of(text)) : NULL;
 }
 
+static void
+read_fact(struct facts *f, enum fact fact, struct statement *q, int column)
+{
+	const char *text = statement_text(q, column);
+
+	facts_set(f, fact, span_of(text ? text : ""));
+}
+
 /* A small one comes with its row.  Otherwise `m` is left as it is. */
 static void
 read_small_data(struct statement *q, int column, struct archive_mail *m)
@@ -70,6 +78,11 @@ read_message(struct statement *q, struct archive_mail *m)
 	m->trace = archive_column(q, at++);
 	e->bare_line_ends = statement_integer(q, at++);
 	m->quarantine = archive_column(q, at++);
+	e->requiretls = statement_integer(q, at++);
+	e->claimed_as = keep(e, q, at++);
+	read_fact(&m->facts, FACT_ACCOUNT, q, at++);
+	read_fact(&m->facts, FACT_TLS, q, at++);
+	read_fact(&m->facts, FACT_CLIENT_SUBJECT, q, at++);
 	read_small_data(q, at++, m);
 }
 
@@ -141,6 +154,7 @@ read_mail(struct archive *a, int64_t id, struct archive_mail *m)
 	    "SELECT id, received_at, client_address, client_port, helo,"
 	    " protocol, verb, reverse_path, body_type, smtputf8, envelope_id,"
 	    " dsn_return, size, header_size, trace, bare_line_ends, quarantine,"
+	    " requiretls, claimed_as, authenticated_as, tls, client_subject,"
 	    " CASE WHEN size <= :small THEN data END"
 	    " FROM message WHERE id = :id");
 	int rc;

@@ -241,8 +241,7 @@ offer_kind(const struct completion *c, enum kind kind)
 	if (kind == KIND_CONSUMERS)
 		offer_consumers(c);
 	if (kind == KIND_ACCOUNTS && is_open(c->t))
-		archive_account_list(
-		    c->t->archive, offer_account, (void *)c);
+		archive_account_list(c->t->archive, offer_account, (void *)c);
 	for (size_t i = 0; kind == KIND_OURS && i < c->ncommands; i++)
 		offer(c, c->commands[i].name);
 }

@@ -61,6 +61,36 @@ write_ends(FILE *f, const struct envelope_form *form)
 	}
 }
 
+/* clang-format off */
+/* What is in words of its own. */
+static const struct {
+	const char *name;
+	enum fact fact;
+} facts[] = {
+	{ "account",     FACT_ACCOUNT },
+	{ "tls",         FACT_TLS },
+	{ "certificate", FACT_CLIENT_SUBJECT },
+};
+/* clang-format on */
+
+/* A line each, and only those that there are. */
+static void
+write_security(FILE *f, const struct archive_mail *m)
+{
+	for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
+		if (!facts_has(&m->facts, facts[i].fact))
+			continue;
+		fputs("\r\n", f);
+		write_word(f, facts[i].name, m->facts.text[facts[i].fact]);
+	}
+	if (m->envelope.claimed_as) {
+		fputs("\r\n", f);
+		write_word(f, "claimed", m->envelope.claimed_as);
+	}
+	if (m->envelope.requiretls)
+		fputs("\r\n requiretls=1", f);
+}
+
 char *
 envelope_write(const struct archive_mail *m, const struct envelope_form *form)
 {
@@ -82,6 +112,7 @@ envelope_write(const struct archive_mail *m, const struct envelope_form *form)
 	write_word(f, "envid", e->envelope_id);
 	write_word(f, "ret", e->dsn_return);
 	write_ends(f, form);
+	write_security(f, m);
 	fputs("\r\n", f);
 	write_word(f, "helo", e->helo);
 	fputs("\r\n", f);
@@ -298,6 +329,9 @@ take_plain(
 	} else if (strcmp(name, "smtputf8") == 0) {
 		ok = read_number(value, 1, &n);
 		m->envelope.smtputf8 = n;
+	} else if (strcmp(name, "requiretls") == 0) {
+		ok = read_number(value, 1, &n);
+		m->envelope.requiretls = n;
 	} else if (strcmp(name, "open") == 0) {
 		ok = read_number(value, 1, &n);
 		r->form->open = n;
@@ -331,6 +365,24 @@ is_text(const char *value)
 	return *value == '\0' || utf8_is_printable(span_of(value));
 }
 
+/* What the client had proved, when it came. */
+static bool
+take_fact(
+    struct reader *r, const char *name, const char *value, bool *ret_taken)
+{
+	*ret_taken = false;
+	for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
+		if (strcmp(name, facts[i].name) != 0)
+			continue;
+		*ret_taken = true;
+		if (*value == '\0' || strlen(value) >= FACT_SIZE ||
+		    !is_text(value))
+			return false;
+		facts_set(&r->mail->facts, facts[i].fact, span_of(value));
+	}
+	return true;
+}
+
 /* The rest, which the envelope keeps. */
 static bool
 take_text(struct reader *r, const char *name, const char *value)
@@ -348,6 +400,7 @@ take_text(struct reader *r, const char *name, const char *value)
 		{ "body",     &e->body_type,                    body_types,     false },
 		{ "ret",      &e->dsn_return,                   returns,        false },
 		{ "envid",    &e->envelope_id,                  NULL,           false },
+		{ "claimed",  &e->claimed_as,                   NULL,           false },
 		{ "helo",     &e->helo,                         NULL,           false },
 		{ "from",     &e->reverse_path,                 NULL,           true },
 		{ "to",       &r->recipient.forward_path,       NULL,           true },
@@ -387,6 +440,8 @@ take_word(struct reader *r, char *word)
 		r->has_recipient = true;
 	}
 	ok = take_plain(r, word, value, &taken);
+	if (!taken)
+		ok = take_fact(r, word, value, &taken);
 	return taken ? ok : take_text(r, word, value);
 }
 

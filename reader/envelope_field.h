@@ -8,13 +8,15 @@
  *	X-Smtpd-Envelope: v=1 id=5 received=1795293692123456 client=192.0.2.1 port=4711
  *	 smtputf8=0 lines=lf open=0 protocol=ESMTP verb=MAIL body=7BIT
  *	 ends=12c1l
+ *	 account=ann
+ *	 tls=TLSv1.3%20TLS_AES_256_GCM_SHA384
  *	 helo=a.example
  *	 from=ann@a.example
  *	 to=bob@b.example mailbox=bob@b.example
  *	 end=1
  *	Subject: hi
  *
- * Words are "name=value"; "%HH" stands for an octet.  "end" is the last one, so
+ * Words are "name=value"; "%HH" stands for an octet; what a mail has not is left out.  "end" is the last one, so
  * that a mail which begins with a blank does not go on with the field.
  */
 #ifndef READER_ENVELOPE_FIELD_H

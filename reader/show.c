@@ -130,6 +130,30 @@ print_ways(const struct envelope *e)
 	distinct_reset(&seen);
 }
 
+/* A line of what is known beside it; `text` NULL or "": nothing is. */
+static void
+print_known(const char *what, const char *text)
+{
+	if (!text || *text == '\0')
+		return;
+	fputs(what, stdout);
+	terminal_print(span_of(text), TERMINAL_LINE);
+	putchar('\n');
+}
+
+/* Who sent it, as TLS and AUTH say. */
+static void
+print_security(const struct archive_mail *m)
+{
+	print_known("authenticated as ", m->facts.text[FACT_ACCOUNT]);
+	print_known("claimed to be ", m->envelope.claimed_as);
+	print_known("inside ", m->facts.text[FACT_TLS]);
+	print_known(
+	    "with the certificate ", m->facts.text[FACT_CLIENT_SUBJECT]);
+	if (m->envelope.requiretls)
+		puts("to be passed on inside TLS alone (REQUIRETLS)");
+}
+
 /* "from <a@x> to <b@y>, <c@z>": what MAIL and RCPT said. */
 static void
 print_envelope(const struct view *v)
@@ -157,11 +181,8 @@ print_envelope(const struct view *v)
 	distinct_reset(&seen);
 	putchar('\n');
 	print_ways(e);
-	if (m->quarantine) {
-		fputs("put aside: ", stdout);
-		terminal_print(span_of(m->quarantine), TERMINAL_LINE);
-		putchar('\n');
-	}
+	print_security(m);
+	print_known("put aside: ", m->quarantine);
 }
 
 static void
@@ -256,6 +277,14 @@ json_recipients(struct json *j, const struct envelope *e)
 }
 
 static void
+json_fact(struct json *j, const char *name, const struct archive_mail *m,
+    enum fact fact)
+{
+	json_text(
+	    j, name, facts_has(&m->facts, fact) ? m->facts.text[fact] : NULL);
+}
+
+static void
 json_envelope(struct json *j, const struct archive_mail *m)
 {
 	const struct envelope *e = &m->envelope;
@@ -271,6 +300,11 @@ json_envelope(struct json *j, const struct archive_mail *m)
 	json_bool(j, "smtputf8", e->smtputf8);
 	json_integer(j, "size", (int64_t)m->len);
 	json_text(j, "quarantine", m->quarantine);
+	json_fact(j, "authenticated_as", m, FACT_ACCOUNT);
+	json_text(j, "claimed_as", e->claimed_as);
+	json_fact(j, "tls", m, FACT_TLS);
+	json_fact(j, "client_subject", m, FACT_CLIENT_SUBJECT);
+	json_bool(j, "requiretls", e->requiretls);
 	json_text(j, "trace", m->trace);
 }
 

@@ -92,8 +92,12 @@ check_again(const struct archive_mail *m)
 		is_same(e->reverse_path, again.envelope.reverse_path) &&
 		is_same(e->helo, again.envelope.helo) &&
 		is_same(e->envelope_id, again.envelope.envelope_id) &&
+		is_same(e->claimed_as, again.envelope.claimed_as) &&
 		e->nrecipients == again.envelope.nrecipients,
 	    "an envelope comes back: ", span_of(field));
+	for (int i = 0; i < FACT__COUNT; i++)
+		fuzz_promise_of(is_same(m->facts.text[i], again.facts.text[i]),
+		    "what was proved comes back: ", span_of(field));
 	for (unsigned i = 0; i < e->nrecipients; i++)
 		fuzz_promise_of(is_same(e->recipients[i].forward_path,
 				    again.envelope.recipients[i].forward_path),

@@ -409,7 +409,17 @@ def aside(web, smtpd, database):
                    check=True)
     check('a tag', web.json('/api/v1/message/latest')['Tags'], ['quarantine'])
     check('a mark', b'title="looks &lt;odd&gt;">put aside' in web.ask('/')[2])
-    check('why', b'looks &lt;odd&gt;' in web.ask('/mail/latest')[2])
+    page = web.ask('/mail/latest')[2]
+    check('why', b'looks &lt;odd&gt;' in page)
+    check('no account', b'Authenticated' in page, False)
+    subprocess.run(['sqlite3', database, "UPDATE message SET tls = 'TLSv1.3 X',"
+                    " authenticated_as = '<ann>', claimed_as = 'bob',"
+                    " client_subject = 'CN=c', requiretls = 1"
+                    ' WHERE id = (SELECT max(id) FROM message)'], check=True)
+    page = web.ask('/mail/latest')[2]
+    check('what TLS and AUTH said', [one in page for one in (
+        b'&lt;ann&gt;', b'<dd>bob</dd>', b'TLSv1.3 X', b'CN=c', b'REQUIRETLS')],
+        [True] * 5)
 
 
 def pages(web):

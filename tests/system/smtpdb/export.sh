@@ -2,6 +2,11 @@
 # export and import: a mail that goes through a file comes back octet for octet.
 . "$(dirname "$0")/prelude.sh"
 make_zoo
+# What TLS and AUTH say of a mail is as exact.
+sqlite3 mail.db "UPDATE message SET authenticated_as = 'änn %41 x',
+    tls = 'TLSv1.3 TLS_AES_256_GCM_SHA384', client_subject = 'CN=ann, O=\"x\"',
+    requiretls = 1 WHERE id = 1;
+    UPDATE message SET claimed_as = 'bob' WHERE id IN (2, 1)"
 
 dump mail.db >want
 for kind in mbox maildir eml; do
@@ -31,6 +36,13 @@ for command in list 'export --mbox=-' 'show 1-last' 'raw 1-last'; do
 	status 0 sh -c "trap '' PIPE; '$tool' $command | true"
 	is "of $command" "" "$(cat err)"
 done
+"$tool" export --mbox=secure.mbox 1
+for word in 'account=' 'tls=x%0Ay' 'certificate=%01' "account=$(printf '%0256d' 1)" 'requiretls=2' 'claimed=a%00b'; do
+	sed "s/^ account=.*/ $word/" secure.mbox >damaged.mbox
+	status 65 "$tool" --database=new.db import --mbox=damaged.mbox
+	holds "X-Smtpd-Envelope is damaged" err
+done
+rm -f new.db*
 status 0 "$tool" export --bare --eml=bare 1 2
 lacks "X-Smtpd" bare/1.eml
 status 0 "$tool" export --mbox=some.mbox --from=jörg

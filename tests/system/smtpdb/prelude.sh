@@ -125,7 +125,8 @@ dump() {
 	sqlite3 "$1" "SELECT received_at, client_address, client_port, helo,
 	    protocol, verb, reverse_path, body_type, smtputf8, envelope_id,
 	    dsn_return, size, trace, header_size, header_from, header_to,
-	    header_subject, header_date, header_message_id, hex(data)
+	    header_subject, header_date, header_message_id, authenticated_as,
+	    claimed_as, tls, client_subject, requiretls, hex(data)
 	    FROM message ORDER BY id;
 	    SELECT position, forward_path, notify, original_recipient, mailbox
 	    FROM recipient ORDER BY message_id, position"

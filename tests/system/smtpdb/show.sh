@@ -2,6 +2,20 @@
 # show: what a person sees of a mail, and nothing that harms a terminal.
 . "$(dirname "$0")/prelude.sh"
 make_zoo
+status 0 "$tool" show 1
+lacks "authenticated" out
+sqlite3 mail.db "UPDATE message SET authenticated_as = 'änn' || char(27) || 'x',
+    claimed_as = 'bob', tls = 'TLSv1.3 X', client_subject = 'CN=ann',
+    requiretls = 1 WHERE id = 1"
+status 0 "$tool" show 1
+is "what TLS and AUTH said" "authenticated as änn?x
+claimed to be bob
+inside TLSv1.3 X
+with the certificate CN=ann
+to be passed on inside TLS alone (REQUIRETLS)" "$(sed -n 3,7p out)"
+status 0 "$tool" show --json 1 2
+json_lines out '[o[0][n] for n in ("claimed_as", "tls", "client_subject", "requiretls")] == ["bob", "TLSv1.3 X", "CN=ann", True]'
+json_lines out '[o[1][n] for n in ("authenticated_as", "tls", "requiretls")] == [None, None, False]'
 
 status 0 "$tool" show 1
 holds "Subject: Grüße from 日本語" out
