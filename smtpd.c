@@ -211,10 +211,13 @@ report(struct server *sv)
 	struct session_refusal r = session_refusal(sv->session);
 
 	if (!sv->was_crowded)
-		entry_refused(&sv->peer, &sv->refusals, r.reply, r.command,
-		    sv->trouble != VERDICT_OK ? store_error(sv->store) : NULL,
-		    filtering_decider(&sv->filtering));
+		entry_refused(&sv->peer, &sv->refusals,
+		    &(struct entry_refusal){ r.reply, r.command,
+			sv->trouble != VERDICT_OK ? store_error(sv->store)
+						  : NULL,
+			filtering_decider(&sv->filtering), sv->auth.tried });
 	sv->trouble = VERDICT_OK;
+	sv->auth.tried[0] = '\0';
 }
 
 /* False: the client is gone. */
@@ -313,8 +316,10 @@ prepare(struct server *sv, const struct session_conf *session)
 		sv->exit_status = EX_OSERR;
 		return false;
 	}
-	sv->auth =
-	    (struct authenticator){ sv->auth.link, o, &sv->peer, &sv->facts };
+	sv->auth = (struct authenticator){ .link = sv->auth.link,
+		.options = o,
+		.peer = &sv->peer,
+		.facts = &sv->facts };
 	header_start(&sv->header);
 	return true;
 }

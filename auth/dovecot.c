@@ -29,7 +29,8 @@ struct dovecot {
 	int fd;
 	char input[LINE_SIZE];
 	size_t len;
-	char line[LINE_SIZE]; /* the last one read */
+	char line[LINE_SIZE];          /* the last one read */
+	char tried[AUTH_NAME_MAX + 1]; /* the name that was said, or "" */
 };
 
 int
@@ -54,8 +55,10 @@ dovecot_connect(const char *path)
 _Noreturn static void
 conclude(const struct dovecot *d, enum auth_result result, const char *account)
 {
-	struct auth_answer a = { .result = result,
-		.account = span_of(account) };
+	struct auth_answer a = { .result = result };
+
+	if (*account)
+		a.account = span_of(account);
 
 	exchange_answer(d->exchange, &a);
 	_exit(EX_OK);
@@ -171,7 +174,7 @@ take_verdict(struct dovecot *d)
 	if (d->line[0] == 'F')
 		conclude(d,
 		    find_field(d->line, "temp") ? AUTH_TROUBLE : AUTH_REFUSED,
-		    "");
+		    d->tried);
 	user = d->line[0] == 'O' ? find_field(d->line, "user") : NULL;
 	len = user ? strcspn(user, "\t") : 0;
 	if (len > 0 && len < sizeof account &&
@@ -200,23 +203,38 @@ prompt(struct dovecot *d, const char *text, char *ret)
 	return base64_read(exchange_read(d->exchange).response, ret);
 }
 
+/* For the log, where Dovecot refuses it. */
+static void
+keep_name(struct dovecot *d, struct span name)
+{
+	if (name.len == 0 || name.len > AUTH_NAME_MAX ||
+	    !utf8_is_printable(name))
+		return;
+	memcpy(d->tried, name.p, name.len);
+	d->tried[name.len] = '\0';
+}
+
 /* What PLAIN would say.  False: it cannot. */
 static bool
 read_credentials(struct dovecot *d, struct auth_step step, char *ret_base64)
 {
 	static char plain[PLAIN_SIZE], text[PLAIN_SIZE];
 	size_t len = step.response.p ? base64_read(step.response, text) : 0;
+	struct span name;
 	size_t name_len;
 
 	if (span_is(step.mechanism, "PLAIN")) {
 		if (!step.response.p)
 			len = prompt(d, "", text);
+		if (auth_read_plain((struct span){ text, len }, &name))
+			keep_name(d, name);
 		return base64_write((struct span){ text, len }, ret_base64) > 0;
 	}
 	if (!step.response.p)
 		len = prompt(d, "Username:", text);
 	if (len == 0 || len > AUTH_NAME_MAX || memchr(text, '\0', len))
 		return false;
+	keep_name(d, (struct span){ text, len });
 	memcpy(plain + 1, text, len);
 	name_len = len;
 	len = prompt(d, "Password:", text);

@@ -146,7 +146,7 @@ conclude(struct sasl *s, enum auth_result result)
 {
 	struct auth_answer a = { .result = result };
 
-	if (result == AUTH_DONE)
+	if (s->account[0] != '\0')
 		a.account = span_of(s->account);
 	if (result == AUTH_DONE && a.account.len == 0)
 		a.result = AUTH_REFUSED;

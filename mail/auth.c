@@ -1,7 +1,8 @@
 #include "auth.h"
 
+#include <string.h>
+
 enum {
-	MECHANISM_MAX = 20, /* RFC 4422 s. 3.1 */
 	SUBJECT_MAX = 512,
 	WAIT_MAX_MS = 60 * 1000,
 };
@@ -19,7 +20,7 @@ bool
 auth_read_step(
     struct unpack *m, struct auth_step *ret, struct span *ret_subject)
 {
-	ret->mechanism = unpack_text(m, MECHANISM_MAX, true);
+	ret->mechanism = unpack_text(m, AUTH_MECHANISM_MAX, true);
 	ret->response = unpack_text(m, BASE64_LINE_MAX, true);
 	*ret_subject = unpack_text(m, SUBJECT_MAX, true);
 	return unpack_is_done(m) && (ret->mechanism.p || ret->response.p) &&
@@ -49,4 +50,19 @@ auth_read_answer(struct unpack *m, struct auth_answer *ret)
 	       (ret->result != AUTH_MORE ||
 		   (ret->challenge.p && base64_is(ret->challenge))) &&
 	       (ret->result != AUTH_DONE || ret->account.len > 0);
+}
+
+/* authzid NUL authcid NUL passwd (RFC 4616 s. 2) */
+bool
+auth_read_plain(struct span text, struct span *ret_name)
+{
+	const char *end = text.p + text.len;
+	const char *first = memchr(text.p, '\0', text.len);
+	const char *second =
+	    first ? memchr(first + 1, '\0', (size_t)(end - first - 1)) : NULL;
+
+	if (!second)
+		return false;
+	*ret_name = (struct span){ first + 1, (size_t)(second - first - 1) };
+	return true;
 }

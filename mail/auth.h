@@ -9,7 +9,8 @@
 #include "pack.h"
 
 enum {
-	AUTH_NAME_MAX = 255, /* octets of an account's name */
+	AUTH_NAME_MAX = 255,     /* octets of an account's name */
+	AUTH_MECHANISM_MAX = 20, /* RFC 4422 s. 3.1 */
 	AUTH_CHALLENGE_MAX = 1536,
 	AUTH_MESSAGE_MAX = BASE64_LINE_MAX + 1024,
 };
@@ -33,7 +34,7 @@ enum auth_result {
 struct auth_answer {
 	enum auth_result result;
 	struct span challenge; /* base64, at most AUTH_CHALLENGE_MAX octets */
-	struct span account;   /* with AUTH_DONE */
+	struct span account;   /* that the client is, or tried to be */
 	uint32_t wait_ms;      /* before the client is told */
 };
 
@@ -49,5 +50,8 @@ bool auth_read_step(
 
 void auth_write_answer(struct pack *m, const struct auth_answer *a);
 bool auth_read_answer(struct unpack *m, struct auth_answer *ret);
+
+/* The name in a response of PLAIN, decoded.  False: it is none. */
+bool auth_read_plain(struct span text, struct span *ret_name);
 
 #endif

@@ -3,10 +3,11 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "../mail/auth.h"
+#include "entries.h"
 #include "launcher.h"
 #include "programs.h"
 
@@ -79,6 +80,23 @@ receive_answer(const struct authenticator *a, struct connection *c,
 	return n > 0 && auth_read_answer(&in, ret);
 }
 
+/* Success has its entry here; a refusal has that of all refusals. */
+static void
+note(struct authenticator *a, const struct auth_answer *answer)
+{
+	struct facts said = { .text = { "" } };
+
+	if (answer->account.p)
+		facts_set(&said, FACT_ACCOUNT, answer->account);
+	if (answer->result == AUTH_DONE) {
+		facts_add(a->facts, &said);
+		entry_authenticated(
+		    a->peer, a->mechanism, a->facts->text[FACT_ACCOUNT]);
+	} else {
+		strcpy(a->tried, said.text[FACT_ACCOUNT]);
+	}
+}
+
 void
 authenticate(struct authenticator *a, struct session *s, struct connection *c)
 {
@@ -86,6 +104,9 @@ authenticate(struct authenticator *a, struct session *s, struct connection *c)
 	struct auth_answer answer = { .result = AUTH_TROUBLE };
 	char message[AUTH_MESSAGE_MAX];
 
+	if (step.mechanism.len > 0 && step.mechanism.len < sizeof a->mechanism)
+		snprintf(a->mechanism, sizeof a->mechanism, "%.*s",
+		    (int)step.mechanism.len, step.mechanism.p);
 	if (a->link >= 0 &&
 	    (!send_step(a, &step) || !receive_answer(a, c, message, &answer))) {
 		close(a->link);
@@ -96,7 +117,6 @@ authenticate(struct authenticator *a, struct session *s, struct connection *c)
 	/* A guess costs time. */
 	if (answer.wait_ms > 0)
 		connection_pause(c, answer.wait_ms);
-	if (answer.result == AUTH_DONE)
-		facts_set(a->facts, FACT_ACCOUNT, answer.account);
+	note(a, &answer);
 	session_auth_answer(s, answer.result, answer.challenge);
 }

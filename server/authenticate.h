@@ -4,6 +4,7 @@
 #ifndef AUTHENTICATE_H
 #define AUTHENTICATE_H
 
+#include "../mail/auth.h"
 #include "../mail/facts.h"
 #include "../mail/peer.h"
 #include "../session.h"
@@ -15,6 +16,8 @@ struct authenticator {
 	const struct options *options;
 	const struct peer *peer;
 	struct facts *facts; /* the account is added to these */
+	char mechanism[AUTH_MECHANISM_MAX + 1];
+	char tried[FACT_SIZE]; /* whom the last AUTH was refused to be; or "" */
 };
 
 /*
@@ -30,7 +33,7 @@ int authenticate_prepare(const struct options *o, const struct peer *peer);
  */
 void authenticate_offer(const struct authenticator *a, struct session *s);
 
-/* Carries out SESSION_AUTHENTICATE. */
+/* Carries out SESSION_AUTHENTICATE, and logs whom the client proved to be. */
 void authenticate(
     struct authenticator *a, struct session *s, struct connection *c);
 

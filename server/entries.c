@@ -40,21 +40,34 @@ entry_stored(const struct peer *peer, const struct envelope *e, int64_t id,
 
 void
 entry_refused(const struct peer *peer, struct entry_refusals *n,
-    struct span reply, struct span command, const char *cause,
-    const char *filter)
+    const struct entry_refusal *r)
 {
 	struct log_entry entry;
-	unsigned *count = cause ? &n->deferred : &n->refused;
+	unsigned *count = r->cause ? &n->deferred : &n->refused;
 
 	if (++*count > REFUSALS_MAX)
 		return;
-	begin_entry(peer, &entry, cause ? LOG_DEFERRED : LOG_REFUSED);
-	log_text(&entry, "reply", reply);
-	log_text(&entry, "command", command);
-	if (cause)
-		log_text(&entry, "cause", span_of(cause));
-	if (filter)
-		log_text(&entry, "filter", span_of(filter));
+	begin_entry(peer, &entry, r->cause ? LOG_DEFERRED : LOG_REFUSED);
+	log_text(&entry, "reply", r->reply);
+	log_text(&entry, "command", r->command);
+	if (r->cause)
+		log_text(&entry, "cause", span_of(r->cause));
+	if (r->filter)
+		log_text(&entry, "filter", span_of(r->filter));
+	if (r->account && *r->account)
+		log_text(&entry, "account", span_of(r->account));
+	log_end(&entry);
+}
+
+void
+entry_authenticated(
+    const struct peer *peer, const char *mechanism, const char *account)
+{
+	struct log_entry entry;
+
+	begin_entry(peer, &entry, LOG_AUTHENTICATED);
+	log_text(&entry, "mechanism", span_of(mechanism));
+	log_text(&entry, "account", span_of(account));
 	log_end(&entry);
 }
 

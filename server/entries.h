@@ -22,14 +22,22 @@ void entry_stored(const struct peer *peer, const struct envelope *e, int64_t id,
 struct entry_refusals {
 	unsigned refused, deferred;
 };
+/* A command or a mail that was refused; NULL where nothing is known. */
+struct entry_refusal {
+	struct span reply, command;
+	const char *cause;   /* trouble of ours; else the client is at fault */
+	const char *filter;  /* that decided so */
+	const char *account; /* that the client tried to be, by AUTH; or "" */
+};
 /*
- * A command or a mail was refused.  `cause` is the trouble on our side; NULL:
- * the client is at fault.  `filter` decided that; NULL: none did.  Only the first of each have an entry; how many more
- * there were is told at the end.
+ * Only the first of each kind have an entry; how many more there were is told
+ * at the end.
  */
 void entry_refused(const struct peer *peer, struct entry_refusals *n,
-    struct span reply, struct span command, const char *cause,
-    const char *filter);
+    const struct entry_refusal *r);
+/* The client has proved to be the account. */
+void entry_authenticated(
+    const struct peer *peer, const char *mechanism, const char *account);
 /* The client went away in the middle of a mail. */
 void entry_abandoned(const struct peer *peer, const struct envelope *e);
 /*

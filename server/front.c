@@ -37,7 +37,8 @@ refuse(
 	    reply_write(line, sizeof line, &replies[why], &values, false);
 	connection_write(f->connection, reply);
 	reply.len -= 2; /* CRLF */
-	entry_refused(f->peer, &first, reply, said, cause, NULL);
+	entry_refused(f->peer, &first,
+	    &(struct entry_refusal){ reply, said, cause, NULL, NULL });
 }
 
 /* Reads it, and nothing behind it, as far as it comes. */

@@ -29,13 +29,14 @@ static const struct {
 	int priority;
 	const char *message_id; /* of units/smtpd.catalog */
 } events[LOG__COUNT] = {
-	[LOG_STORED]     = { "stored",     LOG_INFO,    "7dda3e52fbe64b25a60e133e91fe8267" },
-	[LOG_UNANSWERED] = { "unanswered", LOG_WARNING, "f0dd28335c7b41d9829657e04de74b47" },
-	[LOG_REFUSED]    = { "refused",    LOG_INFO,    "1802bf8cc93340ed98f2b8893b0d0db4" },
-	[LOG_DEFERRED]   = { "deferred",   LOG_ERR,     "ad6a52f5b68041eba3b16cfa66baff6b" },
-	[LOG_MORE]       = { "more",       LOG_INFO,    "f64739da71424c04a67b120c454cbfb7" },
-	[LOG_ABANDONED]  = { "abandoned",  LOG_INFO,    "7145f7fbc7124017b8116e79472c9130" },
-	[LOG_ENDED]      = { "ended",      LOG_DEBUG,   "449fddf98f5b4d49ac06050ae5777afc" },
+	[LOG_STORED]        = { "stored",        LOG_INFO,    "7dda3e52fbe64b25a60e133e91fe8267" },
+	[LOG_UNANSWERED]    = { "unanswered",    LOG_WARNING, "f0dd28335c7b41d9829657e04de74b47" },
+	[LOG_REFUSED]       = { "refused",       LOG_INFO,    "1802bf8cc93340ed98f2b8893b0d0db4" },
+	[LOG_DEFERRED]      = { "deferred",      LOG_ERR,     "ad6a52f5b68041eba3b16cfa66baff6b" },
+	[LOG_MORE]          = { "more",          LOG_INFO,    "f64739da71424c04a67b120c454cbfb7" },
+	[LOG_AUTHENTICATED] = { "authenticated", LOG_INFO,    "93ba84375d754724a4e2f63fb135bd4e" },
+	[LOG_ABANDONED]     = { "abandoned",     LOG_INFO,    "7145f7fbc7124017b8116e79472c9130" },
+	[LOG_ENDED]         = { "ended",         LOG_DEBUG,   "449fddf98f5b4d49ac06050ae5777afc" },
 };
 /* clang-format on */
 

@@ -13,13 +13,14 @@
 
 /* What happened; log.c has its name, priority and MESSAGE_ID. */
 enum log_event {
-	LOG_STORED,     /* a mail is a row */
-	LOG_UNANSWERED, /* the client was gone before the 250 of a row */
-	LOG_REFUSED,    /* a command or a mail was refused */
-	LOG_DEFERRED,   /* the same, for trouble of ours */
-	LOG_MORE,       /* so many of those two had no entry */
-	LOG_ABANDONED,  /* the client was gone before the end of its mail */
-	LOG_ENDED,      /* a session is over */
+	LOG_STORED,        /* a mail is a row */
+	LOG_UNANSWERED,    /* the client was gone before the 250 of a row */
+	LOG_REFUSED,       /* a command or a mail was refused */
+	LOG_DEFERRED,      /* the same, for trouble of ours */
+	LOG_MORE,          /* so many of those two had no entry */
+	LOG_AUTHENTICATED, /* the client has proved who it is */
+	LOG_ABANDONED,     /* the client was gone before the end of its mail */
+	LOG_ENDED,         /* a session is over */
 	LOG__COUNT
 };
 

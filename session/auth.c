@@ -13,10 +13,6 @@
 #include "../mail/utf8.h"
 #include "machine.h"
 
-enum {
-	MECHANISM_MAX = 20, /* RFC 4422 s. 3.1 */
-};
-
 /* Mechanisms that take whatever is said. */
 struct claim {
 	const char *name;
@@ -47,21 +43,6 @@ struct auth {
  * Claims
  */
 
-/* authzid NUL authcid NUL passwd (RFC 4616 s. 2) */
-static bool
-read_plain(struct span text, struct span *ret)
-{
-	const char *end = text.p + text.len;
-	const char *first = memchr(text.p, '\0', text.len);
-	const char *second =
-	    first ? memchr(first + 1, '\0', (size_t)(end - first - 1)) : NULL;
-
-	if (!second)
-		return false;
-	*ret = (struct span){ first + 1, (size_t)(second - first - 1) };
-	return true;
-}
-
 static bool
 read_login(struct span text, struct span *ret)
 {
@@ -83,7 +64,7 @@ read_cram(struct span text, struct span *ret)
 }
 
 static const struct claim claims[] = {
-	{ "PLAIN", { "" }, read_plain },
+	{ "PLAIN", { "" }, auth_read_plain },
 	{ "LOGIN", { "Username:", "Password:" }, read_login },
 	{ "CRAM-MD5", { "<1@smtpd>" }, read_cram },
 };
@@ -256,9 +237,9 @@ find_offered(const char *list, struct span name)
 
 	while (rest.len > 0) {
 		struct span word = span_word(&rest);
-		char text[MECHANISM_MAX + 1] = "";
+		char text[AUTH_MECHANISM_MAX + 1] = "";
 
-		if (word.len <= MECHANISM_MAX)
+		if (word.len <= AUTH_MECHANISM_MAX)
 			memcpy(text, word.p, word.len);
 		if (name.len > 0 && span_is(name, text))
 			return word;

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "../mail/auth.h"
+
 static bool
 is_letter(char c)
 {
@@ -15,15 +17,33 @@ begins(struct span text, const char *prefix)
 	return span_skip(&text, prefix);
 }
 
+/*
+ * A name is short, and in letters of one case, as people write it; what is said
+ * in base64 in its place is neither, unless it is very short.
+ */
+static bool
+may_be_mechanism(struct span word)
+{
+	unsigned lower = 0, upper = 0;
+
+	for (size_t i = 0; i < word.len; i++) {
+		lower += word.p[i] >= 'a' && word.p[i] <= 'z';
+		upper += word.p[i] >= 'A' && word.p[i] <= 'Z';
+	}
+	return word.len <= AUTH_MECHANISM_MAX && (lower == 0 || upper == 0);
+}
+
 struct span
 line_to_show(struct span line)
 {
-	struct span rest = span_trim(line), mechanism;
+	struct span rest = span_trim(line), verb = span_word(&rest), last;
 
-	if (!span_is(span_word(&rest), "AUTH"))
+	if (!span_is(verb, "AUTH"))
 		return line;
-	mechanism = span_word(&rest);
-	line.len = (size_t)(mechanism.p + mechanism.len - line.p);
+	last = span_word(&rest);
+	if (!may_be_mechanism(last))
+		last = verb;
+	line.len = (size_t)(last.p + last.len - line.p);
 	return line;
 }
 

@@ -11,7 +11,7 @@
 
 #include "../mail/span.h"
 
-/* Without the password that AUTH may have behind its mechanism. */
+/* Without the password that AUTH may have behind its mechanism, or in its place. */
 struct span line_to_show(struct span line);
 
 /* Does it have a control character?  TAB counts as white space. */

@@ -26,6 +26,7 @@ import common  # noqa: E402 (where it is was said above)
 from listener import Listener, open_files, parent_of  # noqa: E402
 
 NAME, PASSWORD, WRONG = "ann", "tr0ub 4dor\u00e9", "Tr0ub"
+BAD = "535 5.7.8 Credentials not accepted"
 MAIL = "Subject: hi\n\nOne.\n"
 
 
@@ -202,8 +203,20 @@ def refusals(w):
         check(c.say("AUTH PLAIN " + plain()).startswith("503 "), "twice")
     with open(w.listener.log, encoding="ascii") as f:
         log = f.read()
-    check('command="AUTH PLAIN"' in log, "a refusal is logged")
-    check(plain(password=WRONG) not in log, "but no password")
+    refused = re.findall(r" refused (client=127.0.0.1 port=\d+ .*)", log)
+    check([re.sub(r"port=\d+ ", "", line) for line in refused] == [
+        f'client=127.0.0.1 reply="{reply}" command="AUTH {mechanism}"{account}'
+        for reply, mechanism, account in (
+            (BAD, "PLAIN", " account=ann"), (BAD, "PLAIN", " account=bob"),
+            ("501 5.5.2 Malformed response", "PLAIN", ""),
+            (BAD, "PLAIN", " account=ann"),
+            ("504 5.5.4 Mechanism not offered", "EXTERNAL", ""),
+            ("503 5.5.1 Authenticated already", "PLAIN", ""))],
+        f"refusals are logged: {refused}")
+    check(len(re.findall(r"authenticated client=127.0.0.1 port=\d+"
+                         r" mechanism=PLAIN account=ann\n", log)) > 0,
+          f"and who it was: {log}")
+    check(plain(password=WRONG) not in log and WRONG not in log, "but no password")
 
 
 def scram_begins(c, name):
@@ -487,6 +500,9 @@ def ask_dovecot(options, report, folder):
             check("AUTH PLAIN LOGIN\n" in c.features, c.features)
             check(c.say("AUTH PLAIN " + plain(password=WRONG)).startswith("535 "),
                   "Dovecot: wrong")
+            with open(listener.log, encoding="ascii") as f:
+                check('command="AUTH PLAIN" account=ann\n' in f.read(),
+                      "Dovecot: who it was to be")
             check(c.say("AUTH PLAIN").startswith("334 "), "Dovecot: a prompt")
             said = c.say(plain())
             check(said.startswith("235 "), f"Dovecot: {said}")

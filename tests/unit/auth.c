@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 
 #include "../../mail/auth.h"
+#include "../../session/line.h"
 
 static char message[AUTH_MESSAGE_MAX];
 
@@ -101,5 +102,28 @@ Test(auth, survives_any_octets)
 		u = (struct unpack){ .rest = { block, len } };
 		auth_read_answer(&u, &answer);
 		free(block);
+	}
+}
+
+/* What is logged of a command. */
+Test(auth, shows_no_password)
+{
+	static const char *const rows[][2] = {
+		{ "AUTH PLAIN AGFubgBzZWNyZXQ=", "AUTH PLAIN" },
+		{ "auth  scram-sha-256  biws ", "auth  scram-sha-256" },
+		{ "AUTH X-1_2 =", "AUTH X-1_2" },
+		{ "AUTH", "AUTH" },
+		/* It stands where the mechanism should. */
+		{ "AUTH AGFubgBzZWNyZXQ=", "AUTH" },
+		{ "AUTH AAAAAAAAAAAAAAAAAAAAA", "AUTH" },
+		{ "MAIL FROM:<a@b> AUTH=x", "MAIL FROM:<a@b> AUTH=x" },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct span got = line_to_show(span_of(rows[i][0]));
+
+		cr_expect(got.len == strlen(rows[i][1]) &&
+			      memcmp(got.p, rows[i][1], got.len) == 0,
+		    "%s: \"%.*s\"", rows[i][0], (int)got.len, got.p);
 	}
 }
