@@ -197,7 +197,7 @@ read_input(struct server *sv)
 	    connection_read(sv->connection, input, sizeof input, &data.len);
 	store_refresh(sv->store);
 	if (result == CONNECTION_OK) {
-		record_input(sv->record, data);
+		record_input(sv->record, data, session_has_text(sv->session));
 		session_feed(sv->session, data.p, data.len);
 	} else {
 		stop(sv, result);
@@ -319,7 +319,8 @@ prepare(struct server *sv, const struct session_conf *session)
 	sv->auth = (struct authenticator){ .link = sv->auth.link,
 		.options = o,
 		.peer = &sv->peer,
-		.facts = &sv->facts };
+		.facts = &sv->facts,
+		.record = sv->record };
 	header_start(&sv->header);
 	return true;
 }

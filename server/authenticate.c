@@ -11,10 +11,17 @@
 #include "launcher.h"
 #include "programs.h"
 
+/* Does somebody check what clients say? */
+static bool
+is_asked(const struct options *o)
+{
+	return o->auth == AUTH_BY_ROWS || o->auth == AUTH_BY_DOVECOT;
+}
+
 int
 authenticate_prepare(const struct options *o, const struct peer *peer)
 {
-	if (o->auth != AUTH_BY_ROWS && o->auth != AUTH_BY_DOVECOT)
+	if (!is_asked(o))
 		return -1;
 	return launch_later(&programs_of(o)[HELPER_AUTH], NULL, peer);
 }
@@ -44,6 +51,8 @@ authenticate_offer(const struct authenticator *a, struct session *s)
 			mechanisms = "PLAIN LOGIN SCRAM-SHA-256";
 	}
 	session_offer_auth(s, mechanisms);
+	if (is_asked(a->options))
+		record_offer(a->record, mechanisms);
 }
 
 static bool
@@ -118,5 +127,6 @@ authenticate(struct authenticator *a, struct session *s, struct connection *c)
 	if (answer.wait_ms > 0)
 		connection_pause(c, answer.wait_ms);
 	note(a, &answer);
+	record_auth(a->record, answer.result, answer.challenge);
 	session_auth_answer(s, answer.result, answer.challenge);
 }

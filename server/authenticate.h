@@ -10,12 +10,14 @@
 #include "../session.h"
 #include "connection.h"
 #include "options.h"
+#include "record.h"
 
 struct authenticator {
 	int link; /* to smtpd-auth; -1: there is none */
 	const struct options *options;
 	const struct peer *peer;
-	struct facts *facts; /* the account is added to these */
+	struct facts *facts;   /* the account is added to these */
+	struct record *record; /* NULL: there is none */
 	char mechanism[AUTH_MECHANISM_MAX + 1];
 	char tried[FACT_SIZE]; /* whom the last AUTH was refused to be; or "" */
 };

@@ -11,18 +11,26 @@
 #include "../mail/codepoint.h"
 #include "../version.h"
 #include "log.h"
+#include "mask.h"
 
 enum {
 	NFILES = 3,
+	LINE_SIZE = 1024,
 };
 
 struct record {
 	const char *path;
 	bool failed; /* which was logged */
 	FILE *file;
+	bool has_output;
 	/* Input of a line that has not ended. */
-	char line[1024];
+	char line[LINE_SIZE];
 	size_t len;
+	struct mask mask;
+	bool is_text; /* of a mail */
+	/* A line of AUTH, behind which stands what came of it. */
+	char held[LINE_SIZE + MASK_ROOM];
+	size_t held_len;
 	/*
 	 * Temporary files: the text of the mail that comes in, and the lines
 	 * about mails whose reply is not yet written.
@@ -73,13 +81,8 @@ move_text(FILE *to, FILE *from)
 
 /* Can the line be shown as it is?  It ends in CRLF and is printable. */
 static void
-write_input(struct record *r)
+write_line(struct record *r, struct span text)
 {
-	struct span text = { r->line, r->len };
-
-	if (r->len == 0)
-		return;
-	r->len = 0;
 	if (text.len >= 2 && memcmp(text.p + text.len - 2, "\r\n", 2) == 0) {
 		struct span shown = { text.p, text.len - 2 };
 
@@ -91,6 +94,34 @@ write_input(struct record *r)
 	fputs(">> ", r->file);
 	write_escaped(r->file, text);
 	putc('\n', r->file);
+}
+
+static void
+write_held(struct record *r)
+{
+	if (r->held_len > 0)
+		write_line(r, (struct span){ r->held, r->held_len });
+	r->held_len = 0;
+}
+
+static void
+write_input(struct record *r)
+{
+	struct span text = { r->line, r->len };
+
+	write_held(r);
+	if (r->len == 0)
+		return;
+	r->len = 0;
+	if (r->is_text && !r->mask.is_response) {
+		write_line(r, text);
+	} else if (r->mask.is_inside || mask_is_of_auth(&r->mask, text)) {
+		r->held_len = mask_line(&r->mask, text, r->held);
+	} else {
+		write_line(r, text);
+	}
+	if (text.len == 3 && memcmp(text.p, ".\r\n", 3) == 0)
+		r->is_text = false;
 }
 
 /* Once told, what is missing in the file is no news. */
@@ -116,6 +147,7 @@ record_close(struct record *r)
 		return;
 	if (r->file && r->body && r->stored) {
 		write_input(r);
+		write_held(r);
 		tell_trouble(r);
 	}
 	if (r->file)
@@ -183,10 +215,11 @@ record_begin(struct record *r, const struct session_conf *c)
 }
 
 void
-record_input(struct record *r, struct span data)
+record_input(struct record *r, struct span data, bool is_text)
 {
 	if (!r)
 		return;
+	r->is_text = is_text;
 	for (size_t i = 0; i < data.len; i++) {
 		r->line[r->len++] = data.p[i];
 		if (data.p[i] == '\n' || r->len == sizeof r->line)
@@ -201,11 +234,15 @@ record_output(struct record *r, struct span data)
 	if (!r)
 		return;
 	write_input(r);
+	write_held(r);
+	r->has_output = true;
 	while (data.len > 0) {
 		const char *end = memchr(data.p, '\r', data.len);
 		size_t len = end ? (size_t)(end - data.p) : data.len;
 
 		fprintf(r->file, "< %.*s\n", (int)len, data.p);
+		r->mask.is_response =
+		    len >= 4 && memcmp(data.p, "334 ", 4) == 0;
 		len = len + 2 < data.len ? len + 2 : data.len;
 		data.p += len;
 		data.len -= len;
@@ -227,7 +264,35 @@ record_end(struct record *r, enum session_end why)
 	if (!r || why == SESSION_EOF)
 		return;
 	write_input(r);
+	write_held(r);
 	fprintf(r->file, "! %s\n", events[why]);
+}
+
+void
+record_offer(struct record *r, const char *mechanisms)
+{
+	if (r && !r->has_output)
+		fprintf(
+		    r->file, "! auth %s\n", mechanisms ? mechanisms : "none");
+}
+
+void
+record_auth(struct record *r, enum auth_result result, struct span challenge)
+{
+	static const char *const results[] = {
+		[AUTH_MORE] = "more",
+		[AUTH_DONE] = "done",
+		[AUTH_REFUSED] = "refused",
+		[AUTH_MALFORMED] = "malformed",
+		[AUTH_TOO_OFTEN] = "too-often",
+		[AUTH_TROUBLE] = "trouble",
+	};
+
+	if (!r)
+		return;
+	fprintf(r->file, "! auth-step %s%s%.*s\n", results[result],
+	    challenge.len > 0 ? " " : "", (int)challenge.len,
+	    challenge.len > 0 ? challenge.p : "");
 }
 
 void

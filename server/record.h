@@ -5,6 +5,7 @@
 #ifndef RECORD_H
 #define RECORD_H
 
+#include "../mail/auth.h"
 #include "../mail/envelope.h"
 #include "../mail/span.h"
 #include "../session.h"
@@ -22,9 +23,19 @@ void record_close(struct record *r);
 
 /* Empties the file and writes the settings that matter. */
 void record_begin(struct record *r, const struct session_conf *conf);
-/* Write octets from the client, and to it. */
-void record_input(struct record *r, struct span data);
+/*
+ * Write octets from the client, and to it.  Of AUTH what stands behind the
+ * mechanism is masked (mask.h); `is_text`: what begins here is not a command.
+ */
+void record_input(struct record *r, struct span data, bool is_text);
 void record_output(struct record *r, struct span data);
+/*
+ * Write which mechanisms are offered (NULL: none), before the first output, and
+ * what comes of a step of AUTH, before it is answered.
+ */
+void record_offer(struct record *r, const char *mechanisms);
+void record_auth(
+    struct record *r, enum auth_result result, struct span challenge);
 /* Writes why no more input came; not that the client left. */
 void record_end(struct record *r, enum session_end why);
 /* Take octets of a mail, forget that mail, or write that it was stored. */
