@@ -253,7 +253,7 @@ connect(struct database *db)
 	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
 		SQLITE_OPEN_EXRESCODE |
 		(db->is_beside ? 0 : SQLITE_OPEN_CREATE),
-	    NULL);
+	    vfs_name());
 
 	if (rc != SQLITE_OK)
 		return database_fail_code(db, db->path, rc);

@@ -1,6 +1,6 @@
 /*
  * What the modules of database/ share.  They stand on each other in this order:
- * error.c, lockfile.c, statement.c, blob.c, index.c, beside.c; heal.c; wal.c; checkpoint.c,
+ * error.c, lockfile.c, statement.c, blob.c, vfs.c, index.c, beside.c; heal.c; wal.c; checkpoint.c,
  * version.c; copy.c, open.c; about.c.
  */
 #ifndef DATABASE_PRIVATE_H
@@ -61,6 +61,15 @@ sqlite3_file *error_file(sqlite3 *sqlite, int which);
 
 /* Before the database is closed; those that are taken have failed. */
 void statement_drop_all(struct database *db);
+
+/* vfs.c */
+
+/*
+ * The VFS of connections that write, which gathers what SQLite writes piece by
+ * piece; made over SQLite's default when it is first asked for.  NULL, which
+ * means that default to SQLite: there is no memory for it.
+ */
+const char *vfs_name(void);
 
 /* beside.c */
 

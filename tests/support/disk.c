@@ -63,6 +63,7 @@ write_at(int fd, const void *buf, size_t len, off64_t at)
 	} else if (is_named(fd, "-wal")) {
 		disk.unsynced = true;
 		disk.written += len;
+		disk.nwrites++;
 		error = disk.log_error;
 	} else if (disk.lock_error && is_named(fd, "-lock")) {
 		error = disk.lock_error;

@@ -12,9 +12,10 @@
 
 extern struct disk {
 	/* Seen: */
-	unsigned nsyncs; /* of a log, by fdatasync() */
-	bool unsynced;   /* a log was written to since the last of them */
-	size_t written;  /* octets to logs */
+	unsigned nsyncs;  /* of a log, by fdatasync() */
+	bool unsynced;    /* a log was written to since the last of them */
+	size_t written;   /* octets to logs */
+	unsigned nwrites; /* in so many calls */
 
 	/* To do: */
 	void (*in_sync)(void);  /* once, before the next sync of a log */
