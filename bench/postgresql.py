@@ -1,10 +1,15 @@
 #!/usr/bin/python3 -B
 """Mails a second into PostgreSQL, in one run on one machine: beside SQLite's
-writer, beside the naive way (pgbench: a transaction a mail on each connection),
-with several listeners, and with a million rows there."""
+writer, beside the naive way (bench/naive.c: an SMTP server with a connection and a
+transaction of its own for each mail; and pgbench, the same without SMTP), with
+several listeners, and with a million rows there.
+
+Beside each rate stand the milliseconds of processor time that a mail costs, in the
+server and in what is in front of it, which other work on the machine changes less."""
 
 import argparse
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,20 +21,19 @@ import cluster  # noqa: E402
 import common  # noqa: E402
 
 OCTETS = 4096
-NAIVE = """\\set id random(1, 9000000000000000000)
-BEGIN;
-INSERT INTO naive_message (received_at, client_address, helo, trace, data)
-  VALUES (1, '127.0.0.1', 'client.example', repeat('t', 200),
+NAIVE = """BEGIN;
+INSERT INTO naive_message (received_at, client_address, helo, reverse_path, trace, data)
+  VALUES (1, '127.0.0.1', 'client.example', 's@client.example', repeat('t', 200),
   decode(repeat('61', 4096), 'hex'));
 INSERT INTO naive_recipient VALUES (currval('naive_message_id_seq'), 1, 'r@mx.example');
 COMMIT;
 """
 TABLES = """
 CREATE TABLE naive_message (id bigserial PRIMARY KEY, received_at bigint,
-  client_address text, helo text, trace text, data bytea);
+  client_address text, helo text, reverse_path text, trace text, data bytea);
 ALTER TABLE naive_message ALTER data SET STORAGE EXTERNAL;
-CREATE TABLE naive_recipient (message_id bigint, position integer,
-  forward_path text, PRIMARY KEY (message_id, position))
+CREATE TABLE naive_recipient (message_id bigint REFERENCES naive_message (id),
+  position integer, forward_path text, PRIMARY KEY (message_id, position))
 """
 MILLION = """
 INSERT INTO main.message (id, received_at, client_address, helo, protocol, verb,
@@ -40,34 +44,72 @@ FROM generate_series(1, 1000000)
 """
 
 
-def load(listeners, sessions, mails):
-    """Mails a second of so many sessions, spread over the listeners."""
+TICK = os.sysconf("SC_CLK_TCK")
+PROGRAMS = os.path.join(HERE, "..", "build", "bench")
+
+
+def processor_ms(root):
+    """Of this process and all below it, with those that have ended."""
+    below, spent = {}, {}
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as f:
+                fields = f.read().rpartition(")")[2].split()
+        except OSError:
+            continue
+        below.setdefault(int(fields[1]), []).append(int(entry))
+        spent[int(entry)] = sum(int(n) for n in fields[11:15])
+    found, todo = 0, [root]
+    while todo:
+        pid = todo.pop()
+        found += spent.get(pid, 0)
+        todo += below.get(pid, [])
+    return found * 1000 / TICK
+
+
+def load(ports, sessions, mails):
+    """Mails a second of so many sessions, spread over the ports."""
     start = time.monotonic()
     clients = [subprocess.Popen(
-        [os.path.join(HERE, "..", "build", "bench", "latency"), str(li.port),
-         str(sessions // len(listeners)), str(mails), str(OCTETS), "DATA"],
-        stdout=subprocess.DEVNULL) for li in listeners]
+        [os.path.join(PROGRAMS, "latency"), str(port),
+         str(sessions // len(ports)), str(mails), str(OCTETS), "DATA"],
+        stdout=subprocess.DEVNULL) for port in ports]
     for client in clients:
         if client.wait():
             raise SystemExit("the client failed")
     return sessions * mails / (time.monotonic() - start)
 
 
-def naive(node, sessions, seconds):
+def pgbench(node, sessions, mails):
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as f:
         f.write(NAIVE)
         f.flush()
         done = subprocess.run(
             [os.path.join(cluster.BIN, "pgbench"), "-h", node.folder, "-U", "smtpd",
-             "-n", "-M", "prepared", "-c", str(sessions), "-T", str(seconds), "-f",
+             "-n", "-M", "prepared", "-c", str(sessions), "-t", str(mails), "-f",
              f.name, "mail"], capture_output=True, text=True, check=True)
     return float(done.stdout.split("tps = ")[1].split()[0])
+
+
+class Naive:
+    """The naive server, with a process for each session."""
+
+    def __init__(self, node):
+        with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
+            self.port = listening.getsockname()[1]
+            self.process = subprocess.Popen(
+                [os.path.join(PROGRAMS, "naive"),
+                 f"host={node.folder} user=smtpd dbname=mail", "64"], stdin=listening)
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait()
 
 
 class Run:
     def __init__(self, options):
         self.options = options
-        self.it = cluster.Cluster(standbys=options.standbys, connections=120)
+        self.it = cluster.Cluster(standbys=options.standbys, connections=200)
         self.listeners = []
 
     def listen(self, uri):
@@ -76,23 +118,137 @@ class Run:
             os.path.join(self.it.root, "log"), "--max-connections=300"))
         return self.listeners[-1]
 
+    def measure(self, work, root, mails):
+        """Rate, and what each mail cost the server and what is below `root`."""
+        roots = [self.it.primary.process.pid] + ([root] if root else [])
+        before = [processor_ms(r) for r in roots]
+        rate = work()
+        cost = [(processor_ms(r) - b) / mails for r, b in zip(roots, before)]
+        return [rate] + cost + [0] * (2 - len(cost))
+
     def compare(self):
         folder = os.path.join(self.it.root, "sqlite")
         os.mkdir(folder)
         common.give_away(folder)
-        sqlite = self.listen(os.path.join(folder, "mail.db"))
-        first = self.listen(self.it.uri())
-        first.deliver(1)
-        sqlite.deliver(1)
-        print(f"{'sessions':>8} {'SQLite':>8} {'PostgreSQL':>10} {'naive':>8}  ratios")
-        for sessions in (1, 16, 64):
+        node = self.it.primary
+        ours = {"SQLite": self.listen(os.path.join(folder, "mail.db")),
+                "PostgreSQL": self.listen(self.it.uri())}
+        for listener in ours.values():
+            listener.deliver(1)
+        ours["naive"] = Naive(node)
+        for sessions in self.options.sessions:
             mails = max(self.options.mails // sessions, 20)
-            tries = [(load([sqlite], sessions, mails), load([first], sessions, mails),
-                      naive(self.it.primary, sessions, self.options.seconds))
-                     for _ in range(self.options.tries)]
-            s, p, n = (sorted(column)[len(tries) // 2] for column in zip(*tries))
-            print(f"{sessions:8} {s:8.0f} {p:10.0f} {n:8.0f}  {p / s:.2f} {p / n:.2f}",
-                  flush=True)
+            tries = {}
+            for _ in range(self.options.tries):
+                for name, it in ours.items():
+                    tries.setdefault(name, []).append(self.measure(
+                        lambda it=it: load([it.port], sessions, mails),
+                        it.process.pid, sessions * mails))
+                tries.setdefault("pgbench", []).append(self.measure(
+                    lambda: pgbench(node, sessions, mails), None, sessions * mails))
+            self.tell(sessions, tries)
+        ours["naive"].end()
+
+    @staticmethod
+    def tell(sessions, tries):
+        middle = {name: [sorted(column)[len(rows) // 2] for column in zip(*rows)]
+                  for name, rows in tries.items()}
+        for name, (rate, server, front) in middle.items():
+            print(f"{sessions:3} {name:12} {rate:7.0f} mails/s; ms a mail: server "
+                  f"{server:.3f}, in front {front:.3f}", flush=True)
+        rate = {name: m[0] for name, m in middle.items()}
+        print(f"{sessions:3} PostgreSQL / naive {rate['PostgreSQL'] / rate['naive']:.2f},"
+              f" / pgbench {rate['PostgreSQL'] / rate['pgbench']:.2f},"
+              f" / SQLite {rate['PostgreSQL'] / rate['SQLite']:.2f}", flush=True)
+
+    def several(self):
+        mails = self.options.mails // 64 or 1
+        for n in (1, 2, 4):
+            while len(self.listeners) <= n:
+                self.listen(self.it.uri())
+            ports = [li.port for li in self.listeners[1:1 + n]]
+            rate = sorted(load(ports, 64, mails) for _ in range(self.options.tries))
+            print(f"{n} listeners, 64 sessions in all: "
+                  f"{rate[len(rate) // 2]:.0f}", flush=True)
+
+    def million(self):
+        mails = self.options.mails // 64
+        port = self.listeners[1].port
+
+        def cost():
+            tries = sorted(self.measure(lambda: load([port], 64, mails),
+                                        self.listeners[1].process.pid, 64 * mails)
+                           for _ in range(self.options.tries))
+            return [sorted(column)[len(tries) // 2] for column in zip(*tries)]
+
+        before = cost()
+        self.it.primary.ask(MILLION, "mail")
+        self.it.primary.ask("VACUUM ANALYZE main.message", "mail")
+        self.it.primary.ask("CHECKPOINT", "mail")
+        after = cost()
+        print(f"with a million rows more: {after[0]:.0f} mails/s, before "
+              f"{before[0]:.0f}; the server's processor time "
+              f"{after[1] / before[1]:.2f} of before")
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+class Run:
+    def __init__(self, options):
+        self.options = options
+        self.it = cluster.Cluster(standbys=options.standbys, connections=200)
+        self.listeners = []
+
+    def listen(self, uri):
+        self.listeners.append(cluster.Listener(
+            self.it.program(self.options.smtpd), uri,
+            os.path.join(self.it.root, "log"), "--max-connections=300"))
+        return self.listeners[-1]
+
+    def measure(self, work, root, mails):
+        """Rate, and what each mail cost the server and what is below `root`."""
+        roots = [self.it.primary.process.pid] + ([root] if root else [])
+        before = [processor_ms(r) for r in roots]
+        rate = work()
+        cost = [(processor_ms(r) - b) / mails for r, b in zip(roots, before)]
+        return [rate] + cost + [0] * (2 - len(cost))
+
+    def compare(self):
+        folder = os.path.join(self.it.root, "sqlite")
+        os.mkdir(folder)
+        common.give_away(folder)
+        node = self.it.primary
+        ours = {"SQLite": self.listen(os.path.join(folder, "mail.db")),
+                "PostgreSQL": self.listen(self.it.uri())}
+        for listener in ours.values():
+            listener.deliver(1)
+        ours["naive"] = Naive(node)
+        for sessions in self.options.sessions:
+            mails = max(self.options.mails // sessions, 20)
+            tries = {}
+            for _ in range(self.options.tries):
+                for name, it in ours.items():
+                    tries.setdefault(name, []).append(self.measure(
+                        lambda it=it: load([it.port], sessions, mails),
+                        it.process.pid, sessions * mails))
+                tries.setdefault("pgbench", []).append(self.measure(
+                    lambda: pgbench(node, sessions, mails), None, sessions * mails))
+            self.tell(sessions, tries)
+        ours["naive"].end()
+
+    @staticmethod
+    def tell(sessions, tries):
+        middle = {name: [sorted(column)[len(rows) // 2] for column in zip(*rows)]
+                  for name, rows in tries.items()}
+        for name, (rate, server, front) in middle.items():
+            print(f"{sessions:3} {name:12} {rate:7.0f} mails/s; ms a mail: server "
+                  f"{server:.3f}, in front {front:.3f}", flush=True)
+        rate = {name: m[0] for name, m in middle.items()}
+        print(f"{sessions:3} PostgreSQL / naive {rate['PostgreSQL'] / rate['naive']:.2f},"
+              f" / pgbench {rate['PostgreSQL'] / rate['pgbench']:.2f},"
+              f" / SQLite {rate['PostgreSQL'] / rate['SQLite']:.2f}", flush=True)
 
     def several(self):
         for n in (1, 2, 4):
@@ -118,11 +274,12 @@ class Run:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--smtpd", default="./smtpd")
     parser.add_argument("--standbys", type=int, default=0)
     parser.add_argument("--mails", type=int, default=6400)
-    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--sessions", type=int, nargs="*", default=[1, 16, 64])
+    parser.add_argument("--only-compare", action="store_true")
     parser.add_argument("--tries", type=int, default=3)
     options = parser.parse_args()
     if not cluster.available():
@@ -134,8 +291,9 @@ def main():
     try:
         run.it.primary.ask(TABLES, "mail")
         run.compare()
-        run.several()
-        run.million()
+        if not options.only_compare:
+            run.several()
+            run.million()
     finally:
         run.end()
 

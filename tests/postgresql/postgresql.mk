@@ -9,6 +9,8 @@ test-postgresql-long: all ## the same with a thousand kills: hours
 bench-postgresql: all ## mails a second into PostgreSQL, beside SQLite's
 	@mkdir -p $(B)/bench
 	$(CC) -O2 -D_GNU_SOURCE -o $(B)/bench/latency bench/latency.c bench/sample.c
+	$(CC) -O2 -D_GNU_SOURCE $$($(PKG_CONFIG) --cflags libpq) -o $(B)/bench/naive bench/naive.c \
+	    $$($(PKG_CONFIG) --libs libpq)
 	bench/postgresql.py --smtpd $(OUT)/smtpd
 
 .PHONY: bench-postgresql test-postgresql test-postgresql-long
