@@ -1,9 +1,8 @@
 /*
- * What answers nothing needs no answer before the next one is sent: the rows of a
- * batch go to the server without a wait between them.  What went wrong comes out
- * before the next answer that is waited for, the COMMIT's at last; then nothing of
- * the transaction is stored, and the next one waits for each answer, so that what
- * fails by itself fails alone.
+ * What answers nothing needs no answer before the next one is sent: a batch is two
+ * round trips, one for its ids, and one for its rows and its COMMIT.  What goes wrong
+ * in the second comes out at its end; then nothing of the transaction is stored, and
+ * the next one waits for each answer, so that what fails by itself fails alone.
  */
 #include <poll.h>
 
@@ -13,67 +12,138 @@
 bool
 pipeline_takes(const struct database *db, const struct statement *s)
 {
-	return db->has_ids && !db->is_careful && s->is_prepared &&
-	       s->rc == DATABASE_OK;
+	return db->has_ids && !db->is_careful &&
+	       (s->is_prepared || db->is_pooled) && s->rc == DATABASE_OK;
+}
+
+int
+pipeline_begin(struct database *db)
+{
+	talk_settle(db);
+	if (!db->is_pipelined && !PQenterPipelineMode(db->connection))
+		return error_of_talk(db, PQerrorMessage(db->connection));
+	db->is_pipelined = true;
+	return DATABASE_OK;
+}
+
+static int
+end_sending(struct database *db, int sent)
+{
+	return sent && PQflush(db->connection) >= 0
+		   ? DATABASE_OK
+		   : error_of_talk(db, PQerrorMessage(db->connection));
 }
 
 int
 pipeline_send(struct database *db, struct statement *s)
 {
-	if (!db->is_pipelined && !PQenterPipelineMode(db->connection))
-		return error_of_talk(db, PQerrorMessage(db->connection));
-	db->is_pipelined = true;
-	if (!PQsendQueryPrepared(db->connection, s->name, s->parameters.n,
-		s->values, s->lengths, s->formats, 0) ||
-	    PQflush(db->connection) < 0)
-		return error_of_talk(db, PQerrorMessage(db->connection));
-	return DATABASE_OK;
+	PGconn *c = db->connection;
+	int rc = pipeline_begin(db);
+
+	if (rc != DATABASE_OK)
+		return rc;
+	return end_sending(
+	    db, s->is_prepared
+		    ? PQsendQueryPrepared(c, s->name, s->parameters.n,
+			  s->values, s->lengths, s->formats, 0)
+		    : PQsendQueryParams(c, s->text, s->parameters.n, s->types,
+			  s->values, s->lengths, s->formats, 0));
+}
+
+int
+pipeline_send_text(struct database *db, const char *sql)
+{
+	int rc = pipeline_begin(db);
+
+	if (rc != DATABASE_OK)
+		return rc;
+	return end_sending(db, PQsendQueryParams(db->connection, sql, 0, NULL,
+				   NULL, NULL, NULL, 0));
+}
+
+static void
+keep(PGresult *result, PGresult **ret, int n)
+{
+	if (n == 0) {
+		PQclear(result);
+		return;
+	}
+	PQclear(ret[0]);
+	for (int i = 1; i < n; i++)
+		ret[i - 1] = ret[i];
+	ret[n - 1] = result;
 }
 
 /* Reads up to the end that was sent; the first error. */
 static int
-read_results(struct database *db)
+read_results(struct database *db, int64_t until, PGresult **ret, int n)
 {
-	int64_t until = clock_ms() + db->timeout_ms;
 	int rc = DATABASE_OK;
+	bool warned = false; /* the last one: of rows they mean nothing */
 
 	for (;;) {
 		PGresult *result;
 		ExecStatusType is;
+		int found = talk_wait(db, until);
 
-		if (talk_wait(db, until) <= 0)
-			return error_of_talk(
-			    db, "no answer from the server in time");
-		result = PQgetResult(db->connection);
-		is = PQresultStatus(result);
-		if (result && is != PGRES_PIPELINE_SYNC &&
-		    is != PGRES_COMMAND_OK && is != PGRES_TUPLES_OK &&
-		    is != PGRES_PIPELINE_ABORTED && rc == DATABASE_OK)
-			rc = error_of_result(db, result);
-		PQclear(result);
-		if (PQstatus(db->connection) != CONNECTION_OK)
+		if (found == 0)
+			return error_own(db, DATABASE_IO_ERROR, VERDICT_BUSY,
+			    "no answer from the server in time");
+		result = found > 0 ? PQgetResult(db->connection) : NULL;
+		if (PQstatus(db->connection) != CONNECTION_OK || found < 0) {
+			PQclear(result);
 			return error_of_talk(
 			    db, PQerrorMessage(db->connection));
-		if (is == PGRES_PIPELINE_SYNC)
+		}
+		if (!result)
+			continue;
+		is = PQresultStatus(result);
+		if (is == PGRES_FATAL_ERROR && rc == DATABASE_OK)
+			rc = error_of_result(db, result);
+		if (is == PGRES_PIPELINE_SYNC) {
+			PQclear(result);
+			db->has_warned = warned;
 			return rc;
+		}
+		keep(result, ret, n);
+		warned = db->has_warned;
+		db->has_warned = false;
 	}
+}
+
+int
+pipeline_read(struct database *db, int wait_ms, PGresult **ret, int n)
+{
+	int rc = PQpipelineSync(db->connection)
+		     ? read_results(db, clock_ms() + wait_ms, ret, n)
+		     : error_of_talk(db, PQerrorMessage(db->connection));
+
+	db->is_careful |= rc != DATABASE_OK;
+	if (PQexitPipelineMode(db->connection))
+		db->is_pipelined = false;
+	return rc;
+}
+
+bool
+pipeline_has_ended(struct database *db)
+{
+	read_results(db, clock_ms(), NULL, 0);
+	return PQstatus(db->connection) != CONNECTION_OK ||
+	       PQexitPipelineMode(db->connection);
 }
 
 int
 pipeline_end(struct database *db)
 {
-	int rc;
+	int rc, rc_read;
 
+	talk_settle(db);
+	rc = bulk_send_all(db);
 	if (!db->is_pipelined)
-		return DATABASE_OK;
-	rc = PQpipelineSync(db->connection)
-		 ? read_results(db)
-		 : error_of_talk(db, PQerrorMessage(db->connection));
-	db->is_careful = rc != DATABASE_OK;
+		return rc;
+	rc_read = pipeline_read(db, db->timeout_ms, NULL, 0);
 	/* Where answers are still to come, nothing else can be said. */
-	if (PQexitPipelineMode(db->connection))
-		db->is_pipelined = false;
-	else
+	if (db->is_pipelined)
 		talk_close(db);
-	return rc;
+	return rc_read == DATABASE_OK ? rc : rc_read;
 }

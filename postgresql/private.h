@@ -1,8 +1,8 @@
 /*
  * What the modules of postgresql/ share.  They stand on each other in this order:
  * error.c, dialect.c; talk.c (one connection: sending, waiting with a deadline);
- * pipeline.c, statement.c, blob.c; open.c (which database it is, and whether it may be
- * trusted); transaction.c (what a commit's end means); about.c.
+ * pipeline.c, bulk.c, statement.c, blob.c; open.c (which database it is, and whether
+ * it may be trusted); transaction.c (what a commit's end means); about.c.
  */
 #ifndef POSTGRESQL_PRIVATE_H
 #define POSTGRESQL_PRIVATE_H
@@ -27,6 +27,8 @@ struct parameters {
 	struct span names[PARAMETERS_MAX]; /* ":id", "?1"; in the text */
 };
 
+struct bulk;
+
 struct statement {
 	struct database *db;
 	char *sql;  /* as it was given; NULL: the place is free */
@@ -38,6 +40,7 @@ struct statement {
 	bool is_run;
 	int rc; /* the first error since it was taken */
 	unsigned long last_use;
+	struct bulk *bulk; /* NULL: its rows go one by one */
 
 	const char *values[PARAMETERS_MAX]; /* NULL: NULL */
 	Oid types[PARAMETERS_MAX];          /* 0: the server finds out */
@@ -63,6 +66,7 @@ struct database {
 	bool is_pooled;    /* a pooler is between: nothing lasts longer than a
 	                       transaction (no prepared statements) */
 	bool is_pipelined; /* answers are still to come (pipeline.c) */
+	bool owes_answer;  /* of what was sent by talk_send() */
 	bool is_careful;   /* waits for each, as an error came late */
 	bool has_warned;   /* since the last statement was sent */
 	/* A COMMIT that the server has not ended yet. */
@@ -72,8 +76,15 @@ struct database {
 	char token[TOKEN_SIZE]; /* who we are in main.writer */
 	int64_t batch;          /* our transactions that took ids */
 	bool has_ids;           /* this transaction took them */
-	int expected;
+	int expected;           /* mails of the next one; 0: nobody said */
 	int64_t next_id, last_id;
+	PGresult *used;     /* answer to database_tables_used; or NULL */
+	int64_t used_until; /* if it only reads: clock_ms() */
+	bool begins_read;   /* with the next statement */
+	/* Those whose rows gather, in the order of their first rows. */
+	struct statement *gathered[STATEMENTS_MAX];
+	int ngathered;
+	size_t gathered_octets;
 
 	int changes;
 	int timeout_ms;       /* of a statement; see open.c */
@@ -122,6 +133,10 @@ int talk_wait(struct database *db, int64_t until);
 PGresult *talk_await(struct database *db, int wait_ms, int *ret_rc);
 /* Sends SQL without parameters, and waits for its end. */
 int talk_run(struct database *db, const char *sql);
+/* The same, and nobody waits for the end, but who says something next. */
+void talk_send(struct database *db, const char *sql);
+/* Waits for that end. */
+void talk_settle(struct database *db);
 /* The same for one value; "" for none. */
 int talk_ask(struct database *db, const char *sql, char *ret, size_t size);
 
@@ -134,9 +149,33 @@ enum verdict settings_check(struct database *db, bool allow_unsafe);
 
 /* May it be sent without waiting for its answer? */
 bool pipeline_takes(const struct database *db, const struct statement *s);
+/* Nobody waits for an answer. */
+int pipeline_begin(struct database *db);
 int pipeline_send(struct database *db, struct statement *s);
-/* Waits for all answers; the first error.  Comes before anything that waits. */
+int pipeline_send_text(struct database *db, const char *sql);
+/*
+ * Waits for all answers, so many ms; the first error.  `ret` gets the last `n` of
+ * them, to be cleared; NULL where none came.  A connection that is silent stays
+ * as it is: DATABASE_OK is not returned, and is_pipelined is true.
+ */
+int pipeline_read(struct database *db, int wait_ms, PGresult **ret, int n);
+/* Has what was silent ended?  The connection is good for nothing else then. */
+bool pipeline_has_ended(struct database *db);
+/* Reads all there are; comes before anything that waits. */
 int pipeline_end(struct database *db);
+
+/* bulk.c */
+
+/* Of a statement that was just prepared: can its rows go by many? */
+int bulk_make(struct statement *s);
+void bulk_free(struct bulk *b);
+bool bulk_has_rows(const struct bulk *b);
+/* Keeps the values as a row to be sent. */
+int bulk_add(struct statement *s);
+/* Sends all that have gathered. */
+int bulk_send_all(struct database *db);
+/* Forgets them, as their transaction is over, or the connection. */
+void bulk_forget_all(struct database *db);
 
 /* transaction.c */
 
@@ -148,5 +187,9 @@ enum verdict transaction_look_again(struct database *db);
 /* statement.c */
 
 void statement_drop_all(struct database *db);
+/* Prepares it, where that can be and has not been done. */
+int statement_prepare(struct statement *s);
+int statement_prepare_text(struct database *db, const char *name,
+    const char *text, int n, const Oid *types);
 
 #endif

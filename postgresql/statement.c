@@ -12,11 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../clock.h"
 #include "../mail/utf8.h"
 #include "private.h"
 
 enum {
 	TYPE_BIGINT = 20, /* pg_type.oid */
+	/* So long it may be unknown that a table has its first row. */
+	USED_MS = 100,
 };
 
 /* One for each table: to ask for a row costs as little as to look it up. */
@@ -55,7 +58,14 @@ drop(struct database *db, struct statement *s)
 		snprintf(sql, sizeof sql, "DEALLOCATE %s", s->name);
 		talk_run(db, sql);
 	}
+	if (s->is_prepared && s->bulk &&
+	    PQtransactionStatus(db->connection) != PQTRANS_INERROR) {
+		snprintf(sql, sizeof sql, "DEALLOCATE %s_many", s->name);
+		talk_run(db, sql);
+	}
 	forget_values(s);
+	bulk_free(s->bulk);
+	s->bulk = NULL;
 	free(s->sql);
 	free(s->text);
 	s->sql = s->text = NULL;
@@ -83,7 +93,7 @@ find_place(struct database *db)
 	for (size_t i = 0; i < STATEMENTS_MAX; i++) {
 		struct statement *s = &db->statements[i];
 
-		if (s->taken)
+		if (s->taken || bulk_has_rows(s->bulk))
 			continue;
 		if (!s->sql)
 			return s;
@@ -236,59 +246,122 @@ statement_bind_zeros(struct statement *s, const char *name, uint64_t len)
  * Running
  */
 
-static int
-prepare(struct database *db, struct statement *s)
+int
+statement_prepare_text(struct database *db, const char *name, const char *text,
+    int n, const Oid *types)
 {
 	PGresult *result;
 	int rc = DATABASE_OK;
 
-	if (!PQsendPrepare(
-		db->connection, s->name, s->text, s->parameters.n, s->types))
+	if (!PQsendPrepare(db->connection, name, text, n, types))
 		return error_of_talk(db, PQerrorMessage(db->connection));
 	result = talk_await(db, db->timeout_ms, &rc);
-	if (result && PQresultStatus(result) != PGRES_COMMAND_OK)
-		rc = error_of_result(db, result);
 	PQclear(result);
-	s->is_prepared = rc == DATABASE_OK;
 	return rc;
+}
+
+int
+statement_prepare(struct statement *s)
+{
+	struct database *db = s->db;
+	int rc;
+
+	if (s->rc != DATABASE_OK || s->is_prepared || db->is_pooled)
+		return s->rc;
+	rc = pipeline_end(db);
+	if (rc == DATABASE_OK)
+		rc = statement_prepare_text(
+		    db, s->name, s->text, s->parameters.n, s->types);
+	if (rc != DATABASE_OK)
+		return rc;
+	s->is_prepared = true;
+	return bulk_make(s);
 }
 
 static int
 send(struct database *db, struct statement *s)
 {
-	int rc = s->is_prepared || db->is_pooled ? DATABASE_OK : prepare(db, s);
-	int sent;
+	int sent =
+	    s->is_prepared
+		? PQsendQueryPrepared(db->connection, s->name, s->parameters.n,
+		      s->values, s->lengths, s->formats, 0)
+		: PQsendQueryParams(db->connection, s->text, s->parameters.n,
+		      s->types, s->values, s->lengths, s->formats, 0);
 
-	if (rc != DATABASE_OK)
-		return rc;
-	sent = s->is_prepared
-		   ? PQsendQueryPrepared(db->connection, s->name,
-			 s->parameters.n, s->values, s->lengths, s->formats, 0)
-		   : PQsendQueryParams(db->connection, s->text, s->parameters.n,
-			 s->types, s->values, s->lengths, s->formats, 0);
 	return sent ? DATABASE_OK
 		    : error_of_talk(db, PQerrorMessage(db->connection));
+}
+
+/*
+ * Which tables are used: the answer has come with the transaction's begin, or, for
+ * who asks all day, is so young that it may stand.  What stands in a table that is
+ * used is always asked for.
+ */
+static bool
+is_known(struct database *db, struct statement *s)
+{
+	if (strcmp(s->sql, database_tables_used) != 0 || !db->used)
+		return false;
+	if (!db->only_reads) {
+		s->rows = db->used;
+		db->used = NULL;
+		return true;
+	}
+	if (clock_ms() < db->used_until)
+		s->rows = PQcopyResult(db->used, PG_COPYRES_TUPLES);
+	return s->rows != NULL;
+}
+
+static void
+note_used(struct database *db, const struct statement *s)
+{
+	if (!db->only_reads || strcmp(s->sql, database_tables_used) != 0)
+		return;
+	PQclear(db->used);
+	db->used = PQcopyResult(s->rows, PG_COPYRES_TUPLES);
+	db->used_until = clock_ms() + USED_MS;
+}
+
+/* A transaction that only reads begins with its first statement. */
+static int
+begin_with(struct database *db, struct statement *s)
+{
+	int rc = pipeline_send_text(
+	    db, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+
+	db->begins_read = false;
+	if (rc == DATABASE_OK)
+		rc = pipeline_send(db, s);
+	if (rc == DATABASE_OK)
+		rc = pipeline_read(db, db->timeout_ms, &s->rows, 1);
+	if (db->is_pipelined)
+		talk_close(db);
+	return rc;
 }
 
 static int
 run(struct statement *s)
 {
 	struct database *db = s->db;
-	int rc = pipeline_end(db);
+	int rc;
 
+	if (is_known(db, s))
+		return DATABASE_OK;
+	rc = pipeline_end(db);
 	if (rc == DATABASE_OK)
-		rc = send(db, s);
+		rc = statement_prepare(s);
+	if (rc == DATABASE_OK && db->begins_read)
+		rc = begin_with(db, s);
+	else if (rc == DATABASE_OK && (rc = send(db, s)) == DATABASE_OK)
+		s->rows = talk_await(db, db->timeout_ms, &rc);
 	if (rc != DATABASE_OK)
 		return rc;
-	s->rows = talk_await(db, db->timeout_ms, &rc);
-	switch (PQresultStatus(s->rows)) {
-	case PGRES_COMMAND_OK:
-	case PGRES_TUPLES_OK:
-		db->changes = atoi(PQcmdTuples(s->rows));
-		return rc;
-	default:
-		return s->rows ? error_of_result(db, s->rows) : rc;
-	}
+	if (PQresultStatus(s->rows) != PGRES_COMMAND_OK &&
+	    PQresultStatus(s->rows) != PGRES_TUPLES_OK)
+		return error_of_result(db, s->rows);
+	db->changes = atoi(PQcmdTuples(s->rows));
+	note_used(db, s);
+	return DATABASE_OK;
 }
 
 bool
@@ -353,7 +426,9 @@ int
 statement_run(struct statement *s)
 {
 	if (pipeline_takes(s->db, s)) {
-		s->rc = pipeline_send(s->db, s);
+		s->rc = s->bulk ? bulk_add(s) : bulk_send_all(s->db);
+		if (s->rc == DATABASE_OK && !s->bulk)
+			s->rc = pipeline_send(s->db, s);
 		return statement_end(s);
 	}
 	while (statement_row(s))

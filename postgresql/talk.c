@@ -101,11 +101,14 @@ talk_open(struct database *db)
 void
 talk_close(struct database *db)
 {
+	bulk_forget_all(db);
 	statement_drop_all(db);
+	PQclear(db->used);
+	db->used = NULL;
 	PQfinish(db->connection);
 	db->connection = NULL;
 	db->is_ready = db->is_stuck = db->has_ids = false;
-	db->is_pipelined = false;
+	db->is_pipelined = db->owes_answer = db->begins_read = false;
 }
 
 bool
@@ -204,6 +207,27 @@ talk_run(struct database *db, const char *sql)
 
 	PQclear(run(db, sql, &rc));
 	return rc;
+}
+
+void
+talk_send(struct database *db, const char *sql)
+{
+	if (pipeline_end(db) != DATABASE_OK ||
+	    !PQsendQuery(db->connection, sql) || PQflush(db->connection) < 0)
+		talk_close(db);
+	else
+		db->owes_answer = true;
+}
+
+void
+talk_settle(struct database *db)
+{
+	int rc = DATABASE_OK;
+
+	if (!db->owes_answer)
+		return;
+	db->owes_answer = false;
+	PQclear(talk_await(db, db->timeout_ms, &rc));
 }
 
 int

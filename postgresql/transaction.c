@@ -34,10 +34,57 @@ enum {
 	LOOK_MS = 300,
 };
 
+/* What the transaction before has left. */
+static void
+forget(struct database *db)
+{
+	bulk_forget_all(db);
+	PQclear(db->used);
+	db->used = NULL;
+	db->has_ids = false;
+}
+
 void
 database_expect(struct database *db, int mails)
 {
 	db->expected = mails;
+}
+
+/*
+ * Begins, gives out ids, and asks what policy will: in one round trip.  The lock in
+ * begin_batch() is the connection's until it is given back: who fails there gives
+ * the connection up.
+ */
+static int
+begin_batch(struct database *db)
+{
+	PGresult *got[3] = { NULL, NULL, NULL };
+	struct statement *used = statement_take(db, database_tables_used);
+	struct statement *s = statement_take(
+	    db, "SELECT main.begin_batch(:token, :batch, :mails)");
+	int rc = DATABASE_OK;
+
+	statement_bind_text(s, ":token", db->token);
+	statement_bind_integer(s, ":batch", ++db->batch);
+	statement_bind_integer(s, ":mails", db->expected);
+	if ((rc = statement_prepare(s)) == DATABASE_OK &&
+	    (rc = statement_prepare(used)) == DATABASE_OK &&
+	    (rc = pipeline_send_text(db, "BEGIN")) == DATABASE_OK &&
+	    (rc = pipeline_send(db, s)) == DATABASE_OK &&
+	    (rc = pipeline_send(db, used)) == DATABASE_OK)
+		rc = pipeline_read(db, db->timeout_ms, got, 3);
+	if (rc == DATABASE_OK) {
+		db->next_id = strtoll(PQgetvalue(got[1], 0, 0), NULL, 10);
+		db->last_id = db->next_id + db->expected - 1;
+		db->used = got[2];
+		got[2] = NULL;
+		db->has_ids = true;
+	}
+	for (int i = 0; i < 3; i++)
+		PQclear(got[i]);
+	statement_end(s);
+	statement_end(used);
+	return rc;
 }
 
 enum verdict
@@ -46,18 +93,19 @@ database_begin(struct database *db)
 	enum verdict result = VERDICT_OK;
 	int rc = DATABASE_IO_ERROR;
 
-	db->has_ids = false;
+	forget(db);
 	/* A connection may have died while nobody looked. */
 	for (int i = 0; i < 2 && rc != DATABASE_OK; i++) {
 		result = database_open(db);
 		if (result != VERDICT_OK)
-			return result;
-		rc = talk_run(db, "BEGIN");
+			break;
+		rc = db->expected > 0 ? begin_batch(db) : talk_run(db, "BEGIN");
 		if (rc == DATABASE_OK)
-			return VERDICT_OK;
+			break;
 		result = database_fail_code(db, "begin", rc);
 		talk_close(db);
 	}
+	db->expected = 0;
 	return result;
 }
 
@@ -70,14 +118,16 @@ database_lock_counts(struct database *db)
 int
 database_begin_read(struct database *db)
 {
-	return talk_run(db, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+	db->begins_read = true;
+	return DATABASE_OK;
 }
 
 void
 database_end_read(struct database *db)
 {
-	if (transaction_is_open(db) && talk_run(db, "COMMIT") != DATABASE_OK)
-		talk_close(db);
+	db->begins_read = false;
+	if (transaction_is_open(db))
+		talk_send(db, "COMMIT");
 }
 
 bool
@@ -109,45 +159,20 @@ database_settle(struct database *db, bool keep)
 		   PQtransactionStatus(db->connection) == PQTRANS_INTRANS);
 }
 
-/*
- * The lock in begin_batch() is the connection's until it is given back: who
- * fails there gives the connection up.
- */
-static int
-take_ids(struct database *db)
-{
-	struct statement *s = statement_take(
-	    db, "SELECT main.begin_batch(:token, :batch, :mails)");
-	int rc;
-
-	statement_bind_text(s, ":token", db->token);
-	statement_bind_integer(s, ":batch", ++db->batch);
-	statement_bind_integer(s, ":mails", db->expected);
-	rc = statement_run_integer(s, &db->next_id);
-	db->last_id = db->next_id + db->expected - 1;
-	db->has_ids = rc == DATABASE_OK;
-	db->expected = 1;
-	if (rc != DATABASE_OK)
-		talk_close(db);
-	return rc;
-}
-
 int
 database_next_id(struct database *db, int64_t *ret)
 {
-	int rc = db->has_ids ? DATABASE_OK : take_ids(db);
-
-	if (rc == DATABASE_OK && db->next_id > db->last_id)
+	if (!db->has_ids || db->next_id > db->last_id)
 		return error_own(db, DATABASE_IO_ERROR, VERDICT_FAILED,
 		    "more mails than were expected");
-	if (rc == DATABASE_OK)
-		*ret = db->next_id++;
-	return rc;
+	*ret = db->next_id++;
+	return DATABASE_OK;
 }
 
 /*
  * For who listens: a transaction of its own that waits for no standby, since a
- * NOTIFY holds a lock of the whole server until its COMMIT is over.
+ * NOTIFY holds a lock of the whole server until its COMMIT is over.  Nobody waits
+ * for it here either.
  */
 static void
 notify(struct database *db)
@@ -158,8 +183,7 @@ notify(struct database *db)
 	    "BEGIN; SET LOCAL synchronous_commit TO off;"
 	    " NOTIFY smtpd_message, '%" PRId64 "'; COMMIT",
 	    db->next_id - 1);
-	if (talk_run(db, sql) != DATABASE_OK)
-		talk_close(db);
+	talk_send(db, sql);
 }
 
 /*
@@ -210,10 +234,8 @@ read_end(struct database *db, PGresult *result, int rc)
 {
 	const char *tag = PQcmdStatus(result);
 
-	if (rc == DATABASE_OK && PQresultStatus(result) != PGRES_COMMAND_OK)
-		rc = error_of_result(db, result);
 	if (rc != DATABASE_OK)
-		return database_fail_code(db, "commit", rc);
+		return database_fail_code(db, "writing the mails", rc);
 	if (strcmp(tag, "COMMIT") != 0)
 		return database_fail(
 		    db, VERDICT_FAILED, "commit: the transaction had failed");
@@ -236,45 +258,45 @@ fail_stuck(struct database *db)
 enum verdict
 transaction_look_again(struct database *db)
 {
-	int rc = DATABASE_OK;
-
-	PQclear(talk_await(db, 0, &rc));
-	if (PQtransactionStatus(db->connection) == PQTRANS_ACTIVE &&
-	    PQstatus(db->connection) == CONNECTION_OK)
+	if (!pipeline_has_ended(db))
 		return fail_stuck(db);
 	talk_close(db);
 	return database_open(db);
 }
 
+/* The rows and the COMMIT go together, and their answers come together. */
 enum verdict
 database_commit(struct database *db)
 {
 	enum verdict result;
 	PGresult *end = NULL;
-	int rc = DATABASE_OK;
+	bool had_ids = db->has_ids;
+	int rc;
 
-	rc = pipeline_end(db);
-	if (rc != DATABASE_OK) {
-		result = database_fail_code(db, "writing the mails", rc);
-		database_rollback(db);
-		return result;
-	}
+	talk_settle(db);
 	db->has_warned = false;
-	if (PQsendQuery(db->connection, "COMMIT"))
-		end = talk_await(db, db->timeout_ms, &rc);
-	if (!end && PQstatus(db->connection) == CONNECTION_OK &&
-	    PQtransactionStatus(db->connection) == PQTRANS_ACTIVE) {
+	rc = bulk_send_all(db);
+	if (rc == DATABASE_OK)
+		rc = pipeline_send_text(db, "COMMIT");
+	if (rc == DATABASE_OK)
+		rc = pipeline_read(db, db->timeout_ms, &end, 1);
+	if (PQstatus(db->connection) != CONNECTION_OK) {
+		PQclear(end);
+		return had_ids ? resolve(db)
+			       : database_fail_code(db, "commit", rc);
+	}
+	if (db->is_pipelined) {
+		PQclear(end);
 		db->is_stuck = true;
 		return fail_stuck(db);
 	}
-	if (PQstatus(db->connection) != CONNECTION_OK) {
-		PQclear(end);
-		return db->has_ids ? resolve(db)
-				   : database_fail_code(db, "commit", rc);
-	}
 	result = read_end(db, end, rc);
 	PQclear(end);
-	if (db->has_ids)
+	if (rc == DATABASE_OK)
+		db->is_careful = false;
+	if (transaction_is_open(db))
+		database_rollback(db);
+	else if (had_ids)
 		notify(db);
 	return result;
 }
@@ -284,6 +306,7 @@ database_rollback(struct database *db)
 {
 	bool had_ids = db->has_ids;
 
+	forget(db);
 	if (!db->connection || db->is_stuck)
 		return;
 	pipeline_end(db);
