@@ -10,6 +10,15 @@ echo "clang-format"
 # shellcheck disable=SC2086
 clang-format --dry-run -Werror $sources
 
+echo "top level"
+# What a command that was mistyped, or a profile, left there and "git add" took.
+stray=$(git ls-files | grep -v / | grep -Evx \
+    '\.[a-z-]+|[A-Z]+(\.md)?|Makefile|[a-z-]+\.([ch158]|sql)' || true)
+if [ -n "$stray" ]; then
+	echo "no file of the project: $stray" >&2
+	exit 1
+fi
+
 echo "layers"
 # Which folders each folder may include from; X.h and X.c at the top level are
 # the front of X/ and count as it.  A folder in CLOSED is entered by its front
