@@ -142,14 +142,19 @@ extract_attachments(struct smtpdb *t, const struct mime *m)
 	    t->options[OPT_DIRECTORY] ? t->options[OPT_DIRECTORY] : ".";
 	int folder = rights_open(path, O_RDONLY | O_DIRECTORY, 0);
 	int status = EX_OK;
+	bool any = false;
 
 	if (folder < 0)
 		return smtpdb_fail_errno(EX_CANTCREAT, path);
 	for (size_t i = 0; i < mime_nparts(m) && status == EX_OK; i++) {
-		if (mime_part(m, i)->is_listed)
-			status = extract_to(folder, mime_part(m, i), i + 1);
+		if (!mime_part(m, i)->is_listed)
+			continue;
+		status = extract_to(folder, mime_part(m, i), i + 1);
+		any = true;
 	}
 	close(folder);
+	if (!any)
+		smtpdb_fail(EX_OK, "mail %s has no attachment", t->args[0]);
 	return status;
 }
 

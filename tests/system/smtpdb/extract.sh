@@ -17,5 +17,8 @@ status 66 "$tool" extract 2 9
 status 64 "$tool" extract 2 x
 status 64 "$tool" extract 2 -o part
 status 64 "$tool" extract 2 3 -C parts
+status 0 "$tool" extract 1
+is "nothing but text" "" "$(cat out)"
+holds "mail 1 has no attachment" err
 
 finish
