@@ -3,7 +3,7 @@
 UNITS = smtpd.socket smtpd@.service smtpd-listen.socket smtpd-listen.service
 EXAMPLES = smtpd.default smtpd.xinetd inetd.conf smtpd-new-mail.path \
 	smtpd-new-mail.service smtpd-tls.conf smtpd-postgresql.conf \
-	smtpd-submissions.socket
+	smtpd-submissions.socket smtpd-dovecot.conf
 # Programs beside smtpd that have a page in section 8, as far as their libraries
 # were there.
 HELPERS = $(filter-out smtpd,$(filter $(basename $(wildcard *.8)), \

@@ -7,6 +7,7 @@ import traceback
 
 import accepting
 import arrival
+import authenticate
 import entries
 import filters
 import inetd
@@ -28,7 +29,7 @@ def add_addresses():
 def main():
     wanted = sys.argv[1:]
     modules = (installed, listening, accepting, entries, readers, arrival,
-               inetd, sandbox, secure, filters)
+               inetd, sandbox, secure, filters, authenticate)
     signal.alarm(600)  # a deadline for all
     add_addresses()
     for group in [group for module in modules for group in module.GROUPS]:
