@@ -324,6 +324,19 @@ int archive_account_put(struct archive *a,
  */
 int archive_account_remove(
     struct archive *a, const char *name, char *const *patterns);
+/* How AUTH stands. */
+struct archive_auth {
+	int64_t accounts;
+	int64_t asking;        /* rows that only take mail of an account */
+	int64_t lost_bindings; /* of accounts that there are not */
+	/* Wrong passwords that still count, and from how many addresses. */
+	int64_t guesses, guessers;
+	int64_t most; /* of one of them */
+	char most_from[64];
+};
+
+/* `now`: seconds since 1970.  0 or -1. */
+int archive_auth(struct archive *a, int64_t now, struct archive_auth *ret);
 /* Calls `one` with each, whose columns are lent; NULL for NULL.  0 or -1. */
 int archive_account_list(struct archive *a,
     void (*one)(void *context, const char *const *row), void *context);

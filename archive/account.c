@@ -1,6 +1,8 @@
 /*
  * The accounts of AUTH.
  */
+#include <stdio.h>
+
 #include "private.h"
 
 int
@@ -106,6 +108,37 @@ archive_account_list(
 		for (int i = 0; i < ARCHIVE_ACCOUNT_COLUMNS; i++)
 			row[i] = statement_text(q, i);
 		one(context, row);
+	}
+	rc = statement_end(q);
+	return rc == DATABASE_OK ? 0 : archive_fail(a, "account", rc);
+}
+
+int
+archive_auth(struct archive *a, int64_t now, struct archive_auth *ret)
+{
+	struct statement *q = statement_take(a->db,
+	    "SELECT (SELECT count(*) FROM account),"
+	    " (SELECT count(*) FROM mailbox WHERE authenticated)"
+	    " + (SELECT count(*) FROM sender_rule WHERE authenticated),"
+	    " (SELECT count(*) FROM account_address"
+	    "  WHERE name NOT IN (SELECT name FROM account)),"
+	    " coalesce(sum(messages), 0), count(*), max(messages), key"
+	    " FROM rate_count WHERE scope = 'auth' AND ends_at > :now");
+	const char *key;
+	int rc;
+
+	*ret = (struct archive_auth){ 0 };
+	statement_bind_integer(q, ":now", now);
+	if (statement_row(q)) {
+		ret->accounts = statement_integer(q, 0);
+		ret->asking = statement_integer(q, 1);
+		ret->lost_bindings = statement_integer(q, 2);
+		ret->guesses = statement_integer(q, 3);
+		ret->guessers = statement_integer(q, 4);
+		ret->most = statement_integer(q, 5);
+		key = statement_text(q, 6);
+		snprintf(ret->most_from, sizeof ret->most_from, "%s",
+		    key ? key : "");
 	}
 	rc = statement_end(q);
 	return rc == DATABASE_OK ? 0 : archive_fail(a, "account", rc);

@@ -283,6 +283,7 @@ static const struct check {
 	{ "filters", doctor_check_filters },
 	{ "units", check_units },
 	{ "tls", doctor_check_tls },
+	{ "auth", doctor_check_auth },
 };
 
 static void

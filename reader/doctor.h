@@ -46,6 +46,9 @@ void doctor_check_aliases(const struct patient *p, struct finding *f);
 /* The certificates of smtpd, and their keys: doctor_tls.c. */
 void doctor_check_tls(const struct patient *p, struct finding *f);
 
+/* Who can authenticate: doctor_auth.c. */
+void doctor_check_auth(const struct patient *p, struct finding *f);
+
 /* The filters that options name: doctor_filters.c. */
 void doctor_check_filters(const struct patient *p, struct finding *f);
 

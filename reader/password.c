@@ -93,20 +93,39 @@ read_password(char *ret)
 }
 
 /* Beside this program, or where the system has programs for daemons. */
+static bool
+find_program(char ret[PATH_MAX])
+{
+	static const char *const places[] = { "", "../sbin/" };
+	ssize_t len = readlink("/proc/self/exe", ret, PATH_MAX - 32);
+
+	while (len > 0 && ret[len - 1] != '/')
+		len--;
+	for (size_t i = 0; len > 0 && i < sizeof places / sizeof *places; i++) {
+		snprintf(ret + len, PATH_MAX - (size_t)len, "%ssmtpd-auth",
+		    places[i]);
+		if (access(ret, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+password_has_program(void)
+{
+	char path[PATH_MAX];
+
+	return find_program(path);
+}
+
+/* Never returns. */
 static void
 become_smtpd_auth(void)
 {
-	static const char *const places[] = { "", "../sbin/" };
 	char path[PATH_MAX];
-	ssize_t len = readlink("/proc/self/exe", path, sizeof path - 32);
 
-	while (len > 0 && path[len - 1] != '/')
-		len--;
-	for (size_t i = 0; len > 0 && i < sizeof places / sizeof *places; i++) {
-		snprintf(path + len, sizeof path - (size_t)len, "%ssmtpd-auth",
-		    places[i]);
+	if (find_program(path))
 		execl(path, "smtpd-auth", "--verifier", (char *)NULL);
-	}
 	smtpdb_fail(0, "smtpd-auth: %s", strerror(errno));
 	_exit(EX_UNAVAILABLE);
 }

@@ -4,6 +4,8 @@
 #ifndef READER_PASSWORD_H
 #define READER_PASSWORD_H
 
+#include <stdbool.h>
+
 enum {
 	PASSWORD_VERIFIER_SIZE = 256,
 };
@@ -14,5 +16,7 @@ enum {
  * the status of what was told.
  */
 int password_read_verifier(char ret[PASSWORD_VERIFIER_SIZE]);
+/* Is smtpd-auth installed? */
+bool password_has_program(void);
 
 #endif

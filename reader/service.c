@@ -1,9 +1,11 @@
 #include "service.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define DEFAULTS "/etc/default/smtpd"
 
 enum {
 	DEFAULTS_MAX = 64 * 1024,
@@ -12,7 +14,7 @@ enum {
 static char *
 read_defaults(void)
 {
-	FILE *f = fopen("/etc/default/smtpd", "re");
+	FILE *f = fopen(DEFAULTS, "re");
 	char *text = f ? malloc(DEFAULTS_MAX) : NULL;
 	size_t len = text ? fread(text, 1, DEFAULTS_MAX - 1, f) : 0;
 
@@ -55,4 +57,10 @@ service_option(const char *prefix)
 		take_line(line, prefix, &value);
 	free(text);
 	return value;
+}
+
+bool
+service_is_known(void)
+{
+	return getenv("SMTPD_OPTIONS") || access(DEFAULTS, R_OK) == 0;
 }

@@ -4,7 +4,7 @@
  * sysexits.h; ../smtpdb.c has the table of them.  In this folder are
  *
  *	list, show, extract, search, stats		what reads
- *	doctor, doctor_rules				what is wrong
+ *	doctor, doctor_rules, doctor_auth		what is wrong
  *	tell						the same for ../reader.h
  *	web, elsewhere					other programs
  *	export, import, deliver, deliver_lmtp, delete	what takes mails out and in

@@ -51,6 +51,48 @@ if command -v openssl >/dev/null; then
 else
 	echo "skipped: certificates, as there is no openssl"
 fi
+# Who can authenticate, and what keeps them from it.
+# auth STATE TEXT [OPTIONS]: what it says where smtpd is given these.
+auth() {
+	env SMTPD_OPTIONS="${3-}" "$tool" doctor >out 2>err
+	grep -q "^$1 *auth  *$2" out
+	ok "auth, ${3-}: $1, $2, and not $(grep ' auth ' out)" $?
+}
+rm_auth() {
+	sqlite3 mail.db "DELETE FROM $1"
+}
+auth ok "accounts: 0"
+auth note "--auth=rows is given, but there is no account" --auth=rows
+auth bad "--auth=rows is given, but there is no account" "--auth=rows --auth-required"
+auth note "--auth=any takes every password" --auth=any
+auth bad "Dovecot, $dir/nobody: No such file" "--auth=dovecot:$dir/nobody"
+sqlite3 mail.db "INSERT INTO mailbox (address, authenticated) VALUES ('x@y.example', 1)"
+auth note "rows of mailbox and sender_rule that ask for an account"
+auth bad "--auth=rows is given, but there is no account" --auth=rows
+rm_auth mailbox
+sqlite3 mail.db "INSERT INTO account (name) VALUES ('ann')"
+auth note "accounts: 1, which do not count"
+auth ok "accounts: 1, --auth=rows" --auth=rows
+auth note "--auth-insecure lets passwords be read" "--auth=rows --auth-insecure"
+sqlite3 mail.db "INSERT INTO account_address (name, pattern) VALUES ('bob', 'b.example')"
+auth note "rows of account_address whose account is not there: 1" --auth=rows
+rm_auth account_address
+sqlite3 mail.db "INSERT INTO rate_count VALUES ('auth', '192.0.2.1', 9000000000, 3, 0, 0),
+    ('auth', '192.0.2.2', 9000000000, 5, 0, 0), ('auth', '192.0.2.3', 1, 9, 0, 0)"
+auth note "wrong passwords of late: 8, addresses they came from: 2; the most, 5, from 192.0.2.2" --auth=rows
+rm_auth rate_count
+rm_auth account
+python3 -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); s.settimeout(20)
+s.accept()' "$dir/dovecot" &
+await "[ -S dovecot ]"
+auth ok "accounts: 0, --auth=dovecot:" "--auth=dovecot:$dir/dovecot"
+wait
+mkdir alone
+cp "$tool" alone/smtpdb
+SMTPD_OPTIONS=--auth=rows alone/smtpdb doctor >out
+is "its exit status" 78 $?
+holds "smtpd-auth is not installed" out
 # Both ways that systemd may listen are looked at.
 mkdir fake
 cat >fake/systemctl <<'EOF'
