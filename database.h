@@ -160,6 +160,12 @@ enum verdict database_tidy(struct database *db, int least_pages);
 bool database_is_untidy(const struct database *db, int least_pages);
 /* The same whenever others have committed anything since the last call. */
 enum verdict database_checkpoint(struct database *db);
+/*
+ * Drops what can be dropped at a stroke of mails up to that id, or received before
+ * that (microseconds); the others are to be deleted.
+ */
+int database_drop_mails(struct database *db, int64_t up_to_id, int64_t before,
+    uint64_t *ret_mails, uint64_t *ret_octets);
 /* Gives the room of deleted rows back; nobody writes meanwhile. */
 enum verdict database_vacuum(struct database *db);
 

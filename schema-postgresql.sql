@@ -1,7 +1,7 @@
 -- The mail table of smtpd, version 4, in PostgreSQL: the tables, columns, views and
 -- constraints of schema.sql, where they are explained.  smtpd-db(5) says what
 -- differs.  This file is embedded in smtpd-postgresql, which makes the tables when
--- there are none.
+-- there are none, and makes partitioned ones of them by schema-partitions.sql.
 --
 -- The tables stand where the connection makes tables (the first schema of its
 -- search_path), but for those that only smtpd looks at: these are in `main`.

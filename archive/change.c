@@ -171,12 +171,32 @@ delete_if_it_fits(struct archive *a, const struct portion *portion)
 	return result;
 }
 
+/* What goes at a stroke, before anything is chosen.  1: something did. */
+static int
+drop(struct archive *a, struct archive_prune *p)
+{
+	uint64_t mails, octets;
+	int rc;
+
+	if (p->after_id > 0 || p->had_by || p->dry_run)
+		return 0;
+	rc =
+	    database_drop_mails(a->db, p->up_to_id, p->before, &mails, &octets);
+	if (rc != DATABASE_OK)
+		return archive_fail(a, "prune", rc);
+	p->mails += mails;
+	p->octets += octets;
+	return mails > 0;
+}
+
 int
 archive_prune(struct archive *a, struct archive_prune *p)
 {
 	struct portion portion = { .nids = 0 };
-	int result = 0;
+	int result = drop(a, p);
 
+	if (result != 0)
+		return result;
 	if (choose(a, p, &portion) < 0)
 		return -1;
 	if (portion.nids == 0)

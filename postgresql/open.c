@@ -12,9 +12,6 @@
 
 #include "private.h"
 
-/* For one process at a time to make the tables. */
-#define MAKE_LOCK "SELECT pg_advisory_xact_lock(x'736d7464'::int, 1)"
-
 static const char schema[] = {
 #include "schema-postgresql.inc"
 	, '\0'
@@ -195,6 +192,8 @@ make_tables(struct database *db)
 		result = read_version(db, &version);
 	if (rc == DATABASE_OK && result == VERDICT_OK && version == 0)
 		rc = talk_run(db, schema);
+	if (rc == DATABASE_OK && result == VERDICT_OK && version == 0)
+		rc = partition_make(db);
 	if (rc == DATABASE_OK && result == VERDICT_OK)
 		rc = talk_run(db, "COMMIT");
 	if (rc != DATABASE_OK)
@@ -219,6 +218,8 @@ make_ready(struct database *db, bool may_make)
 		result = may_make ? make_tables(db)
 				  : database_fail(db, VERDICT_BUSY,
 					"%s is yet to be made", db->place);
+	else if (result == VERDICT_OK && may_make)
+		partition_divide(db);
 	return result;
 }
 

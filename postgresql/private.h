@@ -2,7 +2,8 @@
  * What the modules of postgresql/ share.  They stand on each other in this order:
  * error.c, dialect.c; talk.c (one connection: sending, waiting with a deadline);
  * pipeline.c, bulk.c, statement.c, blob.c; open.c (which database it is, and whether
- * it may be trusted); transaction.c (what a commit's end means); about.c.
+ * it may be trusted); transaction.c (what a commit's end means);
+ * partition.c; about.c.
  */
 #ifndef POSTGRESQL_PRIVATE_H
 #define POSTGRESQL_PRIVATE_H
@@ -26,6 +27,9 @@ struct parameters {
 	int n;
 	struct span names[PARAMETERS_MAX]; /* ":id", "?1"; in the text */
 };
+
+/* For one process at a time to make the tables. */
+#define MAKE_LOCK "SELECT pg_advisory_xact_lock(x'736d7464'::int, 1)"
 
 struct bulk;
 
@@ -78,9 +82,10 @@ struct database {
 	bool has_ids;           /* this transaction took them */
 	int expected;           /* mails of the next one; 0: nobody said */
 	int64_t next_id, last_id;
-	PGresult *used;     /* answer to database_tables_used; or NULL */
-	int64_t used_until; /* if it only reads: clock_ms() */
-	bool begins_read;   /* with the next statement */
+	PGresult *used;        /* answer to database_tables_used; or NULL */
+	int64_t used_until;    /* if it only reads: clock_ms() */
+	int64_t partitions_at; /* when to look at them next; clock_ms() */
+	bool begins_read;      /* with the next statement */
 	/* Those whose rows gather, in the order of their first rows. */
 	struct statement *gathered[STATEMENTS_MAX];
 	int ngathered;
@@ -176,6 +181,14 @@ int bulk_add(struct statement *s);
 int bulk_send_all(struct database *db);
 /* Forgets them, as their transaction is over, or the connection. */
 void bulk_forget_all(struct database *db);
+
+/* partition.c */
+
+/* In the transaction that makes the tables. */
+int partition_make(struct database *db);
+void partition_divide(struct database *db);
+/* Is it time for the next one? */
+void partition_look(struct database *db);
 
 /* transaction.c */
 

@@ -10,3 +10,4 @@ $(eval $(call program,smtpdb-postgresql,libpq,$(call files,smtpdb archive/elsewh
 
 $(B)/postgresql/%.o: ALL_CFLAGS += -I$(B)
 $(B)/postgresql/open.o: $(B)/schema-postgresql.inc
+$(B)/postgresql/partition.o: $(B)/schema-partitions.inc

@@ -97,6 +97,10 @@ database_begin(struct database *db)
 	/* A connection may have died while nobody looked. */
 	for (int i = 0; i < 2 && rc != DATABASE_OK; i++) {
 		result = database_open(db);
+		if (result == VERDICT_OK && db->expected > 0)
+			partition_look(db);
+		if (result == VERDICT_OK && !db->connection)
+			result = database_open(db);
 		if (result != VERDICT_OK)
 			break;
 		rc = db->expected > 0 ? begin_batch(db) : talk_run(db, "BEGIN");

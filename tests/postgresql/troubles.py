@@ -269,7 +269,7 @@ def full_disk(b):
         b.it.primary.ask("SELECT pg_reload_conf()")
         b.ask(f"CREATE TABLESPACE small LOCATION '{folder}'")
         b.ask("TRUNCATE main.message CASCADE")
-        b.ask("ALTER TABLE main.message SET TABLESPACE small")
+        b.ask("ALTER TABLE main.message_1 SET TABLESPACE small")
         with open(os.path.join(folder, "ballast"), "wb") as f:
             f.write(bytes(2 << 20))
         reply = b.send(size=6 << 20)
@@ -283,8 +283,68 @@ def full_disk(b):
         b.ask("DELETE FROM main.message")
         b.ask("VACUUM main.message")
         b.recovers("there is room")
-        b.ask("ALTER TABLE main.message SET TABLESPACE pg_default")
+        b.ask("ALTER TABLE main.message_1 SET TABLESPACE pg_default")
         b.ask("DROP TABLESPACE small")
+    finally:
+        subprocess.run(["umount", "-l", folder], check=False)
+
+
+def full_wal(b):
+    """No room for the WAL: the server ends, and what was acknowledged is there when it
+    has room again."""
+    node = b.it.primary
+    folder = os.path.join(node.folder, "wal")
+    os.mkdir(folder)
+    if os.geteuid() != 0 or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=80m,mode=700", "smtpd-test", folder],
+            check=False).returncode != 0:
+        print("skipped: a full disk needs root and mount(8)")
+        return
+    common.give_away(folder)
+    wal = os.path.join(node.data, "pg_wal")
+    ballast = os.path.join(folder, "ballast")
+    try:
+        b.it.standbys()[0].kill()
+        node.configure("")
+        with open(os.path.join(node.data, "postgresql.conf"), "a",
+                  encoding="utf-8") as f:
+            f.write("wal_keep_size = 0\nmin_wal_size = 32MB\nmax_wal_size = 32MB\n")
+        node.kill()
+        node.start()
+        node.ask("CHECKPOINT")
+        node.kill()
+        subprocess.run(["cp", "-a", wal + "/.", folder], check=True)
+        os.rename(wal, wal + ".before")
+        os.symlink(folder, wal)
+        node.start()
+        b.recovers("the WAL has moved")
+        ids = []
+        with open(ballast, "wb") as f:
+            try:
+                while True:
+                    f.write(bytes(1 << 20))
+                    f.flush()
+            except OSError:
+                pass
+        reply = b.send(size=2 << 20)
+        for _ in range(40):
+            if not common.is_stored(reply):
+                break
+            ids.append(common.id_of(reply))
+            reply = b.send(size=2 << 20)
+        b.check(reply[0] in (451, 452), f"no room for the WAL: {reply}")
+        line = [x for x in b.listener.said().splitlines() if "cause=" in x][-1]
+        b.check("connection" in line or "53100" in line, f"no room for the WAL: {line}")
+        node.kill()
+        os.unlink(ballast)
+        node.start()
+        b.recovers("the WAL has room")
+        there = {row[0] for row in b.ask("SELECT id FROM message")}
+        b.check(set(ids) <= there, f"{set(ids) - there} are lost")
+        node.kill()
+        os.unlink(wal)
+        subprocess.run(["cp", "-a", folder, wal], check=True)
+        node.start()
     finally:
         subprocess.run(["umount", "-l", folder], check=False)
 
@@ -525,7 +585,7 @@ def columns(b):
 
 CHECKS = [plain, columns, notifies, order, policy, counts, recipes, refused, pooler, missing_standby,
           cancelled_wait, unknown_end, unsafe, newer_version,
-          too_many_connections, server_gone, password, full_disk]
+          too_many_connections, server_gone, password, full_disk, full_wal]
 
 
 def main():
