@@ -179,6 +179,15 @@ helpers_introduce(const struct helpers *h, struct introduction *i)
 }
 
 void
+helpers_hang_up(const struct helpers *h)
+{
+	for (int i = 0; i < HELPER__COUNT; i++) {
+		if (h->rows[i].pid > 0)
+			kill(h->rows[i].pid, SIGHUP);
+	}
+}
+
+void
 helpers_wait(struct helpers *h)
 {
 	for (int i = 0; i < HELPER__COUNT; i++) {

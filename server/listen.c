@@ -31,7 +31,7 @@ struct listener {
 	const struct listen_conf *conf;
 	const int *fds;
 	size_t nfds;
-	int signals; /* signalfd: SIGTERM, SIGCHLD */
+	int signals; /* signalfd: SIGTERM, SIGCHLD, SIGHUP */
 	struct admission admission;
 	bool worker_due;    /* fork one: the last one serves by now */
 	pid_t writer;       /* 0: none */
@@ -45,38 +45,44 @@ struct listener {
  * Start
  */
 
+/* Without helpers, nobody cares for SIGHUP: then it ends the process. */
+static void
+fill_signals(sigset_t *ret, const struct listen_conf *conf)
+{
+	sigemptyset(ret);
+	sigaddset(ret, SIGTERM);
+	sigaddset(ret, SIGINT);
+	sigaddset(ret, SIGCHLD);
+	if (conf->helpers)
+		sigaddset(ret, SIGHUP);
+}
+
 /* The signals of haste stay blocked until a session can read them. */
 static void
-block_signals(sigset_t *ret_old)
+block_signals(const struct listen_conf *conf, sigset_t *ret_old)
 {
 	sigset_t set;
 
 	sigemptyset(&set);
 	connection_add_signals(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGCHLD);
+	fill_signals(&set, conf);
 	sigprocmask(SIG_BLOCK, &set, ret_old);
 }
 
 static int
-open_signals(void)
+open_signals(const struct listen_conf *conf)
 {
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGCHLD);
+	fill_signals(&set, conf);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 static bool
 start(struct listener *l)
 {
-	l->signals = open_signals();
+	l->signals = open_signals(l->conf);
 	if (l->signals < 0 || !admission_open(&l->admission, l->conf)) {
 		log_line(LOG_ERR, "cannot listen: %s", strerror(errno));
 		return false;
@@ -262,7 +268,9 @@ read_signals(struct listener *l)
 	while (read(l->signals, &info, sizeof info) == sizeof info) {
 		if (info.ssi_signo == SIGCHLD)
 			continue;
-		if (l->stop_at == 0)
+		if (info.ssi_signo == SIGHUP)
+			helpers_hang_up(&l->admission.helpers);
+		else if (l->stop_at == 0)
 			stop(l);
 		else
 			l->stop_at = clock_ms(); /* asked for twice: at once */
@@ -389,7 +397,7 @@ listen_run(
 	enum listen_role role = LISTEN_DONE;
 	sigset_t old;
 
-	block_signals(&old);
+	block_signals(conf, &old);
 	if (!start(&l))
 		return LISTEN_FAILED;
 	systemd_notify("READY=1");
