@@ -1,12 +1,15 @@
 /*
  * Certificates and keys, and the files that they were read from: a renewed
- * certificate counts from the next client on.  Sessions cannot be resumed:
- * LibreTLS 3.7 on OpenSSL issues no tickets, whatever keys it is given (its
- * callback returns 0 for LibreSSL's "done", which is OpenSSL's "none").
+ * certificate counts from the next client on.  The keys of tickets are made with
+ * them, and anew from time to time: a client whose ticket is of older ones shakes
+ * hands in full.
  */
 #include <sys/stat.h>
 
 #include <stdlib.h>
+#include <string.h>
+
+#include <openssl/rand.h>
 
 #include "../clock.h"
 #include "../server/log.h"
@@ -16,12 +19,6 @@ enum {
 	LOOK_MS = 1000,
 	NFILES = 2 * HELPER_LIST_MAX + 1,
 };
-
-/*
- * Of TLS 1.2, those of RFC 9325 s. 4.2; what LibreTLS takes for secure has CBC
- * as well.
- */
-#define SUITES "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 /* What a file was when it was read. */
 struct seen {
@@ -33,17 +30,10 @@ struct certs {
 	const struct settings *settings;
 	struct seen files[NFILES];
 	size_t nfiles;
-	struct tls *server;
-	struct tls_config *config;
-	int64_t looked_at; /* ms */
+	/* One for each certificate; clients begin with the first. */
+	SSL_CTX *contexts[HELPER_LIST_MAX];
+	int64_t looked_at, keys_at; /* ms */
 };
-
-static bool
-fail(const char *what, const char *why)
-{
-	log_line(LOG_ERR, "TLS: %s: %s", what, why ? why : "out of memory");
-	return false;
-}
 
 static const char *
 key_of(const struct settings *s, size_t i)
@@ -51,54 +41,65 @@ key_of(const struct settings *s, size_t i)
 	return s->keys.n > 0 ? s->keys.texts[i] : s->certs.texts[i];
 }
 
-static bool
-add_certs(const struct settings *s, struct tls_config *config)
+static void
+forget(SSL_CTX **contexts)
 {
-	for (size_t i = 0; i < s->certs.n; i++) {
-		const char *cert = s->certs.texts[i], *key = key_of(s, i);
-		int result =
-		    i == 0 ? tls_config_set_keypair_file(config, cert, key)
-			   : tls_config_add_keypair_file(config, cert, key);
+	for (size_t i = 0; i < HELPER_LIST_MAX; i++)
+		SSL_CTX_free(contexts[i]);
+}
 
-		if (result < 0)
-			return fail(cert, tls_config_error(config));
+/* The client says whom it looks for; who is not here is the first one. */
+static int
+choose(SSL *ssl, int *alert, void *arg)
+{
+	const struct certs *c = arg;
+	const char *host = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+
+	(void)alert;
+	for (size_t i = 0; host && i < c->settings->certs.n; i++) {
+		if (!context_is_of(c->contexts[i], host))
+			continue;
+		SSL_set_SSL_CTX(ssl, c->contexts[i]);
+		break;
 	}
-	return true;
+	return SSL_TLSEXT_ERR_OK;
 }
 
-static bool
-add_ca(const struct settings *s, struct tls_config *config)
-{
-	if (!s->ca)
-		return true;
-	if (tls_config_set_ca_file(config, s->ca) < 0)
-		return fail(s->ca, tls_config_error(config));
-	if (s->require_client)
-		tls_config_verify_client(config);
-	else
-		tls_config_verify_client_optional(config);
-	return true;
-}
-
-/* Makes a server of what the files hold now. */
+/* Takes what the files hold now, or leaves all as it is; logged. */
 static bool
 configure(struct certs *c)
 {
 	const struct settings *s = c->settings;
+	SSL_CTX *contexts[HELPER_LIST_MAX] = { NULL };
 
-	c->config = tls_config_new();
-	if (!c->config)
-		return fail("settings", NULL);
-	if (tls_config_set_ciphers(c->config, SUITES) < 0)
-		return fail("suites", tls_config_error(c->config));
-	if (!add_certs(s, c->config) || !add_ca(s, c->config))
-		return false;
-	c->server = tls_server();
-	if (!c->server)
-		return fail("server", NULL);
-	if (tls_configure(c->server, c->config) < 0)
-		return fail(s->certs.texts[0], tls_error(c->server));
+	for (size_t i = 0; i < s->certs.n; i++) {
+		contexts[i] = context_new(s, s->certs.texts[i], key_of(s, i));
+		if (!contexts[i]) {
+			forget(contexts);
+			return false;
+		}
+	}
+	SSL_CTX_set_tlsext_servername_callback(contexts[0], choose);
+	SSL_CTX_set_tlsext_servername_arg(contexts[0], c);
+	forget(c->contexts);
+	memcpy(c->contexts, contexts, sizeof contexts);
+	context_warm(c->contexts[0]);
+	c->keys_at = clock_ms();
 	return true;
+}
+
+/* Those who have old tickets cannot use them any more. */
+static void
+renew_ticket_keys(struct certs *c)
+{
+	unsigned char keys[256];
+	long len = SSL_CTX_get_tlsext_ticket_keys(c->contexts[0], NULL, 0);
+
+	if (len > 0 && len <= (long)sizeof keys &&
+	    RAND_priv_bytes(keys, (int)len) == 1)
+		SSL_CTX_set_tlsext_ticket_keys(c->contexts[0], keys, len);
+	OPENSSL_cleanse(keys, sizeof keys);
+	c->keys_at = clock_ms();
 }
 
 static void
@@ -124,32 +125,13 @@ has_changed(const struct seen *seen)
 		   now.st_mtim.tv_nsec != then->st_mtim.tv_nsec);
 }
 
-static void
-forget(struct certs *c)
-{
-	tls_free(c->server);
-	tls_config_free(c->config);
-	c->server = NULL;
-	c->config = NULL;
-}
-
 /* The certificate and the key of one renewal come one after the other. */
 static void
 read_again(struct certs *c)
 {
-	struct certs before = *c;
-
 	note_files(c);
-	c->server = NULL;
-	c->config = NULL;
-	if (configure(c)) {
-		forget(&before);
+	if (configure(c))
 		log_line(LOG_NOTICE, "TLS: the certificates were read again");
-		return;
-	}
-	forget(c);
-	c->server = before.server;
-	c->config = before.config;
 }
 
 struct certs *
@@ -158,7 +140,7 @@ certs_open(const struct settings *settings)
 	struct certs *c = calloc(1, sizeof *c);
 
 	if (!c) {
-		fail("settings", NULL);
+		log_line(LOG_ERR, "TLS: out of memory");
 		return NULL;
 	}
 	c->settings = settings;
@@ -171,12 +153,11 @@ certs_open(const struct settings *settings)
 	note_files(c);
 	if (configure(c))
 		return c;
-	forget(c);
 	free(c);
 	return NULL;
 }
 
-struct tls *
+SSL_CTX *
 certs_server(struct certs *c, bool again)
 {
 	int64_t now = clock_ms();
@@ -188,5 +169,7 @@ certs_server(struct certs *c, bool again)
 		if (again)
 			read_again(c);
 	}
-	return c->server;
+	if (now >= c->keys_at + CONTEXT_TICKET_SEC * 1000)
+		renew_ticket_keys(c);
+	return c->contexts[0];
 }

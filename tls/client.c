@@ -7,6 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <openssl/err.h>
+#include <openssl/x509.h>
+
 #include "../clock.h"
 #include "../mail/wire.h"
 #include "../server/confine.h"
@@ -25,50 +28,16 @@ log_failure(const struct client *c, const char *why)
 {
 	static struct facts text;
 
-	facts_set(&text, FACT_TLS, span_of(why ? why : "out of memory"));
+	facts_set(&text, FACT_TLS, span_of(why));
 	log_line(LOG_INFO, "no TLS client=%s port=%d cause=\"%s\"",
 	    c->peer.address, c->peer.port, text.text[FACT_TLS]);
-}
-
-/*
- * A client that closes its side without the alert may still read what it was
- * told, as it may outside of TLS; for OpenSSL it is a fault, after which it
- * writes nothing.  So it gets to know of no end.
- */
-static ssize_t
-read_some(struct tls *tls, void *buf, size_t len, void *arg)
-{
-	struct client *c = arg;
-	ssize_t n;
-
-	(void)tls;
-	do
-		n = read(c->in, buf, len);
-	while (n < 0 && errno == EINTR);
-	if (n > 0)
-		return n;
-	c->ended |= n == 0 || errno != EAGAIN;
-	return TLS_WANT_POLLIN;
-}
-
-static ssize_t
-write_some(struct tls *tls, const void *buf, size_t len, void *arg)
-{
-	const struct client *c = arg;
-	ssize_t n;
-
-	(void)tls;
-	do
-		n = write(c->out, buf, len);
-	while (n < 0 && errno == EINTR);
-	return n < 0 && errno == EAGAIN ? TLS_WANT_POLLOUT : n;
 }
 
 /* False: logged, or the session has given up. */
 static bool
 wait_for_client(const struct client *c, int wants, int64_t until)
 {
-	bool is_out = wants == TLS_WANT_POLLOUT;
+	bool is_out = wants == STREAM_WANTS_OUT;
 	int64_t left = until - clock_ms();
 	struct pollfd p[2] = {
 		{ .fd = is_out ? c->out : c->in,
@@ -82,19 +51,24 @@ wait_for_client(const struct client *c, int wants, int64_t until)
 	return n != 0 && !p[1].revents;
 }
 
+/* The client's, as far as it says or does something. */
+static const char *
+last_error(void)
+{
+	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+
+	return reason ? reason : "the client has gone";
+}
+
 static bool
-shake_hands(struct client *c, struct tls *tls)
+shake_hands(struct client *c)
 {
 	int64_t until = clock_ms() + HANDSHAKE_MS;
 	int result;
 
-	while ((result = tls_handshake(tls)) != 0) {
-		if (result != TLS_WANT_POLLIN && result != TLS_WANT_POLLOUT) {
-			log_failure(c, tls_error(tls));
-			return false;
-		}
-		if (c->ended) {
-			log_failure(c, "the client has gone");
+	while ((result = stream_shake_hands(c->ssl)) != 0) {
+		if (result == STREAM_FAILED) {
+			log_failure(c, last_error());
 			return false;
 		}
 		if (!wait_for_client(c, result, until))
@@ -105,41 +79,43 @@ shake_hands(struct client *c, struct tls *tls)
 
 /* The version as people write it, and IANA's name of the suite. */
 static void
-describe(struct tls *tls, struct facts *ret)
+describe(const SSL *ssl, struct facts *ret)
 {
-	const char *version = tls_conn_version(tls);
-	const char *cipher = tls_conn_cipher(tls), *subject;
-	char name[128], text[FACT_SIZE];
+	const char *suite =
+	    SSL_CIPHER_standard_name(SSL_get_current_cipher(ssl));
+	X509 *cert = SSL_get0_peer_certificate(ssl);
+	char text[FACT_SIZE], *subject;
 
-	snprintf(text, sizeof text, "%s %s", version ? version : "TLS",
-	    suite_name(cipher ? cipher : "", name, sizeof name));
+	snprintf(text, sizeof text, "%s %s", SSL_get_version(ssl),
+	    suite ? suite : "");
 	facts_set(ret, FACT_TLS, span_of(text));
-	subject =
-	    tls_peer_cert_provided(tls) ? tls_peer_cert_subject(tls) : NULL;
+	subject = cert ? X509_NAME_oneline(X509_get_subject_name(cert), NULL, 0)
+		       : NULL;
 	/* One that were cut could be another's. */
 	if (subject && strlen(subject) < FACT_SIZE)
 		facts_set(ret, FACT_CLIENT_SUBJECT, span_of(subject));
+	OPENSSL_free(subject);
 }
 
-struct tls *
+bool
 client_secure(
-    struct client *c, struct tls *server, bool confined, struct facts *ret)
+    struct client *c, SSL_CTX *server, bool confined, struct facts *ret)
 {
-	struct tls *tls = NULL;
-
 	set_nonblocking(c->in);
 	set_nonblocking(c->out);
 	if (confined && !confine_tls())
-		return NULL;
-	if (tls_accept_cbs(server, &tls, read_some, write_some, c) < 0) {
-		log_failure(c, tls_error(server));
-		return NULL;
+		return false;
+	c->ssl = SSL_new(server);
+	if (!c->ssl || !SSL_set_rfd(c->ssl, c->in) ||
+	    !SSL_set_wfd(c->ssl, c->out)) {
+		log_failure(c, "out of memory");
+		return false;
 	}
-	if (!shake_hands(c, tls))
-		return NULL;
+	if (!shake_hands(c))
+		return false;
 	memset(ret, 0, sizeof *ret);
-	describe(tls, ret);
-	return tls;
+	describe(c->ssl, ret);
+	return true;
 }
 
 void

@@ -7,10 +7,12 @@
 #ifndef TLS_PRIVATE_H
 #define TLS_PRIVATE_H
 
+#include <sys/types.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <tls.h>
+#include <openssl/ssl.h>
 
 #include "../mail/facts.h"
 #include "../mail/peer.h"
@@ -27,6 +29,23 @@ struct settings {
 	bool no_confine;
 };
 
+/* context.c */
+
+enum {
+	CONTEXT_TICKET_SEC = 3600, /* as long a session can be resumed */
+};
+
+/* For connections by this certificate.  NULL: logged. */
+SSL_CTX *context_new(
+    const struct settings *settings, const char *cert, const char *key);
+/* Is the certificate one of this host? */
+bool context_is_of(const SSL_CTX *c, const char *host);
+/*
+ * Has OpenSSL look up, resolve and allocate once what a handshake needs, so that
+ * no child has to.
+ */
+void context_warm(SSL_CTX *c);
+
 /* certs.c */
 
 struct certs;
@@ -37,7 +56,7 @@ struct certs *certs_open(const struct settings *settings);
  * For the next client.  Files that have changed are read again, those of before
  * stay where that fails; `again`: whether they have changed or not.
  */
-struct tls *certs_server(struct certs *c, bool again);
+SSL_CTX *certs_server(struct certs *c, bool again);
 
 /* client.c */
 
@@ -46,32 +65,44 @@ struct client {
 	struct peer peer;
 	int in, out; /* often the same */
 	int session; /* where the clear text goes */
-	bool ended;  /* it says nothing more */
+	SSL *ssl;    /* once it shakes hands */
 };
 
 /*
- * Gives up what is not needed, if `confined`, and shakes hands.  NULL: logged.
- * Else the connection, with what was negotiated.
+ * Gives up what is not needed, if `confined`, and shakes hands.  False: logged.
+ * Else what was negotiated.
  */
-struct tls *client_secure(
-    struct client *c, struct tls *server, bool confined, struct facts *ret);
+bool client_secure(
+    struct client *c, SSL_CTX *server, bool confined, struct facts *ret);
 
 /* Says what was negotiated to who waits for it, and closes `fd`. */
 void client_report(int fd, const struct facts *facts);
 /* By recv() with these flags.  1: that; 0: nothing yet; -1: no TLS. */
 int client_read_report(int fd, int flags, struct facts *ret);
 
+/* stream.c */
+
+/* What has to come first; other negative results are the end. */
+enum {
+	STREAM_FAILED = -1,
+	STREAM_WANTS_IN = -2,
+	STREAM_WANTS_OUT = -3,
+};
+
+/* 0: done, else what is wanted. */
+int stream_shake_hands(SSL *ssl);
+/* Octets, 0 at the end, or what is wanted. */
+ssize_t stream_read(SSL *ssl, void *buf, size_t len);
+ssize_t stream_write(SSL *ssl, const void *buf, size_t len);
+/* Says that nothing more is written. */
+int stream_end(SSL *ssl);
+
 /* relay.c */
 
 /*
  * Passes octets on until both sides have closed, each as the other one closed.
  */
-void relay(const struct client *c, struct tls *tls);
-
-/* suite.c */
-
-/* The name that IANA has registered for the suite that OpenSSL calls so. */
-const char *suite_name(const char *openssl, char *buffer, size_t size);
+void relay(const struct client *c);
 
 /* serve.c, wrap.c */
 

@@ -19,7 +19,7 @@
 #include "private.h"
 
 enum {
-	BUFFER_SIZE = 16 * 1024, /* a TLS record */
+	BUFFER_SIZE = 64 * 1024, /* four TLS records */
 	/* For a client to take the last octets, when its session is gone. */
 	FLUSH_MS = 10 * 1000,
 };
@@ -33,7 +33,6 @@ struct way {
 
 struct relay {
 	const struct client *client;
-	struct tls *tls;
 	struct way up, down;
 	/* What TLS waits for at the client's side, besides new input. */
 	bool wants_out, wants_in;
@@ -68,10 +67,10 @@ read_client(struct relay *r)
 	r->reads_out = false;
 	if (w->ended || !is_empty(w))
 		return false;
-	n = tls_read(r->tls, w->octets, sizeof w->octets);
-	if (n == TLS_WANT_POLLIN && !r->client->ended)
+	n = stream_read(r->client->ssl, w->octets, sizeof w->octets);
+	if (n == STREAM_WANTS_IN)
 		return false;
-	if (n == TLS_WANT_POLLOUT) {
+	if (n == STREAM_WANTS_OUT) {
 		r->reads_out = true;
 		return false;
 	}
@@ -137,8 +136,8 @@ close_output(const struct client *c)
 static bool
 has_to_wait(struct relay *r, ssize_t result)
 {
-	r->wants_in = result == TLS_WANT_POLLIN;
-	r->wants_out = result == TLS_WANT_POLLOUT;
+	r->wants_in = result == STREAM_WANTS_IN;
+	r->wants_out = result == STREAM_WANTS_OUT;
 	return r->wants_in || r->wants_out;
 }
 
@@ -152,13 +151,13 @@ write_client(struct relay *r)
 	if (w->done || (is_empty(w) && !w->ended))
 		return false;
 	if (is_empty(w)) {
-		if (has_to_wait(r, tls_close(r->tls)))
+		if (has_to_wait(r, stream_end(r->client->ssl)))
 			return false;
 		close_output(r->client);
 		w->done = true;
 		return true;
 	}
-	n = tls_write(r->tls, w->octets + w->from, w->to - w->from);
+	n = stream_write(r->client->ssl, w->octets + w->from, w->to - w->from);
 	if (has_to_wait(r, n))
 		return false;
 	if (n < 0) {
@@ -231,12 +230,11 @@ wait_for_more(struct relay *r)
 }
 
 void
-relay(const struct client *c, struct tls *tls)
+relay(const struct client *c)
 {
 	static struct relay r; /* too much for a stack */
 
 	r.client = c;
-	r.tls = tls;
 	while (!r.up.done || !r.down.done) {
 		if (!step(&r) && !wait_for_more(&r))
 			return;

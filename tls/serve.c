@@ -52,7 +52,7 @@ end_session(struct server *sv, struct session *s)
 
 /* In the child: serves one client. */
 static _Noreturn void
-run_child(const struct server *sv, const struct session *s, struct tls *server)
+run_child(const struct server *sv, const struct session *s, SSL_CTX *server)
 {
 	struct client c = {
 		.peer = s->base.peer,
@@ -61,13 +61,11 @@ run_child(const struct server *sv, const struct session *s, struct tls *server)
 		.session = HELPER_KEPT + 2,
 	};
 	struct facts facts;
-	struct tls *tls;
 
-	tls = client_secure(&c, server, !sv->settings->no_confine, &facts);
-	if (!tls)
+	if (!client_secure(&c, server, !sv->settings->no_confine, &facts))
 		_exit(EX_OK);
 	client_report(HELPER_PARENT, &facts);
-	relay(&c, tls);
+	relay(&c);
 	_exit(EX_OK);
 }
 
@@ -75,7 +73,7 @@ run_child(const struct server *sv, const struct session *s, struct tls *server)
 static bool
 start_child(struct server *sv, struct session *s)
 {
-	struct tls *tls = certs_server(sv->certs, false);
+	SSL_CTX *server = certs_server(sv->certs, false);
 	int clear[2];
 	pid_t pid;
 
@@ -87,7 +85,7 @@ start_child(struct server *sv, struct session *s)
 	pid = helper_fork(&sv->helper, &s->base,
 	    (int[]){ s->base.in, s->base.out, clear[1] }, HELPER_KEPT_MAX);
 	if (pid == 0)
-		run_child(sv, s, tls);
+		run_child(sv, s, server);
 	close(clear[1]);
 	return pid > 0;
 }

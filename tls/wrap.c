@@ -73,7 +73,6 @@ wrap(const struct settings *settings, struct certs *certs, char *const *argv)
 	struct client c = { .in = STDIN_FILENO, .out = STDOUT_FILENO };
 	int clear[2], reports[2];
 	struct facts facts;
-	struct tls *tls;
 	pid_t pid = -1;
 
 	peer_find(c.in, &c.peer);
@@ -92,11 +91,10 @@ wrap(const struct settings *settings, struct certs *certs, char *const *argv)
 	close(clear[1]);
 	close(reports[1]);
 	c.session = clear[0];
-	tls = client_secure(
-	    &c, certs_server(certs, false), !settings->no_confine, &facts);
-	if (!tls)
+	if (!client_secure(
+		&c, certs_server(certs, false), !settings->no_confine, &facts))
 		return EX_OK;
 	client_report(reports[0], &facts);
-	relay(&c, tls);
+	relay(&c);
 	return EX_OK;
 }

@@ -401,7 +401,7 @@ def inside_tls(options, report):
     check = report.check
     program = os.path.join(os.path.dirname(options.smtpd) or ".", "smtpd-tls")
     if not os.path.exists(program):
-        print("auth.py: no smtpd-tls (libtls-dev), so it is skipped")
+        print("auth.py: no smtpd-tls (libssl-dev), so it is skipped")
         return
     with tempfile.TemporaryDirectory() as box, \
             tempfile.TemporaryDirectory() as folder:

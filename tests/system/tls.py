@@ -9,6 +9,7 @@ Client programs and mail servers are those that are there; which are not is said
 import argparse
 import os
 import shutil
+import signal
 import smtplib
 import socket
 import sqlite3
@@ -264,6 +265,49 @@ def sslscan(w, listener):
     w.report.check("vulnerable to heartbleed" not in
                    text.replace("not vulnerable to heartbleed", ""),
                    "sslscan: heartbleed")
+
+
+def resume(w, listener, context, session=None):
+    """A mail; the session that it came by, and whether that was an old one."""
+    with Plain(listener.port) as c:
+        c.begin()
+        c.secure(context, session=session)
+        c.say("EHLO client.example")
+        replies = mail_by(c)
+        w.report.check(replies[-1][:3] == b"250", f"resumed: {replies}")
+        return c.socket.session, c.socket.session_reused
+
+
+def resumed(w, _):
+    """A ticket counts in the process of another connection; the row says the same."""
+    with w.listen(f"--tls-ca={w.keys.ca[0]}") as listener:
+        for version in ("TLSv1_2", "TLSv1_3"):
+            context = w.keys.trust(client=True)
+            context.maximum_version = getattr(ssl.TLSVersion, version)
+            session, was = resume(w, listener, context)
+            w.report.check(not was, f"{version}: the first one is new")
+            _, was = resume(w, listener, context, session)
+            w.report.check(was, f"{version}: the second one is resumed")
+            rows = w.expect(version, listener, subject="/O=Clients/CN=ann", number=2)
+            w.report.check(rows and rows[0][1] == rows[1][1], f"{version}: {rows}")
+        helper = [p for p in listener.children() if "smtpd-tls" in name_of(p)]
+        os.kill(helper[0], signal.SIGHUP)
+        until(lambda: "read again" in Path(listener.log).read_text())
+        _, was = resume(w, listener, context, session)
+        w.report.check(not was, "a ticket of before the certificates were read")
+
+
+def hung_up(w, _):
+    """SIGHUP of the listener reads the certificates at once."""
+    with w.listen() as listener:
+        with Plain(listener.port) as c:
+            w.report.check(c.begin()[:3] == b"220", "the helper is there")
+            c.secure(w.keys.trust())
+        os.kill(listener.process.pid, signal.SIGHUP)
+        w.report.check(
+            until(lambda: "certificates were read again" in
+                  Path(listener.log).read_text()), "SIGHUP is passed on")
+        w.report.check(listener.deliver()[0] == 250, "the listener goes on")
 
 
 def names(w, _):
@@ -872,7 +916,7 @@ def exim(w, listener):
 SHARED = (offered, forgets, versions, suites, sslscan, injected, garbage, vanishing,
           half_closed, truncated, renegotiating, big, slow, confined,
           programs, nodemailer, postfix, exim, killed_writer)
-OWN = (names, subjects, immediate, names_of_systemd, alone, many, renewed,
+OWN = (names, resumed, hung_up, subjects, immediate, names_of_systemd, alone, many, renewed,
        lost_helper)
 
 
