@@ -313,6 +313,34 @@ take_file(struct client *c, uint64_t size)
 	       store_take_spool(c->store, size) == 0;
 }
 
+/* Is the mail what the session says it is, and within the limits? */
+static bool
+is_as_announced(struct client *c, const struct wire_mail *mail)
+{
+	uint64_t max = c->writer->conf->max_size;
+	uint64_t whole = mail->size + mail->changes;
+
+	if (c->envelope.nrecipients == 0 || mail->size > max ||
+	    mail->changes > max + WIRE_CHANGES_ROOM ||
+	    whole > max + WIRE_CHANGES_ROOM)
+		return false;
+	return mail->spooled ? take_file(c, whole) : c->received == whole;
+}
+
+/* It waits for its transaction. */
+static void
+make_ready(struct client *c, const struct wire_mail *mail)
+{
+	c->envelope.size = mail->size;
+	c->envelope.bare_line_ends = mail->bare_line_ends;
+	c->changes = mail->changes;
+	snprintf(c->quarantine, sizeof c->quarantine, "%.*s",
+	    (int)mail->quarantine.len,
+	    mail->quarantine.len > 0 ? mail->quarantine.p : "");
+	c->state = CLIENT_READY;
+	batch_add(c);
+}
+
 static bool
 take_piece(struct client *c, struct unpack *in, bool is_last)
 {
@@ -321,7 +349,6 @@ take_piece(struct client *c, struct unpack *in, bool is_last)
 	unsigned max =
 	    c->is_open ? (unsigned)conf->max_recipients + CHANGE_RECIPIENTS_MAX
 		       : 0;
-	uint64_t whole;
 
 	if (c->state != CLIENT_MAIL ||
 	    !wire_read_recipients(in, max, &c->envelope) ||
@@ -333,21 +360,9 @@ take_piece(struct client *c, struct unpack *in, bool is_last)
 	store_append(c->store, in->rest);
 	if (!is_last)
 		return send_verdict(c, VERDICT_OK, -1);
-
-	whole = mail.size + mail.changes;
-	if (c->envelope.nrecipients == 0 || mail.size > conf->max_size ||
-	    mail.changes > conf->max_size + WIRE_CHANGES_ROOM ||
-	    whole > conf->max_size + WIRE_CHANGES_ROOM ||
-	    (mail.spooled ? !take_file(c, whole) : c->received != whole))
+	if (!is_as_announced(c, &mail))
 		return false;
-	c->envelope.size = mail.size;
-	c->changes = mail.changes;
-	snprintf(c->quarantine, sizeof c->quarantine, "%.*s",
-	    (int)mail.quarantine.len,
-	    mail.quarantine.len > 0 ? mail.quarantine.p : "");
-	c->envelope.bare_line_ends = mail.bare_line_ends;
-	c->state = CLIENT_READY;
-	batch_add(c);
+	make_ready(c, &mail);
 	return true;
 }
 
