@@ -35,10 +35,6 @@
 #include "store.h"
 #include "writer.h"
 
-enum {
-	INPUT_SIZE = 64 * 1024,
-};
-
 struct server {
 	const struct options *options;
 	struct connection *connection;
@@ -64,7 +60,7 @@ struct server {
 	int exit_status;
 };
 
-static char input[INPUT_SIZE];
+static char input[64 * 1024];
 
 /*
  * Mails
@@ -309,8 +305,13 @@ prepare(struct server *sv, const struct session_conf *session)
 		sv->exit_status = EX_CANTCREAT;
 		return false;
 	}
-	sv->filtering = (struct filtering){ NULL, o, &sv->peer, &sv->facts,
-		sv->session, sv->store, &sv->header, sv->answer };
+	sv->filtering = (struct filtering){ .options = o,
+		.peer = &sv->peer,
+		.facts = &sv->facts,
+		.session = sv->session,
+		.store = sv->store,
+		.header = &sv->header,
+		.answer = sv->answer };
 	if (!filtering_open(&sv->filtering) ||
 	    !confine_session(o, sv->is_alone)) {
 		sv->exit_status = EX_OSERR;
@@ -331,8 +332,13 @@ serve(struct server *sv, const struct session_conf *session, bool tls_first)
 {
 	const struct options *o = sv->options;
 
-	sv->front = (struct front){ o, sv->connection, sv->store, sv->session,
-		&sv->facts, &sv->peer, sv->peer };
+	sv->front = (struct front){ .options = o,
+		.connection = sv->connection,
+		.store = sv->store,
+		.session = sv->session,
+		.facts = &sv->facts,
+		.peer = &sv->peer,
+		.speaker = sv->peer };
 	record_begin(sv->record, session);
 	connection_start(
 	    sv->connection, o->timeout_sec, o->session_timeout_sec);

@@ -59,6 +59,9 @@ enum {
 	FS_REMOVE_FILE = 1 << 5,
 	FS_MAKE_REG = 1 << 8,
 	FS_TRUNCATE = 1 << 14,
+	/* What SQLite does in the folder of the database. */
+	FS_DATABASE = FS_READ_FILE | FS_WRITE_FILE | FS_READ_DIR | FS_MAKE_REG |
+		      FS_REMOVE_FILE | FS_TRUNCATE,
 
 	NET_ALL = 3,   /* bind and connect, by TCP */
 	SCOPE_ALL = 3, /* abstract sockets and signals of others */
@@ -284,8 +287,7 @@ confine_session_alone(const char *database, const char *new_mail)
 {
 	char folder[PATH_MAX], new_mail_folder[PATH_MAX];
 	const struct kept kept[] = {
-		{ folder, FS_READ_FILE | FS_WRITE_FILE | FS_READ_DIR |
-			      FS_MAKE_REG | FS_REMOVE_FILE | FS_TRUNCATE },
+		{ folder, FS_DATABASE },
 		/* SQLite's seed for what it names at random. */
 		{ "/dev/urandom", FS_READ_FILE },
 		{ new_mail_folder, FS_WRITE_FILE | FS_MAKE_REG },
@@ -309,8 +311,7 @@ confine_web(const char *database)
 {
 	char folder[PATH_MAX];
 	const struct kept kept[] = {
-		{ folder, FS_READ_FILE | FS_WRITE_FILE | FS_READ_DIR |
-			      FS_MAKE_REG | FS_REMOVE_FILE | FS_TRUNCATE },
+		{ folder, FS_DATABASE },
 		{ "/dev/urandom", FS_READ_FILE },
 	};
 

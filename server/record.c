@@ -79,7 +79,7 @@ move_text(FILE *to, FILE *from)
 	empty(from);
 }
 
-/* Can the line be shown as it is?  It ends in CRLF and is printable. */
+/* As it is, if it ends in CRLF and is printable; else with escapes. */
 static void
 write_line(struct record *r, struct span text)
 {
@@ -186,29 +186,30 @@ record_open(const char *path)
 void
 record_begin(struct record *r, const struct session_conf *c)
 {
+	const struct {
+		bool is_set;
+		const char *line;
+	} settings[] = {
+		{ c->any_line_end, "input file" },
+		{ c->strict, "strict" },
+		{ c->rfc821, "rfc821" },
+		{ c->auth == SESSION_AUTH_CLAIM, "auth any" },
+		{ c->vrfy, "vrfy" },
+		{ c->lmtp, "lmtp" },
+		{ c->starttls, "starttls" },
+		{ c->in_tls, "in-tls" },
+		{ c->xclient, "xclient" },
+	};
+
 	if (!r)
 		return;
 	empty(r->file);
 	fprintf(
 	    r->file, "# Recorded by smtpd %s as %s.\n", VERSION, c->hostname);
-	if (c->any_line_end)
-		fputs("! input file\n", r->file);
-	if (c->strict)
-		fputs("! strict\n", r->file);
-	if (c->rfc821)
-		fputs("! rfc821\n", r->file);
-	if (c->auth == SESSION_AUTH_CLAIM)
-		fputs("! auth any\n", r->file);
-	if (c->vrfy)
-		fputs("! vrfy\n", r->file);
-	if (c->lmtp)
-		fputs("! lmtp\n", r->file);
-	if (c->starttls)
-		fputs("! starttls\n", r->file);
-	if (c->in_tls)
-		fputs("! in-tls\n", r->file);
-	if (c->xclient)
-		fputs("! xclient\n", r->file);
+	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+		if (settings[i].is_set)
+			fprintf(r->file, "! %s\n", settings[i].line);
+	}
 	fprintf(r->file,
 	    "! max-size %llu\n! max-recipients %u\n! max-errors %u\n",
 	    (unsigned long long)c->max_size, c->max_recipients, c->max_errors);
