@@ -26,9 +26,9 @@ static const struct cli_option options[] = {
 	{ 0, "no-confine", NULL,
 	  "keep all system calls, for debuggers",
 	  HELPER_FLAG, FIELD(no_confine), 0, 0 },
-	{ 0, "verifier", NULL,
+	{ 0, "verifier", "NAME",
 	  "read a password, and print what the table account\nkeeps of it",
-	  HELPER_FLAG, FIELD(prints_verifier), 0, 0 },
+	  HELPER_TEXT, FIELD(verifier_of), 0, 0 },
 	{ 'V', "version", NULL, "print the version", HELPER_VERSION, 0, 0, 0 },
 	{ 'h', "help", NULL, "print this", HELPER_HELP, 0, 0, 0 },
 #undef FIELD
@@ -44,14 +44,33 @@ static const struct helper_cli command_line = {
 };
 /* clang-format on */
 
-/* One line of standard input; the exit status. */
+/* Clients' names are prepared, so another form would never be found. */
+static bool
+check_name(const char *name)
+{
+	char prepared[AUTH_NAME_MAX + 1];
+
+	if (!verifier_prepare_name(name, prepared))
+		log_line(LOG_ERR, "'%s' cannot be a name (RFC 4013)", name);
+	else if (strcmp(name, prepared) != 0)
+		log_line(LOG_ERR,
+		    "'%s' is the same name as '%s' (RFC 4013): say that", name,
+		    prepared);
+	else
+		return true;
+	return false;
+}
+
+/* Of one line of standard input; the exit status. */
 static int
-print_verifier(void)
+print_verifier(const char *name)
 {
 	static char password[PASSWORD_SIZE];
 	char verifier[VERIFIER_SIZE];
 	size_t len;
 
+	if (!check_name(name))
+		return EX_DATAERR;
 	if (!fgets(password, sizeof password, stdin))
 		password[0] = '\0';
 	len = strcspn(password, "\n");
@@ -84,8 +103,8 @@ main(int argc, char **argv)
 	if (optind < argc)
 		return helper_usage_error(
 		    &command_line, "there are no arguments");
-	if (settings.prints_verifier)
-		return print_verifier();
+	if (settings.verifier_of)
+		return print_verifier(settings.verifier_of);
 	if (!settings.database)
 		return helper_usage_error(
 		    &command_line, "--database is missing");

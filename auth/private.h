@@ -25,7 +25,8 @@ struct settings {
 	const char *database; /* its path; NULL: Dovecot has the accounts */
 	const char *dovecot;  /* the path of its socket */
 	bool no_confine;
-	bool prints_verifier; /* of a password, and does nothing else */
+	/* The account whose verifier is made, and nothing else is done; or NULL. */
+	const char *verifier_of;
 };
 
 /* verifier.c */
@@ -43,6 +44,8 @@ struct verifier {
 bool verifier_read(const char *text, struct verifier *ret);
 /* Makes one of a password, which ends in NUL.  False: it cannot be had. */
 bool verifier_make(const char *password, char ret[VERIFIER_SIZE]);
+/* A name as the table has it (RFC 4013).  False: it cannot be one. */
+bool verifier_prepare_name(const char *name, char ret[AUTH_NAME_MAX + 1]);
 /*
  * For a name that there is not: always the same of the same secret.  Whoever
  * does not know that cannot tell it from another, and no password fits.

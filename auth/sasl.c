@@ -8,7 +8,6 @@
 
 #include <gsasl.h>
 
-#include "../mail/utf8.h"
 #include "private.h"
 
 struct sasl {
@@ -19,18 +18,25 @@ struct sasl {
 	struct verifier verifier;
 };
 
-/* The name that the client gives; and it may act as no other. */
+/* May it act as that?  As itself only. */
+static bool
+may_act_as(const struct sasl *s, const char *name)
+{
+	char prepared[AUTH_NAME_MAX + 1];
+
+	return !name || *name == '\0' || strcmp(name, s->account) == 0 ||
+	       (verifier_prepare_name(name, prepared) &&
+		   strcmp(prepared, s->account) == 0);
+}
+
+/* The name that the client gives, in the one form that it has in the table. */
 static bool
 take_name(struct sasl *s)
 {
 	const char *name = gsasl_property_fast(s->session, GSASL_AUTHID);
-	const char *acts_as = gsasl_property_fast(s->session, GSASL_AUTHZID);
 
-	if (!name || *name == '\0' || strlen(name) > AUTH_NAME_MAX ||
-	    !utf8_is_printable(span_of(name)))
-		return false;
-	strcpy(s->account, name);
-	return !acts_as || *acts_as == '\0' || strcmp(acts_as, name) == 0;
+	return name && verifier_prepare_name(name, s->account) &&
+	       may_act_as(s, gsasl_property_fast(s->session, GSASL_AUTHZID));
 }
 
 /* Asks once for an exchange. */
@@ -67,13 +73,12 @@ validate_password(struct sasl *s)
 static int
 validate_certificate(struct sasl *s)
 {
-	const char *acts_as = gsasl_property_fast(s->session, GSASL_AUTHZID);
 	const char *name = exchange_ask(s->exchange, span_of(""), true);
 
 	if (!name || *name == '\0' || strlen(name) > AUTH_NAME_MAX)
 		return GSASL_AUTHENTICATION_ERROR;
 	strcpy(s->account, name);
-	return !acts_as || *acts_as == '\0' || strcmp(acts_as, name) == 0
+	return may_act_as(s, gsasl_property_fast(s->session, GSASL_AUTHZID))
 		   ? GSASL_OK
 		   : GSASL_AUTHENTICATION_ERROR;
 }
@@ -154,6 +159,19 @@ conclude(struct sasl *s, enum auth_result result)
 	_exit(EX_OK);
 }
 
+/*
+ * A client that says it is bound to the channel has to be refused (RFC 5802
+ * s. 6), since nothing here binds it; GNU SASL would take it for bound.
+ */
+static bool
+insists_on_binding(const struct sasl *s, const char *octets, size_t len)
+{
+	const char *mechanism = gsasl_mechanism_name(s->session);
+
+	return mechanism && strncmp(mechanism, "SCRAM-", 6) == 0 && len > 1 &&
+	       memcmp(octets, "p=", 2) == 0;
+}
+
 /* Steps until it is over. */
 _Noreturn static void
 talk(struct sasl *s, struct auth_step step)
@@ -168,6 +186,8 @@ talk(struct sasl *s, struct auth_step step)
 
 		if (step.response.p)
 			len = base64_read(step.response, octets);
+		if (!s->knows_verifier && insists_on_binding(s, octets, len))
+			conclude(s, AUTH_REFUSED);
 		rc = gsasl_step(s->session, step.response.p ? octets : NULL,
 		    len, &output, &output_len);
 		result = result_of(s, rc);

@@ -10,6 +10,7 @@
 
 #include <gsasl.h>
 
+#include "../mail/utf8.h"
 #include "private.h"
 
 static const char prefix[] = "SCRAM-SHA-256$";
@@ -100,6 +101,22 @@ verifier_make(const char *password, char ret[VERIFIER_SIZE])
 	if (made)
 		write_verifier(salt_octets, stored, server, ret);
 	return made;
+}
+
+bool
+verifier_prepare_name(const char *name, char ret[AUTH_NAME_MAX + 1])
+{
+	char *prepared = NULL;
+	bool fits;
+
+	if (gsasl_saslprep(name, 0, &prepared, NULL) != GSASL_OK)
+		return false;
+	fits = *prepared && strlen(prepared) <= AUTH_NAME_MAX &&
+	       utf8_is_printable(span_of(prepared));
+	if (fits)
+		strcpy(ret, prepared);
+	gsasl_free(prepared);
+	return fits;
 }
 
 /* One iteration is a keyed hash of the name. */

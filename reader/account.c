@@ -85,7 +85,7 @@ add(struct smtpdb *t, const char *name, char *const *patterns)
 		    "password",
 		    name);
 	if (status == EX_OK && !is_there && !a.subject) {
-		status = password_read_verifier(verifier);
+		status = password_read_verifier(name, verifier);
 		a.verifier = verifier;
 	}
 	return status == EX_OK ? put(t, &a, patterns) : status;
@@ -103,7 +103,7 @@ change_password(struct smtpdb *t, const char *name)
 	if (status == EX_OK && !is_there)
 		return smtpdb_fail(EX_NOINPUT, "there is no '%s'", name);
 	if (status == EX_OK)
-		status = password_read_verifier(verifier);
+		status = password_read_verifier(name, verifier);
 	return status == EX_OK ? put(t, &a, no_patterns) : status;
 }
 

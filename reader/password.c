@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "../mail/auth.h"
 #include "smtpdb.h"
 
 enum {
@@ -120,23 +122,24 @@ password_has_program(void)
 
 /* Never returns. */
 static void
-become_smtpd_auth(void)
+become_smtpd_auth(const char *account)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], option[AUTH_NAME_MAX + 32];
 
+	snprintf(option, sizeof option, "--verifier=%s", account);
 	if (find_program(path))
-		execl(path, "smtpd-auth", "--verifier", (char *)NULL);
+		execl(path, "smtpd-auth", option, (char *)NULL);
 	smtpdb_fail(0, "smtpd-auth: %s", strerror(errno));
 	_exit(EX_UNAVAILABLE);
 }
 
 /* In the child, with the ends of both pipes that are its own. */
 static void
-run_smtpd_auth(int in, int out)
+run_smtpd_auth(const char *account, int in, int out)
 {
 	dup2(in, STDIN_FILENO);
 	dup2(out, STDOUT_FILENO);
-	become_smtpd_auth();
+	become_smtpd_auth(account);
 }
 
 static int
@@ -162,11 +165,12 @@ read_verifier(int fd, pid_t pid, char *ret)
 }
 
 int
-password_read_verifier(char ret[PASSWORD_VERIFIER_SIZE])
+password_read_verifier(const char *account, char ret[PASSWORD_VERIFIER_SIZE])
 {
 	char password[PASSWORD_SIZE];
 	int to[2], from[2];
 	int status = read_password(password);
+	void (*on_pipe)(int);
 	size_t len;
 	pid_t pid;
 
@@ -176,16 +180,18 @@ password_read_verifier(char ret[PASSWORD_VERIFIER_SIZE])
 		return smtpdb_fail_errno(EX_OSERR, "smtpd-auth");
 	pid = fork();
 	if (pid == 0)
-		run_smtpd_auth(to[0], from[1]);
+		run_smtpd_auth(account, to[0], from[1]);
 	close(to[0]);
 	close(from[1]);
 	if (pid < 0)
 		return smtpdb_fail_errno(EX_OSERR, "smtpd-auth");
 	len = strlen(password);
 	password[len++] = '\n';
-	/* It fits into a pipe. */
-	if (write(to[1], password, len) != (ssize_t)len)
+	/* It fits into a pipe; of one that has ended its status says why. */
+	on_pipe = signal(SIGPIPE, SIG_IGN);
+	if (write(to[1], password, len) != (ssize_t)len && errno != EPIPE)
 		smtpdb_fail_errno(0, "smtpd-auth");
+	signal(SIGPIPE, on_pipe);
 	explicit_bzero(password, sizeof password);
 	close(to[1]);
 	status = read_verifier(from[0], pid, ret);

@@ -15,7 +15,8 @@ enum {
  * line of standard input, and has smtpd-auth make a verifier of it.  EX_OK, or
  * the status of what was told.
  */
-int password_read_verifier(char ret[PASSWORD_VERIFIER_SIZE]);
+int password_read_verifier(
+    const char *account, char ret[PASSWORD_VERIFIER_SIZE]);
 /* Is smtpd-auth installed? */
 bool password_has_program(void);
 

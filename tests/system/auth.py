@@ -8,6 +8,8 @@ smtpd-auth stands beside smtpd; without it, only --auth=any is tried.
 
 import argparse
 import base64
+import hashlib
+import hmac
 import os
 import re
 import shutil
@@ -225,6 +227,55 @@ def scram_begins(c, name):
     fields = base64.b64decode(said[4:]).decode() if said[:3] == "334" else said
     c.say("*")
     return re.sub(r"^r=[^,]*,", "", fields)
+
+
+def scram(c, name=NAME, gs2="n,,", bound=None, nonce=""):
+    """Does the whole of it by hand; the last reply."""
+    def b64(octets):
+        return base64.b64encode(octets).decode()
+
+    first = f"n={name},r=abc"
+    said = c.say("AUTH SCRAM-SHA-256 " + b64((gs2 + first).encode()))
+    if said[:3] != "334":
+        return said
+    second = base64.b64decode(said[4:]).decode()
+    fields = dict(field.split("=", 1) for field in second.split(","))
+    salted = hashlib.pbkdf2_hmac("sha256", b"ascii",
+                                 base64.b64decode(fields["s"]), int(fields["i"]))
+    key = hmac.digest(salted, b"Client Key", "sha256")
+    last = f"c={b64((bound or gs2).encode())},r={fields['r']}{nonce}"
+    text = ",".join((first, second, last)).encode()
+    signed = hmac.digest(hashlib.sha256(key).digest(), text, "sha256")
+    proof = bytes(x ^ y for x, y in zip(key, signed))
+    said = c.say(b64(f"{last},p={b64(proof)}".encode()))
+    if said[:3] != "334":
+        return said
+    server = hmac.digest(hmac.digest(salted, b"Server Key", "sha256"), text,
+                         "sha256")
+    if base64.b64decode(said[4:]) != b"v=" + b64(server).encode():
+        return "the server proves nothing"
+    return c.say("")
+
+
+def scram_that_is_twisted(w):
+    w.query("INSERT INTO rate_limit (scope, max_messages) VALUES ('auth', 1000)")
+    w.smtpdb("account", "add", "twist", password="ascii")
+    for wanted, arguments in (
+            ("235", {}), ("235", {"gs2": "y,,"}), ("235", {"gs2": "n,a=twist,"}),
+            # A name is what RFC 4013 makes of it.
+            ("235", {"name": "twi\u00adst"}),
+            # Bound to nothing, or not as it said first; as another; replayed.
+            ("535", {"gs2": "p=tls-unique,,"}), ("535", {"gs2": "p=tls-exporter,,"}),
+            ("535", {"bound": "y,,"}), ("535", {"gs2": "p=x,,", "bound": "n,,"}),
+            ("535", {"gs2": f"n,a={NAME},"}), ("535", {"nonce": "x"}),
+            ("535", {"name": "nobody"}), ("535", {"name": "twist=3"}),
+            ("501", {"name": ""})):
+        with Conversation(w.port) as c:
+            said = scram(c, **{"name": "twist", **arguments})
+            w.report.check(said[:3] == wanted, f"SCRAM, {arguments}: {said}")
+    w.smtpdb("account", "rm", "twist")
+    w.query("DELETE FROM rate_limit")
+    forget_guesses(w)
 
 
 def unknown_names(w):
@@ -596,6 +647,7 @@ def by_rows(options, report):
             by_msmtp(w)
             nodemailer(w)
             refusals(w)
+            scram_that_is_twisted(w)
             salt = unknown_names(w)
             process_of_an_exchange(w)
             time_of_a_guess(w)

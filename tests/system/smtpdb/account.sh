@@ -41,6 +41,14 @@ with 65 '
 ' passwd bob
 with 65 "$(printf 'a\007b')" passwd bob
 with 65 x add "$(printf 'a\tb')"
+# A name that no client's would be equal to.
+with 65 x add 'ﬁne'
+holds "'ﬁne' is the same name as 'fine'" err
+with 65 x add "$(printf 'an\302\255n')"
+with 65 x add "$(printf 'a\314\201n')"
+with 65 x add "$(printf 'a\342\200\256n')"
+with 0 x add 'ünï'
+with 0 '' rm 'ünï'
 with 65 x add carl 'no address at all'
 with 65 '' add carl --certificate='CN=printer,O=Office'
 with 64 x add
