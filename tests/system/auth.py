@@ -24,12 +24,13 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "durability"))
-import common  # noqa: E402 (where it is was said above)
+import auth_clients  # noqa: E402 (where it is was said above)
+import common  # noqa: E402
+from auth_clients import MAIL, NAME, PASSWORD  # noqa: E402
 from listener import Listener, open_files, parent_of  # noqa: E402
 
-NAME, PASSWORD, WRONG = "ann", "tr0ub 4dor\u00e9", "Tr0ub"
+WRONG = "Tr0ub"
 BAD = "535 5.7.8 Credentials not accepted"
-MAIL = "Subject: hi\n\nOne.\n"
 
 
 def plain(name=NAME, password=PASSWORD):
@@ -98,6 +99,12 @@ class World:
         finally:
             db.close()
 
+    def await_mail(self):
+        for _ in range(600):
+            if self.query(f"SELECT 1 FROM message WHERE id > {self.last_id}"):
+                return
+            time.sleep(0.05)
+
     def expect(self, what, outcome, column="authenticated_as", name=NAME):
         """One more mail has come, and this is whose it is."""
         rows = self.query(f"SELECT id, {column}, protocol, trace FROM message"
@@ -110,77 +117,6 @@ class World:
         wanted = "ESMTPA" if column == "authenticated_as" else "ESMTP"
         self.report.check(protocol == wanted and f"with {wanted} id" in trace,
                           f"{what}: {protocol}, {trace}")
-
-
-def by_smtplib(w, mechanisms, column="authenticated_as"):
-    for name in mechanisms:
-        with smtplib.SMTP("127.0.0.1", w.port, "client.example") as s:
-            s.ehlo()
-            s.user, s.password = NAME, PASSWORD.encode("ascii", "replace").decode()
-            if name != "PLAIN":
-                s.password = "ascii"
-            try:
-                s.auth(name, getattr(s, "auth_" + name.lower().replace("-", "_")))
-            except smtplib.SMTPAuthenticationError as e:
-                w.report.check(False, f"smtplib, {name}: {e}")
-                continue
-            s.sendmail("ann@a.example", ["bob@mx.example"], MAIL)
-        w.expect(f"smtplib, {name}", "", column)
-
-
-def by_swaks(w):
-    for name in ("PLAIN", "LOGIN"):
-        outcome = w.run("swaks", "--server", f"127.0.0.1:{w.port}", "--auth", name,
-                        "--auth-user", NAME, "--auth-password", PASSWORD,
-                        "--from", "ann@a.example", "--to", "bob@mx.example")
-        w.expect(f"swaks, {name}", outcome)
-
-
-def by_curl(w):
-    path = os.path.join(w.folder, "mail.eml")
-    with open(path, "w", encoding="ascii") as f:
-        f.write(MAIL)
-    for name in ("PLAIN", "LOGIN"):
-        outcome = w.run("curl", "-sS", f"smtp://127.0.0.1:{w.port}",
-                        "--user", f"{NAME}:{PASSWORD}",
-                        "--login-options", f"AUTH={name}",
-                        "--mail-from", "ann@a.example",
-                        "--mail-rcpt", "bob@mx.example", "--upload-file", path)
-        w.expect(f"curl, {name}", outcome)
-
-
-def by_msmtp(w):
-    """By GNU SASL, so SCRAM as well."""
-    for name in ("scram-sha-256", "plain", "login"):
-        outcome = w.run("msmtp", "--file=/dev/null", "--host=127.0.0.1",
-                        f"--port={w.port}", f"--auth={name}", f"--user={NAME}",
-                        f"--passwordeval=printf %s '{PASSWORD}'",
-                        "--from=ann@a.example", "bob@mx.example",
-                        input=MAIL.encode())
-        w.expect(f"msmtp, {name}", outcome)
-
-
-def nodemailer(w):
-    if not shutil.which("npm"):
-        print("auth.py: no npm, so nodemailer is skipped")
-        return
-    status, text = w.run("npm", "install", "--no-audit", "--no-fund",
-                         "--ignore-scripts", "--prefix", w.folder,
-                         "nodemailer@6.9.16")
-    if status != 0:
-        print(f"auth.py: npm installs nothing, so nodemailer is skipped: {text}")
-        return
-    path = os.path.join(w.folder, "nodemailer.js")
-    with open(path, "w", encoding="ascii") as f:
-        f.write("""const [port, user, pass] = process.argv.slice(2);
-            require('nodemailer').createTransport({
-                host: '127.0.0.1', port, ignoreTLS: true, auth: { user, pass },
-            }).sendMail({ from: 'ann@a.example', to: 'bob@mx.example',
-                text: 'x' }, failed => {
-                if (failed) { console.error(failed.message); process.exit(1); }
-            });""")
-    outcome = w.run("node", path, str(w.port), NAME, PASSWORD)
-    w.expect("nodemailer", outcome)
 
 
 def refusals(w):
@@ -630,7 +566,7 @@ def by_nobody(options, report):
             with Conversation(w.port) as c:
                 said = c.say("MAIL FROM:<a@b>")
                 report.check(said.startswith("530 "), f"any, required: {said}")
-            by_smtplib(w, ("PLAIN", "LOGIN", "CRAM-MD5"), "claimed_as")
+            auth_clients.by_smtplib(w, ("PLAIN", "LOGIN", "CRAM-MD5"), "claimed_as")
 
 
 def by_rows(options, report):
@@ -642,10 +578,8 @@ def by_rows(options, report):
         with World(options, report, folder, "--max-per-source=100") as w:
             status, text = w.smtpdb("account", "add", NAME)
             report.check(status == 0, f"account add: {text}")
-            by_swaks(w)
-            by_curl(w)
-            by_msmtp(w)
-            nodemailer(w)
+            for client in auth_clients.ALL:
+                client(w)
             refusals(w)
             scram_that_is_twisted(w)
             salt = unknown_names(w)
@@ -659,7 +593,7 @@ def by_rows(options, report):
                              "after a restart, the same salt")
             accounts(w)
             w.smtpdb("account", "passwd", NAME, password="ascii")
-            by_smtplib(w, ("LOGIN",))
+            auth_clients.by_smtplib(w, ("LOGIN",))
             w.smtpdb("account", "passwd", NAME)
         one_connection(options, report, folder)
     record_has_no_password(options, report, False)
