@@ -96,7 +96,7 @@ done
 echo "purity"
 # What the machine may ask of the world: memory, strings, and nothing else.
 pure=
-for source in session.c session/*.c mail/address.c mail/base64.c \
+for source in session.c session/*.c mail/address.c mail/auth.c mail/base64.c \
     mail/change.c mail/codepoint.c mail/dsn.c mail/envelope.c mail/facts.c \
     mail/pack.c mail/protocol.c mail/question.c mail/reply.c mail/span.c \
     mail/utf8.c; do
