@@ -104,6 +104,15 @@ write_held(struct record *r)
 	r->held_len = 0;
 }
 
+/* In the text of a mail only what was asked for by 334 is. */
+static bool
+is_of_auth(const struct record *r, struct span line)
+{
+	if (r->is_text)
+		return r->mask.is_response;
+	return r->mask.is_inside || mask_is_of_auth(&r->mask, line);
+}
+
 static void
 write_input(struct record *r)
 {
@@ -113,13 +122,10 @@ write_input(struct record *r)
 	if (r->len == 0)
 		return;
 	r->len = 0;
-	if (r->is_text && !r->mask.is_response) {
-		write_line(r, text);
-	} else if (r->mask.is_inside || mask_is_of_auth(&r->mask, text)) {
+	if (is_of_auth(r, text))
 		r->held_len = mask_line(&r->mask, text, r->held);
-	} else {
+	else
 		write_line(r, text);
-	}
 	if (text.len == 3 && memcmp(text.p, ".\r\n", 3) == 0)
 		r->is_text = false;
 }
