@@ -250,9 +250,10 @@ copy_args(int argc, char **argv)
 {
 	char **copy = calloc((size_t)argc + 1, sizeof *copy);
 
-	if (copy)
-		memcpy(copy, argv, (size_t)argc * sizeof *copy);
-	return copy ? copy : argv;
+	if (!copy)
+		return argv;
+	memcpy(copy, argv, (size_t)argc * sizeof *copy);
+	return copy;
 }
 
 int

@@ -60,6 +60,7 @@ static size_t
 mask_response(const struct mask *m, struct span text, char *ret)
 {
 	char octets[BASE64_TEXT_SIZE];
+	struct span said = { octets, 0 };
 
 	if (text.len == 0 || (text.len == 1 && strchr("*=", *text.p))) {
 		memcpy(ret, text.p, text.len);
@@ -69,10 +70,8 @@ mask_response(const struct mask *m, struct span text, char *ret)
 		*ret = '!';
 		return 1;
 	}
-	return base64_write(
-	    find_mask(m->is_plain,
-		(struct span){ octets, base64_read(text, octets) }),
-	    ret);
+	said.len = base64_read(text, octets);
+	return base64_write(find_mask(m->is_plain, said), ret);
 }
 
 /* Octets of a command in front of what is masked; all of them: nothing is. */
