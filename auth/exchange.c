@@ -92,7 +92,7 @@ exchange_run(struct exchange *x)
 
 	if (s->dovecot)
 		fd = dovecot_connect(s->dovecot);
-	if (!s->no_confine && !confine_auth())
+	if (!s->no_confine && !confine_tls())
 		_exit(EX_OSERR);
 	if (s->dovecot)
 		dovecot_run(x, fd);

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "../mail/wire.h"
+#include "../server/confine.h"
 #include "serve.h"
 
 enum {
@@ -287,6 +288,8 @@ serve(const struct settings *settings)
 	sv.accounts = accounts_open(settings->database);
 	if (!sv.accounts)
 		return EX_OSERR;
+	if (!settings->no_confine)
+		confine_prepare_tls();
 	while ((event = helper_next(&sv.helper, &base)) != HELPER_END) {
 		if (event == HELPER_LINK)
 			read_link(&sv, (struct session *)base);

@@ -270,19 +270,6 @@ confine_tls(void)
 }
 
 bool
-confine_auth(void)
-{
-	static const struct kept kept = { "/dev/urandom", FS_READ_FILE };
-
-	if (!is_possible)
-		return true;
-	if (!lower_limit(RLIMIT_FSIZE, log_size()) ||
-	    !lower_limit(RLIMIT_NOFILE, DESCRIPTORS_OF_LISTENER))
-		return fail("limits");
-	return confine(FILTER_FOLDER, &kept, 1);
-}
-
-bool
 confine_session_alone(const char *database, const char *new_mail)
 {
 	char folder[PATH_MAX], new_mail_folder[PATH_MAX];

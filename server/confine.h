@@ -34,17 +34,12 @@ bool confine_session(const struct options *o, bool alone);
 bool confine_session_of_listener(uint64_t max_file);
 
 /*
- * The same for what smtpd-tls keeps for one client: it holds the client's
- * connection, and a socket to the session; it may not grow any file.
+ * The same for a child of a helper program, which holds sockets and nothing
+ * else: of smtpd-tls, for one client, or of smtpd-auth, for one exchange.  It may
+ * not grow any file.
  */
 bool confine_tls(void);
 void confine_prepare_tls(void);
-
-/*
- * The same for one exchange of AUTH, in a process of smtpd-auth: it holds a
- * socket to its parent, and may read random octets.
- */
-bool confine_auth(void);
 
 /*
  * The same for a session of its own, which opens `database` itself, and

@@ -12,7 +12,7 @@
  *
  * `who` is PIPE (a session of the listener), FOLDER (one of its own), BOTH, WEB
  * (smtpdb-web, which has those of FOLDER as well), TLS (smtpd-tls for one
- * client), or ALL (but WEB).
+ * client, smtpd-auth for one exchange), or ALL (but WEB).
  * Calls that only some machines have stand between #ifdef.  tests/system/
  * confine.py compares the list with that of smtpd(8).
  */

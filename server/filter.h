@@ -11,7 +11,8 @@ enum filter_who {
 	FILTER_FOLDER = 2, /* one of its own, with the database */
 	/* smtpdb-web: the same, and whom it accepts itself. */
 	FILTER_WEB = FILTER_FOLDER | 4,
-	FILTER_TLS = 8, /* what stands between a client and its session */
+	FILTER_TLS = 8, /* what stands between a client and its session, and
+			   an exchange of AUTH */
 };
 
 /* Makes the program, for the processes that will be forked. */
