@@ -84,11 +84,20 @@ class Node:
         self.configure(standbys)
 
     def copy(self, primary, standbys):
-        shutil.rmtree(self.data, ignore_errors=True)
-        self.tool("pg_basebackup", "-h", primary.folder, "-U", "smtpd", "-D",
-                  self.data, "-X", "stream", "-c", "fast", "--no-sync")
+        self.take_copy(primary)
         self.configure(standbys)
         self.follow(primary)
+
+    def take_copy(self, primary, tries=5):
+        """On a busy machine the server may take the copier for dead."""
+        shutil.rmtree(self.data, ignore_errors=True)
+        try:
+            self.tool("pg_basebackup", "-h", primary.folder, "-U", "smtpd", "-D",
+                      self.data, "-X", "stream", "-c", "fast", "--no-sync")
+        except subprocess.CalledProcessError:
+            if tries == 1:
+                raise
+            self.take_copy(primary, tries - 1)
 
     def follow(self, primary):
         with open(os.path.join(self.data, "postgresql.auto.conf"), "w",
@@ -159,7 +168,10 @@ class Node:
         self.send(signal.SIGKILL)
         self.process.wait()
         self.process = None
-        # The socket's lock stays, with a number that may be another's by now.
+        self.clear()
+
+    def clear(self):
+        """The locks stay of what was killed, with a number that may be another's."""
         for name in os.listdir(self.folder):
             if name.startswith(".s.PGSQL"):
                 os.unlink(os.path.join(self.folder, name))
@@ -197,6 +209,10 @@ class Cluster:
         hosts = ",".join(n.folder for n in self.nodes)
         ports = ",".join("5432" for _ in self.nodes)
         return f"postgresql://smtpd@/mail?host={hosts}&port={ports}"
+
+    def uris(self):
+        """Of two clients."""
+        return [self.uri(), self.uri()]
 
     def fail_over(self, cut_off=False):
         """The primary goes; the standby that has most takes its place, and the

@@ -18,6 +18,7 @@ import cluster
 import common
 
 CLIENTS = 4  # of each listener
+ROUND = 50   # kills
 
 
 class Ledger:
@@ -159,9 +160,12 @@ class Killer:
         self.counts["primary cut off, failover"] += 1
         self.it.fail_over(cut_off=True)
 
+    def kinds(self):
+        return [self.session, self.writer, self.writer, self.backend,
+                self.standby, self.primary, self.cut_off]
+
     def go_on(self, kills):
-        kinds = [self.session, self.writer, self.writer, self.backend,
-                 self.standby, self.primary, self.cut_off]
+        kinds = self.kinds()
         while sum(self.counts.values()) < kills:
             # Each once, then as it comes.
             done = sum(self.counts.values())
@@ -169,9 +173,25 @@ class Killer:
             (kinds[done] if done < len(kinds) else self.choose.choice(kinds))()
 
 
-def check(report, ledger, table, seen):
+def table(node):
+    """All mails, a few at a time."""
+    db = node.connect("mail")
+    db.autocommit = False
+    try:
+        with db.cursor("all") as c:
+            c.itersize = 200
+            c.execute("SELECT id, data, (SELECT count(*) FROM recipient"
+                      " WHERE message_id = message.id) FROM message ORDER BY id")
+            yield from c
+    finally:
+        db.close()
+
+
+def check(report, ledger, rows, seen):
     found = collections.defaultdict(list)
-    for id_, data, nrecipients in table:
+    ids = set()
+    for id_, data, nrecipients in rows:
+        ids.add(id_)
         number = common.number_of(bytes(data))
         whole = number is not None and bytes(data) == common.mail(*number)
         report.check(whole, f"message {id_} is not as it was sent")
@@ -185,73 +205,116 @@ def check(report, ledger, table, seen):
         report.check(len(rows) <= 1 + ledger.lost[number],
                      f"mail {number} stands {len(rows)} times, for "
                      f"{ledger.lost[number]} lost replies")
-    ids = {row[0] for row in table}
     missed = sorted(ids - set(seen))
     report.check(not missed, f"who reads on by id has not seen {missed[:9]}")
     report.check(seen == sorted(set(seen)), "ids came out of their order")
-    return len(found), len(set(seen) - ids)
+    return {"mails acknowledged": len(ledger.ids), "rows": len(ids),
+            "mails in them": len(found),
+            "mails deferred": sum(ledger.refusals.values()),
+            "replies lost": sum(ledger.lost.values()), "read on": len(seen),
+            "of them gone": len(set(seen) - ids)}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("--smtpd", default="./smtpd")
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    options = parser.parse_args()
-    if not cluster.available():
-        print("skipped: tests/postgresql needs postgresql-15")
-        return
-    print(f"seed {options.seed}", flush=True)
-    report = common.Report()
-    it = cluster.Cluster()
-    ledger = Ledger()
-    stop, stop_reader = threading.Event(), threading.Event()
-    listeners = [
-        cluster.Listener(it.program(options.smtpd), it.uri(),
-                         os.path.join(it.root, "smtpd.log"),
-                         env={"SMTPD_POSTGRESQL_TIMEOUT": "10"})
-        for _ in range(2)]
-    try:
-        reply = listeners[0].deliver(0)
+class Traffic:
+    """Clients of two listeners, and who reads on."""
+
+    def __init__(self, it, uris, smtpd, seed):
+        self.it = it
+        self.ledger = Ledger()
+        self.stop, self.stop_reader = threading.Event(), threading.Event()
+        self.listeners = [
+            cluster.Listener(it.program(smtpd), uri,
+                             os.path.join(it.root, "smtpd.log"),
+                             env={"SMTPD_POSTGRESQL_TIMEOUT": "10"})
+            for uri in uris]
+        self.reader = Reader(it.uri(), self.stop_reader)
+        self.senders = [Sender(self.ledger, self.listeners[i % 2], seed + i, self.stop)
+                        for i in range(2 * CLIENTS)]
+
+    def start(self, report):
+        # The tables are made by the first mail.
+        reply = self.listeners[0].deliver(0)
         report.check(common.is_stored(reply), f"the first mail: {reply}")
-        ledger.ids[0] = common.id_of(reply)
-        reader = Reader(it.uri(), stop_reader)
-        reader.start()
-        senders = [Sender(ledger, listeners[i % 2], options.seed + i, stop)
-                   for i in range(2 * CLIENTS)]
-        for sender in senders:
+        self.ledger.size[0] = 500
+        self.ledger.ids[0] = common.id_of(reply)
+        self.reader.start()
+        for sender in self.senders:
             sender.start()
-        killer = Killer(it, listeners, random.Random(options.seed))
-        killer.go_on(options.kills)
+
+    def end(self, report):
         time.sleep(2)
-        stop.set()
-        for sender in senders:
+        self.stop.set()
+        for sender in self.senders:
             sender.join(120)
             report.check(not sender.is_alive(), "a client got no reply for minutes")
         time.sleep(1)
-        stop_reader.set()
-        reader.join(30)
-        table = it.primary.ask(
-            "SELECT id, data, (SELECT count(*) FROM recipient"
-            " WHERE message_id = message.id) FROM message", "mail")
-        seen = reader.seen
-        numbers, gone = check(report, ledger, table, seen)
-        for what, n in sorted(killer.counts.items()):
-            print(f"  {n:5} {what}")
-        print(f"{len(ledger.ids)} mails acknowledged, {len(table)} rows of {numbers} "
-              f"mails, {sum(ledger.refusals.values())} deferred, "
-              f"{sum(ledger.lost.values())} replies lost; {len(seen)} read on, "
-              f"{gone} of them gone")
-        for reply, n in ledger.refusals.most_common(5):
-            print(f"  {n:5} {reply[0]} {reply[1]}")
+        self.stop_reader.set()
+        self.reader.join(30)
+        for reply in self.ledger.refusals:
             report.check(reply[0] in (421, 451), f"refused: {reply}")
-    finally:
-        for listener in listeners:
+        return check(report, self.ledger, table(self.it.primary), self.reader.seen)
+
+    def close(self):
+        for listener in self.listeners:
             listener.end()
+
+
+def run(it, uris, killer_of, report, options, seed):
+    """A round: what was counted, and the replies that were no 250."""
+    traffic = Traffic(it, uris, options.smtpd, seed)
+    killer = killer_of(it, traffic.listeners, random.Random(seed))
+    try:
+        traffic.start(report)
+        killer.go_on(min(options.kills, ROUND))
+        sums = traffic.end(report)
+    finally:
+        traffic.close()
         if report.failed:
-            print(listeners[0].said()[-3000:])
-        it.end()
+            print(traffic.listeners[0].said()[-3000:])
+    return killer.counts, collections.Counter(sums), traffic.ledger.refusals
+
+
+def rounds(make, killer_of, options):
+    """So many that disks of a usual size hold one: each with a cluster of its own."""
+    print(f"seed {options.seed}", flush=True)
+    report = common.Report()
+    counts, sums, refusals = (collections.Counter() for _ in range(3))
+    seed, all_kills = options.seed, options.kills
+    while options.kills > 0 and not report.failed:
+        it = make()
+        try:
+            for total, part in zip((counts, sums, refusals),
+                                   run(it, it.uris(), killer_of, report, options, seed)):
+                total.update(part)
+        finally:
+            it.end()
+        options.kills -= ROUND
+        seed += 1
+        if all_kills > ROUND:
+            print(f"  {sum(counts.values())} kills, {sums['mails acknowledged']} mails",
+                  flush=True)
+    for what, n in sorted(counts.items()):
+        print(f"  {n:5} {what}")
+    print(", ".join(f"{n} {what}" for what, n in sums.items()))
+    for reply, n in refusals.most_common(5):
+        print(f"  {n:5} {reply[0]} {reply[1]}")
     report.end()
+
+
+def arguments(description):
+    parser = argparse.ArgumentParser(description=description.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("--smtpd", default="./smtpd")
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    return parser
+
+
+def main():
+    options = arguments(__doc__).parse_args()
+    if not cluster.available():
+        print("skipped: tests/postgresql needs postgresql-15")
+        return
+    rounds(cluster.Cluster, Killer, options)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,10 @@ test-postgresql: all ## mails into PostgreSQL: kills, failovers, troubles
 test-postgresql-long: all ## the same with a thousand kills: hours
 	tests/postgresql/ledger.py --smtpd $(OUT)/smtpd --kills 1000
 
+test-patroni: all ## kills over Patroni's failovers (patroni etcd-server haproxy)
+	tests/postgresql/failovers.py --smtpd $(OUT)/smtpd --kills 26
+	tests/postgresql/failovers.py --smtpd $(OUT)/smtpd --holes
+
 bench-postgresql: all ## mails a second into PostgreSQL, beside SQLite's
 	@mkdir -p $(B)/bench
 	$(CC) -O2 -D_GNU_SOURCE -o $(B)/bench/latency bench/latency.c bench/sample.c
@@ -14,4 +18,4 @@ bench-postgresql: all ## mails a second into PostgreSQL, beside SQLite's
 	    $$($(PKG_CONFIG) --libs libpq)
 	bench/postgresql.py --smtpd $(OUT)/smtpd
 
-.PHONY: bench-postgresql test-postgresql test-postgresql-long
+.PHONY: bench-postgresql test-patroni test-postgresql test-postgresql-long
