@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "mail/envelope.h"
 #include "mail/facts.h"
@@ -340,6 +341,28 @@ int archive_auth(struct archive *a, int64_t now, struct archive_auth *ret);
 /* Calls `one` with each, whose columns are lent; NULL for NULL.  0 or -1. */
 int archive_account_list(struct archive *a,
     void (*one)(void *context, const char *const *row), void *context);
+
+/*
+ * A copy of all rows, ids kept, as a stream (archive/copy.h).  Both hold one page of
+ * mails in memory, and of a big mail a piece.
+ */
+
+/* From mail `after_id` on, which comes once more, to see that it is the same. */
+int archive_dump(struct archive *a, int64_t after_id, FILE *to);
+
+struct archive_load_conf {
+	/* Called when mails have been committed, with how many so far. */
+	void (*tell)(void *context, uint64_t mails);
+	void *context;
+};
+
+/*
+ * Adds what is not there yet, and makes the rules those of the stream.  Fails if
+ * there are other mails than those of the stream, up to some id.  How many mails
+ * were added, or -1; what was committed before that stays.
+ */
+int64_t archive_load(
+    struct archive *a, const struct archive_load_conf *conf, FILE *from);
 
 /*
  * A question of policy.h, put to the database that the archive has open; nothing

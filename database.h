@@ -138,6 +138,12 @@ int database_save(struct database *db);
 bool database_settle(struct database *db, bool keep);
 /* The id of the row of `message` that this transaction is to insert next. */
 int database_next_id(struct database *db, int64_t *ret);
+/*
+ * The highest id that a table has given, 0 for none; and that it is to give none
+ * from now on that is not higher than `id`, as if it had given that.
+ */
+int database_last_given(struct database *db, const char *table, int64_t *ret);
+int database_give_from(struct database *db, const char *table, int64_t id);
 
 /*
  * Before rows are counted in: where several hosts write at once, one after the

@@ -43,6 +43,8 @@ static const struct command commands[] = {
 	  OPTION(MBOX) | OPTION(MAILDIR) | OPTION(EML) | OPTION(BARE) | OPTIONS_FILTER, 0, -1, export_run },
 	{ "import", "", "mails from files",
 	  OPTION(MBOX) | OPTION(MAILDIR) | OPTION(EML) | OPTION(SENDER) | OPTION(RECIPIENT), 0, 0, import_run },
+	{ "copy", "FROM TO [ID]", "a database into another; - is a stream",
+	  0, 2, 3, copy_run },
 	{ "deliver", "[ID] [COMMAND...]", "mails to a command, until it has succeeded",
 	  OPTION(NEW) | OPTION(CONSUMER) | OPTION(LEASE) | OPTION(LMTP) | OPTION(SENDMAIL) | OPTION(TIMEOUT), 0, -1, deliver_run },
 	{ "rm", "ID...", "delete mails",
@@ -230,6 +232,11 @@ run(struct smtpdb *t, const struct command *c)
 	    (c->max_args >= 0 && t->nargs > c->max_args))
 		return smtpdb_fail(EX_USAGE, "%s takes %s; see smtpdb help %s",
 		    c->name, *c->args ? c->args : "no arguments", c->name);
+	if (c->run == copy_run) {
+		t->path = copy_database(t);
+		if (!t->path)
+			return c->run(t);
+	}
 	if (!cli_is_database(t->path))
 		return smtpdb_fail(
 		    EX_USAGE, "'%s': not the path of a database", t->path);

@@ -97,6 +97,24 @@ change_is_valid(const struct change *c)
 	return false;
 }
 
+bool
+change_is_text(const struct change *c)
+{
+	struct span value = c->value;
+
+	while (value.len > 0) {
+		size_t n = utf8_len(value);
+
+		if (n == 0 && (signed char)*value.p > 0)
+			n = 1;
+		if (n == 0)
+			return false;
+		value.p += n;
+		value.len -= n;
+	}
+	return c->action != CHANGE_REPLACE_BODY;
+}
+
 void
 change_write(struct pack *m, const struct change *c)
 {

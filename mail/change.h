@@ -55,6 +55,12 @@ bool change_has_name(enum change_action action);
  */
 bool change_is_valid(const struct change *c);
 
+/*
+ * Is its value shown as text in a column that takes both?  UTF-8, with CR, LF and
+ * TAB in it.
+ */
+bool change_is_text(const struct change *c);
+
 void change_write(struct pack *m, const struct change *c);
 /* Lends from the message.  False: it is malformed, or not valid. */
 bool change_read(struct unpack *m, struct change *ret);

@@ -98,6 +98,8 @@ static const struct {
 	{ "extract",  0, false, NULL,     KIND_IDS },
 	{ "export",   0, true,  NULL,     KIND_IDS },
 	{ "rm",       0, true,  NULL,     KIND_IDS },
+	{ "copy",     0, false, NULL,     KIND_FILES },
+	{ "copy",     1, false, NULL,     KIND_FILES },
 	{ "deliver",  0, false, NULL,     KIND_IDS },
 	{ "deliver",  1, false, NULL,     KIND_COMMANDS },
 	{ "deliver",  2, true,  NULL,     KIND_FILES },

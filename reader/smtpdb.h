@@ -7,7 +7,7 @@
  *	doctor, doctor_rules, doctor_auth		what is wrong
  *	tell						the same for ../reader.h
  *	web, elsewhere					other programs
- *	export, import, deliver, deliver_lmtp, delete	what takes mails out and in
+ *	export, import, copy, deliver, deliver_lmtp, delete	what takes mails out and in
  *	rules, rule_values, names, explain		what is accepted
  *	envelope_field, mbox, lmtp, connect		formats of mail
  *	tool						what commands do first
@@ -179,6 +179,12 @@ int smtpdb_each_arg(struct smtpdb *t,
 /* Tells what the archive's last call failed of, and returns the status. */
 int smtpdb_fail_archive(const struct smtpdb *t);
 
+/*
+ * The database that `copy` of these arguments has: the one that is not "-".  NULL:
+ * it starts a process for each of two.
+ */
+const char *copy_database(const struct smtpdb *t);
+
 /* The commands. */
 int list_run(struct smtpdb *t);
 int watch_run(struct smtpdb *t);
@@ -187,6 +193,7 @@ int raw_run(struct smtpdb *t);
 int extract_run(struct smtpdb *t);
 int export_run(struct smtpdb *t);
 int import_run(struct smtpdb *t);
+int copy_run(struct smtpdb *t);
 int deliver_run(struct smtpdb *t);
 int search_run(struct smtpdb *t);
 int index_run(struct smtpdb *t);

@@ -6,7 +6,6 @@
 #include <errno.h>
 
 #include "../mail/change.h"
-#include "../mail/utf8.h"
 #include "private.h"
 
 enum {
@@ -23,23 +22,6 @@ static const char delete_recipient_sql[] =
     "UPDATE recipient SET mailbox = '' WHERE message_id = :id AND added = 0"
     " AND forward_path COLLATE NOCASE = :path COLLATE NOCASE";
 
-/* Is it text that SQL can do with, but for CR, LF and TAB? */
-static bool
-is_text(struct span value)
-{
-	while (value.len > 0) {
-		size_t n = utf8_len(value);
-
-		if (n == 0 && (signed char)*value.p > 0)
-			n = 1;
-		if (n == 0)
-			return false;
-		value.p += n;
-		value.len -= n;
-	}
-	return true;
-}
-
 static int
 insert(struct store *st, int64_t id, const struct change *c, int position)
 {
@@ -55,7 +37,7 @@ insert(struct store *st, int64_t id, const struct change *c, int position)
 		statement_bind_integer(s, ":place", c->place);
 	if (change_has_name(c->action))
 		statement_bind_span(s, ":name", c->name);
-	if (c->action != CHANGE_REPLACE_BODY && is_text(c->value))
+	if (database_is_file() && change_is_text(c))
 		statement_bind_span(s, ":value", c->value);
 	else
 		statement_bind_blob(s, ":value", c->value);
