@@ -182,17 +182,19 @@ class Hole:
         self.old.start()
 
     def lost(self):
-        """Acknowledged mails that no server has, and whether there is a primary."""
+        """Acknowledged mails that the primary does not have, or, if there is none,
+        no server; and whether there is one."""
         try:
             cluster.until(self.it.is_whole, 4 * patroni.TTL, "whole")
         except SystemExit:
             pass
+        primary = self.it.writable()
         found = set()
-        for node in self.it.nodes:
+        for node in [primary] if primary else self.it.nodes:
             if node.answers():
                 rows = node.ask("SELECT data FROM main.message", "mail")
                 found |= {common.number_of(bytes(data))[0] for data, in rows}
-        return len(set(self.acknowledged) - found), bool(self.it.writable())
+        return len(set(self.acknowledged) - found), bool(primary)
 
     def end(self):
         self.listener.end()
