@@ -38,7 +38,8 @@
 struct server {
 	const struct options *options;
 	struct connection *connection;
-	bool is_alone;
+	bool is_alone;   /* has the database open itself */
+	bool has_writer; /* for itself, which knows no facts but ours */
 	struct peer peer;
 	struct facts facts; /* of the client, beside its address */
 	int tls;            /* a socket to smtpd-tls; -1: there is none */
@@ -148,6 +149,7 @@ commit(struct server *sv)
 static void
 answer_question(struct server *sv)
 {
+	const struct question *q = session_question(sv->session);
 	struct policy_asker asker = {
 		.hostname = sv->options->hostname,
 		.client_address = sv->peer.address,
@@ -156,7 +158,9 @@ answer_question(struct server *sv)
 		.auth_required = sv->options->auth_required,
 	};
 
-	store_ask(sv->store, &asker, session_question(sv->session), sv->answer);
+	if (sv->has_writer && q->kind == QUESTION_MAIL)
+		store_tell(sv->store, ELSEWHERE_SESSION, &sv->facts);
+	store_ask(sv->store, &asker, q, sv->answer);
 	if (sv->filtering.filters)
 		filtering_ask(&sv->filtering);
 	note(sv, sv->answer->verdict);
@@ -371,6 +375,7 @@ serve_connection(const struct options *o, struct connection *c)
 		.options = o,
 		.connection = c,
 		.is_alone = !cli_is_postgresql(o->database),
+		.has_writer = cli_is_postgresql(o->database),
 		.tls = -1,
 		.answer = &answer,
 	};

@@ -161,6 +161,13 @@ store_ask(struct store *st, const struct policy_asker *asker,
 }
 
 void
+store_tell(struct store *st, uint64_t number, const struct facts *facts)
+{
+	if (st->link)
+		link_tell(st->link, number, facts);
+}
+
+void
 store_retract(struct store *st)
 {
 	if (st->link)

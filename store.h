@@ -138,6 +138,11 @@ void store_ask(struct store *st, const struct policy_asker *asker,
     const struct question *q, struct answer *ret);
 void store_refresh(struct store *st);
 /*
+ * Before a mail: what is known of the client, to a writer that session `number`
+ * alone has, and which takes it from nobody else.
+ */
+void store_tell(struct store *st, uint64_t number, const struct facts *facts);
+/*
  * After a recipient that the rows take: a filter does not.  Only one that was
  * asked about since the mail was begun, and once.
  */

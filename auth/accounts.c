@@ -2,6 +2,8 @@
  * The table account, and how often a client has guessed wrongly: a window of
  * rate_count like those of policy/count.c, with the scope "auth".
  */
+#include <sys/random.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +73,23 @@ read_secret(struct accounts *a)
 	return rc == DATABASE_OK ? true : fail_sqlite(a, rc);
 }
 
+static int
+make_secret(struct accounts *a)
+{
+	char secret[SECRET_LEN];
+	struct statement *s = statement_take(a->db,
+	    "INSERT INTO account_secret (id, secret) VALUES (1, :secret)"
+	    " ON CONFLICT DO NOTHING");
+
+	if (getrandom(secret, sizeof secret, 0) != sizeof secret) {
+		statement_end(s);
+		return DATABASE_IO_ERROR;
+	}
+	statement_bind_blob(
+	    s, ":secret", (struct span){ secret, sizeof secret });
+	return statement_run(s);
+}
+
 /* Whoever needs it first makes it. */
 static bool
 have_secret(struct accounts *a)
@@ -81,8 +100,7 @@ have_secret(struct accounts *a)
 		return a->has_secret;
 	if (database_begin(a->db) != VERDICT_OK)
 		return fail(a);
-	rc = database_run(a->db,
-	    "INSERT OR IGNORE INTO account_secret VALUES (1, randomblob(32))");
+	rc = make_secret(a);
 	if (rc != DATABASE_OK) {
 		fail_sqlite(a, rc);
 		database_rollback(a->db);
@@ -152,7 +170,8 @@ read_window(
 	    "SELECT l.scope, l.max_messages, l.window_sec,"
 	    " (SELECT messages FROM rate_count WHERE scope = 'auth'"
 	    "  AND key = :key AND ends_at > :now)"
-	    " FROM (SELECT 1) LEFT JOIN rate_limit AS l ON l.scope = 'auth'");
+	    " FROM (SELECT 1) AS one LEFT JOIN rate_limit AS l ON l.scope = "
+	    "'auth'");
 
 	*ret = (struct window){ true, FAILURES_MAX, WINDOW_SEC, 0 };
 	statement_bind_text(q, ":key", key);
@@ -175,8 +194,11 @@ count_failure(struct accounts *a, const char *key, int64_t now, int64_t sec)
 	static const char *const sqls[] = {
 		"UPDATE rate_count SET messages = messages + 1"
 		" WHERE scope = 'auth' AND key = :key AND ends_at > :now",
-		"INSERT OR REPLACE INTO rate_count"
-		" VALUES ('auth', :key, :now + :sec, 1, 0, 0)",
+		"INSERT INTO rate_count"
+		" (scope, key, ends_at, messages, recipients, octets)"
+		" VALUES ('auth', :key, :now + :sec, 1, 0, 0)"
+		" ON CONFLICT (scope, key COLLATE NOCASE) DO UPDATE"
+		" SET ends_at = excluded.ends_at, messages = 1",
 		"DELETE FROM rate_count WHERE scope = 'auth'"
 		" AND ends_at <= :now AND key IN (SELECT key FROM rate_count"
 		" WHERE scope = 'auth' AND key > :key LIMIT 64)",

@@ -1,4 +1,7 @@
 # smtpd-auth, the only program that loads GNU SASL (libgsasl-dev).
-SMTPD_AUTH = $(call folders,auth database) $(call files,cli $(addprefix server/,confine \
+SMTPD_AUTH = $(call folders,auth) $(call files,cli $(addprefix server/,confine \
 	filter helper helper_cli introduce log peer)) $(MAIL)
-$(eval $(call program,smtpd-auth,libgsasl,$(SMTPD_AUTH)))
+$(eval $(call program,smtpd-auth,libgsasl,$(SMTPD_AUTH) $(call folders,database)))
+# The same over PostgreSQL.
+$(eval $(call program,smtpd-auth-postgresql,libgsasl libpq,$(SMTPD_AUTH) \
+	$(filter-out $(B)/postgresql/main.o,$(call folders,postgresql))))

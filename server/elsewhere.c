@@ -65,7 +65,8 @@ introduce_to(int writer, int session, const struct peer *peer)
 	struct introduction i;
 
 	introduction_clear(&i);
-	i.number = 1;
+	i.number = ELSEWHERE_SESSION;
+	i.may_tell = FACT_BIT(FACT__COUNT) - 1;
 	i.peer = *peer;
 	i.fds[INTRODUCE_LINK] = session;
 	return introduce(writer, &i, true) == 0;

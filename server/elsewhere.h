@@ -14,9 +14,14 @@
  */
 int elsewhere_run(const struct options *o, int listener);
 
+enum {
+	/* The number of the session that has a writer for itself. */
+	ELSEWHERE_SESSION = 1,
+};
+
 /*
  * Starts a writer for this session alone, of this client.  Returns the socket to
- * it, or -1; logged.
+ * it, where the session may tell its own facts; or -1; logged.
  */
 int elsewhere_start(const struct options *o, const struct peer *peer);
 

@@ -255,9 +255,6 @@ options_read(int argc, char **argv, struct options *ret, int *ret_status)
 	if (!cli_is_database(ret->database))
 		return usage_error_of(
 		    ret->database, "not the path of a database", ret_status);
-	if (cli_is_postgresql(ret->database) && ret->auth == AUTH_BY_ROWS)
-		return usage_error(
-		    "--auth=rows reads no PostgreSQL yet", ret_status);
 	if (ret->auth_required && ret->auth == AUTH_BY_NONE)
 		return usage_error("--auth-required needs --auth", ret_status);
 	if (!check_tls(ret))

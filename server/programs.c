@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../cli.h"
+
 enum {
 	ARGUMENTS_MAX = 2 * LISTENERS_MAX + 16,
 };
@@ -88,7 +90,8 @@ make_auth(const struct options *o)
 {
 	static struct arguments a;
 
-	begin(&a, "smtpd-auth");
+	begin(&a, cli_is_postgresql(o->database) ? "smtpd-auth-postgresql"
+						 : "smtpd-auth");
 	add(&a, "--database");
 	add(&a, o->database);
 	if (o->auth == AUTH_BY_DOVECOT) {

@@ -175,15 +175,29 @@ link_ask(struct link *l, const struct question *q, struct answer *ret)
 
 /* Without a reply, as link_drop(). */
 static void
+send_alone(struct link *l, const struct pack *m)
+{
+	if (!l->is_broken && write(l->fd, m->p, m->len) != (ssize_t)m->len)
+		l->is_broken = true;
+}
+
+static void
 tell(struct link *l, enum wire_kind kind)
 {
 	struct pack m = { .p = buffer, .size = sizeof buffer };
 
-	if (l->is_broken)
-		return;
 	wire_begin(&m, kind);
-	if (write(l->fd, m.p, m.len) != (ssize_t)m.len)
-		l->is_broken = true;
+	send_alone(l, &m);
+}
+
+void
+link_tell(struct link *l, uint64_t number, const struct facts *f)
+{
+	struct pack m = { .p = buffer, .size = sizeof buffer };
+
+	wire_begin(&m, WIRE_TELL);
+	wire_write_facts(&m, number, f);
+	send_alone(l, &m);
 }
 
 void

@@ -17,6 +17,8 @@ struct link *link_new(int fd, int wait_ms);
 void link_free(struct link *l);
 
 void link_ask(struct link *l, const struct question *q, struct answer *ret);
+/* As store_tell(). */
+void link_tell(struct link *l, uint64_t number, const struct facts *f);
 /* As store_retract(). */
 void link_retract(struct link *l);
 

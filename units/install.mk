@@ -8,6 +8,8 @@ EXAMPLES = smtpd.default smtpd.xinetd inetd.conf smtpd-new-mail.path \
 # were there.
 HELPERS = $(filter-out smtpd,$(filter $(basename $(wildcard *.8)), \
 	$(notdir $(PROGRAMS))))
+# What smtpd-auth is over PostgreSQL; its page is that one's.
+SAME = $(filter smtpd-auth-postgresql,$(notdir $(PROGRAMS)))
 # For people, with units of its own.
 WEB = $(filter smtpdb-web,$(notdir $(PROGRAMS)))
 WEB_UNITS = $(addprefix smtpdb-web,$(if $(WEB),.socket .service))
@@ -30,6 +32,11 @@ install: all ## into PREFIX, below DESTDIR
 	for program in $(ELSEWHERE); do \
 	    cp $$program $(DESTDIR)$(BINDIR)/$$program && \
 	    echo .so man8/smtpd-postgresql.8 \
+		>$(DESTDIR)$(MANDIR)/man8/$$program.8 || exit 1; \
+	done
+	for program in $(SAME); do \
+	    cp $$program $(DESTDIR)$(SBINDIR)/$$program && \
+	    echo .so man8/smtpd-auth.8 \
 		>$(DESTDIR)$(MANDIR)/man8/$$program.8 || exit 1; \
 	done
 	for program in $(WEB); do \
@@ -56,6 +63,8 @@ install: all ## into PREFIX, below DESTDIR
 	cp examples/session.txt $(DESTDIR)$(EXAMPLEDIR)
 
 uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(SBINDIR)/smtpd-auth-postgresql \
+	    $(DESTDIR)$(MANDIR)/man8/smtpd-auth-postgresql.8
 	rm -f $(DESTDIR)$(BINDIR)/smtpdb-postgresql \
 	    $(DESTDIR)$(MANDIR)/man8/smtpdb-postgresql.8
 	rm -f $(DESTDIR)$(BINDIR)/smtpdb-web $(DESTDIR)$(MANDIR)/man1/smtpdb-web.1

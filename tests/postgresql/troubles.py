@@ -3,6 +3,7 @@
 it recovers by itself; what a pooler, big mails and the rows of the policy do there."""
 
 import argparse
+import base64
 import os
 import re
 import select
@@ -28,6 +29,7 @@ class Bench:
     def __init__(self, smtpd):
         self.report = common.Report()
         self.it = cluster.Cluster(standbys=1, connections=25)
+        self.built = os.path.dirname(smtpd)
         self.smtpd = self.it.program(smtpd)
         self.log = os.path.join(self.it.root, "smtpd.log")
         self.listener = self.listen(self.it.uri())
@@ -119,7 +121,6 @@ def refused(b):
     os.mkdir(alone)
     shutil.copy(os.path.join(here, "smtpdb"), alone)
     for command, status, why in (
-            ([b.smtpd, "--auth=rows", "-d", uri], 64, "PostgreSQL"),
             ([os.path.join(alone, "smtpdb"), "-d", uri, "list"], 69,
              "smtpdb-postgresql"),
             ([os.path.join(here, "smtpdb-postgresql"), "-d", "mail.db", "list"], 64,
@@ -128,6 +129,60 @@ def refused(b):
                               text=True, check=False, env={**os.environ, "PATH": "/bin"})
         b.check(done.returncode == status and why in done.stderr,
                 f"{command[:2]}: {done.returncode} {done.stderr}")
+
+
+def accounts(b):
+    """AUTH reads accounts there, for a listener and for one connection, whose writer
+    is told what only the session knows."""
+    here = os.path.dirname(b.smtpd)
+    for name in ("smtpd-auth", "smtpd-auth-postgresql"):
+        shutil.copy(os.path.join(b.built, name), here)
+    verifier = subprocess.run([os.path.join(here, "smtpd-auth"), "--verifier=ann"],
+                              input="secret\n", capture_output=True, text=True,
+                              check=True).stdout.strip()
+    b.ask("INSERT INTO account (name, verifier) VALUES ('ann', %s)", verifier)
+    b.ask("INSERT INTO rate_limit (scope, max_messages) VALUES ('auth', 3)")
+
+    def word(password):
+        return base64.b64encode(b"\0ann\0" + password).decode()
+
+    def row(id_):
+        return b.ask("SELECT authenticated_as, split_part(tls, ' ', 1), protocol,"
+                     " client_subject FROM message WHERE id = %s", id_)[0]
+
+    options = ("--auth=rows", "--auth-insecure")
+    listener = b.listen(b.it.uri(), *options)
+    client = listener.connect()
+    client.greet()
+    reply = client.command("AUTH PLAIN " + word(b"secret"))
+    b.check(reply[0] == 235, f"AUTH: {reply}")
+    reply = client.mail(common.mail(1, 100), 1)
+    b.check(row(common.id_of(reply))[0] == "ann", f"authenticated: {reply}")
+    client.close()
+    replies = []
+    for _ in range(5):
+        client = listener.connect()
+        client.greet()
+        replies.append(client.command("AUTH PLAIN " + word(b"wrong"))[0])
+        client.close()
+    failures = b.ask("SELECT messages FROM rate_count WHERE scope = 'auth'")
+    b.check(replies[0] == 535 and failures == [(3,)], f"guesses: {replies} {failures}")
+    listener.end()
+    b.ask("DELETE FROM rate_count")
+    env = {**os.environ, "SSL_PROTOCOL": "TLSv1.3", "SSL_CIPHER": "X",
+           "SSL_CLIENT_S_DN": "/CN=ann"}
+    talk = ("EHLO a\r\n" + "AUTH PLAIN " + word(b"secret") + "\r\n" + 2 * (
+        "MAIL FROM:<a@b.example>\r\nRCPT TO:<x@y.example>\r\nDATA\r\n"
+        "Subject: x\r\n\r\nx\r\n.\r\n") + "QUIT\r\n")
+    done = subprocess.run([b.smtpd, "-d", b.it.uri(), "-n", "mx.example", *options],
+                          input=talk, env=env, capture_output=True, text=True,
+                          check=False)
+    ids = [int(n) for n in re.findall("message ([0-9]+)", done.stdout)]
+    rows = [row(id_) for id_ in ids]
+    want = ("ann", "TLSv1.3", "ESMTPSA", "/CN=ann")
+    b.check(rows == [want, want], f"by hand: {rows} {done.stdout} {done.stderr}")
+    for table in ("account", "rate_limit", "rate_count"):
+        b.ask(f"DELETE FROM {table}")
 
 
 def missing_standby(b):
@@ -583,7 +638,7 @@ def columns(b):
     b.check(want == got, f"columns that differ: {sorted(want ^ got)}")
 
 
-CHECKS = [plain, columns, notifies, order, policy, counts, recipes, refused, pooler, missing_standby,
+CHECKS = [plain, columns, notifies, order, policy, counts, recipes, refused, accounts, pooler, missing_standby,
           cancelled_wait, unknown_end, unsafe, newer_version,
           too_many_connections, server_gone, password, full_disk, full_wal]
 
