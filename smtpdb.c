@@ -266,10 +266,13 @@ copy_args(int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	struct smtpdb t = { .argv = copy_args(argc, argv) };
+	/* Static, so that the copy is not lost where main() returns. */
+	static struct smtpdb t;
 	const struct command *c;
-	int first = options_parse(argc, argv, GLOBAL, true, t.options);
+	int first;
 
+	t.argv = copy_args(argc, argv);
+	first = options_parse(argc, argv, GLOBAL, true, t.options);
 	setlocale(LC_CTYPE, "");
 	if (first < 0)
 		return EX_USAGE;
