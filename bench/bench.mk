@@ -1,5 +1,5 @@
 # What is measured, and the measuring (Debian: gnuplot-nox postfix
-# python3-aiosmtpd sqlite3 systemd ucspi-tcp-ipv6 util-linux valgrind).
+# python3-aiosmtpd sqlite3 stunnel4 systemd ucspi-tcp-ipv6 util-linux valgrind).
 
 bench-programs: all
 	$(Q)CC='$(CC)' ALL_CFLAGS='$(ALL_CFLAGS) -I$(B)' LDFLAGS='$(ALL_LDFLAGS)' \
@@ -23,7 +23,7 @@ bench-faults: all ## page faults of a connection: seconds
 bench-confine: all ## instructions and time of confinement: half a minute
 	/usr/bin/python3 -B bench/confine.py ./smtpd
 
-bench-tls: all ## handshakes and a big mail inside TLS, beside Postfix: 2 minutes
+bench-tls: all ## handshakes and a big mail inside TLS, beside Postfix and stunnel: 3 minutes
 	/usr/bin/python3 -B bench/handshakes.py --smtpd ./smtpd
 
 bench-filters: bench-programs ## a milter that does nothing, here and in Postfix: a minute
