@@ -153,10 +153,13 @@ send(struct run *r, struct buffer *burst)
 		reaction = (struct watch_reaction){
 			.said = { output->p + r->seen, output->len - r->seen },
 			.closed = player_closed(r->player),
+			.secured = player_secured(r->player),
 			.mails = player_mails(r->player),
 		};
 		r->seen = output->len;
 		watch_octet(r->watch, burst->p[i], &reaction);
+		if (reaction.secured)
+			break; /* the rest is lost, as in player_send() */
 	}
 	buffer_clear(burst);
 }

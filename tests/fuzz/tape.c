@@ -35,6 +35,7 @@ tape_begin(struct tape *t, struct span input)
 		.rfc821 = flags & SET_RFC821,
 		.vrfy = flags & SET_VRFY,
 		.in_tls = flags & SET_IN_TLS,
+		.starttls = true, /* offered outside of TLS */
 		.any_line_end = flags & SET_ANY_LINE_END,
 		.lmtp = flags & SET_LMTP,
 		.xclient = limits & 128,

@@ -152,6 +152,8 @@ check_stored(struct watch *w, const struct watch_reaction *r, bool may)
 	fuzz_promise_of(n <= (may ? 1u : 0u),
 	    "a mail is stored at its end and nowhere else: ",
 	    buffer_span(w->place == WATCH_TEXT ? &w->text : &w->line));
+	fuzz_promise_of(n == 0 || !w->secured || w->mail_inside,
+	    "no mail begun before TLS goes on inside: ", buffer_span(&w->line));
 	w->nmails = r->mails->nmails;
 	if (!may)
 		return;
@@ -244,6 +246,29 @@ chunk_octet(struct watch *w, const struct watch_reaction *r)
 	end_place(w);
 }
 
+/* All that was said before TLS is forgotten (RFC 3207 s. 4.2). */
+static void
+note_tls(struct watch *w, struct span line, const struct watch_reaction *r)
+{
+	int code = only_code(w, r->said);
+	struct span verb;
+
+	if (r->secured) {
+		fuzz_promise_of(code == 220, "STARTTLS is 220: ", r->said);
+		fuzz_promise_of(!w->secured, "TLS begins once: ", line);
+		w->secured = true;
+		return;
+	}
+	line = span_trim(line);
+	verb = span_word(&line);
+	if (w->secured && code == 354)
+		fuzz_promise_of(w->mail_inside,
+		    "DATA inside TLS needs a MAIL there: ", line);
+	w->mail_inside |= w->secured && code == 250 &&
+			  (span_is(verb, "MAIL") || span_is(verb, "SEND") ||
+			      span_is(verb, "SOML") || span_is(verb, "SAML"));
+}
+
 /* The command in `w->line` is whole. */
 static void
 end_line(struct watch *w, const struct watch_reaction *r)
@@ -258,6 +283,7 @@ end_line(struct watch *w, const struct watch_reaction *r)
 	}
 	fuzz_promise_of(r->said.len > 0, "a command is answered: ", line);
 	check_stored(w, r, false);
+	note_tls(w, line, r);
 	if (may_be_bdat(line))
 		fuzz_promise_of(r->closed, "a BDAT lost is the end: ", line);
 	else if (only_code(w, r->said) == 354)

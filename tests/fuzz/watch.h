@@ -26,12 +26,15 @@ struct watch {
 	uint64_t chunk_left;
 	bool chunk_last;
 	unsigned nmails;
+	bool secured;     /* by STARTTLS */
+	bool mail_inside; /* and MAIL was accepted since */
 };
 
 /* What the server did with one octet. */
 struct watch_reaction {
 	struct span said;
 	bool closed;
+	bool secured; /* STARTTLS was it */
 	const struct mails *mails;
 };
 

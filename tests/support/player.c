@@ -470,6 +470,12 @@ player_closed(const struct player *p)
 	return p->closed;
 }
 
+bool
+player_secured(const struct player *p)
+{
+	return p->secured;
+}
+
 struct buffer *
 player_output(struct player *p)
 {

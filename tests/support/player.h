@@ -51,6 +51,8 @@ void player_send(struct player *p, struct span octets);
 void player_end(struct player *p, enum session_end why);
 
 bool player_closed(const struct player *p);
+/* Has what was sent last begun TLS? What stood behind it there is lost. */
+bool player_secured(const struct player *p);
 /* What the server sent; the caller takes it out. */
 struct buffer *player_output(struct player *p);
 const struct mails *player_mails(const struct player *p);
