@@ -55,8 +55,14 @@ become(const struct client *c, int report, char *const *argv, int session)
 	if (client_read_report(report, 0, &facts) <= 0)
 		_exit(EX_OK);
 	set_variables(c, &facts);
+	/*
+	 * Classic inetd has made standard error the client's connection as
+	 * well: what were said there would stand between records of TLS.
+	 */
 	if (dup2(session, STDIN_FILENO) >= 0 &&
-	    dup2(session, STDOUT_FILENO) >= 0)
+	    dup2(session, STDOUT_FILENO) >= 0 &&
+	    (!peer_is_of_network(STDERR_FILENO) ||
+		dup2(session, STDERR_FILENO) >= 0))
 		execvp(argv[0], argv);
 	log_line(LOG_ERR, "%s: %s", argv[0], strerror(errno));
 	_exit(EX_UNAVAILABLE);

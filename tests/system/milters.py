@@ -56,6 +56,10 @@ class Filter(Milter.Base):
         self.who = self.getsymval("{auth_authen}")
         if self.who:
             self.seen.append("account " + self.who)
+        tls = [self.getsymval(name) or "" for name in
+               ("{tls_version}", "{cipher}", "{cert_subject}")]
+        if any(tls):
+            self.seen.append("tls " + " ".join(tls))
         return self.at("mail", sender, *parameters)
 
     def envrcpt(self, recipient, *parameters):
