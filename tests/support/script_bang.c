@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "../../mail/base64.h"
+
 enum {
 	ANSWER_MAX = 420, /* of a text that session.h allows */
 };
@@ -112,6 +114,9 @@ read_auth_step(struct script_parser *p, struct span value)
 		if (!span_is(name, names[i]))
 			continue;
 		step->auth = (enum auth_result)i;
+		/* As mail/auth.h has it. */
+		if (step->auth == AUTH_MORE && !base64_is(value))
+			return script_wrong(p, "want a challenge in base64");
 		return script_copy_unescaped(p, step, value);
 	}
 	return script_wrong(p, "unknown result of AUTH");

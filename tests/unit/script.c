@@ -65,6 +65,8 @@ static const struct row parser_rows[] = {
 	{ "# Why.\n< 220\n! ask 250 2.1.5 \xc3\xb6\n",
 	    "t:3: want a short text of US-ASCII" },
 	{ "# Why.\n! auth PL\xC3\xA4IN\n", "t:2: want some mechanisms" },
+	{ "# Why.\n! auth-step more a\n< 220\n",
+	    "t:2: want a challenge in base64" },
 	{ "# Why.\n! sql\n< 220\n", "t:2: want a statement" },
 	{ "# Why.\n< 220\n! store\n", "t:3: unknown verdict" },
 	{ "# Why.\n< 220\n! timeout 3\n", "t:3: unknown setting or event" },
