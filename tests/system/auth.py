@@ -240,10 +240,17 @@ def forget_guesses(w):
     w.query("DELETE FROM rate_count WHERE scope = 'auth'")
 
 
+def is_smtpd_auth(pid):
+    try:
+        return os.readlink(f"/proc/{pid}/exe").endswith("/smtpd-auth")
+    except FileNotFoundError:  # a session that has ended meanwhile
+        return False
+
+
 def processor_time(w):
     """Of smtpd-auth and its children that have ended, in ticks."""
     for pid in w.listener.children():
-        if os.readlink(f"/proc/{pid}/exe").endswith("/smtpd-auth"):
+        if is_smtpd_auth(pid):
             with open(f"/proc/{pid}/stat", encoding="ascii") as f:
                 fields = f.read().rsplit(")", 1)[1].split()
             return sum(map(int, fields[11:15]))
@@ -311,7 +318,7 @@ def process_of_an_exchange(w):
     with Conversation(w.port) as c:
         check(c.say("AUTH LOGIN").startswith("334 "), "LOGIN")
         programs = [pid for pid in w.listener.children()
-                    if os.readlink(f"/proc/{pid}/exe").endswith("/smtpd-auth")]
+                    if is_smtpd_auth(pid)]
         check(len(programs) == 1, f"smtpd-auth: {programs}")
         exchanges = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
                      if parent_of(pid) in programs]
