@@ -118,11 +118,13 @@ archive_auth(struct archive *a, int64_t now, struct archive_auth *ret)
 {
 	struct statement *q = statement_take(a->db,
 	    "SELECT (SELECT count(*) FROM account),"
-	    " (SELECT count(*) FROM mailbox WHERE authenticated)"
-	    " + (SELECT count(*) FROM sender_rule WHERE authenticated),"
+	    " (SELECT count(*) FROM mailbox WHERE authenticated = 1)"
+	    " + (SELECT count(*) FROM sender_rule WHERE authenticated = 1),"
 	    " (SELECT count(*) FROM account_address"
 	    "  WHERE name NOT IN (SELECT name FROM account)),"
-	    " coalesce(sum(messages), 0), count(*), max(messages), key"
+	    " coalesce(sum(messages), 0), count(*), max(messages),"
+	    " (SELECT key FROM rate_count WHERE scope = 'auth'"
+	    "  AND ends_at > :now ORDER BY messages DESC LIMIT 1)"
 	    " FROM rate_count WHERE scope = 'auth' AND ends_at > :now");
 	const char *key;
 	int rc;

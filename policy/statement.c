@@ -51,7 +51,8 @@ const char *const policy_sql[SQL__COUNT] = {
 	    " authenticated FROM mailbox WHERE address COLLATE NOCASE = ?1"
 	    " COLLATE NOCASE",
 	[SQL_ALIAS] = "SELECT address, target, forward FROM alias"
-		      " WHERE address COLLATE NOCASE = ?1 COLLATE NOCASE",
+		      " WHERE address COLLATE NOCASE = ?1 COLLATE NOCASE"
+		      " ORDER BY target COLLATE NOCASE",
 	/* Up to two, as two are as ambiguous as many. */
 	[SQL_NAMES] = "SELECT min(address) FROM ("
 		      "SELECT address FROM mailbox WHERE " IN_RANGE

@@ -85,7 +85,8 @@ write_text(struct bulk *b, const struct statement *s)
 	size_t len = strlen(s->text), at;
 
 	if (strncmp(s->text, "INSERT INTO ", 12) != 0 || !from ||
-	    s->text[len - 1] != ')' || len > TEXT_MAX / 4)
+	    s->text[len - 1] != ')' || len > TEXT_MAX / 4 ||
+	    strstr(from, " ON CONFLICT "))
 		return false;
 	at = (size_t)sprintf(
 	    b->text, "%.*s SELECT ", (int)(from - s->text), s->text);

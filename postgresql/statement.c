@@ -30,7 +30,8 @@ const char database_tables_used[] =
     " WHERE EXISTS (SELECT 1 FROM client_rule) UNION ALL SELECT 'sender_rule'"
     " WHERE EXISTS (SELECT 1 FROM sender_rule) UNION ALL SELECT 'rate_limit'"
     " WHERE EXISTS (SELECT 1 FROM rate_limit) UNION ALL SELECT 'quota'"
-    " WHERE EXISTS (SELECT 1 FROM quota)";
+    " WHERE EXISTS (SELECT 1 FROM quota) UNION ALL SELECT 'account_address'"
+    " WHERE EXISTS (SELECT 1 FROM account_address)";
 
 static void
 forget_values(struct statement *s)
