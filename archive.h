@@ -454,6 +454,11 @@ bool archive_is_file(void);
  * failed.
  */
 char *archive_check(struct archive *a);
+/*
+ * Has another server to have what is stored before it counts as stored?  1, 0 or
+ * -1.
+ */
+int archive_has_copies(struct archive *a);
 /* Did a sync fail, and nobody has healed the WAL since? */
 bool archive_is_marked(const struct archive *a);
 /* What the header of a database says, and a dump of it does not. */

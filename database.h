@@ -267,6 +267,8 @@ struct database_sizes {
 int database_read_sizes(struct database *db, struct database_sizes *ret);
 /* What it finds wrong with itself first, or "ok"; to be freed. */
 int database_check(struct database *db, char **ret);
+/* Has another server each COMMIT before it ends? */
+int database_has_copies(struct database *db, bool *ret);
 /* Deletes write as little as can be from now on, where a disk is full. */
 void database_delete_sparingly(struct database *db);
 

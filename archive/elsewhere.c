@@ -7,16 +7,17 @@
 static int
 fail(struct archive *a, const char *what)
 {
-	return archive_fail_result(a, database_fail(a->db, VERDICT_UNUSABLE,
-					  "%s is of SQLite's files; this is %s",
-					  what, database_file(a->db)));
+	return archive_fail_result(a,
+	    database_fail(a->db, VERDICT_UNUSABLE,
+		"%s is there for SQLite's files alone, and not for PostgreSQL",
+		what));
 }
 
 int64_t
 archive_lend_schema(struct archive *a, const char *path)
 {
 	(void)path;
-	return fail(a, "a schema to lend");
+	return fail(a, "--new-schema");
 }
 
 struct search *
@@ -24,7 +25,7 @@ search_open(struct archive *a, bool make, bool anew)
 {
 	(void)make;
 	(void)anew;
-	fail(a, "the index of words");
+	fail(a, "the index of search");
 	return NULL;
 }
 

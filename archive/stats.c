@@ -77,6 +77,15 @@ archive_check(struct archive *a)
 	return found;
 }
 
+int
+archive_has_copies(struct archive *a)
+{
+	bool has = false;
+	int rc = database_has_copies(a->db, &has);
+
+	return rc == DATABASE_OK ? has : archive_fail(a, "check", rc);
+}
+
 bool
 archive_is_marked(const struct archive *a)
 {

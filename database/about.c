@@ -90,6 +90,14 @@ database_check(struct database *db, char **ret)
 	return statement_end(q);
 }
 
+int
+database_has_copies(struct database *db, bool *ret)
+{
+	(void)db;
+	*ret = false;
+	return DATABASE_OK;
+}
+
 /*
  * Debian's SQLite writes zeros over what is deleted, and so all of its pages
  * into the WAL; without that it writes a few pages a mail.

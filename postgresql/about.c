@@ -70,6 +70,17 @@ database_check(struct database *db, char **ret)
 	return *ret ? DATABASE_OK : DATABASE_NO_MEMORY;
 }
 
+int
+database_has_copies(struct database *db, bool *ret)
+{
+	char names[8];
+	int rc =
+	    talk_ask(db, "SHOW synchronous_standby_names", names, sizeof names);
+
+	*ret = names[0] != '\0';
+	return rc;
+}
+
 void
 database_delete_sparingly(struct database *db)
 {

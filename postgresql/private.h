@@ -124,6 +124,8 @@ char *dialect_translate(const char *sql, struct parameters *ret);
 /* Connects.  What can be set by the text of `path` is, but for the encoding. */
 int talk_open(struct database *db);
 void talk_close(struct database *db);
+/* Can it only be read, as the server says? */
+bool talk_is_standby(const struct database *db);
 /* Has the server gone while nobody looked? */
 bool talk_is_alive(struct database *db);
 /*

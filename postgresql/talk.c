@@ -30,16 +30,23 @@ take_notice(void *arg, const PGresult *notice)
 	snprintf(db->message, sizeof db->message, "%s", text ? text : "?");
 }
 
-/* Where it leads to, for people: host, port and database, and no password. */
+/* Where it leads to, for people: as libpq takes it, and without a password. */
 static void
 note_place(struct database *db)
 {
 	const char *host = PQhost(db->connection);
 	const char *port = PQport(db->connection);
 	const char *name = PQdb(db->connection);
+	const char *user = PQuser(db->connection);
 
-	snprintf(db->place, sizeof db->place, "postgresql://%s:%s/%s",
-	    host ? host : "", port ? port : "", name ? name : "");
+	if (host && host[0] == '/')
+		snprintf(db->place, sizeof db->place,
+		    "postgresql://%s@/%s?host=%s", user ? user : "",
+		    name ? name : "", host);
+	else
+		snprintf(db->place, sizeof db->place,
+		    "postgresql://%s@%s:%s/%s", user ? user : "",
+		    host ? host : "", port ? port : "", name ? name : "");
 }
 
 /* libpq lets what stands behind count, and in front what nobody has said. */
@@ -109,6 +116,14 @@ talk_close(struct database *db)
 	db->connection = NULL;
 	db->is_ready = db->is_stuck = db->has_ids = false;
 	db->is_pipelined = db->owes_answer = db->begins_read = false;
+}
+
+bool
+talk_is_standby(const struct database *db)
+{
+	const char *is = PQparameterStatus(db->connection, "in_hot_standby");
+
+	return is && strcmp(is, "on") == 0;
 }
 
 bool

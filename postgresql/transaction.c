@@ -101,6 +101,9 @@ database_begin(struct database *db)
 			partition_look(db);
 		if (result == VERDICT_OK && !db->connection)
 			result = database_open(db);
+		if (result == VERDICT_OK && talk_is_standby(db))
+			result = database_fail(db, VERDICT_UNUSABLE,
+			    "%s is a standby, and read-only", db->place);
 		if (result != VERDICT_OK)
 			break;
 		rc = db->expected > 0 ? begin_batch(db) : talk_run(db, "BEGIN");

@@ -267,23 +267,59 @@ check_units(const struct patient *p, struct finding *f)
 		    "neither smtpd-listen.socket nor smtpd.socket is in use");
 }
 
+/* Of a server, who cannot look at itself as a file is looked at. */
+static void
+check_settings(const struct patient *p, struct finding *f)
+{
+	char *found = archive_check(p->archive);
+
+	SAY(f, "a COMMIT that has ended survives a crash");
+	if (!found || strcmp(found, "ok") != 0) {
+		f->state = STATE_BAD;
+		SAY(f, "%s", found ? found : archive_error(p->archive));
+	}
+	free(found);
+}
+
+static void
+check_standbys(const struct patient *p, struct finding *f)
+{
+	int n = archive_has_copies(p->archive);
+
+	SAY(f, "a standby has each mail before its sender is told 250");
+	if (n > 0)
+		return;
+	f->state = n < 0 ? STATE_BAD : STATE_NOTE;
+	SAY(f, "%s",
+	    n < 0 ? archive_error(p->archive)
+		  : "no standby has to have a mail before its sender is told "
+		    "250: synchronous_standby_names is empty");
+}
+
 static const struct check {
 	const char *name;
 	void (*run)(const struct patient *p, struct finding *f);
+	enum {
+		OF_ALL,
+		OF_FILES,
+		OF_SERVERS,
+	} of;
 } checks[] = {
-	{ "library", check_library },
-	{ "sync", check_mark },
-	{ "integrity", check_integrity },
-	{ "log", check_log },
-	{ "permissions", check_permissions },
-	{ "disk", check_disk },
-	{ "quota", check_quota },
-	{ "domains", doctor_check_domains },
-	{ "aliases", doctor_check_aliases },
-	{ "filters", doctor_check_filters },
-	{ "units", check_units },
-	{ "tls", doctor_check_tls },
-	{ "auth", doctor_check_auth },
+	{ "library", check_library, OF_ALL },
+	{ "sync", check_mark, OF_FILES },
+	{ "integrity", check_integrity, OF_FILES },
+	{ "log", check_log, OF_FILES },
+	{ "permissions", check_permissions, OF_FILES },
+	{ "disk", check_disk, OF_FILES },
+	{ "settings", check_settings, OF_SERVERS },
+	{ "standbys", check_standbys, OF_SERVERS },
+	{ "quota", check_quota, OF_ALL },
+	{ "domains", doctor_check_domains, OF_ALL },
+	{ "aliases", doctor_check_aliases, OF_ALL },
+	{ "filters", doctor_check_filters, OF_ALL },
+	{ "units", check_units, OF_ALL },
+	{ "tls", doctor_check_tls, OF_ALL },
+	{ "auth", doctor_check_auth, OF_ALL },
 };
 
 static void
@@ -356,15 +392,15 @@ doctor_run(struct smtpdb *t)
 	if (status != EX_OK)
 		return status;
 	status = smtpdb_try_open(t, false);
-	is_damaged =
-	    t->archive && archive_result(t->archive) == VERDICT_CORRUPT;
+	is_damaged = archive_is_file() && t->archive &&
+		     archive_result(t->archive) == VERDICT_CORRUPT;
 	if (is_damaged && t->options[OPT_NEW_SCHEMA])
 		return lend_schema(t, t->options[OPT_NEW_SCHEMA]);
 	if (is_damaged)
 		return tell_damage(t);
 	if (status == EX_OK && t->options[OPT_NEW_SCHEMA])
 		return smtpdb_fail(EX_USAGE,
-		    "--new-schema is for a database that cannot be opened");
+		    "--new-schema is for a file that cannot be opened");
 	if (status != EX_OK)
 		return t->archive ? smtpdb_fail_archive(t) : status;
 	patient.archive = t->archive;
@@ -381,6 +417,8 @@ doctor_run(struct smtpdb *t)
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
 		struct finding finding = { .state = STATE_OK };
 
+		if (checks[i].of == (archive_is_file() ? OF_SERVERS : OF_FILES))
+			continue;
 		checks[i].run(&patient, &finding);
 		print(t, checks[i].name, &finding);
 		if (finding.state == STATE_BAD)

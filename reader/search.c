@@ -119,6 +119,8 @@ search_run(struct smtpdb *t)
 	if (status != EX_OK)
 		return status;
 	s = search_open(t->archive, false, false);
+	if (!s && !archive_is_file())
+		return smtpdb_fail_archive(t);
 	if (!s)
 		return smtpdb_fail(
 		    EX_NOINPUT, "there is no index; smtpdb index makes it");

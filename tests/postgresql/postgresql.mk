@@ -1,5 +1,6 @@
 # PostgreSQL as the store: clusters of real servers, under a temporary folder.
-test-postgresql: all ## mails into PostgreSQL: kills, failovers, troubles
+test-postgresql: all ## mails into PostgreSQL: smtpdb, kills, failovers, troubles
+	tests/postgresql/smtpdb.py --smtpd $(OUT)/smtpd
 	tests/postgresql/troubles.py --smtpd $(OUT)/smtpd
 	tests/postgresql/partitions.py --smtpd $(OUT)/smtpd
 	tests/postgresql/ledger.py --smtpd $(OUT)/smtpd

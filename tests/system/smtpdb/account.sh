@@ -25,16 +25,16 @@ is "who there is" \
 status 0 "$tool" account list --json
 json_lines out 'o[0] == {"name": "ann", "password": True, "certificate": None, "addresses": "ann@example.org example.net"}'
 is "one password, two salts" 2 \
-    "$(sqlite3 mail.db 'SELECT count(DISTINCT verifier) FROM account')"
-is "no password in the database" 0 "$(cat mail.db* | grep -c tr0ub4dor)"
-before=$(sqlite3 mail.db "SELECT verifier FROM account WHERE name = 'ann'")
+    "$(sql 'SELECT count(DISTINCT verifier) FROM account')"
+! of_files || is "no password in the database" 0 "$(cat mail.db* | grep -c tr0ub4dor)"
+before=$(sql "SELECT verifier FROM account WHERE name = 'ann'")
 
 with 65 other add ann
 holds "passwd" err
 with 0 '' add ann ann@example.com
-is "the password stays" "$before" "$(sqlite3 mail.db "SELECT verifier FROM account WHERE name = 'ann'")"
+is "the password stays" "$before" "$(sql "SELECT verifier FROM account WHERE name = 'ann'")"
 with 0 other passwd ann
-ok "the password is another" "$([ "$before" != "$(sqlite3 mail.db "SELECT verifier FROM account WHERE name = 'ann'")" ]; echo $?)"
+ok "the password is another" "$([ "$before" != "$(sql "SELECT verifier FROM account WHERE name = 'ann'")" ]; echo $?)"
 with 66 other passwd nobody
 with 66 '' passwd bob
 with 65 '
@@ -62,7 +62,7 @@ with 66 '' rm bob
 status 0 "$tool" account list
 is "who is left" "$(printf 'ann\tyes\t-\tann@example.org\nprinter\tno\tCN=printer,O=Office\t-')" "$(cat out)"
 with 0 '' rm ann
-is "what it had is gone" 0 "$(sqlite3 mail.db 'SELECT count(*) FROM account_address')"
+is "what it had is gone" 0 "$(sql 'SELECT count(*) FROM account_address')"
 
 # By a person, who sees no password.
 on_terminal 80 "(sleep 0.5; echo secret; echo secret) | script -qec '$tool account add tty' /dev/null"

@@ -70,7 +70,7 @@ rm -f sock up lmtp.log
 timeout 30 python3 lmtpd.py times=2 rcpt:bob=450 rcpt:carl=450 >up 2>&1 </dev/null &
 server=$!
 await 'test -s up'
-sqlite3 mail.db "INSERT INTO delivery SELECT id, 'queue', 1, 1 FROM message WHERE id > 2"
+sql "INSERT INTO delivery SELECT id, 'queue', 1, 1 FROM message WHERE id > 2"
 status 75 timeout 20 "$tool" deliver --new --consumer=queue --lmtp=./sock
 is "both were tried" 3 "$(wc -l <err)"
 wait $server
@@ -84,11 +84,11 @@ await 'test -s up'
 "$tool" deliver --new --consumer=mute --lmtp=./sock 2>/dev/null &
 deliverer=$!
 await 'grep -q mute up'
-await "test \$(sqlite3 mail.db \"SELECT count(*) FROM delivery WHERE consumer = 'mute'\") = 1"
+await "test \$(sql \"SELECT count(*) FROM delivery WHERE consumer = 'mute'\") = 1"
 kill $deliverer
 wait $deliverer
 is "SIGTERM while a server is mute" 75 $?
-is "gives the lease back" 0 "$(sqlite3 mail.db "SELECT count(*) FROM delivery WHERE consumer = 'mute'")"
+is "gives the lease back" 0 "$(sql "SELECT count(*) FROM delivery WHERE consumer = 'mute'")"
 wait $server
 
 # A server that never ends its greeting, or a line of it, is no server.
@@ -126,7 +126,8 @@ fails() {
 fails ./nonesuch "./nonesuch: No such file or directory"
 fails nonesuch "nonesuch: No such file or directory"
 fails "./$(printf '%0200d' 1)" "the path is too long for a socket"
-fails ./mail.db "./mail.db: Connection refused"
+: >plain
+fails ./plain "./plain: Connection refused"
 fails 127.0.0.1: "a server is named as HOST:PORT"
 fails :24 "a server is named as HOST:PORT"
 fails 127.0.0.1:nonesuch "127.0.0.1:nonesuch: Servname not supported"
@@ -154,13 +155,13 @@ answers '421 4.3.2 not now
 
 # Addresses in UTF-8 need SMTPUTF8 there, whether the client said so or not.
 lacks SMTPUTF8 lmtp.mail
-SMTPD_DATABASE=$dir/utf8.db
+use utf8
 printf 'Subject: x\n\nx\n' | send "j$(printf '\303\274')rgen@a.example" bob@b.example
 lmtp 0 "bob "
 holds "BODY=8BITMIME SMTPUTF8" lmtp.mail
 
 # A mailbox that several recipients lead to gets the mail once.
-SMTPD_DATABASE=$dir/twins.db
+use twins
 "$tool" domain add b.example
 "$tool" alias add all@b.example bob@b.example
 "$tool" alias add all@b.example carl@b.example
@@ -170,7 +171,7 @@ printf 'Subject: x\n\nx\n' | send a@a.example all@b.example bob@b.example BOB@b.
 lmtp 75 "carl " rcpt:bob=450
 holds "RCPT for <bob@b.example>: 450" err
 lmtp 0 "bob "
-is "no more is to be done" 1 "$(sqlite3 twins.db "SELECT sum(done) FROM delivery WHERE consumer = 'lmtp'")"
+is "no more is to be done" 1 "$(sql "SELECT sum(done) FROM delivery WHERE consumer = 'lmtp'")"
 printf '#!/bin/sh\necho "$@" >%s/args\ncat >/dev/null\n' "$dir" >fake
 chmod +x fake
 status 0 "$tool" deliver --sendmail 1 ./fake

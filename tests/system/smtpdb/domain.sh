@@ -37,12 +37,12 @@ if python3 -c 'import ctypes; ctypes.CDLL("libidn2.so.0")' 2>/dev/null; then
 	status 0 "$tool" domain list
 	is "and none is left" "" "$(cat out)"
 	# A row that others have made keeps its name, but gets no twin.
-	sqlite3 mail.db "INSERT INTO domain (name) VALUES ('größe.example')"
+	sql "INSERT INTO domain (name) VALUES ('größe.example')"
 	status 0 "$tool" domain add GRÖßE.example
 	status 0 "$tool" domain list
 	is "theirs" größe.example "$(cat out)"
 	# One that they made so that it never counts can be removed.
-	sqlite3 mail.db "INSERT INTO domain (name) VALUES ('GRÖßE.example')"
+	sql "INSERT INTO domain (name) VALUES ('GRÖßE.example')"
 	status 0 "$tool" domain rm GRÖßE.example
 	status 0 "$tool" domain list
 	is "all of it" "" "$(cat out)"

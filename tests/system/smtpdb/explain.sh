@@ -2,7 +2,7 @@
 # explain: what would be answered, and which row says so.
 . "$(dirname "$0")/prelude.sh"
 
-status 66 "$tool" explain --from=a@a.example
+! of_files || status 66 "$tool" explain --from=a@a.example
 send_some 1
 status 0 "$tool" explain --from=a@a.example --to=bob@b.example
 holds "250 taken" out
@@ -31,7 +31,7 @@ status 0 env SMTPD_OPTIONS="--strict --milter=unix:/s" "$tool" explain --to=x@b.
 holds "then asks the milters unix:/s" out
 status 64 "$tool" explain --milter=nonsense
 # As one who has authenticated, by which row.
-sqlite3 mail.db "INSERT INTO account (name) VALUES ('ann'), ('bob');
+sql "INSERT INTO account (name) VALUES ('ann'), ('bob');
     INSERT INTO account_address (name, pattern) VALUES ('ann', 'ann@b.example')"
 status 0 "$tool" explain --account=ann --from=ann@b.example
 is "its own" "$(printf "local as ann: MAIL FROM:<ann@b.example>\n  250 taken\n  by table account, row 'ann'")" "$(cat out)"

@@ -8,20 +8,23 @@ sqlite3 mail.db "UPDATE message SET authenticated_as = 'änn %41 x',
     requiretls = 1 WHERE id = 1;
     UPDATE message SET claimed_as = 'bob' WHERE id IN (2, 1)"
 
-dump mail.db >want
+dump >want
 for kind in mbox maildir eml; do
 	status 0 "$tool" export --$kind "exported.$kind"
-	status 0 "$tool" --database=new.db import --$kind "exported.$kind"
-	dump new.db >got
+	use "new_$kind"
+	status 0 "$tool" import --$kind "exported.$kind"
+	dump >got
+	use mail
 	cmp -s want got
 	ok "round trip by $kind" $?
-	rm -f new.db*
 done
-"$tool" export --mbox=- | "$tool" --database=new.db import --mbox=- >out
-dump new.db >got
+from=$SMTPD_DATABASE
+use new_pipe
+"$tool" -d "$from" export --mbox=- | "$tool" import --mbox=- >out
+dump >got
+use mail
 cmp -s want got
 ok "round trip by a pipe" $?
-rm -f new.db*
 status 73 "$tool" export --mbox=exported.mbox
 status 64 "$tool" export
 status 64 "$tool" export --mbox=a --eml=b

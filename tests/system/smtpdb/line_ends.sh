@@ -5,7 +5,7 @@
 printf 'EHLO me\r\nMAIL FROM:<a@a.example>\r\nRCPT TO:<bob@b.example>\r\nBDAT 39 LAST\r\nSubject: x\r\n\r\nlf\n.\ncr\r.\rmixed\n\r.\r\r\nend\rMAIL FROM:<>\r\nRCPT TO:<bob@b.example>\r\nBDAT 16 LAST\r\nA: b\n\nFrom me\r\n\rQUIT\r\n' |
     "$smtpd" >out 2>/dev/null
 is "mails by BDAT" 2 "$(grep -c '^250 2.0.0 Stored' out)"
-dump mail.db >want
+dump >want
 
 # bare FILE...: how many CR and LF are no CRLF.
 bare() {
@@ -25,20 +25,22 @@ for kind in mbox maildir; do
 	is "no CR in the $kind" "" "$(grep -rl "$(printf '\r')" $kind)"
 done
 for kind in eml mbox maildir; do
-	status 0 "$tool" --database=new.db import --$kind=$kind
-	dump new.db >got
+	use "new_$kind"
+	status 0 "$tool" import --$kind=$kind
+	dump >got
 	cmp -s want got
 	ok "round trip by $kind" $?
-	rm -f new.db*
 done
 # A program on the way may have changed the line ends of the file.
 sed 's/$/\r/' mbox >crlf.mbox
-status 0 "$tool" --database=new.db import --mbox=crlf.mbox
-dump new.db >got
+use new
+status 0 "$tool" import --mbox=crlf.mbox
+dump >got
 cmp -s want got
 ok "round trip by an mbox of CRLF" $?
 sed 's/ends=/ends=9c/' eml/1.eml >damaged.eml
-status 65 "$tool" --database=new.db import --eml=damaged.eml
+status 65 "$tool" import --eml=damaged.eml
+use mail
 
 printf '#!/bin/sh\ncat >input\n' >fake
 chmod +x fake

@@ -34,8 +34,8 @@ json_lines out 'o[0]["recipients"] == ["bob@b.example", "carl@c.example"]'
 if have script "lists on a terminal"; then
 	on_terminal 80 "'$tool' list -n 3"
 	holds "$(printf '\033[1m')" out
-	sqlite3 mail.db "UPDATE message SET id = 100000000,
-	    header_subject = printf('%.100c', 's') WHERE id = $total;
+	! of_files || sql "UPDATE message SET id = 100000000,
+	    header_subject = '$(printf '%0100d' 0)' WHERE id = $total;
 	    UPDATE recipient SET message_id = 100000000 WHERE message_id = $total"
 	on_terminal 80 "'$tool' list"
 	is "lines of over 80 columns in a list" "" "$(wider_than 80)"
@@ -50,7 +50,7 @@ fi
 
 # What was sent to one address twice, or by an alias to several mailboxes, is
 # listed once.
-SMTPD_DATABASE=$dir/alias.db
+use alias
 "$tool" domain add b.example
 "$tool" domain add xn--mnchen-3ya.example
 "$tool" alias add all@b.example bob@b.example

@@ -4,7 +4,8 @@
 #
 # A test runs alone, from the top of the sources, in a folder of its own that is
 # deleted afterwards, with a database that is not there yet.  It ends with
-# "finish".
+# "finish".  With SMTPDB_TEST_POSTGRESQL, a folder with the socket of a server
+# that lets user smtpd in, its databases are there.
 set -u
 
 here=$(pwd)
@@ -15,8 +16,31 @@ tool=$(realpath "${SMTPDB_PROGRAM:-./smtpdb}")
 dir=$(mktemp -d "${TMPDIR:-/tmp}/smtpdb-$test_name-XXXXXX")
 trap 'umount "$dir/full" 2>/dev/null; rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
-SMTPD_DATABASE=$dir/mail.db
-export SMTPD_DATABASE
+# of_files: is the database a file?
+of_files() {
+	[ -z "${SMTPDB_TEST_POSTGRESQL:-}" ]
+}
+
+# use NAME: from now on that is the database; new where it was not in use.
+use() {
+	SMTPD_DATABASE=$dir/$1.db
+	export SMTPD_DATABASE
+	of_files && return
+	SMTPD_DATABASE="postgresql://smtpd@/${test_name}_$$_$1?host=$SMTPDB_TEST_POSTGRESQL"
+	[ -e "$1.made" ] || createdb -h "$SMTPDB_TEST_POSTGRESQL" -U smtpd \
+	    "${test_name}_$$_$1" && touch "$1.made"
+}
+
+# sql TEXT: what the database answers, "|" between columns.
+sql() {
+	if of_files; then
+		sqlite3 -cmd '.timeout 5000' "$SMTPD_DATABASE" "$1"
+	else
+		psql -XqtA -d "$SMTPD_DATABASE" -c "$1"
+	fi
+}
+
+use mail
 unset NO_COLOR
 TZ=UTC
 export TZ
@@ -120,15 +144,17 @@ send_some() {
 	is "mails sent" "$1" "$(grep -c '^250 2.0.0 Stored' sent)"
 }
 
-# All that must survive an export.
+# All of the database that must survive an export.
 dump() {
-	sqlite3 "$1" "SELECT received_at, client_address, client_port, helo,
+	hex='hex(data)'
+	of_files || hex="upper(encode(data, 'hex'))"
+	sql "SELECT received_at, client_address, client_port, helo,
 	    protocol, verb, reverse_path, body_type, smtputf8, envelope_id,
 	    dsn_return, size, trace, header_size, header_from, header_to,
 	    header_subject, header_date, header_message_id, authenticated_as,
-	    claimed_as, tls, client_subject, requiretls, hex(data)
-	    FROM message ORDER BY id;
-	    SELECT position, forward_path, notify, original_recipient, mailbox
+	    claimed_as, tls, client_subject, requiretls, $hex
+	    FROM message ORDER BY id"
+	sql "SELECT position, forward_path, notify, original_recipient, mailbox
 	    FROM recipient ORDER BY message_id, position"
 }
 

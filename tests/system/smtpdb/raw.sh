@@ -3,17 +3,28 @@
 . "$(dirname "$0")/prelude.sh"
 make_zoo
 
+# octets COLUMN ID
+octets() {
+	if of_files; then
+		sql "SELECT hex($1) FROM message WHERE id = $2"
+	else
+		sql "SELECT encode(CAST($1 AS bytea), 'hex') FROM message WHERE id = $2"
+	fi | xxd -r -p
+}
+
 status 0 "$tool" raw --data 2
-sqlite3 mail.db "SELECT writefile('want', data) FROM message WHERE id = 2" >/dev/null
+octets data 2 >want
 cmp -s want out
 ok "raw --data" $?
 status 0 "$tool" raw 2
-sqlite3 mail.db "SELECT writefile('want', CAST(trace AS BLOB) || data) FROM message WHERE id = 2" >/dev/null
+octets trace 2 >want
+octets data 2 >>want
 cmp -s want out
 ok "raw" $?
 status 0 "$tool" raw 2-3
-sqlite3 mail.db "SELECT writefile('3', CAST(trace AS BLOB) || data) FROM message WHERE id = 3" >/dev/null
-cat want 3 | cmp -s - out
+octets trace 3 >>want
+octets data 3 >>want
+cat want | cmp -s - out
 ok "raw of a range" $?
 if have script "raw on a terminal"; then
 	on_terminal 80 "'$tool' raw 1 4"

@@ -66,8 +66,9 @@ status 66 "$tool" show 1000-2000
 "$tool" rm 3
 status 0 "$tool" show --json 2-4
 json_lines out "[m['id'] for m in o] == [2, 4]"
-"$tool" -d empty.db domain add x.example
-status 66 "$tool" -d empty.db show last
+use empty
+"$tool" domain add x.example
+status 66 "$tool" show last
 holds "there is no mail yet" err
 status 64 "$tool" show
 

@@ -24,6 +24,7 @@ if have gnuplot "stats --plot"; then
 	is "what was there before goes" "$(wc -c <"$line")" "$(wc -c <plot.png)"
 fi
 
+of_files || finish
 status 66 "$tool" -d later.db stats --timeout=0
 timeout 20 "$tool" -d later.db stats >later 2>told &
 waiter=$!

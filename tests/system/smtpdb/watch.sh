@@ -24,7 +24,8 @@ status 1 timeout 10 "$tool" watch --one --timeout=1
 is "none came" "" "$(cat out err)"
 "$tool" watch --one --timeout=15 --subject=wanted >one 2>&1 &
 watcher=$!
-await "ls -l /proc/$watcher/fd | grep -q mail.db-wal"
+await "ls -l /proc/$watcher/fd | grep -q -e mail.db-wal -e socket"
+of_files || sleep 1
 printf 'Subject: other\n\nx\n' | send a@a.example bob@b.example
 printf 'Subject: wanted 1\n\nx\n' | send a@a.example bob@b.example
 printf 'Subject: wanted 2\n\nx\n' | send a@a.example bob@b.example
@@ -38,8 +39,9 @@ status 0 timeout 10 "$tool" watch --timeout=1 -n 1
 is "what was printed counts" 1 "$(wc -l <out)"
 status 64 "$tool" watch --timeout=soon
 
+of_files || finish
 # A database that is not there yet is waited for; a folder is not.
-SMTPD_DATABASE=$dir/later.db
+use later
 status 1 timeout 10 "$tool" watch --one --timeout=1
 holds "waiting for $dir/later.db" err
 timeout 20 "$tool" watch --one --timeout=15 >one 2>told &

@@ -36,5 +36,5 @@ make_zoo() {
 	# A field of our own that the sender wrote is his.
 	printf 'X-Smtpd-Envelope: v=1 received=1 client=local port=0 smtputf8=0 lines=lf open=0 protocol=SMTP verb=MAIL body=7BIT helo=x from=evil@x.example to=victim@x.example\nSubject: spoof\n\nx\n' |
 	    send spoof@s.example bob@b.example
-	total=$(sqlite3 mail.db 'SELECT count(*) FROM message')
+	total=$(sql 'SELECT count(*) FROM message')
 }

@@ -1,0 +1,167 @@
+#!/usr/bin/python3 -B
+"""smtpdb on PostgreSQL: the tests of its commands that SQLite has, and what
+servers refuse.
+
+    tests/postgresql/smtpdb.py --smtpd ./smtpd
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+
+import cluster
+
+# The others are of files, or of what smtpdb does without a database.
+COMMANDS = """account alias deliver deliver_lmtp domain explain export extract import
+line_ends list mailbox odd_mails prune quota rate raw rm rule show stats watch""".split()
+MAIL = ("EHLO a\r\nMAIL FROM:<a@a.example>\r\nRCPT TO:<b@b.example>\r\nDATA\r\n"
+        "Subject: x\r\n\r\ny\r\n.\r\nQUIT\r\n")
+
+
+class Bench:
+    def __init__(self, it, smtpd):
+        self.it = it
+        self.smtpd = smtpd
+        self.smtpdb = os.path.join(os.path.dirname(smtpd), "smtpdb")
+        self.passed = self.failed = 0
+
+    def uri(self, node=None, user="smtpd", more=""):
+        folder = (node or self.it.primary).folder
+        return f"postgresql://{user}@/mail?host={folder}{more}"
+
+    def run(self, uri, *args):
+        return subprocess.run([self.smtpdb, "-d", uri, *args], text=True, check=False,
+                              capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
+
+    def check(self, what, ok, said=""):
+        self.passed += ok
+        self.failed += not ok
+        if not ok:
+            print(f"failed: {what}: {said}", file=sys.stderr)
+
+    def works(self, uri, *args, says=""):
+        done = self.run(uri, *args)
+        self.check(args, done.returncode == 0 and says in done.stdout, done)
+
+    def fails(self, status, why, uri, *args):
+        """In one line, and within a minute."""
+        done = self.run(uri, *args)
+        self.check((args, why), done.returncode == status and why in done.stderr and
+                   done.stderr.count("\n") == 1 and not done.stdout, done)
+
+
+def standby(b):
+    """What reads works where nobody may write, and all on the one of several
+    hosts that takes writes."""
+    node = b.it.standbys()[0]
+    last = b.it.primary.ask("SELECT max(id) FROM message", "mail")
+    cluster.until(lambda: node.ask("SELECT max(id) FROM message", "mail") == last, 20,
+                  "the mail on the standby")
+    here = b.uri(node)
+    b.works(here, "list", says="a@a.example")
+    b.works(here, "list", "--subject=x", says="a@a.example")
+    b.works(here, "show", "1", says="Subject: x")
+    b.works(here, "raw", "1", says="\ny")
+    b.works(here, "stats", says="mails       1")
+    b.works(here, "explain", "--to=b@b.example", says="250")
+    b.fails(78, "read-only", here, "domain", "add", "x.example")
+    b.fails(78, "read-only", here, "rm", "1")
+    both = f"postgresql://smtpd@/mail?host={node.folder},{b.it.primary.folder}"
+    b.works(both, "domain", "add", "b.example")
+    b.works(both, "domain", "list", says="b.example")
+
+
+def rights(b):
+    b.it.primary.ask("CREATE ROLE reader LOGIN; CREATE ROLE nobody LOGIN")
+    b.it.primary.ask("GRANT USAGE ON SCHEMA main TO reader; GRANT SELECT ON"
+                     " ALL TABLES IN SCHEMA main, public TO reader; GRANT SELECT ON"
+                     " SEQUENCE main.message_id TO reader", "mail")
+    reader, nobody = b.uri(user="reader"), b.uri(user="nobody")
+    b.works(reader, "list", says="a@a.example")
+    b.works(reader, "show", "1", says="Subject: x")
+    b.works(reader, "stats", says="mails       1")
+    b.works(reader, "doctor")
+    b.fails(74, "permission denied", reader, "domain", "add", "x.example")
+    b.fails(74, "permission denied", reader, "rm", "1")
+    b.fails(74, "permission denied", nobody, "list")
+    b.fails(74, "permission denied", nobody, "domain", "list")
+
+
+def passwords(b):
+    hba = os.path.join(b.it.primary.data, "pg_hba.conf")
+    with open(hba, encoding="utf-8") as f:
+        rules = f.read()
+    with open(hba, "w", encoding="utf-8") as f:
+        f.write("local all locked scram-sha-256\n" + rules)
+    b.it.primary.ask("CREATE ROLE locked LOGIN SUPERUSER PASSWORD 'right'")
+    b.it.primary.ask("SELECT pg_reload_conf()")
+    b.works(b.uri(user="locked:right"), "list", says="a@a.example")
+    b.fails(74, "password authentication failed", b.uri(user="locked:wrong"), "list")
+    b.fails(74, "no password supplied", b.uri(user="locked"), "list")
+
+
+def versions(b):
+    b.it.primary.ask("UPDATE main.version SET number = number + 1", "mail")
+    b.fails(78, "of a newer smtpd", b.uri(), "list")
+    b.it.primary.ask("UPDATE main.version SET number = number - 1", "mail")
+
+
+def settings(b):
+    """smtpd refuses it; smtpdb reads, and doctor says what is wrong."""
+    unsafe = b.uri(more="&options=-csynchronous_commit%3Doff")
+    b.works(unsafe, "list", says="a@a.example")
+    done = b.run(unsafe, "doctor")
+    b.check("doctor", done.returncode == 78 and "synchronous_commit = off" in done.stdout,
+            done)
+    b.works(b.uri(), "doctor", says="a standby has each mail")
+    b.works(b.uri(), "doctor", says="accounts: 0")
+
+
+def files(b):
+    """What is of SQLite's files alone says so."""
+    b.fails(78, "not for PostgreSQL", b.uri(), "index")
+    b.fails(78, "not for PostgreSQL", b.uri(), "search", "x")
+    b.fails(64, "for a file", b.uri(), "doctor", "--new-schema=x.db")
+
+
+def gone(b):
+    b.fails(74, "No such file", f"postgresql:///mail?host={b.it.root}/none", "list")
+    b.fails(74, "does not exist", b.uri().replace("/mail", "/nomail"), "list")
+    watcher = subprocess.Popen([b.smtpdb, "-d", b.uri(), "watch", "-n", "1"], text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    b.check("watch", "a@a.example" in watcher.stdout.readline())
+    b.it.primary.kill()
+    said = watcher.communicate(timeout=60)[1]
+    b.check("watch ends with the server", watcher.returncode == 74 and
+            said.count("\n") == 1, said)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--smtpd", required=True)
+    smtpd = os.path.abspath(parser.parse_args().smtpd)
+    if not cluster.available():
+        print("skipped: smtpdb on PostgreSQL, since there is no PostgreSQL 15")
+        return
+    it = cluster.Cluster(standbys=1)
+    try:
+        b = Bench(it, smtpd)
+        subprocess.run([smtpd, "-d", b.uri()], input=MAIL, text=True, check=True,
+                       capture_output=True)
+        for test in standby, rights, passwords, versions, settings, files:
+            test(b)
+        env = {**os.environ, "SMTPDB_TEST_POSTGRESQL": it.primary.folder,
+               "SMTPD_PROGRAM": smtpd, "SMTPDB_PROGRAM": b.smtpdb}
+        done = subprocess.run(["sh", "tests/system/smtpdb/run.sh", *COMMANDS],
+                              env=env, check=False)
+        b.check("the commands", done.returncode == 0)
+        gone(b)
+    finally:
+        it.end()
+    print(f"{b.passed} passed, {b.failed} failed")
+    sys.exit(b.failed > 0)
+
+
+if __name__ == "__main__":
+    main()
