@@ -14,7 +14,10 @@ enum {
 int
 archive_begin(struct archive *a)
 {
-	enum verdict result = database_begin(a->db);
+	enum verdict result;
+
+	database_expect(a->db, 0); /* no mail, and so no id is used up */
+	result = database_begin(a->db);
 
 	return result == VERDICT_OK ? 0 : archive_fail_result(a, result);
 }
