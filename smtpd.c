@@ -111,20 +111,12 @@ commit(struct server *sv)
 		.header = sv->options->submission ? &sv->header : NULL,
 		.process_id = (long)getpid(),
 	};
-	struct store_mail mail = {
-		.envelope = e,
-		.header = &sv->header,
-		.received_at = lines.received_at,
-		.client_address = sv->peer.address,
-		.client_port = sv->peer.port,
-		.facts = &sv->facts,
-		.trace_mail = &lines,
-		.dedupe_sec = sv->options->dedupe_sec,
-	};
+	struct store_mail mail = store_mail_of(&lines, &sv->header);
 	enum verdict result;
 	int64_t id = 0;
 
 	header_end(&sv->header);
+	mail.dedupe_sec = sv->options->dedupe_sec;
 	if (sv->filtering.filters && !filtering_conclude(&sv->filtering, &mail))
 		return;
 	result = store_commit(sv->store, &mail, &id);

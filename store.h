@@ -62,6 +62,13 @@ struct store_mail {
 	const char *quarantine;
 };
 
+/*
+ * A mail whose trace lines are written from `lines`, which is borrowed for its
+ * life; what both have is taken from there.
+ */
+struct store_mail store_mail_of(
+    const struct trace_mail *lines, const struct header *header);
+
 /* As database_start(). */
 void store_start(void);
 

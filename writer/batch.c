@@ -78,19 +78,12 @@ insert(struct client *c)
 		.header = conf->submission ? &c->header : NULL,
 		.process_id = (long)getpid(),
 	};
-	const struct store_mail mail = {
-		.envelope = &c->envelope,
-		.header = &c->header,
-		.received_at = lines.received_at,
-		.client_address = c->peer.address,
-		.client_port = c->peer.port,
-		.facts = &c->facts,
-		.trace_mail = &lines,
-		.dedupe_sec = conf->dedupe_sec,
-		.changes = c->changes,
-		.quarantine = c->quarantine[0] != '\0' ? c->quarantine : NULL,
-	};
+	struct store_mail mail = store_mail_of(&lines, &c->header);
 
+	mail.dedupe_sec = conf->dedupe_sec;
+	mail.changes = c->changes;
+	if (c->quarantine[0] != '\0')
+		mail.quarantine = c->quarantine;
 	return store_insert(c->store, &mail, &c->result.id);
 }
 
