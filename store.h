@@ -14,7 +14,6 @@
 #include "mail/envelope.h"
 #include "mail/header.h"
 #include "mail/span.h"
-#include "mail/trace.h"
 #include "mail/verdict.h"
 
 struct database;
@@ -25,6 +24,7 @@ struct fronted;
 struct policy_asker;
 struct question;
 struct store;
+struct trace_mail;
 
 enum {
 	/* For `wait_ms` of who has nothing else in mind. */
@@ -66,19 +66,8 @@ struct store_mail {
  * A mail whose trace lines are written from `lines`, which is borrowed for its
  * life; what both have is taken from there.
  */
-static inline struct store_mail
-store_mail_of(const struct trace_mail *lines, const struct header *header)
-{
-	return (struct store_mail){
-		.envelope = lines->envelope,
-		.header = header,
-		.received_at = lines->received_at,
-		.client_address = lines->peer->address,
-		.client_port = lines->peer->port,
-		.facts = lines->facts,
-		.trace_mail = lines,
-	};
-}
+struct store_mail store_mail_of(
+    const struct trace_mail *lines, const struct header *header);
 
 /* As database_start(). */
 void store_start(void);

@@ -99,7 +99,7 @@ is_shown(const struct load *l)
 }
 
 static void
-bind_value(struct load *l, struct statement *s, const struct copy_column *c,
+bind(struct load *l, struct statement *s, const struct copy_column *c,
     const struct copy_value *v)
 {
 	char name[COPY_WORD_SIZE];
@@ -125,7 +125,7 @@ take_insert(struct load *l, const struct copy_table *t, int n)
 	write_insert(t, sql);
 	s = statement_take(l->a->db, sql);
 	for (int i = 0; i < n; i++)
-		bind_value(l, s, &t->columns[i], &l->values[i]);
+		bind(l, s, &t->columns[i], &l->values[i]);
 	return s;
 }
 
