@@ -40,7 +40,7 @@ without() { # LIST OBJECT...
 	echo "$rest"
 }
 # shellcheck disable=SC2086
-rest=$(without "$OBJ" $STORE $WRITER)
+rest="$(without "$OBJ" $STORE $WRITER) build/store/mail.o"
 # shellcheck disable=SC2086
 compile $LDFLAGS -o "$out/smtpd-null" bench/null_store.c $rest $PKG_LIBS
 
