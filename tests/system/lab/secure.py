@@ -13,6 +13,11 @@ from listening import SERVICE, SOCKET, main_pid
 
 FOLDER = '/etc/smtpd-keys'
 SUBMISSIONS = 'smtpd-submissions.socket'
+INSTANCE = 'smtpd@.service'
+CREDENTIALS = f"""[Service]
+LoadCredential=tls.crt:{FOLDER}/tls.crt
+LoadCredential=tls.key:{FOLDER}/tls.key
+"""
 OPTIONS = '--tls-cert=tls.crt --tls-key=tls.key'
 
 
@@ -42,9 +47,7 @@ def deliver(client):
 
 
 def listener():
-    drop_in(SERVICE, '[Service]\n'
-            f'LoadCredential=tls.crt:{FOLDER}/tls.crt\n'
-            f'LoadCredential=tls.key:{FOLDER}/tls.key\n', 'tls')
+    drop_in(SERVICE, CREDENTIALS, 'tls')
     set_options(OPTIONS)
     write(f'/run/systemd/system/{SUBMISSIONS}',
           read('/usr/share/doc/smtpd/examples/' + SUBMISSIONS))
@@ -78,11 +81,30 @@ def confinement():
     check('the listener lives', main_pid() > 0)
 
 
+def instance():
+    """Where systemd starts one for each connection."""
+    drop_in(INSTANCE, CREDENTIALS, 'tls')
+    systemctl('stop', SUBMISSIONS, SERVICE, SOCKET)
+    systemctl('start', 'smtpd.socket')
+    client = smtplib.SMTP('127.0.0.1', 25, 'client.example', timeout=20)
+    client.starttls(context=context())
+    found = wait_for(helpers)
+    check('its helper', found, helpers())
+    for pid in found or []:
+        check_equal('user', status_field(pid, 'Uid').split()[0],
+                    run('id', '-u', 'smtpd').strip())
+    found = deliver(client)
+    check('STARTTLS', found[0] and found[0].startswith('TLSv1.3') and
+          found[1] == 'ESMTPS', found)
+    check('nobody stays behind', wait_for(lambda: not helpers()), helpers())
+
+
 def undo():
-    systemctl('stop', SUBMISSIONS, SERVICE)
+    systemctl('stop', SUBMISSIONS, 'smtpd.socket', SERVICE)
     os.unlink(f'/run/systemd/system/{SUBMISSIONS}')
-    drop_in(SERVICE, '', 'tls')
+    for unit in (SERVICE, INSTANCE):
+        drop_in(unit, '', 'tls')
     set_options()
 
 
-GROUPS = [prepare, listener, confinement, undo]
+GROUPS = [prepare, listener, confinement, instance, undo]
