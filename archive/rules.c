@@ -174,7 +174,7 @@ archive_rules_add(struct archive *a, enum archive_rules which,
 static void
 write_names(const struct kind *k, int key, char *sql, size_t size)
 {
-	char mark[16];
+	char mark[24];
 
 	add(sql, size, k->columns[key]);
 	add(sql, size, k->order);
