@@ -132,25 +132,6 @@ def postfix(w):
 
 
 EXIM = """\
-log_file_path = {folder}/log/%slog
-exim_path = {program}
-primary_hostname = client.example
-acl_smtp_rcpt = accept
-host_lookup =
-keep_environment =
-trusted_users = root
-begin routers
-all:
-  driver = manualroute
-  route_list = * 127.0.0.1
-  self = send
-  transport = smtp
-begin transports
-smtp:
-  driver = smtp
-  port = {port}
-  hosts_override
-  allow_localhost
   hosts_require_auth = *
 begin authenticators
 client:
@@ -158,14 +139,6 @@ client:
   public_name = {mechanism}
   client_send = {says}
 """
-
-
-class Exim(beside.Exim):
-    def prepare_stage(self):
-        super(beside.Exim, self).prepare_stage()
-        (self.folder / "etc/exim4/exim4.conf").write_text(
-            EXIM.format(folder=self.folder, program=self.program, **self.where),
-            encoding="utf-8")
 
 
 def exim(w):
@@ -179,9 +152,9 @@ def exim(w):
         return
     for mechanism, says in (("PLAIN", f"^{NAME}^{PASSWORD}"),
                             ("LOGIN", f": {NAME} : {PASSWORD}")):
-        server = Exim(Place.folder, "", w.port)
-        server.where = {"port": w.port, "mechanism": mechanism, "says": says}
-        server.folder = Place.folder / f"exim-{mechanism}"
+        server = beside.EximRelay(
+            Place.folder, f"exim-{mechanism}", w.port,
+            EXIM.format(mechanism=mechanism, says=says))
         server.prepare()
         outcome = server.send(MAIL.encode(), ["bob@mx.example"])
         w.expect(f"Exim, {mechanism}", outcome)

@@ -235,7 +235,7 @@ def lmtp_postfix(w, host, rows):
         server.stop()
 
 
-EXIM = """\
+EXIM_HEAD = """\
 log_file_path = {folder}/log/%slog
 exim_path = {program}
 primary_hostname = client.example
@@ -244,6 +244,9 @@ host_lookup =
 keep_environment =
 trusted_users = root
 begin routers
+"""
+
+EXIM = EXIM_HEAD + """\
 unix:
   driver = accept
   local_parts = bob : carl : nobody
@@ -296,6 +299,36 @@ class Exim(contestants.Exim):
         return run(HERE / "../../bench/stage.sh", self.folder,
                    self.program, "-odf", "-i", "-f",
                    SENDER, *recipients, input=data.replace(b"\r\n", b"\n"))
+
+
+EXIM_RELAY = EXIM_HEAD + """\
+all:
+  driver = manualroute
+  route_list = * 127.0.0.1
+  self = send
+  transport = smtp
+begin transports
+smtp:
+  driver = smtp
+  port = {port}
+  hosts_override
+  allow_localhost
+{more}"""
+
+
+class EximRelay(Exim):
+    """Hands every mail on to a port; `more` says how, behind its transport."""
+
+    def __init__(self, folder, name, port, more):
+        super().__init__(folder, "", port)
+        self.folder = folder / name
+        self.more = more
+
+    def prepare_stage(self):
+        super().prepare_stage()
+        (self.folder / "etc/exim4/exim4.conf").write_text(
+            EXIM_RELAY.format(folder=self.folder, program=self.program,
+                              more=self.more, **self.where), encoding="utf-8")
 
 
 def lmtp_exim(w, host, rows):

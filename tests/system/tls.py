@@ -867,37 +867,11 @@ def postfix(w, listener):
 
 
 EXIM = """\
-log_file_path = {folder}/log/%slog
-exim_path = {program}
-primary_hostname = client.example
-acl_smtp_rcpt = accept
-host_lookup =
-keep_environment =
-trusted_users = root
-begin routers
-all:
-  driver = manualroute
-  route_list = * 127.0.0.1
-  self = send
-  transport = smtp
-begin transports
-smtp:
-  driver = smtp
-  port = {port}
-  hosts_override
-  allow_localhost
   hosts_require_tls = {require}
   tls_verify_certificates = {ca}
-  tls_verify_hosts = {verify}
+  tls_verify_hosts = {require}
   tls_verify_cert_hostnames =
 """
-
-
-class Exim(beside.Exim):
-    def prepare_stage(self):
-        super(beside.Exim, self).prepare_stage()
-        (self.folder / "etc/exim4/exim4.conf").write_text(
-            EXIM.format(folder=self.folder, program=self.program, **self.where))
 
 
 def exim(w, listener):
@@ -905,10 +879,9 @@ def exim(w, listener):
         print("tls.py: skipped: Exim")
         return
     for require in ("", "*"):
-        server = Exim(w.folder, "", listener.port)
-        server.where = {"port": listener.port, "require": require,
-                        "ca": w.keys.ca[0], "verify": require}
-        server.folder = w.folder / f"exim-{'required' if require else 'may'}"
+        server = beside.EximRelay(
+            w.folder, f"exim-{'required' if require else 'may'}", listener.port,
+            EXIM.format(require=require, ca=w.keys.ca[0]))
         server.prepare()
         w.expect(f"Exim, '{require}'", listener, server.send(MAIL, [RECIPIENT]))
 
