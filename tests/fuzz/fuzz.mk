@@ -26,7 +26,7 @@ FUZZ_import = $(call files,$(addprefix reader/,envelope_field import \
 FUZZ_query = $(READING)
 FUZZ_LIBS_query = $(SQLITE_LIBS)
 FUZZ_database = $(call files,$(FUZZ)/image tests/support/buffer \
-	tests/support/scratch) $(call folders,archive) $(STORE) $(MAIL)
+	tests/support/scratch) $(filter-out %/elsewhere.o,$(call folders,archive)) $(STORE) $(MAIL)
 FUZZ_LIBS_database = $(SQLITE_LIBS)
 FUZZ_writer = $(call files,$(addprefix writer/,ask batch client committer) \
 	server/introduce tests/support/buffer tests/support/scratch) $(STORE) $(MAIL)
