@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -389,6 +390,20 @@ finish(struct listener *l)
 	    (unsigned long long)l->admission.refused);
 }
 
+/*
+ * For all processes of the listener: none that is woken takes the processor from
+ * one at work.  So the writer has more to commit when its turn comes, and hands
+ * out all results before the first session goes on.  Where it is not allowed, as
+ * in the units, which say it themselves, it is as it was.
+ */
+static void
+wait_for_turns(void)
+{
+	const struct sched_param none = { 0 };
+
+	sched_setscheduler(0, SCHED_BATCH, &none);
+}
+
 enum listen_role
 listen_run(
     const struct listen_conf *conf, const int *fds, size_t nfds, int *ret_fd)
@@ -398,6 +413,7 @@ listen_run(
 	sigset_t old;
 
 	block_signals(conf, &old);
+	wait_for_turns();
 	if (!start(&l))
 		return LISTEN_FAILED;
 	systemd_notify("READY=1");

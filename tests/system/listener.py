@@ -485,13 +485,24 @@ def read(path):
         return f.read()
 
 
+def none_takes_the_processor(options, report, folder):
+    with Listener(options, folder) as listener:
+        listener.deliver()
+        client = listener.connect()
+        found = {pid: os.sched_getscheduler(pid) for pid in
+                 [listener.process.pid, *listener.children()]}
+        client.close()
+        report.check(len(found) > 2 and
+                     set(found.values()) == {os.SCHED_BATCH}, f"policies: {found}")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--smtpd", default="./smtpd")
     parser.add_argument("--player", default="build/tests/play")
     options = parser.parse_args()
     report = common.Report()
-    for test in (writer_outlives_the_listener, writer_that_is_killed,
+    for test in (none_takes_the_processor, writer_outlives_the_listener, writer_that_is_killed,
                  greeting_needs_no_database, new_mail_is_no_fifo, file_size_limit,
                  refusals_are_summed_up, slow_clients_are_silent_clients,
                  sigterm_ends_a_write, listens_itself,
