@@ -12,6 +12,7 @@
  * A write that is kept back counts as done; its error comes with one that
  * follows, or with the sync, and so before anything is published.
  */
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,13 +151,12 @@ find_block(struct file *f, int64_t at, struct block **ret)
 			oldest = b;
 	}
 	rc = write_block(f, oldest);
-	oldest->last_use = 0;
-	if (rc == SQLITE_OK && !oldest->octets &&
-	    !(oldest->octets = malloc(BLOCK)))
-		rc = SQLITE_IOERR_NOMEM;
 	if (rc != SQLITE_OK)
 		return rc;
+	if (!oldest->octets && !(oldest->octets = malloc(BLOCK)))
+		return SQLITE_IOERR_NOMEM;
 	oldest->at = at;
+	oldest->last_use = 0; /* should it not be read */
 	rc = load(f, oldest);
 	if (rc == SQLITE_OK)
 		oldest->last_use = ++f->uses;
@@ -470,22 +470,28 @@ vfs_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file, int flags,
 	return rc;
 }
 
-const char *
-vfs_name(void)
-{
-	static const char name[] = "gathering";
+static const char name[] = "gathering";
+static bool is_there;
 
-	if (below)
-		return name;
+static void
+make(void)
+{
 	below = sqlite3_vfs_find(NULL);
 	if (!below)
-		return NULL;
+		return;
 	self = *below; /* for all that is not about content */
 	self.pNext = NULL;
 	self.zName = name;
 	self.szOsFile += (int)sizeof(struct file);
 	self.xOpen = vfs_open;
-	if (sqlite3_vfs_register(&self, 0) != SQLITE_OK)
-		below = NULL;
-	return below ? name : NULL;
+	is_there = sqlite3_vfs_register(&self, 0) == SQLITE_OK;
+}
+
+const char *
+vfs_name(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, make);
+	return is_there ? name : NULL;
 }
