@@ -1,7 +1,7 @@
 /*
  * SQLite writes a page at a time, and of the WAL each in two pieces.  This VFS
  * stands over the default one and makes large writes of them: of a mail of 50 MB,
- * 800 in place of 60,000.
+ * with its checkpoint, 3,300 in place of 61,000.
  *
  * Others miss nothing of what it keeps back.  Of the WAL, that is what the
  * transaction has written that has SQLite's write lock: it is published after
