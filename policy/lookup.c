@@ -40,8 +40,10 @@ lookup_end(struct lookup *l, struct statement *s)
 void
 lookup_run(struct lookup *l, struct statement *s)
 {
-	lookup_step(s);
-	lookup_end(l, s);
+	int rc = s ? statement_run(s) : DATABASE_OK;
+
+	if (l->rc == DATABASE_OK)
+		l->rc = rc;
 }
 
 struct statement *

@@ -20,12 +20,17 @@ struct policy_looks {
 	int to_count;
 };
 
+enum {
+	POLICY_NSCOPES = 3, /* of rate_limit, for mails */
+};
+
 struct policy {
 	struct database *db;
 	struct policy_looks *looks, own;
 	bool asked;  /* so the mails of this client are counted */
 	int limited; /* scopes with a rate_limit, at the last MAIL */
-	int used;    /* at the last question; -1: there was none */
+	int64_t window_ends[POLICY_NSCOPES]; /* of those: 0, none is open */
+	int used; /* at the last question; -1: there was none */
 };
 
 /* The tables that have or had rows, according to sqlite_sequence. */
@@ -150,10 +155,7 @@ bool policy_is_selective(struct lookup *l);
 
 /* Writes the key that a client's mails are counted by. */
 void policy_write_client(const char *address, char ret[IP_TEXT_SIZE]);
-/* The scopes of rate_limit: "client", "sender", "total". */
-enum {
-	POLICY_NSCOPES = 3,
-};
+/* "client", "sender", "total". */
 extern const char *const policy_scopes[POLICY_NSCOPES];
 
 /* Looks up which tables are used (enum policy_use); DATABASE_OK or the error. */

@@ -23,11 +23,13 @@ policy_write_client(const char *address, char ret[IP_TEXT_SIZE])
 
 /* Only these scopes are counted with the mail. */
 static void
-note_scope(struct policy *p, const char *scope)
+note_scope(struct policy *p, const char *scope, int64_t ends_at)
 {
 	for (int i = 0; i < POLICY_NSCOPES; i++) {
-		if (strcmp(scope, policy_scopes[i]) == 0)
-			p->limited |= 1 << i;
+		if (strcmp(scope, policy_scopes[i]) != 0)
+			continue;
+		p->limited |= 1 << i;
+		p->window_ends[i] = ends_at;
 	}
 }
 
@@ -71,7 +73,8 @@ policy_decide_rates(struct decision *d)
 	if (!is_rcpt)
 		l->policy->limited = 0;
 	while (lookup_step(limits)) {
-		note_scope(l->policy, lookup_text(limits, 0));
+		note_scope(l->policy, lookup_text(limits, 0),
+		    statement_integer(limits, 7));
 		if (is_over(limits, nrecipients, d->q->size)) {
 			refuse(d, limits);
 			break;

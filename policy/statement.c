@@ -36,6 +36,8 @@
 	" AND coalesce(quota_messages, quota_octets, counted_from) IS NOT "    \
 	"NULL"
 
+#define IF_OPEN "CASE WHEN c.ends_at > :now THEN "
+
 const char *const policy_sql[SQL__COUNT] = {
 	[SQL_DOMAIN_USED] = "SELECT EXISTS (SELECT 1 FROM domain)",
 	[SQL_DOMAIN] = "SELECT name FROM domain"
@@ -80,14 +82,17 @@ const char *const policy_sql[SQL__COUNT] = {
 			   " octets = octets + :octets"
 			   " WHERE scope = :scope AND ends_at > :now"
 			   " AND key COLLATE NOCASE = :key COLLATE NOCASE",
+	/* The same where the window may be over, or not be there. */
 	[SQL_BEGIN_RATE] =
-	    "INSERT INTO rate_count"
+	    "INSERT INTO rate_count AS c"
 	    " (scope, key, ends_at, messages, recipients, octets)"
 	    " SELECT scope, :key, :now + window_sec, 1, :recipients, :octets"
 	    " FROM rate_limit WHERE scope = :scope"
-	    " ON CONFLICT (scope, key COLLATE NOCASE) DO UPDATE"
-	    " SET key = excluded.key, ends_at = excluded.ends_at, messages = 1,"
-	    " recipients = excluded.recipients, octets = excluded.octets",
+	    " ON CONFLICT (scope, key COLLATE NOCASE) DO UPDATE SET"
+	    " ends_at = " IF_OPEN "c.ends_at ELSE excluded.ends_at END,"
+	    " messages = 1 + " IF_OPEN "c.messages ELSE 0 END,"
+	    " recipients = :recipients + " IF_OPEN "c.recipients ELSE 0 END,"
+	    " octets = :octets + " IF_OPEN "c.octets ELSE 0 END",
 	[SQL_COUNT_MAILBOX] = COUNT_MAILBOX("="),
 	/* For IN, SQLite makes a table: 24,000 instructions of a mail. */
 	[SQL_COUNT_MAILBOXES] = COUNT_MAILBOX("IN"),
