@@ -129,6 +129,12 @@ enum verdict database_commit(struct database *db);
  * back, the database is closed.
  */
 void database_rollback(struct database *db);
+/*
+ * Was the last failure since database_begin() perhaps that of a row which was
+ * inserted before, without waiting for an answer?  Nothing is stored then; and
+ * once more, each row is waited for, so that the one which fails is singled out.
+ */
+bool database_can_single_out(const struct database *db);
 
 /*
  * A savepoint in it, and its end, which keeps what was done since or takes it

@@ -393,6 +393,12 @@ store_abandon(struct store *st)
 	database_rollback(st->db);
 }
 
+bool
+store_can_single_out(const struct store *st)
+{
+	return database_can_single_out(st->db);
+}
+
 enum verdict
 store_save(struct store *st)
 {

@@ -186,6 +186,11 @@ enum verdict store_insert(
     struct store *st, const struct store_mail *mail, int64_t *ret_id);
 enum verdict store_end(struct store *st);
 void store_abandon(struct store *st);
+/*
+ * After a failure of store_insert() or store_end(): may another mail of the
+ * transaction be the cause?  Done again, the cause is found (database.h).
+ */
+bool store_can_single_out(const struct store *st);
 
 /*
  * Between store_begin() and store_end(): a savepoint, and its end, which keeps

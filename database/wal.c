@@ -205,6 +205,13 @@ database_next_id(struct database *db, int64_t *ret)
 	return statement_run_integer(statement_take(db, sql), ret);
 }
 
+bool
+database_can_single_out(const struct database *db)
+{
+	(void)db;
+	return false; /* each row has been waited for */
+}
+
 int
 database_lock_counts(struct database *db)
 {

@@ -1,8 +1,9 @@
 /*
  * What answers nothing needs no answer before the next one is sent: a batch is two
  * round trips, one for its ids, and one for its rows and its COMMIT.  What goes wrong
- * in the second comes out at its end; then nothing of the transaction is stored, and
- * the next one waits for each answer, so that what fails by itself fails alone.
+ * in the second comes out at its end, when nobody can tell which row it was.  Nothing
+ * of the transaction is stored then, and the next one waits for each answer: the batch
+ * is done again (database_can_single_out), and what fails by itself fails alone.
  */
 #include <poll.h>
 
@@ -118,7 +119,10 @@ pipeline_read(struct database *db, int wait_ms, PGresult **ret, int n)
 		     ? read_results(db, clock_ms() + wait_ms, ret, n)
 		     : error_of_talk(db, PQerrorMessage(db->connection));
 
-	db->is_careful |= rc != DATABASE_OK;
+	if (rc != DATABASE_OK) {
+		db->can_single_out |= !db->is_careful;
+		db->is_careful = true;
+	}
 	if (PQexitPipelineMode(db->connection))
 		db->is_pipelined = false;
 	return rc;

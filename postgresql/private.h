@@ -71,8 +71,9 @@ struct database {
 	                       transaction (no prepared statements) */
 	bool is_pipelined; /* answers are still to come (pipeline.c) */
 	bool owes_answer;  /* of what was sent by talk_send() */
-	bool is_careful;   /* waits for each, as an error came late */
-	bool has_warned;   /* since the last statement was sent */
+	bool is_careful;   /* waits for each, as an error came late, */
+	bool can_single_out; /* in this transaction */
+	bool has_warned;     /* since the last statement was sent */
 	/* A COMMIT that the server has not ended yet. */
 	bool is_stuck;
 	int64_t retry_at; /* no connection is tried before; clock_ms() */

@@ -94,6 +94,7 @@ database_begin(struct database *db)
 	int rc = DATABASE_IO_ERROR;
 
 	forget(db);
+	db->can_single_out = false;
 	/* A connection may have died while nobody looked. */
 	for (int i = 0; i < 2 && rc != DATABASE_OK; i++) {
 		result = database_open(db);
@@ -114,6 +115,12 @@ database_begin(struct database *db)
 	}
 	db->expected = 0;
 	return result;
+}
+
+bool
+database_can_single_out(const struct database *db)
+{
+	return db->can_single_out;
 }
 
 int
@@ -289,11 +296,13 @@ database_commit(struct database *db)
 		rc = pipeline_read(db, db->timeout_ms, &end, 1);
 	if (PQstatus(db->connection) != CONNECTION_OK) {
 		PQclear(end);
+		db->can_single_out = false;
 		return had_ids ? resolve(db)
 			       : database_fail_code(db, "commit", rc);
 	}
 	if (db->is_pipelined) {
 		PQclear(end);
+		db->can_single_out = false;
 		db->is_stuck = true;
 		return fail_stuck(db);
 	}

@@ -89,7 +89,7 @@ insert(struct client *c)
 
 /*
  * Inserts those that have not failed.  False: the transaction is lost, with
- * one more that has failed.
+ * one more that has failed, or that is found when they are inserted again.
  */
 static bool
 insert_all(struct client *first)
@@ -105,6 +105,9 @@ insert_all(struct client *first)
 		if (verdict == VERDICT_OK)
 			verdict = insert(c);
 		c->result.again = store_was_known(c->store);
+		if (!one && verdict != VERDICT_OK &&
+		    store_can_single_out(c->store))
+			return false;
 		if (verdict != VERDICT_OK)
 			note_failure(c, verdict);
 		if (!one && !store_settle(c->store, verdict == VERDICT_OK))
@@ -142,7 +145,7 @@ count(const struct client *first)
 	return n;
 }
 
-/* Each round either commits, or leaves one more behind that has failed. */
+/* Each round commits, finds one more that has failed, or is there to find it. */
 static void
 commit_all(struct store *store, struct client *first)
 {
@@ -159,6 +162,9 @@ commit_all(struct store *store, struct client *first)
 		}
 		if (verdict == VERDICT_OK)
 			verdict = store_end(store);
+		if (verdict != VERDICT_OK && first->next &&
+		    store_can_single_out(store))
+			continue;
 		if (verdict != VERDICT_OK)
 			fail_the_rest(first, verdict);
 		return;
