@@ -39,9 +39,14 @@ struct loop {
  * Clients
  */
 
+/*
+ * The listener may have its socket open for a moment more, and as long the kernel
+ * would tell of it, if it were only closed.
+ */
 static void
 forget(struct loop *l, struct client *c)
 {
+	epoll_ctl(l->epoll, EPOLL_CTL_DEL, c->fd, NULL);
 	client_free(c);
 	l->nclients--;
 }

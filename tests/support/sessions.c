@@ -75,22 +75,18 @@ sessions_end(void)
 	scratch_remove(&sessions_box);
 }
 
-/* Introduces whoever has the end that is returned. */
-static int
-connect_as(struct introduction *i, enum introduce_fd what)
+/* Introduces whoever has the first of the ends; the other one stays open. */
+static void
+connect_as(struct introduction *i, enum introduce_fd what, int ends[2])
 {
-	int ends[2];
-
 	cr_assert(zero(
 	    int, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)));
 	i->fds[what] = ends[1];
 	cr_assert(zero(int, introduce(introductions[0], i, true)));
-	close(ends[1]);
-	return ends[0];
 }
 
-int
-sessions_connect(const char *address)
+void
+sessions_connect_both(const char *address, int ends[2])
 {
 	static uint64_t number;
 	struct introduction i;
@@ -99,7 +95,17 @@ sessions_connect(const char *address)
 	i.number = ++number;
 	i.peer.port = 4711;
 	strcpy(i.peer.address, address);
-	return connect_as(&i, INTRODUCE_LINK);
+	connect_as(&i, INTRODUCE_LINK, ends);
+}
+
+int
+sessions_connect(const char *address)
+{
+	int ends[2];
+
+	sessions_connect_both(address, ends);
+	close(ends[1]);
+	return ends[0];
 }
 
 struct store *
@@ -177,10 +183,13 @@ int
 sessions_connect_teller(unsigned may_tell)
 {
 	struct introduction i;
+	int ends[2];
 
 	introduction_clear(&i);
 	i.may_tell = may_tell;
-	return connect_as(&i, INTRODUCE_TELLER);
+	connect_as(&i, INTRODUCE_TELLER, ends);
+	close(ends[1]);
+	return ends[0];
 }
 
 void

@@ -31,6 +31,8 @@ void sessions_kill_writer(void);
 
 /* A session's end of its socket, whose client has this address. */
 int sessions_connect(const char *address);
+/* And the writer's end, which somebody else has open as well. */
+void sessions_connect_both(const char *address, int ends[2]);
 /* The same as a store, of a client with the address 192.0.2.1. */
 struct store *sessions_connect_store(void);
 /* A helper's end, who has the right to tell these facts. */

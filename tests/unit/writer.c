@@ -254,6 +254,24 @@ Test(writer, that_is_killed_leaves_sessions_with_451_and_then_421)
 	store_free(st);
 }
 
+/* The kernel tells of a socket that is closed while another has it open. */
+Test(writer, forgets_a_session_whose_socket_the_listener_still_has_open)
+{
+	struct store *st = sessions_connect_store();
+	int ends[2];
+	int64_t id = 0;
+
+	sessions_connect_both("192.0.2.1", ends);
+	sessions_begin_mail(ends[0]);
+	close(ends[0]);
+	for (int i = 1; i <= 5; i++) {
+		EXPECT_RESULT(st, VERDICT_OK, sessions_put(st, 10, &id));
+		cr_expect(eq(i64, id, i));
+	}
+	close(ends[1]);
+	store_free(st);
+}
+
 static void
 begin_with_little_room(void)
 {
