@@ -3,7 +3,10 @@
  * connection to PostgreSQL, and for each mail a transaction of two INSERTs.  It
  * looks at no address, keeps to no limit, and trusts its client:
  *
- *	bench/naive CONNINFO PROCESSES < listening socket
+ *	bench/naive CONNINFO PROCESSES [each] < listening socket
+ *
+ * With "each", a connection to PostgreSQL is made for each client, as by what inetd
+ * starts.
  */
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -110,13 +113,12 @@ serve(PGconn *c, FILE *in, FILE *out, struct mail *m)
 	}
 }
 
-static void
-be_a_server(const char *conninfo)
+static PGconn *
+connect_to(const char *conninfo)
 {
 	PGconn *c = PQconnectdb(conninfo);
-	struct mail *m = calloc(1, sizeof *m);
 
-	if (!m || PQstatus(c) != CONNECTION_OK)
+	if (PQstatus(c) != CONNECTION_OK)
 		errx(EX_UNAVAILABLE, "%s", PQerrorMessage(c));
 	PQclear(PQprepare(c, "message",
 	    "INSERT INTO naive_message (received_at, client_address, helo,"
@@ -125,25 +127,40 @@ be_a_server(const char *conninfo)
 	    0, NULL));
 	PQclear(PQprepare(c, "recipient",
 	    "INSERT INTO naive_recipient VALUES ($1, 1, $2)", 0, NULL));
+	return c;
+}
+
+static void
+be_a_server(const char *conninfo, bool each)
+{
+	PGconn *c = each ? NULL : connect_to(conninfo);
+	struct mail *m = calloc(1, sizeof *m);
+
+	if (!m)
+		err(EX_OSERR, "a mail");
 	for (;;) {
 		int fd = accept(STDIN_FILENO, NULL, NULL);
 		FILE *in = fdopen(fd, "r"), *out = fdopen(dup(fd), "w");
 
 		if (!in || !out)
 			err(EX_OSERR, "accept");
+		if (each)
+			c = connect_to(conninfo);
 		serve(c, in, out, m);
 		fclose(in);
 		fclose(out);
+		if (each)
+			PQfinish(c);
 	}
 }
 
 int
 main(int argc, char **argv)
 {
-	int n = argc == 3 ? atoi(argv[2]) : 0;
+	int n = argc == 3 || argc == 4 ? atoi(argv[2]) : 0;
 
 	if (n < 1)
-		errx(EX_USAGE, "usage: naive CONNINFO PROCESSES");
+		errx(EX_USAGE, "usage: naive CONNINFO PROCESSES [each]");
 	signal(SIGPIPE, SIG_IGN);
 	/* They end with who started them. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -153,5 +170,5 @@ main(int argc, char **argv)
 			break;
 		}
 	}
-	be_a_server(argv[1]);
+	be_a_server(argv[1], argc == 4);
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/python3 -B
 """Mails a second into PostgreSQL, in one run on one machine: beside SQLite's
-writer, beside the naive way (bench/naive.c: an SMTP server with a connection and a
-transaction of its own for each mail; and pgbench, the same without SMTP), with
+writer, beside the naive way (bench/naive.c: an SMTP server whose processes each have
+a connection, with a transaction for each mail; and pgbench, the same without SMTP),
+where each client sends one mail and goes, where all of the policy is in use, with
 several listeners, and with a million rows there.
 
 Beside each rate stand the milliseconds of processor time that a mail costs, in the
@@ -42,8 +43,22 @@ SELECT nextval('main.message_id'), 1, '127.0.0.1', 'x', 'ESMTP', 'MAIL', 'a@b.c'
   '7BIT', 0, 10, repeat('t', 200), 5, '\\x00112233445566778899'
 FROM generate_series(1, 1000000)
 """
+RULES = """
+INSERT INTO domain VALUES ('mx.example');
+INSERT INTO mailbox (address, quota_messages) VALUES ('alice@mx.example', 100000000),
+  ('r0@mx.example', 1);
+INSERT INTO quota (max_messages) VALUES (1000000000);
+INSERT INTO rate_limit (scope, max_messages) VALUES ('client', 1000000000),
+  ('sender', 1000000000), ('total', 1000000000);
+INSERT INTO client_rule (network, allow) VALUES ('198.51.100.0/24', 0);
+INSERT INTO sender_rule (pattern, allow) VALUES ('nobody@client.example', 0)
+"""
+NO_RULES = """
+DELETE FROM domain; DELETE FROM mailbox; DELETE FROM quota; DELETE FROM rate_limit;
+DELETE FROM client_rule; DELETE FROM sender_rule
+"""
 
-
+MAILS_MAX = 9000  # of one session: smtpd takes 10,000
 TICK = os.sysconf("SC_CLK_TCK")
 PROGRAMS = os.path.join(HERE, "..", "build", "bench")
 
@@ -80,6 +95,15 @@ def load(ports, sessions, mails):
     return sessions * mails / (time.monotonic() - start)
 
 
+def visit(ports, sessions, mails):
+    """The same of clients that send one mail each (Postfix's smtp-source)."""
+    start = time.monotonic()
+    subprocess.run(["smtp-source", "-s", str(sessions), "-m", str(mails), "-l",
+                    str(OCTETS), "-f", "s@client.example", "-t", "r@mx.example",
+                    f"127.0.0.1:{ports[0]}"], check=True, stdout=subprocess.DEVNULL)
+    return mails / (time.monotonic() - start)
+
+
 def pgbench(node, sessions, mails):
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as f:
         f.write(NAIVE)
@@ -94,12 +118,13 @@ def pgbench(node, sessions, mails):
 class Naive:
     """The naive server, with a process for each session."""
 
-    def __init__(self, node):
+    def __init__(self, node, *each):
         with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
             self.port = listening.getsockname()[1]
             self.process = subprocess.Popen(
                 [os.path.join(PROGRAMS, "naive"),
-                 f"host={node.folder} user=smtpd dbname=mail", "64"], stdin=listening)
+                 f"host={node.folder} user=smtpd dbname=mail", "64", *each],
+                stdin=listening)
 
     def end(self):
         self.process.terminate()
@@ -137,7 +162,7 @@ class Run:
             listener.deliver(1)
         ours["naive"] = Naive(node)
         for sessions in self.options.sessions:
-            mails = max(self.options.mails // sessions, 20)
+            mails = min(max(self.options.mails // sessions, 20), MAILS_MAX)
             tries = {}
             for _ in range(self.options.tries):
                 for name, it in ours.items():
@@ -147,7 +172,34 @@ class Run:
                 tries.setdefault("pgbench", []).append(self.measure(
                     lambda: pgbench(node, sessions, mails), None, sessions * mails))
             self.tell(sessions, tries)
+        self.visits(ours)
+        self.rules(ours)
         ours["naive"].end()
+
+    def visits(self, ours):
+        """One mail a client, which is what most of them have."""
+        each = Naive(self.it.primary, "each")
+        mails = self.options.mails // 4
+        tries = {}
+        for _ in range(self.options.tries):
+            for name, it in {**ours, "naive, each": each}.items():
+                tries.setdefault(name, []).append(self.measure(
+                    lambda it=it: visit([it.port], 64, mails), it.process.pid, mails))
+        each.end()
+        self.tell("64, a mail each", tries)
+
+    def rules(self, ours):
+        """Rows in all tables that are looked at, or counted in, for a mail."""
+        self.it.primary.ask(RULES, "mail")
+        mails = self.options.mails // 64
+        tries = {}
+        for _ in range(self.options.tries):
+            for name in "PostgreSQL", "naive":
+                tries.setdefault(name, []).append(self.measure(
+                    lambda it=ours[name]: load([it.port], 64, mails),
+                    ours[name].process.pid, 64 * mails))
+        self.tell("64, all rules", tries)
+        self.it.primary.ask(NO_RULES, "mail")
 
     @staticmethod
     def tell(sessions, tries):
@@ -157,9 +209,9 @@ class Run:
             print(f"{sessions:3} {name:12} {rate:7.0f} mails/s; ms a mail: server "
                   f"{server:.3f}, in front {front:.3f}", flush=True)
         rate = {name: m[0] for name, m in middle.items()}
-        print(f"{sessions:3} PostgreSQL / naive {rate['PostgreSQL'] / rate['naive']:.2f},"
-              f" / pgbench {rate['PostgreSQL'] / rate['pgbench']:.2f},"
-              f" / SQLite {rate['PostgreSQL'] / rate['SQLite']:.2f}", flush=True)
+        ours = rate.pop("PostgreSQL")
+        print(f"{sessions:3} PostgreSQL / " + ", / ".join(
+            f"{name} {ours / r:.2f}" for name, r in rate.items()), flush=True)
 
     def several(self):
         mails = self.options.mails // 64 or 1
