@@ -89,7 +89,7 @@ print_verifier(const char *name)
 		return EX_DATAERR;
 	}
 	puts(verifier);
-	return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+	return log_output();
 }
 
 int

@@ -45,11 +45,11 @@ take(const struct helper_cli *h, const struct cli *cli, int option,
 		break;
 	case HELPER_VERSION:
 		printf("%s " VERSION "\n", h->name);
-		return EX_OK;
+		return log_output();
 	case HELPER_HELP:
 		printf("Usage: %s %s\n", h->name, h->usage);
 		cli_print_help(cli, HELP_COLUMN);
-		return EX_OK;
+		return log_output();
 	}
 	return -1;
 }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "../mail/codepoint.h"
@@ -455,4 +456,15 @@ log_end(const struct log_entry *e)
 	begin_line(&one_line, priority);
 	add_entry(&one_line, e);
 	end_line(&one_line, priority);
+}
+
+int
+log_output(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return EX_OK;
+	/* As SIGPIPE would have ended us, were it not ignored. */
+	if (errno != EPIPE)
+		log_line(LOG_ERR, "standard output: %s", strerror(errno));
+	return EX_IOERR;
 }

@@ -41,6 +41,12 @@ void log_open(int connection);
  */
 void log_follow(void);
 
+/*
+ * To be called behind the last that was printed on standard output.  Returns the
+ * exit status: EX_IOERR, which is logged, where some of it is not there.
+ */
+int log_output(void);
+
 /* Writes an entry without fields: trouble of the program itself. */
 __attribute__((format(printf, 2, 3))) void log_line(
     int priority, const char *format, ...);

@@ -150,7 +150,7 @@ take(const struct cli *c, const struct cli_option *row, const char *value,
 		option_rows_print(c);
 		break;
 	}
-	*ret_status = EX_OK;
+	*ret_status = log_output();
 	return -1;
 }
 

@@ -32,15 +32,14 @@ start_is_socket(int fd)
 void
 start_take_descriptors(void)
 {
-	int fd;
-
 	if (fcntl(STDOUT_FILENO, F_GETFD) < 0 && start_is_socket(STDIN_FILENO))
 		dup2(STDIN_FILENO, STDOUT_FILENO);
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		/* The first that is free, so `fd`; output fails as before. */
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null",
+			    fd == STDOUT_FILENO ? O_RDONLY : O_RDWR);
+	}
 }
 
 bool

@@ -117,7 +117,7 @@ take(const struct cli *c, const struct cli_option *row, const char *value,
 		print_help(c);
 		break;
 	}
-	return end(EX_OK, ret_status);
+	return end(log_output(), ret_status);
 }
 
 int

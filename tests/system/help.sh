@@ -30,6 +30,20 @@ for command in $commands; do
 	"$bin/smtpdb" help "$command" | narrow "smtpdb help $command"
 done
 
+# What was not printed is no success.
+for program in smtpd smtpdb smtpdb-web smtpd-tls smtpd-auth smtpd-postgresql \
+    smtpdb-postgresql; do
+	[ -x "$bin/$program" ] || continue # its library is not there
+	for option in --help --version; do
+		"$bin/$program" $option >/dev/full 2>"$work/why"
+		[ $? -eq 74 ] && grep -q "No space left" "$work/why" ||
+			fail "$program $option >/dev/full: $(cat "$work/why")"
+		"$bin/$program" $option >&- 2>"$work/why"
+		[ $? -eq 74 ] && grep -q "Bad file descriptor" "$work/why" ||
+			fail "$program $option >&-: $(cat "$work/why")"
+	done
+done
+
 # outline_help, outline_manual: headings and long options, one a line.
 outline_help() {
 	sed -n -e 's/^\([A-Z].*\):$/\1/p' \
