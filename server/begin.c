@@ -17,7 +17,8 @@ start_begin(struct start *start, const struct options *o, struct bound *ret)
 		status =
 		    user_become(o->user, o->database, start_is_network(start));
 	if (status == EX_OK) {
-		if (o->nlisten > 0)
+		bound_tell(ret);
+		if (ret->nfds > 0)
 			start_tell_database(o->database);
 		return EX_OK;
 	}

@@ -89,24 +89,6 @@ open_at(const struct place *p)
 	return -1;
 }
 
-/* Where it is, with the port that it has got. */
-static void
-tell(int fd)
-{
-	char host[HOST_SIZE], port[8];
-	struct sockaddr_storage name;
-	socklen_t len = sizeof name;
-	bool is_ipv6;
-
-	if (getsockname(fd, (struct sockaddr *)&name, &len) < 0 ||
-	    getnameinfo((struct sockaddr *)&name, len, host, sizeof host, port,
-		sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-		return;
-	is_ipv6 = strchr(host, ':');
-	log_line(LOG_INFO, "listens on %s%s%s:%s", is_ipv6 ? "[" : "", host,
-	    is_ipv6 ? "]" : "", port);
-}
-
 static int
 add(struct bound *b, const char *address, int fd)
 {
@@ -160,7 +142,6 @@ listen_at_path(struct bound *b, const char *path)
 	if (lstat(path, &st) == 0)
 		b->paths[b->npaths++] =
 		    (struct bound_path){ path, st.st_dev, st.st_ino };
-	log_line(LOG_INFO, "listens on %s", path);
 	return add(b, path, fd);
 }
 
@@ -203,7 +184,6 @@ listen_everywhere(struct bound *b, const char *address, uint16_t port)
 	}
 	if (fd < 0)
 		return fail_errno(address, errno);
-	tell(fd);
 	return add(b, address, fd);
 }
 
@@ -226,7 +206,6 @@ listen_at_host(
 		memcpy(&p.name, at->ai_addr, at->ai_addrlen);
 		fd = open_at(&p);
 		if (fd >= 0) {
-			tell(fd);
 			status = add(b, address, fd);
 			n++;
 		} else if (errno != EADDRNOTAVAIL && errno != EAFNOSUPPORT) {
@@ -276,4 +255,28 @@ bound_listen(struct bound *b, const char *address)
 	if (host[0] == '\0')
 		return listen_everywhere(b, address, (uint16_t)number);
 	return listen_at_host(b, address, host, port);
+}
+
+void
+bound_tell(const struct bound *b)
+{
+	for (size_t i = 0; i < b->nfds; i++) {
+		char host[HOST_SIZE], port[8];
+		struct place p = { .len = sizeof p.name };
+		bool is_ipv6;
+
+		if (getsockname(b->fds[i], &p.name.any, &p.len) < 0)
+			continue;
+		if (p.name.any.sa_family == AF_UNIX) {
+			log_line(
+			    LOG_INFO, "listens on %s", p.name.path.sun_path);
+			continue;
+		}
+		if (getnameinfo(&p.name.any, p.len, host, sizeof host, port,
+			sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+			continue;
+		is_ipv6 = strchr(host, ':');
+		log_line(LOG_INFO, "listens on %s%s%s:%s", is_ipv6 ? "[" : "",
+		    host, is_ipv6 ? "]" : "", port);
+	}
 }

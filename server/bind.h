@@ -26,10 +26,11 @@ struct bound {
 /*
  * Listens at "PORT" (of all addresses), "ADDRESS:PORT", "[IPV6]:PORT",
  * "NAME:PORT", or the path of a socket, which has a slash in it and is borrowed;
- * port 0 is one that is free.  Returns EX_OK, having logged where that is; or,
- * logged, the exit status.
+ * port 0 is one that is free.  Returns EX_OK or, logged, the exit status.
  */
 int bound_listen(struct bound *b, const char *address);
+/* Logs where that is, with ports as they are; for when it will be served. */
+void bound_tell(const struct bound *b);
 /* Removes the paths, unless they are others' by now. */
 void bound_remove_paths(const struct bound *b);
 

@@ -56,7 +56,7 @@ take_signals(void)
 }
 
 static int
-run(struct web *w, const struct start *start)
+run(struct web *w, const struct start *start, const struct bound *bound)
 {
 	const struct web_options *o = w->options;
 	struct serve_conf conf = {
@@ -80,6 +80,7 @@ run(struct web *w, const struct start *start)
 	}
 	if (!confine((void *)o))
 		return EX_OSERR;
+	bound_tell(bound);
 	systemd_notify("READY=1");
 	return serve(w, &conf) < 0 ? EX_OSERR : EX_OK;
 }
@@ -125,7 +126,7 @@ main(int argc, char **argv)
 		status = user_become(
 		    options.user, options.database, start_is_network(&start));
 	if (status == EX_OK)
-		status = run(&web, &start);
+		status = run(&web, &start, &bound);
 	bound_remove_paths(&bound);
 	teller_stop(web.teller);
 	mails_close(&web.mails);

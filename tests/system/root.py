@@ -77,6 +77,19 @@ def root_folder(options, report, folder):
                      f"--user={name}: {run.status}, {run.log}")
 
 
+def says_no_more_than_it_does(options, report, folder):
+    """--listen: that it listens is said only where it will serve."""
+    listen = "--listen=127.0.0.1:0"
+    for more, status, why in (([], 77, WHAT_TO_DO), (["--user=nonesuch"], 67, ""),
+                              (["--listen=here"], 64, "needs a port")):
+        done = subprocess.run([options.smtpd, "-d", f"{folder}/mail.db", listen,
+                               *more], stdin=subprocess.DEVNULL, timeout=20,
+                              capture_output=True, check=False, text=True)
+        report.check(done.returncode == status and why in done.stderr
+                     and "listens on" not in done.stderr,
+                     f"{listen} {more}: {done.returncode}, {done.stderr}")
+
+
 def folder_of_another(options, report, folder):
     os.chown(folder, OTHER.pw_uid, OTHER.pw_gid)
     run = Run(options, folder)
@@ -156,8 +169,8 @@ def main():
         print("skipped: tests/system/root.py, which takes root")
         return
     report = common.Report()
-    for test in (root_folder, folder_of_another, user_by_name,
-                 nobody_becomes_root, everything_is_given_up):
+    for test in (root_folder, says_no_more_than_it_does, folder_of_another,
+                 user_by_name, nobody_becomes_root, everything_is_given_up):
         with tempfile.TemporaryDirectory() as folder:
             test(options, report, folder)
     report.end()
