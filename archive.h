@@ -38,6 +38,12 @@ void archive_free(struct archive *a);
 /* Opens, makes or migrates the database. */
 enum verdict archive_open(struct archive *a);
 
+/*
+ * What was read may be of several states: somebody has written to a database that
+ * can be read only, which nobody had open before.
+ */
+bool archive_is_torn(const struct archive *a);
+
 /* Of the last call that failed: its kind, and its cause in one line. */
 enum verdict archive_result(const struct archive *a);
 const char *archive_error(const struct archive *a);

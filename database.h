@@ -77,11 +77,16 @@ enum verdict database_open(struct database *db);
 /* The same for who waits for nobody: makes nothing, and leads nothing on. */
 enum verdict database_open_ahead(struct database *db);
 /*
- * The same for who looks at what there is: also a copy that can be read only,
- * where it lies, which makes no file and takes no lock; or a server that cannot
- * be written to, or may lose what is written.  Then what writes may fail.
+ * The same for who looks at what there is: also what can be read only, where it
+ * lies, which makes no file; or a server that cannot be written to, or may lose
+ * what is written.  Then what writes may fail.
  */
 enum verdict database_open_as_it_is(struct database *db);
+/*
+ * Was a file that can be read only, and that nobody had open, written to since it
+ * was opened?  Then what was read may be of several states.
+ */
+bool database_is_torn(struct database *db);
 bool database_is_open(const struct database *db);
 /* Nothing happens where it is not open. */
 void database_close(struct database *db);

@@ -247,6 +247,11 @@ run(struct smtpdb *t, const struct command *c)
 		status = c->run(t);
 	if (status == EX_OK)
 		status = smtpdb_flush();
+	if (t->archive && archive_is_torn(t->archive))
+		status = smtpdb_fail(EX_TEMPFAIL,
+		    "%s was written to meanwhile, and what was read may be "
+		    "wrong: try again",
+		    t->path);
 	archive_free(t->archive);
 	return status;
 }

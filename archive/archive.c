@@ -44,6 +44,12 @@ archive_open(struct archive *a)
 	return a->result;
 }
 
+bool
+archive_is_torn(const struct archive *a)
+{
+	return database_is_torn(a->db);
+}
+
 enum verdict
 archive_result(const struct archive *a)
 {

@@ -17,8 +17,14 @@ database_is_file(void)
 int
 database_data_version(struct database *db, int64_t *ret)
 {
-	return statement_run_integer(
-	    statement_take(db, "PRAGMA data_version"), ret);
+	int64_t n = 0;
+	int rc;
+
+	copy_follow(db);
+	rc = statement_run_integer(
+	    statement_take(db, "PRAGMA data_version"), &n);
+	*ret = n + (db->times_followed << 32);
+	return rc;
 }
 
 /* The file may be another's, who says in its header that it is ours. */

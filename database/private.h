@@ -6,6 +6,8 @@
 #ifndef DATABASE_PRIVATE_H
 #define DATABASE_PRIVATE_H
 
+#include <sys/stat.h>
+
 #include <limits.h>
 
 #include <sqlite3.h>
@@ -35,6 +37,9 @@ struct database {
 	sqlite3 *guard;         /* see checkpoint.c; NULL: not open */
 	int lock;               /* the lock file; -1: not open */
 	bool is_for_reading;    /* see copy.c */
+	bool is_frozen;         /* and nobody has it open */
+	struct stat frozen;     /* the file then */
+	int64_t times_followed; /* that this was over, and it was opened anew */
 	bool is_beside;         /* as database_new_to_read() says */
 	bool is_inside;         /* the write lock is ours */
 	bool was_marked;        /* when we came in, and is not healed */
@@ -98,6 +103,11 @@ void wal_leave(struct database *db);
  */
 enum verdict wal_begin_sync(struct database *db);
 void wal_end_sync(struct database *db);
+
+/* copy.c */
+
+/* Opens it anew where it was read as one that nobody changes, and is changed. */
+enum verdict copy_follow(struct database *db);
 
 /* version.c */
 

@@ -274,6 +274,13 @@ database_leave_if_moved(struct database *db)
 }
 
 bool
+database_is_torn(struct database *db)
+{
+	(void)db;
+	return false;
+}
+
+bool
 database_is_marked(const struct database *db)
 {
 	(void)db;

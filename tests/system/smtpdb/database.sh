@@ -51,10 +51,52 @@ elif have setpriv "other users"; then
 	status 0 $stranger "$tool" --database='readonly/50%?x#.db' list
 	is "by any name" "$total" "$(wc -l <out)"
 	rm -f readonly/50*
-	# But not one that is in use: what is in its log would be missed.
-	: >readonly/mail.db-lock
-	status 74 $stranger "$tool" --database=readonly/mail.db list
-	holds "no permission to write" err
+	# So can one that is in use, by who may only read it: at rest,
+	cp mail.db-lock readonly/
+	chmod 644 readonly/mail.db-lock
+	status 0 $stranger "$tool" --database=readonly/mail.db list
+	is "at rest" "$total" "$(wc -l <out)"
+	# while another has it open, with what is in the WAL alone,
+	cat >look <<-EOF
+	#!/bin/sh
+	$stranger "$tool" --database=readonly/mail.db domain list >live
+	cp readonly/mail.db readonly/mail.db-wal snapshot
+	EOF
+	chmod 755 look
+	mkdir snapshot
+	sqlite3 readonly/mail.db "INSERT INTO domain (name) VALUES ('live.example')" \
+	    '.shell ./look'
+	is "in use" live.example "$(cat live)"
+	# and as a snapshot of that moment on a medium.
+	chmod 444 snapshot/*
+	status 0 $stranger "$tool" --database=snapshot/mail.db domain list
+	is "a snapshot" live.example "$(cat out)"
+	is "and nothing is made" "mail.db mail.db-wal " "$(ls snapshot | tr '\n' ' ')"
+	chmod 000 snapshot/mail.db-wal
+	status 74 $stranger "$tool" --database=snapshot/mail.db domain list
+	holds "snapshot/mail.db-wal: no permission to read" err
+	# Who comes meanwhile is seen, or it is said that he came.
+	$stranger "$tool" --database=readonly/mail.db watch --one --timeout=20s \
+	    >watched 2>&1 &
+	watcher=$!
+	mkfifo pipe
+	{
+		$stranger "$tool" --database=readonly/mail.db export --mbox=- \
+		    1-last 1-last 1-last
+		echo $? >torn
+	} >pipe 2>err &
+	exec 9<pipe
+	head -c 1 <&9 >/dev/null
+	sleep 1
+	use readonly/mail
+	echo 'Subject: in between' | send ann@a.example bob@live.example
+	use mail
+	cat <&9 >/dev/null
+	exec 9<&-
+	is "written to meanwhile" 75 "$(cat torn)"
+	holds "was written to meanwhile" err
+	wait $watcher
+	holds "	in between" watched
 	rm readonly/mail.db-lock
 	chmod 000 readonly/mail.db
 	status 74 $stranger "$tool" --database=readonly/mail.db list
