@@ -149,7 +149,13 @@ web_options_read(
 	}
 	if (!ret->database)
 		ret->database = cli_database();
-	if (cli_is_database(ret->database) && !cli_is_postgresql(ret->database))
+	if (cli_is_postgresql(ret->database)) {
+		log_line(LOG_ERR,
+		    "web is there for SQLite's files alone, and not for "
+		    "PostgreSQL");
+		return end(EX_CONFIG, ret_status);
+	}
+	if (cli_is_database(ret->database))
 		return 0;
 	log_line(LOG_ERR, "'%s': not the path of a database", ret->database);
 	return end(EX_USAGE, ret_status);
