@@ -234,22 +234,14 @@ archive_id_to_keep(struct archive *a, uint64_t keep, int64_t *ret)
 int
 archive_id_to_fit(struct archive *a, uint64_t octets, int64_t *ret)
 {
-	struct statement *q = statement_take(
-	    a->db, "SELECT id, size FROM message ORDER BY id DESC");
-	uint64_t sum = 0;
-	int64_t id = 0;
-	int rc;
+	struct statement *q = statement_take(a->db,
+	    "SELECT id FROM (SELECT id, sum(size) OVER (ORDER BY id DESC) AS "
+	    "sum"
+	    " FROM message) AS m WHERE sum > :octets ORDER BY id DESC LIMIT 1");
 
-	while (id == 0 && statement_row(q)) {
-		sum += (uint64_t)statement_integer(q, 1);
-		if (sum > octets)
-			id = statement_integer(q, 0);
-	}
-	rc = statement_end(q);
-	if (rc != DATABASE_OK)
-		return archive_fail(a, "prune", rc);
-	*ret = id;
-	return 0;
+	statement_bind_integer(
+	    q, ":octets", octets < INT64_MAX ? (int64_t)octets : INT64_MAX);
+	return archive_run_integer(a, q, "prune", ret);
 }
 
 int
@@ -332,7 +324,8 @@ archive_consumers(struct archive *a)
 	struct statement *q = statement_take(a->db,
 	    "SELECT group_concat(consumer, char(10)) FROM"
 	    " (SELECT DISTINCT consumer FROM (SELECT consumer FROM delivery"
-	    "  ORDER BY message_id DESC LIMIT 1000) ORDER BY 1)");
+	    "  ORDER BY message_id DESC LIMIT 1000) AS newest ORDER BY 1)"
+	    " AS names");
 	char *names = NULL;
 
 	if (statement_row(q))

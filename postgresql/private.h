@@ -136,7 +136,8 @@ bool talk_is_alive(struct database *db);
 int talk_wait(struct database *db, int64_t until);
 /*
  * Waits for the end of what was sent, until `wait_ms` have gone.  Returns the
- * last result, to be cleared; NULL: none came, and the code is in `*ret_rc`.
+ * last result, to be cleared; NULL: none came, or an error, and the code is in
+ * `*ret_rc`.
  */
 PGresult *talk_await(struct database *db, int wait_ms, int *ret_rc);
 /* Sends SQL without parameters, and waits for its end. */

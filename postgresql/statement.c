@@ -357,9 +357,6 @@ run(struct statement *s)
 		s->rows = talk_await(db, db->timeout_ms, &rc);
 	if (rc != DATABASE_OK)
 		return rc;
-	if (PQresultStatus(s->rows) != PGRES_COMMAND_OK &&
-	    PQresultStatus(s->rows) != PGRES_TUPLES_OK)
-		return error_of_result(db, s->rows);
 	db->changes = atoi(PQcmdTuples(s->rows));
 	note_used(db, s);
 	return DATABASE_OK;

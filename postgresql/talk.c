@@ -172,10 +172,10 @@ talk_await(struct database *db, int wait_ms, int *ret_rc)
 	while ((found = talk_wait(db, until)) > 0) {
 		next = PQgetResult(db->connection);
 		if (!next) {
-			if (!last)
-				*ret_rc = error_of_talk(
-				    db, PQerrorMessage(db->connection));
-			return last;
+			if (PQresultStatus(last) == PGRES_COMMAND_OK ||
+			    PQresultStatus(last) == PGRES_TUPLES_OK)
+				return last;
+			break;
 		}
 		PQclear(last);
 		last = next;
@@ -183,8 +183,7 @@ talk_await(struct database *db, int wait_ms, int *ret_rc)
 		if (PQstatus(db->connection) != CONNECTION_OK)
 			break;
 	}
-	if (found > 0 && PQresultStatus(last) == PGRES_FATAL_ERROR &&
-	    PQresultErrorField(last, PG_DIAG_SQLSTATE))
+	if (found > 0 && PQresultErrorField(last, PG_DIAG_SQLSTATE))
 		*ret_rc = error_of_result(db, last);
 	else if (found == 0)
 		*ret_rc = error_own(db, DATABASE_IO_ERROR, VERDICT_BUSY,
@@ -198,8 +197,6 @@ talk_await(struct database *db, int wait_ms, int *ret_rc)
 static PGresult *
 run(struct database *db, const char *sql, int *ret_rc)
 {
-	PGresult *result;
-
 	*ret_rc = pipeline_end(db);
 	db->has_warned = false;
 	if (*ret_rc != DATABASE_OK)
@@ -208,11 +205,7 @@ run(struct database *db, const char *sql, int *ret_rc)
 		*ret_rc = error_of_talk(db, PQerrorMessage(db->connection));
 		return NULL;
 	}
-	result = talk_await(db, db->timeout_ms, ret_rc);
-	if (result && PQresultStatus(result) != PGRES_COMMAND_OK &&
-	    PQresultStatus(result) != PGRES_TUPLES_OK)
-		*ret_rc = error_of_result(db, result);
-	return result;
+	return talk_await(db, db->timeout_ms, ret_rc);
 }
 
 int
