@@ -31,6 +31,7 @@ wal_sender_timeout = 5s
 wal_receiver_timeout = 5s
 synchronous_standby_names = '{standbys}'
 log_min_messages = warning
+log_line_prefix = '%a %e %m [%p] '
 jit = off
 """
 

@@ -7,13 +7,21 @@ servers refuse.
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 
 import cluster
 
-# The others are of files, or of what smtpdb does without a database.
-COMMANDS = "list account mailbox rule quota import rm explain stats".split()
+# The others are of files, or of what smtpdb does without a database; copying.py
+# has copy.
+COMMANDS = (
+    "list watch show raw extract export import mbox deliver deliver_lmtp rm prune"
+    " domain mailbox alias rule quota rate account explain stats doctor_rows"
+    " complete line_ends odd_mails filter_change bounds hostile").split()
+# What the server says of a statement that it does not understand, or that there is
+# none: but for rights (42501), that is our fault.
+NOT_UNDERSTOOD = re.compile(r"^smtpd (?:42(?!501)|26).*", re.M)
 MAIL = ("EHLO a\r\nMAIL FROM:<a@a.example>\r\nRCPT TO:<b@b.example>\r\nDATA\r\n"
         "Subject: x\r\n\r\ny\r\n.\r\nQUIT\r\n")
 
@@ -121,6 +129,7 @@ def files(b):
     """What is of SQLite's files alone says so."""
     b.fails(78, "not for PostgreSQL", b.uri(), "index")
     b.fails(78, "not for PostgreSQL", b.uri(), "search", "x")
+    b.fails(78, "not for PostgreSQL", b.uri(), "web")
     b.fails(64, "for a file", b.uri(), "doctor", "--new-schema=x.db")
 
 
@@ -155,6 +164,9 @@ def main():
         done = subprocess.run(["sh", "tests/system/smtpdb/run.sh", *COMMANDS],
                               env=env, check=False)
         b.check("the commands", done.returncode == 0)
+        with open(os.path.join(it.primary.folder, "log"), encoding="utf-8") as f:
+            found = NOT_UNDERSTOOD.findall(f.read())
+        b.check("the server has understood all", not found, found)
         gone(b)
     finally:
         it.end()

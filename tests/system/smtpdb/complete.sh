@@ -24,7 +24,7 @@ send_some 2
 "$tool" rule add client 2001:db8::/32
 
 words "rate raw rm rule" r
-words "list" -d mail.db li
+words "list" -d "$SMTPD_DATABASE" li
 words "" nonesuch ''
 words "" lists --f
 words "--to=" list --from= --t
@@ -56,7 +56,7 @@ words "client sender" rule rm ''
 words "evil.example" rule rm sender ''
 words "2001:db8::/32" rule rm client ''
 words "add list passwd rm" account ''
-sqlite3 mail.db "INSERT INTO account (name) VALUES ('ann'), ('amy')"
+sql "INSERT INTO account (name) VALUES ('ann'), ('amy')"
 words "amy ann" account passwd ''
 words "ann" account rm an
 words "bob@b.example carl@b.example" account add ann ''
@@ -72,7 +72,7 @@ words ":files" list -d ''
 words ":folders" extract 1 -C ''
 words ":files" export --mbox=
 words "show" help sh
-words "a.example b.example" --database=mail.db domain rm ''
+words "a.example b.example" --database="$SMTPD_DATABASE" domain rm ''
 
 if have bash "completion in bash"; then
 	# type WANT LINE: what bash offers behind this line.
@@ -97,8 +97,9 @@ if have bash "completion in bash"; then
 	    "smtpdb mailbox add x@b.example --state="
 	type "bob@b.example" "smtpdb mailbox rm b"
 	type "db8::/32" "smtpdb rule rm client 2001:"
-	type "mail.db mail.db-lock" "smtpdb -d mail."
-	type "mail.db mail.db-lock" "smtpdb --database=mail.d"
+	: >some.file
+	type "some.file" "smtpdb -d some."
+	type "some.file" "smtpdb --database=some.f"
 fi
 
 finish

@@ -51,43 +51,6 @@ if command -v openssl >/dev/null; then
 else
 	echo "skipped: certificates, as there is no openssl"
 fi
-# Who can authenticate, and what keeps them from it.
-# auth STATE TEXT [OPTIONS]: what it says where smtpd is given these.
-auth() {
-	env SMTPD_OPTIONS="${3-}" "$tool" doctor >out 2>err
-	grep -q "^$1 *auth  *$2" out
-	ok "auth, ${3-}: $1, $2, and not $(grep ' auth ' out)" $?
-}
-rm_auth() {
-	sqlite3 mail.db "DELETE FROM $1"
-}
-auth ok "accounts: 0"
-auth note "--auth=rows is given, but there is no account" --auth=rows
-auth bad "--auth=rows is given, but there is no account" "--auth=rows --auth-required"
-auth note "--auth=any takes every password" --auth=any
-auth bad "Dovecot, $dir/nobody: No such file" "--auth=dovecot:$dir/nobody"
-sqlite3 mail.db "INSERT INTO mailbox (address, authenticated) VALUES ('x@y.example', 1)"
-auth note "rows of mailbox and sender_rule that ask for an account"
-auth bad "--auth=rows is given, but there is no account" --auth=rows
-rm_auth mailbox
-sqlite3 mail.db "INSERT INTO account (name) VALUES ('ann')"
-auth note "accounts: 1, which do not count"
-auth ok "accounts: 1, --auth=rows" --auth=rows
-auth note "--auth-insecure lets passwords be read" "--auth=rows --auth-insecure"
-sqlite3 mail.db "INSERT INTO account_address (name, pattern) VALUES ('bob', 'b.example')"
-auth note "rows of account_address whose account is not there: 1" --auth=rows
-rm_auth account_address
-sqlite3 mail.db "INSERT INTO rate_count VALUES ('auth', '192.0.2.1', 9000000000, 3, 0, 0),
-    ('auth', '192.0.2.2', 9000000000, 5, 0, 0), ('auth', '192.0.2.3', 1, 9, 0, 0)"
-auth note "wrong passwords of late: 8, addresses they came from: 2; the most, 5, from 192.0.2.2" --auth=rows
-rm_auth rate_count
-rm_auth account
-python3 -c 'import socket, sys
-s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); s.settimeout(20)
-s.accept()' "$dir/dovecot" &
-await "[ -S dovecot ]"
-auth ok "accounts: 0, --auth=dovecot:" "--auth=dovecot:$dir/dovecot"
-wait
 mkdir alone
 cp "$tool" alone/smtpdb
 SMTPD_OPTIONS=--auth=rows alone/smtpdb doctor >out
@@ -114,55 +77,6 @@ done
 status 0 env PATH="$PWD/fake:$PATH" ACTIVE=none LIMIT=2s "$tool" doctor
 holds "neither smtpd-listen.socket nor smtpd.socket" out
 
-sqlite3 mail.db 'INSERT INTO quota (max_messages) VALUES (3)'
-status 78 "$tool" doctor
-holds "every mail is answered 452" out
-sqlite3 mail.db 'UPDATE quota SET max_messages = (SELECT count(*) FROM message) + 1'
-status 0 "$tool" doctor
-holds "of the quota are taken; beyond it" out
-sqlite3 mail.db 'DELETE FROM quota'
-# Rows that do not count, or lead nowhere.
-"$tool" domain add b.example
-"$tool" mailbox add bob@b.example
-"$tool" alias add all@b.example bob@b.example
-"$tool" alias add away@b.example x@elsewhere.example
-"$tool" alias add '*@b.example' bob@b.example
-"$tool" alias add bob@b.example bob@b.example
-status 0 "$tool" doctor
-holds "every alias leads somewhere" out
-holds "is of a domain that is served" out
-"$tool" mailbox add x@unserved.example 2>err
-"$tool" alias add y@unserved.example bob@b.example 2>err
-status 0 "$tool" doctor
-holds "2 rows of mailbox and alias are of domains that are not served" out
-holds "domain add 'unserved.example'" out
-"$tool" mailbox rm x@unserved.example
-"$tool" alias rm y@unserved.example
-"$tool" alias rm '*@b.example'
-"$tool" alias add lost@b.example gone@b.example
-status 78 "$tool" doctor
-holds "the alias lost@b.example, to gone@b.example, leads to no mailbox" out
-remedy() {
-	sed -n 's/^ *\$ smtpdb \(.*\)/\1/p' out | grep -v prune
-}
-remedy >fix
-status 0 sh -c "'$tool' $(cat fix)"
-status 0 "$tool" doctor
-"$tool" alias add one@b.example two@b.example
-"$tool" alias add two@b.example one@b.example
-status 78 "$tool" doctor
-holds "leads to itself or too far; and 1 more" out
-"$tool" alias rm one@b.example
-"$tool" alias rm two@b.example
-"$tool" alias add "o'x@b.example" 'gone@b.example'
-status 78 "$tool" doctor
-status 0 sh -c "'$tool' $(remedy)"
-status 0 "$tool" doctor
-sqlite3 mail.db "INSERT INTO domain (name) VALUES ('GRÜN.example')"
-status 78 "$tool" doctor
-holds "GRÜN.example is written so that it never counts" out
-status 0 sh -c "'$tool' $(remedy)"
-status 0 "$tool" doctor
 # What doctor prints for a damaged database saves the mails beside the damage.
 for i in 1 2 3 4 5 6 7 8 9; do
 	printf 'HELO me\nMAIL FROM:<a@b.example>\nRCPT TO:<c@d.example>\nDATA\n'

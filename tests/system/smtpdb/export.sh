@@ -3,7 +3,7 @@
 . "$(dirname "$0")/prelude.sh"
 make_zoo
 # What TLS and AUTH say of a mail is as exact.
-sqlite3 mail.db "UPDATE message SET authenticated_as = 'änn %41 x',
+sql "UPDATE message SET authenticated_as = 'änn %41 x',
     tls = 'TLSv1.3 TLS_AES_256_GCM_SHA384', client_subject = 'CN=ann, O=\"x\"',
     requiretls = 1 WHERE id = 1;
     UPDATE message SET claimed_as = 'bob' WHERE id IN (2, 1)"
@@ -42,10 +42,11 @@ done
 "$tool" export --mbox=secure.mbox 1
 for word in 'account=' 'tls=x%0Ay' 'certificate=%01' "account=$(printf '%0256d' 1)" 'requiretls=2' 'claimed=a%00b'; do
 	sed "s/^ account=.*/ $word/" secure.mbox >damaged.mbox
-	status 65 "$tool" --database=new.db import --mbox=damaged.mbox
+	use damaged
+	status 65 "$tool" import --mbox=damaged.mbox
+	use mail
 	holds "X-Smtpd-Envelope is damaged" err
 done
-rm -f new.db*
 status 0 "$tool" export --bare --eml=bare 1 2
 lacks "X-Smtpd" bare/1.eml
 status 0 "$tool" export --mbox=some.mbox --from=jörg

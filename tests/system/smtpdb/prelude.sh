@@ -40,6 +40,15 @@ sql() {
 	fi
 }
 
+# octets HEX: what stands for them in "sql".
+octets() {
+	if of_files; then
+		echo "x'$1'"
+	else
+		echo "decode('$1', 'hex')"
+	fi
+}
+
 use mail
 unset NO_COLOR
 TZ=UTC

@@ -3,8 +3,8 @@
 . "$(dirname "$0")/prelude.sh"
 make_zoo
 
-# octets COLUMN ID
-octets() {
+# column NAME ID: its octets.
+column() {
 	if of_files; then
 		sql "SELECT hex($1) FROM message WHERE id = $2"
 	else
@@ -13,17 +13,17 @@ octets() {
 }
 
 status 0 "$tool" raw --data 2
-octets data 2 >want
+column data 2 >want
 cmp -s want out
 ok "raw --data" $?
 status 0 "$tool" raw 2
-octets trace 2 >want
-octets data 2 >>want
+column trace 2 >want
+column data 2 >>want
 cmp -s want out
 ok "raw" $?
 status 0 "$tool" raw 2-3
-octets trace 3 >>want
-octets data 3 >>want
+column trace 3 >>want
+column data 3 >>want
 cat want | cmp -s - out
 ok "raw of a range" $?
 if have script "raw on a terminal"; then

@@ -4,7 +4,7 @@
 make_zoo
 status 0 "$tool" show 1
 lacks "authenticated" out
-sqlite3 mail.db "UPDATE message SET authenticated_as = 'änn' || char(27) || 'x',
+sql "UPDATE message SET authenticated_as = 'änn$(printf '\033')x',
     claimed_as = 'bob', tls = 'TLSv1.3 X', client_subject = 'CN=ann',
     requiretls = 1 WHERE id = 1"
 status 0 "$tool" show 1
