@@ -13,6 +13,9 @@ SAME = $(filter smtpd-auth-postgresql,$(notdir $(PROGRAMS)))
 # For people, with units of its own.
 WEB = $(filter smtpdb-web,$(notdir $(PROGRAMS)))
 WEB_UNITS = $(addprefix smtpdb-web,$(if $(WEB),.socket .service))
+# What its units need for PostgreSQL, as drop-ins of both services.
+STORE_UNITS = $(if $(filter smtpd-postgresql,$(HELPERS)), \
+	smtpd-listen.service.d smtpd@.service.d)
 # What smtpdb becomes; the page of smtpd-postgresql tells of it.
 ELSEWHERE = $(filter smtpdb-postgresql,$(notdir $(PROGRAMS)))
 # What has the path of the program in it, filled in when it is installed.
@@ -53,6 +56,10 @@ install: all ## into PREFIX, below DESTDIR
 	for unit in $(UNITS) $(WEB_UNITS); do \
 	    $(FILL) units/$$unit >$(DESTDIR)$(UNITDIR)/$$unit || exit 1; \
 	done
+	for unit in $(STORE_UNITS); do \
+	    mkdir -p $(DESTDIR)$(UNITDIR)/$$unit && $(FILL) units/postgresql.conf \
+		>$(DESTDIR)$(UNITDIR)/$$unit/postgresql.conf || exit 1; \
+	done
 	cp units/smtpd.sysusers $(DESTDIR)$(SYSUSERSDIR)/smtpd.conf
 	cp units/smtpd.tmpfiles $(DESTDIR)$(TMPFILESDIR)/smtpd.conf
 	cp units/smtpd.catalog $(DESTDIR)$(CATALOGDIR)/smtpd.catalog
@@ -60,7 +67,7 @@ install: all ## into PREFIX, below DESTDIR
 	    $(FILL) units/$$example \
 		>$(DESTDIR)$(EXAMPLEDIR)/$$example || exit 1; \
 	done
-	cp examples/session.txt $(DESTDIR)$(EXAMPLEDIR)
+	cp -R examples/session.txt examples/postgresql $(DESTDIR)$(EXAMPLEDIR)
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(SBINDIR)/smtpd-auth-postgresql \
@@ -79,6 +86,10 @@ uninstall: ## remove what install put there
 	    rm -f $(DESTDIR)$(SBINDIR)/$$helper $(DESTDIR)$(MANDIR)/man8/$$helper.8; \
 	done
 	for unit in $(UNITS) $(WEB_UNITS); do rm -f $(DESTDIR)$(UNITDIR)/$$unit; done
+	for unit in smtpd-listen.service.d smtpd@.service.d; do \
+	    rm -f $(DESTDIR)$(UNITDIR)/$$unit/postgresql.conf; \
+	    rmdir $(DESTDIR)$(UNITDIR)/$$unit 2>/dev/null || :; \
+	done
 	rm -rf $(DESTDIR)$(EXAMPLEDIR)
 
 .PHONY: install uninstall

@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -B
 """What a session that was taken over can do (misbehave.c): nothing of it, in a
-session of its own and in one of the listener; and all of it unconfined, or the
+session of its own, in one of the listener, and in one of its own whose database
+is PostgreSQL, which its writer alone can reach; and all of it unconfined, or the
 attempt would prove nothing.  The manual has the same list of system calls as
 the program.
 
@@ -48,8 +49,8 @@ class Session:
 class Alone:
     """A process for each attempt, as inetd starts it."""
 
-    def __init__(self, program, folder, *options):
-        self.command = [program, '-d', f'{folder}/mail.db', '-n', 'mx', *options]
+    def __init__(self, program, database, *options):
+        self.command = [program, '-d', database, '-n', 'mx', *options]
 
     def try_(self, name, path):
         ours, theirs = socket.socketpair()
@@ -127,16 +128,19 @@ MAY_BE_MISSING = ('bpf', 'userfaultfd', 'perf-event', 'io-uring', 'keyctl',
 def attempts(options, folder):
     outside = tempfile.mkdtemp(prefix='smtpd-outside-')
     path = f'{outside}/file'
-    free = Alone(options.program, folder, '--no-confine')
-    alone = Alone(options.program, folder)
+    free = Alone(options.program, f'{folder}/mail.db', '--no-confine')
+    alone = Alone(options.program, f'{folder}/mail.db')
     listener = Listener(options.program, folder)
+    # No server is there, and no session ever knows.
+    elsewhere = Alone(options.program, 'postgresql://127.0.0.1:1/mail')
     names = free.try_('list', '').split()
     check('there are attempts', len(names) > 50, names)
     if options.table:
-        print(f'{"attempt":20}{"not confined":16}{"alone":12}listener')
+        print(f'{"attempt":20}{"not confined":16}{"alone":12}{"listener":12}'
+              'PostgreSQL')
     for name in names:
         row = []
-        for session in (free, alone, listener):
+        for session in (free, alone, listener, elsewhere):
             for old in os.listdir(outside):
                 old = f'{outside}/{old}'
                 os.rmdir(old) if os.path.isdir(old) else os.unlink(old)
@@ -146,14 +150,15 @@ def attempts(options, folder):
                 check(f'{name}: nothing was changed',
                       os.listdir(outside) == ['file'], os.listdir(outside))
         if options.table:
-            print(f'{name:20}{row[0]:16}{row[1]:12}{row[2]}')
+            print(f'{name:20}{row[0]:16}{row[1]:12}{row[2]:12}{row[3]}')
         check(f'{name}: possible unless confined',
               row[0] not in REFUSED or name in MAY_BE_MISSING, row[0])
         if landlock() > 0 or name not in BY_PATH:
             check(f'{name}: alone', row[1] in REFUSED or name ==
                   'newer-than-all' and row[1] == 'ENOSYS', row[1])
-        check(f'{name}: of the listener', row[2] in REFUSED or name ==
-              'newer-than-all' and row[2] == 'ENOSYS', row[2])
+        for said, who in ((row[2], 'of the listener'), (row[3], 'PostgreSQL')):
+            check(f'{name}: {who}', said in REFUSED or name ==
+                  'newer-than-all' and said == 'ENOSYS', said)
     check('the database can be opened, alone',
           alone.try_('create', f'{folder}/mail.db') == 'ok')
     check('and not in a session of the listener',

@@ -354,7 +354,110 @@ def instead_of_postfix():
     check_equal('purged', exists(STATE), False)
 
 
+# PostgreSQL, as smtpd-postgresql(8) has it
+
+def displays():
+    """Of its examples, as a reader sees them."""
+    with open('smtpd-postgresql.8', encoding='utf-8') as file:
+        text = file.read().split('.Sh EXAMPLES')[1].split('.Sh DIAG')[0]
+    found = re.findall(r'^\.Bd -literal.*?\n(.*?)^\.Ed', text, re.DOTALL | re.MULTILINE)
+    return [d.replace('\\e', '\\').replace('192.0.2.10', '127.0.0.1')
+            .replace('192.0.2.25', '127.0.0.1').replace("'...'", "'one'")
+            .replace(':...', ':one') for d in found]
+
+
+def shell(text):
+    done = subprocess.run([*lab.INSIDE, 'sh', '-e'], input=text, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=120)
+    check_equal(text, done.returncode, 0) or print(done.stdout)
+    return done.stdout
+
+
+def as_postgres(command):
+    return shell(f'cd /; runuser -u postgres -- {command}')
+
+
+def check_row(what, read):
+    """A mail, as the manual reads it."""
+    reply = deliver(data=f'Subject: {what}\r\n\r\n'.encode())
+    check(f'{what}: mail', message_id(reply), reply)
+    said = shell(read)
+    check(f'{what}: by psql and by smtpdb', said.count(what) == 2, said)
+
+
+def postgresql():
+    """On the same host."""
+    make, read = displays()[:2]
+    apt('install', '--no-install-recommends', 'postgresql',
+        *(deb(name) for name in ('smtpd', 'smtpd-postgresql', 'smtpdb')))
+    # In a Debian without systemd-sysv the package does not start it.
+    systemctl('start', 'postgresql')
+    start = time.monotonic()
+    shell(make)
+    check_row('by-the-socket', read)
+    elapsed = time.monotonic() - start
+    print(f'from the first command to the row: {elapsed:.1f} s')
+    check_exposure(SERVICE)
+    check_equal('no SQLite file', exists(f'{STATE}/mail.db'), False)
+    systemctl('disable', '--now', SOCKET)
+    systemctl('enable', '--now', 'smtpd.socket')
+    check_row('an-instance', read)
+    systemctl('disable', '--now', 'smtpd.socket')
+    systemctl('enable', '--now', SOCKET)
+
+
+CERTIFICATE = """cd /etc/ssl
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \\
+    -subj /CN=db1.example -addext subjectAltName=DNS:db1.example \\
+    -keyout private/db1.pem -out certs/ca.pem 2>/dev/null
+chown postgres private/db1.pem
+chgrp postgres private
+cd /etc/postgresql/15/main
+sed -i '/^ssl_/d' postgresql.conf
+echo "ssl_cert_file = '/etc/ssl/certs/ca.pem'" >>postgresql.conf
+echo "ssl_key_file = '/etc/ssl/private/db1.pem'" >>postgresql.conf
+sed -i '/^host/d' pg_hba.conf
+"""
+
+
+def by_network():
+    """A server with a certificate and a password."""
+    read, role, access, address, drop_in = displays()[1:6]
+    shell(CERTIFICATE)
+    # The role and the database are there already.
+    as_postgres('psql -c "' + role.split('\n')[0].replace('CREATE', 'ALTER') + '"')
+    for path, text in (('postgresql/15/main/pg_hba.conf', access),
+                       ('default/smtpd', address)):
+        with open(f'{ROOT}/etc/{path}', 'a', encoding='utf-8') as file:
+            file.write(text)
+    systemctl('restart', 'postgresql')
+    shell(drop_in + "sed -i 's/192.0.2.10/127.0.0.1/' "
+          '/etc/systemd/system/smtpd-listen.service.d/*\n'
+          'systemctl daemon-reload; systemctl restart smtpd-listen.service\n')
+    check_row('by-the-network', read)
+    said = as_postgres(
+        'psql -Atc "SELECT DISTINCT client_addr, ssl FROM pg_stat_activity JOIN'
+        ' pg_stat_ssl USING (pid) WHERE usename = \'smtpd\'"')
+    check('inside TLS', '127.0.0.1|t' in said, said)
+
+
+def without_program():
+    """smtpd-postgresql is removed: the client comes again, and is told why in the
+    log."""
+    since = lab.cursor()
+    apt('remove', 'smtpd-postgresql')
+    systemctl('restart', SERVICE)
+    check_equal('no program', deliver()[:1], b'4')
+    check('and the log', lab.logged(since, 'smtpd-postgresql'))
+    apt('install', '--no-install-recommends', deb('smtpd-postgresql'))
+    systemctl('restart', SERVICE)
+    check_equal('and with it again', deliver()[:3], b'250')
+    check_equal('nothing failed', failed_units(), [])
+
+
 GROUPS = {
+    'postgresql': [postgresql, by_network, without_program],
     'install': [install, what_is_there],
     'keep': [reboot, upgrade, other_socket, reader, remove, purge],
     'postfix': [postfix, beside_postfix, other_port, instead_of_postfix],

@@ -43,14 +43,13 @@ lintian --allow-root --fail-on=error,warning build/smtpd_*.changes
 
 echo "hardening"
 rm -rf "$folder/files"
-for package in build/smtpd_*.deb build/smtpd-auth_*.deb \
-    build/smtpd-tls_*.deb build/smtpdb_*.deb \
-    build/smtpdb-web_*.deb; do
+debs() {
+	find build -maxdepth 1 -name 'smtpd*.deb' ! -name '*-dbgsym_*'
+}
+for package in $(debs); do
 	dpkg-deb -x "$package" "$folder/files"
 done
-sh tests/system/hardening.sh "$folder/files/usr/sbin/smtpd" \
-    "$folder/files/usr/sbin/smtpd-auth" "$folder/files/usr/sbin/smtpd-tls" \
-    "$folder/files/usr/bin/smtpdb" "$folder/files/usr/bin/smtpdb-web"
+sh tests/system/hardening.sh "$folder"/files/usr/sbin/* "$folder"/files/usr/bin/*
 
 if [ ! -d "$fresh" ]; then
 	echo "a fresh Debian"
@@ -64,15 +63,16 @@ if [ ! -d "$fresh" ]; then
 fi
 rm -rf "$fresh/debs"
 mkdir "$fresh/debs"
-cp build/smtpd_*.deb build/smtpd-auth_*.deb build/smtpd-tls_*.deb \
-    build/smtpdb_*.deb build/smtpdb-web_*.deb "$fresh/debs"
+for package in $(debs); do
+	cp "$package" "$fresh/debs"
+done
 
 # Into the cache of its apt.
 fetch() {
 	# shellcheck disable=SC2016
 	chroot "$fresh" sh -c 'apt-get install -qq -y --download-only \
 	    --no-install-recommends -o APT::Sandbox::User=root \
-	    /debs/*.deb postfix'
+	    /debs/*.deb postfix postgresql'
 }
 echo "packages"
 cp -L /etc/resolv.conf "$fresh/etc/"
@@ -101,5 +101,7 @@ boot install
 boot keep
 renew
 boot postfix
+renew
+boot postgresql
 rm -rf "$folder/debian"
 exit $failed

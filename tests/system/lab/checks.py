@@ -14,6 +14,7 @@ import inetd
 import installed
 import lab
 import listening
+import postgresql
 import readers
 import sandbox
 import secure
@@ -29,7 +30,7 @@ def add_addresses():
 def main():
     wanted = sys.argv[1:]
     modules = (installed, listening, accepting, entries, readers, arrival,
-               inetd, sandbox, secure, filters, authenticate)
+               inetd, sandbox, secure, filters, authenticate, postgresql)
     signal.alarm(600)  # a deadline for all
     add_addresses()
     for group in [group for module in modules for group in module.GROUPS]:

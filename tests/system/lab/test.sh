@@ -13,7 +13,7 @@ make -s install DESTDIR="$folder/dest" PREFIX=/usr
 mkdir -p "$programs" "$folder/dest/etc/sysusers.d" "$folder/dest/usr/local/bin"
 cp tests/system/lab/*.py tests/system/milters.py "$programs"
 cp tests/system/lab/take-new-mail "$folder/dest/usr/local/bin"
-printf 'u reader -\nm reader smtpd\nu stranger -\nu dovecot -\nu dovenull -\n' \
+printf 'u reader -\nm reader smtpd\nu stranger -\nu dovecot -\nu dovenull -\nu postgres -\n' \
     >"$folder/dest/etc/sysusers.d/lab.conf"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
     -keyout "$programs/tls.key" -out "$programs/tls.crt" -subj /CN=mx 2>/dev/null
