@@ -14,6 +14,7 @@
 
 enum {
 	SCAN_ROWS = 1000, /* that are looked at in one transaction */
+	NO_ID = -1,       /* that no mail has, where 0 would be any */
 };
 
 /* clang-format off */
@@ -186,10 +187,8 @@ find(struct archive *a, struct archive_filter *f, bool newest_first,
 
 			if (!newest_first)
 				moved = archive_move_on(a, &f->after_id, id);
-			else if (id > 1)
-				f->up_to_id = id - 1;
 			else
-				max = n;
+				f->up_to_id = id > 1 ? id - 1 : NO_ID;
 			if (matches(a, f, q))
 				ret[n++] = id;
 		}
