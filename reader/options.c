@@ -271,15 +271,20 @@ read_date(const char *text, int64_t *ret)
 	for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
 		struct tm tm = { .tm_isdst = -1 };
 		const char *end = strptime(text, formats[i], &tm);
+		struct tm utc = tm;
 
-		if (end && *end == '\0') {
-			*ret = mktime(&tm) * INT64_C(1000000);
-			return true;
-		}
-		if (end && strcmp(end, "Z") == 0) {
-			*ret = timegm(&tm) * INT64_C(1000000);
-			return true;
-		}
+		if (!end || (*end != '\0' && strcmp(end, "Z") != 0))
+			continue;
+		*ret = timegm(&utc);
+		/* 30 February would be one of March. */
+		if (utc.tm_mday != tm.tm_mday)
+			return false;
+		if (*end == '\0')
+			*ret = mktime(&tm);
+		*ret *= INT64_C(1000000);
+		/* 0 is no time to a filter, and no mail is that old. */
+		*ret += *ret == 0;
+		return true;
 	}
 	return false;
 }

@@ -27,6 +27,15 @@ status 0 "$tool" list -n 999
 is "--number beyond a page" "$total" "$(wc -l <out)"
 status 0 "$tool" list -n 0
 is "--number=0" 0 "$(wc -l <out)"
+status 0 timeout 10 "$tool" list -n 1000000000 --from=jörg
+is "--number beyond all that match, the first mail too" 1 "$(cut -f1 out)"
+for day in 2026-02-31 2025-02-29 2026-11-31T10:00Z 2026-04-31Z; do
+	status 64 "$tool" list --until=$day
+	holds "'$day' is no time" err
+done
+status 0 "$tool" list --until=2024-02-29
+status 0 "$tool" list --until=1970-01-01Z
+is "--until the beginning of time" 0 "$(wc -l <out)"
 status 64 "$tool" list --since=yesterday
 status 64 "$tool" list --larger=big
 status 0 "$tool" list --json
