@@ -408,8 +408,8 @@ int search_end(struct search *s, int64_t last_id);
 
 /*
  * Finds up to `max` mails for words of FTS5's query language, the best first; or,
- * where `newest_before` is not 0, the newest of lower ids first.  Returns how
- * many, or -1; ids of mails that are gone may be among them.
+ * where `newest_before` is not 0, the newest of lower ids first.  Those that are
+ * gone, whose words stay in the index, are passed over.  Returns how many, or -1.
  */
 int search_find(struct search *s, const char *query, int64_t newest_before,
     int64_t *ret, int max);

@@ -229,20 +229,25 @@ search_find(struct search *s, const char *query, int64_t newest_before,
 {
 	static const char best[] = "SELECT rowid FROM words"
 				   " WHERE words MATCH ?1"
-				   " ORDER BY rank LIMIT ?2";
+				   " ORDER BY rank";
 	static const char newest[] = "SELECT rowid FROM words"
-				     " WHERE words MATCH ?1 AND rowid < ?3"
-				     " ORDER BY rowid DESC LIMIT ?2";
+				     " WHERE words MATCH ?1 AND rowid < ?2"
+				     " ORDER BY rowid DESC";
 	sqlite3_stmt *q;
-	int n = 0;
+	int n = 0, has = 0;
 
 	if (sqlite3_prepare_v2(s->db, newest_before ? newest : best, -1, &q,
 		NULL) != SQLITE_OK)
 		return fail(s, "search");
 	sqlite3_bind_text(q, 1, query, -1, SQLITE_STATIC);
-	sqlite3_bind_int(q, 2, max);
-	sqlite3_bind_int64(q, 3, newest_before);
-	while (n < max && sqlite3_step(q) == SQLITE_ROW)
-		ret[n++] = sqlite3_column_int64(q, 0);
-	return sqlite3_finalize(q) == SQLITE_OK ? n : fail(s, "search");
+	if (newest_before)
+		sqlite3_bind_int64(q, 2, newest_before);
+	while (n < max && has >= 0 && sqlite3_step(q) == SQLITE_ROW) {
+		ret[n] = sqlite3_column_int64(q, 0);
+		has = archive_has(s->archive, ret[n]);
+		n += has > 0;
+	}
+	if (sqlite3_finalize(q) != SQLITE_OK)
+		return fail(s, "search");
+	return has < 0 ? -1 : n;
 }

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
+#include <wctype.h>
 
 /* Scripts without blanks, and those that join much to a word. */
 /* clang-format off */
@@ -74,15 +75,22 @@ struct reader {
 	bool begun; /* something is there that it could join */
 };
 
-/* Is there anything that an index has? */
+/* Is there anything that an index has?  A dash is not, nor is a quote. */
 static bool
 has_token(struct span text)
 {
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.p[i];
+	locale_t locale = text_unicode();
 
-		if (c >= 0x80 || isalnum(c))
+	while (text.len > 0) {
+		uint32_t c;
+		size_t len = text_read(text, &c);
+
+		if (c < 0x80 ? isalnum((int)c)
+			     : c < TEXT_NONE && locale &&
+				   iswalnum_l((wint_t)c, locale))
 			return true;
+		text.p += len;
+		text.len -= len;
 	}
 	return false;
 }

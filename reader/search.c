@@ -75,13 +75,16 @@ static int
 print_all(struct smtpdb *t, const int64_t *ids, int n)
 {
 	struct lister lister;
+	int printed = 0, result = 0;
 
 	list_start(&lister, t);
-	for (int i = 0; i < n; i++) {
-		if (print_found(t, &lister, ids[i]) < 0)
-			return smtpdb_fail_archive(t);
+	for (int i = 0; i < n && result >= 0; i++) {
+		result = print_found(t, &lister, ids[i]);
+		printed += result > 0;
 	}
-	return n > 0 ? EX_OK : NOTHING_FOUND;
+	if (result < 0)
+		return smtpdb_fail_archive(t);
+	return printed > 0 ? EX_OK : NOTHING_FOUND;
 }
 
 static int

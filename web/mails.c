@@ -228,8 +228,7 @@ search(struct mails *m, const struct mails_query *q, const char *words,
 		bool is_read =
 		    (unread || read) && mails_is_read(m, q->consumer, all[i]);
 
-		if ((unread && is_read) || (read && !is_read) ||
-		    archive_has(m->archive, all[i]) <= 0)
+		if ((unread && is_read) || (read && !is_read))
 			continue;
 		if (ret->total++ >= q->start && (int64_t)ret->n < q->limit)
 			ret->ids[ret->n++] = all[i];

@@ -18,6 +18,24 @@ status 0 "$tool" index
 holds "indexed 1 mails" out
 status 0 "$tool" search xylophone
 is "search what came later" 1 "$(wc -l <out)"
+# A dash or a quote is no word, and keeps none from being found.
+printf 'Subject: report – November\n\n“zither” foo\n' | send a@a.example bob@b.example
+status 0 "$tool" index
+for words in 'report – November' '– zither' '“zither” „report“'; do
+	status 0 "$tool" search "$words"
+	is "search $words" 1 "$(wc -l <out)"
+done
+# What is gone is not found, and takes no place of what is there.
+status 0 "$tool" rm last
+status 1 "$tool" search zither
+is "search what is gone" 0 "$(wc -l <out)"
+if of_files; then
+	sqlite3 mail.db-words "WITH RECURSIVE n (i) AS (SELECT 1000000 UNION ALL
+	    SELECT i + 1 FROM n WHERE i < 1001200) INSERT INTO words (rowid, text)
+	    SELECT i, 'xylophone' FROM n"
+	status 0 "$tool" search xylophone
+	is "search what is there, behind a thousand that are gone" 1 "$(wc -l <out)"
+fi
 # Two at once that have both seen an empty index share the mails.
 sqlite3 mail.db-words 'DELETE FROM last'
 mkfifo hold
