@@ -36,28 +36,11 @@
 #include "writer.h"
 
 struct server {
-	const struct options *options;
-	struct connection *connection;
+	struct context context;
 	bool is_alone;   /* has the database open itself */
 	bool has_writer; /* for itself, which knows no facts but ours */
-	struct peer peer;
-	struct facts facts; /* of the client, beside its address */
-	int tls;            /* a socket to smtpd-tls; -1: there is none */
-	struct front front;
-	struct authenticator auth;
-	struct session *session;
-	struct store *store;
-	struct record *record;
-	struct filtering filtering;
-	struct header header; /* of the mail begun */
-	struct answer *answer;
-	/* Rows whose 250 is not yet sent: how many, and the last one. */
-	unsigned unanswered;
-	int64_t unanswered_id;
 	/* Trouble of ours since the last refusal, whose entry names it. */
 	enum verdict trouble;
-	struct entry_refusals refusals;
-	bool was_crowded; /* the listener logs that for all sessions */
 	int exit_status;
 };
 
@@ -81,57 +64,56 @@ note(struct server *sv, enum verdict verdict)
 }
 
 static void
-append(struct server *sv, struct span data)
+append(struct context *c, struct span data)
 {
-	header_feed(&sv->header, data);
-	record_body(sv->record, data);
-	store_append(sv->store, data);
-	if (sv->filtering.filters)
-		filters_text(sv->filtering.filters, data, &sv->header);
+	header_feed(&c->header, data);
+	record_body(c->record, data);
+	store_append(c->store, data);
+	if (c->filters)
+		filters_text(c->filters, data, &c->header);
 }
 
 static void
-drop(struct server *sv)
+drop(struct context *c)
 {
-	header_start(&sv->header);
-	record_drop(sv->record);
-	store_drop(sv->store);
+	header_start(&c->header);
+	record_drop(c->record);
+	store_drop(c->store);
 }
 
 static void
 commit(struct server *sv)
 {
-	const struct envelope *e = session_envelope(sv->session);
+	struct context *c = &sv->context;
+	const struct envelope *e = session_envelope(c->session);
 	struct trace_mail lines = {
 		.envelope = e,
-		.peer = &sv->peer,
-		.facts = &sv->facts,
-		.hostname = sv->options->hostname,
+		.peer = &c->peer,
+		.facts = &c->facts,
+		.hostname = c->options->hostname,
 		.received_at = clock_us(),
-		.header = sv->options->submission ? &sv->header : NULL,
+		.header = c->options->submission ? &c->header : NULL,
 		.process_id = (long)getpid(),
 	};
-	struct store_mail mail = store_mail_of(&lines, &sv->header);
+	struct store_mail mail = store_mail_of(&lines, &c->header);
 	enum verdict result;
 	int64_t id = 0;
 
-	header_end(&sv->header);
-	mail.dedupe_sec = sv->options->dedupe_sec;
-	if (sv->filtering.filters && !filtering_conclude(&sv->filtering, &mail))
+	header_end(&c->header);
+	mail.dedupe_sec = c->options->dedupe_sec;
+	if (c->filters && !filtering_conclude(c, &mail))
 		return;
-	result = store_commit(sv->store, &mail, &id);
-	header_start(&sv->header);
+	result = store_commit(c->store, &mail, &id);
+	header_start(&c->header);
 	if (result == VERDICT_OK) {
-		entry_stored(&sv->peer, e, id, store_was_known(sv->store),
-		    filtering_decider(&sv->filtering));
+		entry_stored(&c->entries, e, id, store_was_known(c->store),
+		    filtering_decider(c));
 		if (sv->is_alone) /* else the writer does it */
-			new_mail_tell(sv->options->new_mail);
-		record_stored(sv->record, e);
-		sv->unanswered++;
-		sv->unanswered_id = id;
+			new_mail_tell(c->options->new_mail);
+		record_stored(c->record, e);
 	}
-	record_drop(sv->record);
-	session_stored(sv->session, note(sv, result), id);
+	record_drop(c->record);
+	session_stored(c->session, note(sv, result), id);
 }
 
 /*
@@ -141,22 +123,23 @@ commit(struct server *sv)
 static void
 answer_question(struct server *sv)
 {
-	const struct question *q = session_question(sv->session);
+	struct context *c = &sv->context;
+	const struct question *q = session_question(c->session);
 	struct policy_asker asker = {
-		.hostname = sv->options->hostname,
-		.client_address = sv->peer.address,
+		.hostname = c->options->hostname,
+		.client_address = c->peer.address,
 		.now = clock_us() / 1000000,
-		.account = sv->facts.text[FACT_ACCOUNT],
-		.auth_required = sv->options->auth_required,
+		.account = c->facts.text[FACT_ACCOUNT],
+		.auth_required = c->options->auth_required,
 	};
 
 	if (sv->has_writer && q->kind == QUESTION_MAIL)
-		store_tell(sv->store, ELSEWHERE_SESSION, &sv->facts);
-	store_ask(sv->store, &asker, q, sv->answer);
-	if (sv->filtering.filters)
-		filtering_ask(&sv->filtering);
-	note(sv, sv->answer->verdict);
-	session_answer(sv->session, sv->answer);
+		store_tell(c->store, ELSEWHERE_SESSION, &c->facts);
+	store_ask(c->store, &asker, q, c->answer);
+	if (c->filters)
+		filtering_ask(c);
+	note(sv, c->answer->verdict);
+	session_answer(c->session, c->answer);
 }
 
 /*
@@ -164,35 +147,23 @@ answer_question(struct server *sv)
  */
 
 static void
-stop(struct server *sv, enum connection_result why)
+read_input(struct context *c)
 {
-	enum session_end end = front_end_of(why);
-
-	if (why == CONNECTION_EOF && session_has_mail(sv->session))
-		entry_abandoned(&sv->peer, session_envelope(sv->session));
-	record_end(sv->record, end);
-	sv->was_crowded = why == CONNECTION_CROWDED;
-	session_end(sv->session, end);
-}
-
-static void
-read_input(struct server *sv)
-{
+	bool in_text = session_has_text(c->session);
 	enum connection_result result;
 	struct span data = { .p = input };
 
 	/* Every command is answered, so nobody waits for this. */
-	if (store_tidy(sv->store) != VERDICT_OK)
-		log_line(LOG_WARNING, "%s", store_error(sv->store));
-	connection_expect_text(sv->connection, session_has_text(sv->session));
-	result =
-	    connection_read(sv->connection, input, sizeof input, &data.len);
-	store_refresh(sv->store);
+	if (store_tidy(c->store) != VERDICT_OK)
+		log_line(LOG_WARNING, "%s", store_error(c->store));
+	connection_expect_text(c->connection, in_text);
+	result = connection_read(c->connection, input, sizeof input, &data.len);
+	store_refresh(c->store);
 	if (result == CONNECTION_OK) {
-		record_input(sv->record, data, session_has_text(sv->session));
-		session_feed(sv->session, data.p, data.len);
+		record_input(c->record, data, in_text);
+		session_feed(c->session, data.p, data.len);
 	} else {
-		stop(sv, result);
+		front_lose_client(c, result);
 	}
 }
 
@@ -200,81 +171,78 @@ read_input(struct server *sv)
 static void
 report(struct server *sv)
 {
-	struct session_refusal r = session_refusal(sv->session);
+	struct context *c = &sv->context;
+	struct session_refusal r = session_refusal(c->session);
+	bool is_ours = sv->trouble != VERDICT_OK;
 
-	if (!sv->was_crowded)
-		entry_refused(&sv->peer, &sv->refusals,
-		    &(struct entry_refusal){ r.reply, r.command,
-			sv->trouble != VERDICT_OK ? store_error(sv->store)
-						  : NULL,
-			filtering_decider(&sv->filtering), sv->auth.tried });
+	entry_refused(&c->entries, &(struct entry_refusal){ r.reply, r.command,
+				       is_ours ? store_error(c->store) : NULL,
+				       filtering_decider(c), c->tried });
 	sv->trouble = VERDICT_OK;
-	sv->auth.tried[0] = '\0';
+	c->tried[0] = '\0';
 }
 
 /* False: the client is gone. */
 static bool
-write_output(struct server *sv)
+write_output(struct context *c)
 {
-	struct span data = session_output(sv->session);
+	struct span data = session_output(c->session);
 
-	if (connection_write(sv->connection, data) != CONNECTION_OK) {
-		if (sv->unanswered > 0)
-			entry_unanswered(
-			    &sv->peer, sv->unanswered_id, sv->unanswered);
+	if (connection_write(c->connection, data) != CONNECTION_OK) {
+		entry_unsent(&c->entries);
 		return false;
 	}
-	sv->unanswered = 0;
-	record_output(sv->record, data);
-	session_sent(sv->session, data.len);
+	entry_sent(&c->entries);
+	record_output(c->record, data);
+	session_sent(c->session, data.len);
 	return true;
 }
 
 static void
-start_tls(struct server *sv)
+start_tls(struct context *c)
 {
-	if (secure_connection(sv->connection, &sv->tls, &sv->facts))
-		session_secured(sv->session);
+	if (secure_connection(c))
+		session_secured(c->session);
 	else
-		session_end(sv->session, SESSION_EOF);
-	authenticate_offer(&sv->auth, sv->session);
+		session_end(c->session, SESSION_EOF);
+	authenticate_offer(c);
 }
 
 static void
 run(struct server *sv)
 {
-	struct session *s = sv->session;
+	struct context *c = &sv->context;
 
 	for (;;) {
-		switch (session_next(s)) {
+		switch (session_next(c->session)) {
 		case SESSION_READ:
-			read_input(sv);
+			read_input(c);
 			break;
 		case SESSION_WRITE:
-			if (!write_output(sv))
+			if (!write_output(c))
 				return;
 			break;
 		case SESSION_ASK:
 			answer_question(sv);
 			break;
 		case SESSION_AUTHENTICATE:
-			authenticate(&sv->auth, s, sv->connection);
+			authenticate(c);
 			break;
 		case SESSION_CLIENT:
-			front_take_client(&sv->front);
-			authenticate_offer(&sv->auth, s);
+			front_take_client(c);
+			authenticate_offer(c);
 			break;
 		case SESSION_BODY:
-			append(sv, session_body(s));
+			append(c, session_body(c->session));
 			break;
 		case SESSION_STORE:
 			commit(sv);
 			break;
 		case SESSION_DROP:
-			drop(sv);
+			drop(c);
 			break;
 		case SESSION_START_TLS:
-			start_tls(sv);
+			start_tls(c);
 			break;
 		case SESSION_REPORT:
 			report(sv);
@@ -289,36 +257,25 @@ run(struct server *sv)
 static bool
 prepare(struct server *sv, const struct session_conf *session)
 {
-	const struct options *o = sv->options;
+	struct context *c = &sv->context;
+	const struct options *o = c->options;
 
-	sv->session = session_new(session);
-	if (!sv->session || !sv->store) {
+	c->session = session_new(session);
+	if (!c->session || !c->store) {
 		log_line(LOG_ERR, "out of memory");
 		sv->exit_status = EX_OSERR;
 		return false;
 	}
-	if (o->record && !(sv->record = record_open(o->record))) {
+	if (o->record && !(c->record = record_open(o->record))) {
 		sv->exit_status = EX_CANTCREAT;
 		return false;
 	}
-	sv->filtering = (struct filtering){ .options = o,
-		.peer = &sv->peer,
-		.facts = &sv->facts,
-		.session = sv->session,
-		.store = sv->store,
-		.header = &sv->header,
-		.answer = sv->answer };
-	if (!filtering_open(&sv->filtering) ||
-	    !confine_session(o, sv->is_alone)) {
+	if (!filtering_open(c) || !confine_session(o, sv->is_alone)) {
 		sv->exit_status = EX_OSERR;
 		return false;
 	}
-	sv->auth = (struct authenticator){ .link = sv->auth.link,
-		.options = o,
-		.peer = &sv->peer,
-		.facts = &sv->facts,
-		.record = sv->record };
-	header_start(&sv->header);
+	c->entries.peer = &c->peer;
+	header_start(&c->header);
 	return true;
 }
 
@@ -326,27 +283,18 @@ prepare(struct server *sv, const struct session_conf *session)
 static void
 serve(struct server *sv, const struct session_conf *session, bool tls_first)
 {
-	const struct options *o = sv->options;
+	struct context *c = &sv->context;
+	const struct options *o = c->options;
 
-	sv->front = (struct front){ .options = o,
-		.connection = sv->connection,
-		.store = sv->store,
-		.session = sv->session,
-		.facts = &sv->facts,
-		.peer = &sv->peer,
-		.speaker = sv->peer };
-	record_begin(sv->record, session);
-	connection_start(
-	    sv->connection, o->timeout_sec, o->session_timeout_sec);
-	if (front_learn_client(&sv->front) &&
-	    (!tls_first ||
-		secure_connection(sv->connection, &sv->tls, &sv->facts))) {
-		authenticate_offer(&sv->auth, sv->session);
+	record_begin(c->record, session);
+	connection_start(c->connection, o->timeout_sec, o->session_timeout_sec);
+	if (front_learn_client(c) && (!tls_first || secure_connection(c))) {
+		authenticate_offer(c);
 		run(sv);
 	}
-	entry_ended(&sv->peer, &sv->refusals, session_counts(sv->session));
-	connection_close(sv->connection);
-	filters_close(sv->filtering.filters);
+	entry_ended(&c->entries, session_counts(c->session));
+	connection_close(c->connection);
+	filters_close(c->filters);
 }
 
 /*
@@ -358,37 +306,38 @@ static struct answer answer;
 
 /* Serves a session of its own.  Returns the exit status. */
 static int
-serve_connection(const struct options *o, struct connection *c)
+serve_connection(const struct options *o, struct connection *connection)
 {
 	const struct store_conf conf = { .path = o->database,
 		.wait_ms = STORE_WAIT_MS };
 	struct session_conf session = options_session(o);
 	struct server sv = {
-		.options = o,
-		.connection = c,
+		.context = { .options = o,
+		    .connection = connection,
+		    .answer = &answer },
 		.is_alone = !cli_is_postgresql(o->database),
 		.has_writer = cli_is_postgresql(o->database),
-		.tls = -1,
-		.answer = &answer,
 	};
+	struct context *c = &sv.context;
 
-	peer_find(c->in, &sv.peer);
-	sv.store = sv.is_alone
+	peer_find(connection->in, &c->peer);
+	c->store = sv.is_alone
 		       ? store_new(&conf)
-		       : store_connect(&conf, elsewhere_start(o, &sv.peer));
+		       : store_connect(&conf, elsewhere_start(o, &c->peer));
 	/* A pipe may come from a TLS wrapper, and so from a stranger. */
-	session.any_line_end = !c->is_socket && peer_is_local(&sv.peer) &&
-			       !fronts_have(&o->fronts, &sv.peer);
-	sv.tls = secure_prepare(o, c, &sv.peer, &session, &sv.facts);
-	sv.auth.link = authenticate_prepare(o, &sv.peer);
+	session.any_line_end = !connection->is_socket &&
+			       peer_is_local(&c->peer) &&
+			       !fronts_have(&o->fronts, &c->peer);
+	secure_prepare(c, &session);
+	authenticate_prepare(c);
 	if (prepare(&sv, &session))
 		serve(&sv, &session,
-		    session.in_tls && !facts_has(&sv.facts, FACT_TLS));
+		    session.in_tls && !facts_has(&c->facts, FACT_TLS));
 	else
-		connection_refuse(c);
-	record_close(sv.record);
-	session_free(sv.session);
-	store_free(sv.store);
+		connection_refuse(connection);
+	record_close(c->record);
+	session_free(c->session);
+	store_free(c->store);
 	return sv.exit_status;
 }
 
@@ -401,29 +350,30 @@ serve_when_called(const struct options *o, int fd)
 {
 	const struct store_conf conf = { .wait_ms = STORE_WAIT_MS };
 	struct session_conf session = options_session(o);
-	struct connection c = { .is_socket = true };
+	struct connection client = { .is_socket = true };
 	struct introduction i;
 	struct server sv = {
-		.options = o,
-		.connection = &c,
-		.store = store_connect(&conf, fd),
-		.answer = &answer,
+		.context = { .options = o,
+		    .connection = &client,
+		    .store = store_connect(&conf, fd),
+		    .answer = &answer },
 	};
+	struct context *c = &sv.context;
 	bool ready = prepare(&sv, &session);
 
-	if (sv.filtering.filters && !filters_wait(sv.filtering.filters, fd))
+	if (c->filters && !filters_wait(c->filters, fd))
 		return EX_OK;
-	c.in = c.out = worker_wait(fd, &i);
-	sv.peer = i.peer;
-	sv.tls = i.fds[INTRODUCE_HELPER + HELPER_TLS];
-	sv.auth.link = i.fds[INTRODUCE_HELPER + HELPER_AUTH];
+	client.in = client.out = worker_wait(fd, &i);
+	c->peer = i.peer;
+	c->tls = i.fds[INTRODUCE_HELPER + HELPER_TLS];
+	c->auth = i.fds[INTRODUCE_HELPER + HELPER_AUTH];
 	session.in_tls = i.tls_first;
-	session.starttls = sv.tls >= 0 && !i.tls_first;
-	if (c.in >= 0 && ready)
+	session.starttls = c->tls >= 0 && !i.tls_first;
+	if (client.in >= 0 && ready)
 		serve(&sv, &session, i.tls_first);
-	else if (c.in >= 0)
-		connection_refuse(&c);
-	record_close(sv.record);
+	else if (client.in >= 0)
+		connection_refuse(&client);
+	record_close(c->record);
 	return sv.exit_status;
 }
 

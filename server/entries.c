@@ -8,8 +8,10 @@ enum {
 
 /* Begins an entry with the client. */
 static void
-begin_entry(const struct peer *peer, struct log_entry *e, enum log_event event)
+begin_entry(const struct entries *s, struct log_entry *e, enum log_event event)
 {
+	const struct peer *peer = s->peer;
+
 	log_begin(e, event);
 	log_text(e, "client", span_of(peer->address));
 	if (peer->port > 0)
@@ -17,12 +19,12 @@ begin_entry(const struct peer *peer, struct log_entry *e, enum log_event event)
 }
 
 void
-entry_stored(const struct peer *peer, const struct envelope *e, int64_t id,
+entry_stored(struct entries *s, const struct envelope *e, int64_t id,
     bool again, const char *filter)
 {
 	struct log_entry entry;
 
-	begin_entry(peer, &entry, LOG_STORED);
+	begin_entry(s, &entry, LOG_STORED);
 	log_number(&entry, "message", (uint64_t)id);
 	log_text(&entry, "from", span_of(e->reverse_path));
 	/* The first recipient; the table has all. */
@@ -36,18 +38,38 @@ entry_stored(const struct peer *peer, const struct envelope *e, int64_t id,
 	if (filter)
 		log_text(&entry, "filter", span_of(filter));
 	log_end(&entry);
+	s->unanswered++;
+	s->unanswered_id = id;
 }
 
 void
-entry_refused(const struct peer *peer, struct entry_refusals *n,
-    const struct entry_refusal *r)
+entry_sent(struct entries *s)
+{
+	s->unanswered = 0;
+}
+
+void
+entry_unsent(const struct entries *s)
 {
 	struct log_entry entry;
-	unsigned *count = r->cause ? &n->deferred : &n->refused;
 
-	if (++*count > REFUSALS_MAX)
+	if (s->unanswered == 0)
 		return;
-	begin_entry(peer, &entry, r->cause ? LOG_DEFERRED : LOG_REFUSED);
+	begin_entry(s, &entry, LOG_UNANSWERED);
+	log_number(&entry, "message", (uint64_t)s->unanswered_id);
+	log_number(&entry, "messages", s->unanswered);
+	log_end(&entry);
+}
+
+void
+entry_refused(struct entries *s, const struct entry_refusal *r)
+{
+	struct log_entry entry;
+	unsigned *count = r->cause ? &s->deferred : &s->refused;
+
+	if (s->is_crowded || ++*count > REFUSALS_MAX)
+		return;
+	begin_entry(s, &entry, r->cause ? LOG_DEFERRED : LOG_REFUSED);
 	log_text(&entry, "reply", r->reply);
 	log_text(&entry, "command", r->command);
 	if (r->cause)
@@ -61,36 +83,25 @@ entry_refused(const struct peer *peer, struct entry_refusals *n,
 
 void
 entry_authenticated(
-    const struct peer *peer, const char *mechanism, const char *account)
+    const struct entries *s, const char *mechanism, const char *account)
 {
 	struct log_entry entry;
 
-	begin_entry(peer, &entry, LOG_AUTHENTICATED);
+	begin_entry(s, &entry, LOG_AUTHENTICATED);
 	log_text(&entry, "mechanism", span_of(mechanism));
 	log_text(&entry, "account", span_of(account));
 	log_end(&entry);
 }
 
 void
-entry_abandoned(const struct peer *peer, const struct envelope *e)
+entry_abandoned(const struct entries *s, const struct envelope *e)
 {
 	struct log_entry entry;
 
-	begin_entry(peer, &entry, LOG_ABANDONED);
+	begin_entry(s, &entry, LOG_ABANDONED);
 	log_text(&entry, "from", span_of(e->reverse_path));
 	log_number(&entry, "recipients", e->nrecipients);
 	log_number(&entry, "size", e->size);
-	log_end(&entry);
-}
-
-void
-entry_unanswered(const struct peer *peer, int64_t last_id, unsigned messages)
-{
-	struct log_entry entry;
-
-	begin_entry(peer, &entry, LOG_UNANSWERED);
-	log_number(&entry, "message", (uint64_t)last_id);
-	log_number(&entry, "messages", messages);
 	log_end(&entry);
 }
 
@@ -102,26 +113,25 @@ beyond(unsigned n)
 
 /* Those that had no entry. */
 static void
-tell_more(const struct peer *peer, const struct entry_refusals *n)
+tell_more(const struct entries *s)
 {
 	struct log_entry entry;
 
-	if (n->refused <= REFUSALS_MAX && n->deferred <= REFUSALS_MAX)
+	if (s->refused <= REFUSALS_MAX && s->deferred <= REFUSALS_MAX)
 		return;
-	begin_entry(peer, &entry, LOG_MORE);
-	log_number(&entry, "refused", beyond(n->refused));
-	log_number(&entry, "deferred", beyond(n->deferred));
+	begin_entry(s, &entry, LOG_MORE);
+	log_number(&entry, "refused", beyond(s->refused));
+	log_number(&entry, "deferred", beyond(s->deferred));
 	log_end(&entry);
 }
 
 void
-entry_ended(const struct peer *peer, const struct entry_refusals *refusals,
-    struct session_counts n)
+entry_ended(const struct entries *s, struct session_counts n)
 {
 	struct log_entry entry;
 
-	tell_more(peer, refusals);
-	begin_entry(peer, &entry, LOG_ENDED);
+	tell_more(s);
+	begin_entry(s, &entry, LOG_ENDED);
 	log_number(&entry, "commands", n.commands);
 	log_number(&entry, "errors", n.errors);
 	log_number(&entry, "mails", n.mails);

@@ -12,16 +12,28 @@
 #include "../mail/peer.h"
 #include "../session.h"
 
+/* All zero to begin with, but for the peer, which is borrowed. */
+struct entries {
+	const struct peer *peer;
+	unsigned refused, deferred; /* so many so far */
+	bool is_crowded; /* what is refused now the listener logs for all */
+	/* Rows whose 250 is not yet sent: how many, and the last one. */
+	unsigned unanswered;
+	int64_t unanswered_id;
+};
+
 /*
  * A mail became row `id`; `again`: it was that row before (--dedupe).  `filter`
  * changed it or put it aside; NULL: none did.
  */
-void entry_stored(const struct peer *peer, const struct envelope *e, int64_t id,
+void entry_stored(struct entries *s, const struct envelope *e, int64_t id,
     bool again, const char *filter);
-/* So many a session has had, from 0; private to entries.c but for its size. */
-struct entry_refusals {
-	unsigned refused, deferred;
-};
+/*
+ * The replies so far were sent; or could not be, for the client is gone.  Rows
+ * whose 250 was lost with it stay; the client may send their mails again.
+ */
+void entry_sent(struct entries *s);
+void entry_unsent(const struct entries *s);
 /* A command or a mail that was refused; NULL where nothing is known. */
 struct entry_refusal {
 	struct span reply, command;
@@ -33,20 +45,12 @@ struct entry_refusal {
  * Only the first of each kind have an entry; how many more there were is told
  * at the end.
  */
-void entry_refused(const struct peer *peer, struct entry_refusals *n,
-    const struct entry_refusal *r);
+void entry_refused(struct entries *s, const struct entry_refusal *r);
 /* The client has proved to be the account. */
 void entry_authenticated(
-    const struct peer *peer, const char *mechanism, const char *account);
+    const struct entries *s, const char *mechanism, const char *account);
 /* The client went away in the middle of a mail. */
-void entry_abandoned(const struct peer *peer, const struct envelope *e);
-/*
- * The client was gone before the 250 of so many messages.  Their rows stay; the
- * client may send them again.
- */
-void entry_unanswered(
-    const struct peer *peer, int64_t last_id, unsigned messages);
-void entry_ended(const struct peer *peer, const struct entry_refusals *refusals,
-    struct session_counts n);
+void entry_abandoned(const struct entries *s, const struct envelope *e);
+void entry_ended(const struct entries *s, struct session_counts n);
 
 #endif

@@ -11,9 +11,9 @@
 #include "log.h"
 
 bool
-filtering_open(struct filtering *f)
+filtering_open(struct context *c)
 {
-	const struct options *o = f->options;
+	const struct options *o = c->options;
 	const struct filters_conf conf = {
 		.milters = o->milters,
 		.policies = o->policies,
@@ -24,29 +24,29 @@ filtering_open(struct filtering *f)
 		.version = VERSION,
 	};
 
-	return filters_open(&conf, &f->filters);
+	return filters_open(&conf, &c->filters);
 }
 
 static void
-tell_trouble(struct filtering *f)
+tell_trouble(struct context *c)
 {
-	const char *trouble = filters_trouble(f->filters);
+	const char *trouble = filters_trouble(c->filters);
 
 	if (trouble)
 		log_line(LOG_WARNING, "filter %s", trouble);
 }
 
 void
-filtering_ask(struct filtering *f)
+filtering_ask(struct context *c)
 {
-	const struct question *q = session_question(f->session);
+	const struct question *q = session_question(c->session);
 
-	if (f->answer->verdict != VERDICT_OK || answer_refuses(f->answer))
+	if (c->answer->verdict != VERDICT_OK || answer_refuses(c->answer))
 		return;
-	filters_ask(f->filters, f->peer, f->facts, q, f->answer);
-	tell_trouble(f);
-	if (answer_refuses(f->answer) && q->kind == QUESTION_RCPT)
-		store_retract(f->store);
+	filters_ask(c->filters, &c->peer, &c->facts, q, c->answer);
+	tell_trouble(c);
+	if (answer_refuses(c->answer) && q->kind == QUESTION_RCPT)
+		store_retract(c->store);
 }
 
 /* Reads what a filter calls a recipient.  False: it is none. */
@@ -66,13 +66,13 @@ read_recipient(struct span address, char *text, size_t size, struct span *ret)
 
 /* It goes where the rows say, if they take it. */
 static bool
-add_recipient(struct filtering *f, struct span address)
+add_recipient(struct context *c, struct span address)
 {
-	const struct envelope *e = session_envelope(f->session);
+	const struct envelope *e = session_envelope(c->session);
 	char text[CHANGE_PATH_MAX + 3];
 	const struct policy_asker asker = {
-		.hostname = f->options->hostname,
-		.client_address = f->peer->address,
+		.hostname = c->options->hostname,
+		.client_address = c->peer.address,
 		.now = clock_us() / 1000000,
 	};
 	struct question q = {
@@ -84,53 +84,53 @@ add_recipient(struct filtering *f, struct span address)
 
 	if (!read_recipient(address, text, sizeof text, &q.address))
 		return false;
-	store_ask(f->store, &asker, &q, f->answer);
-	return f->answer->verdict == VERDICT_OK && !answer_refuses(f->answer) &&
-	       session_add_recipient(f->session, &q, f->answer);
+	store_ask(c->store, &asker, &q, c->answer);
+	return c->answer->verdict == VERDICT_OK && !answer_refuses(c->answer) &&
+	       session_add_recipient(c->session, &q, c->answer);
 }
 
 /* What is appended behind a mail has an end. */
 static bool
-has_room(const struct filtering *f, uint64_t changes)
+has_room(const struct context *c, uint64_t changes)
 {
-	return session_envelope(f->session)->size + changes <=
-	       f->options->max_size + WIRE_CHANGES_ROOM;
+	return session_envelope(c->session)->size + changes <=
+	       c->options->max_size + WIRE_CHANGES_ROOM;
 }
 
 bool
-filtering_conclude(struct filtering *f, struct store_mail *mail)
+filtering_conclude(struct context *c, struct store_mail *mail)
 {
-	const struct envelope *e = session_envelope(f->session);
+	const struct envelope *e = session_envelope(c->session);
 	enum filters_step step;
 	struct filters_end said;
 
-	while ((step = filters_conclude(f->filters, e, f->header, &said,
-		    f->answer)) < FILTERS_ACCEPT) {
+	while ((step = filters_conclude(c->filters, e, &c->header, &said,
+		    c->answer)) < FILTERS_ACCEPT) {
 		if (step == FILTERS_RECIPIENT) {
-			if (!add_recipient(f, said.octets))
+			if (!add_recipient(c, said.octets))
 				log_line(LOG_WARNING,
 				    "a filter adds what is no recipient here");
 			continue;
 		}
 		mail->changes += said.octets.len;
-		if (has_room(f, mail->changes))
-			store_append(f->store, said.octets);
+		if (has_room(c, mail->changes))
+			store_append(c->store, said.octets);
 	}
-	tell_trouble(f);
+	tell_trouble(c);
 	mail->quarantine = said.quarantine;
-	if (step == FILTERS_ACCEPT && has_room(f, mail->changes))
+	if (step == FILTERS_ACCEPT && has_room(c, mail->changes))
 		return true;
 	if (step == FILTERS_ACCEPT) {
 		log_line(LOG_WARNING, "filters change too much of a mail");
-		answer_clear(f->answer);
-		answer_say(f->answer, REPLY_TOO_BIG, "");
+		answer_clear(c->answer);
+		answer_say(c->answer, REPLY_TOO_BIG, "");
 	}
-	session_refuse_mail(f->session, f->answer);
+	session_refuse_mail(c->session, c->answer);
 	return false;
 }
 
 const char *
-filtering_decider(struct filtering *f)
+filtering_decider(struct context *c)
 {
-	return f->filters ? filters_decider(f->filters) : NULL;
+	return c->filters ? filters_decider(c->filters) : NULL;
 }

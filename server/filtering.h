@@ -6,41 +6,25 @@
 #ifndef FILTERING_H
 #define FILTERING_H
 
-#include <stdbool.h>
-
 #include "../filters.h"
-#include "../session.h"
-#include "../store.h"
-#include "options.h"
-
-/* What it works with, lent by the caller for the session. */
-struct filtering {
-	struct filters *filters; /* NULL: there are none */
-	const struct options *options;
-	const struct peer *peer;
-	const struct facts *facts;
-	struct session *session;
-	struct store *store;
-	const struct header *header; /* of the mail begun */
-	struct answer *answer;       /* to the last question, or room for one */
-};
+#include "context.h"
 
 /* Connects to what the options name.  False: no memory. */
-bool filtering_open(struct filtering *f);
+bool filtering_open(struct context *c);
 
 /*
  * Asks about the session's question, which the rows have answered; that may
  * become a refusal.
  */
-void filtering_ask(struct filtering *f);
+void filtering_ask(struct context *c);
 
 /*
  * The end of the mail.  True: it is to be stored, and `mail` says what filters
  * have done to it.  False: the session has refused it.
  */
-bool filtering_conclude(struct filtering *f, struct store_mail *mail);
+bool filtering_conclude(struct context *c, struct store_mail *mail);
 
 /* As filters_decider(), also without filters. */
-const char *filtering_decider(struct filtering *f);
+const char *filtering_decider(struct context *c);
 
 #endif

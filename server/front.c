@@ -10,34 +10,18 @@ enum {
 	HEADER_SEC = 10,
 };
 
-enum session_end
-front_end_of(enum connection_result why)
-{
-	static const enum session_end ends[] = {
-		[CONNECTION_EOF] = SESSION_EOF,
-		[CONNECTION_TIMEOUT] = SESSION_TIMEOUT,
-		[CONNECTION_CROWDED] = SESSION_CROWDED,
-		[CONNECTION_EXPIRED] = SESSION_EXPIRED,
-		[CONNECTION_SHUTDOWN] = SESSION_SHUTDOWN,
-	};
-
-	return ends[why];
-}
-
 static void
-refuse(
-    const struct front *f, enum reply why, struct span said, const char *cause)
+refuse(struct context *c, enum reply why, struct span said, const char *cause)
 {
-	struct reply_values values = { .hostname = f->options->hostname };
-	struct entry_refusals first = { 0 };
+	struct reply_values values = { .hostname = c->options->hostname };
 	char line[REPLY_LINE_MAX];
 	struct span reply = { line, 0 };
 
 	reply.len =
 	    reply_write(line, sizeof line, &replies[why], &values, false);
-	connection_write(f->connection, reply);
+	connection_write(c->connection, reply);
 	reply.len -= 2; /* CRLF */
-	entry_refused(f->peer, &first,
+	entry_refused(&c->entries,
 	    &(struct entry_refusal){ reply, said, cause, NULL, NULL });
 }
 
@@ -65,24 +49,24 @@ read_header(struct connection *c, struct proxy_header *h)
 
 /* The client is in the store's mind before it is in ours. */
 static bool
-take(struct front *f, const struct fronted *said)
+take(struct context *c, const struct fronted *said)
 {
-	if (store_introduce(f->store, said) != VERDICT_OK)
+	if (store_introduce(c->store, said) != VERDICT_OK)
 		return false;
-	*f->peer = said->client;
+	c->peer = said->client;
 	if (!said->forwarded)
-		f->speaker = said->client;
+		c->speaker = said->client;
 	if (said->login.p)
-		facts_set(f->facts, FACT_ACCOUNT, said->login);
+		facts_set(&c->facts, FACT_ACCOUNT, said->login);
 	return true;
 }
 
 static bool
-learn_by_proxy(struct front *f)
+learn_by_proxy(struct context *c)
 {
 	static struct proxy_header header;
-	struct fronted by_proxy = { .client = *f->peer };
-	enum proxy_state state = read_header(f->connection, &header);
+	struct fronted by_proxy = { .client = c->peer };
+	enum proxy_state state = read_header(c->connection, &header);
 	struct span said = { (char *)header.octets, header.len };
 
 	/* Who looks if we are up says nothing; that is no news. */
@@ -90,27 +74,28 @@ learn_by_proxy(struct front *f)
 		return false;
 	if (state != PROXY_WHOLE ||
 	    proxy_read(&header, &by_proxy.client) == PROXY_MALFORMED) {
-		refuse(f, REPLY_NO_PROXY_HEADER, said, NULL);
+		refuse(c, REPLY_NO_PROXY_HEADER, said, NULL);
 		return false;
 	}
 	/* Also one that stands for itself uses up the right to say so. */
-	if (!take(f, &by_proxy)) {
-		refuse(f, REPLY_UNAVAILABLE, said, store_error(f->store));
+	if (!take(c, &by_proxy)) {
+		refuse(c, REPLY_UNAVAILABLE, said, store_error(c->store));
 		return false;
 	}
 	return true;
 }
 
 bool
-front_learn_client(struct front *f)
+front_learn_client(struct context *c)
 {
-	const struct fronts *lists = &f->options->fronts;
+	const struct fronts *lists = &c->options->fronts;
 
-	if (networks_have(&lists->proxy, f->peer) && !learn_by_proxy(f))
+	c->speaker = c->peer;
+	if (networks_have(&lists->proxy, &c->peer) && !learn_by_proxy(c))
 		return false;
 	if (!networks_are_none(&lists->xclient))
 		session_offer_xclient(
-		    f->session, networks_have(&lists->xclient, f->peer));
+		    c->session, networks_have(&lists->xclient, &c->peer));
 	return true;
 }
 
@@ -139,12 +124,12 @@ login_of(const struct session_client *said)
 }
 
 void
-front_take_client(struct front *f)
+front_take_client(struct context *c)
 {
-	const struct fronts *lists = &f->options->fronts;
-	struct session_client said = session_client(f->session);
+	const struct fronts *lists = &c->options->fronts;
+	struct session_client said = session_client(c->session);
 	struct fronted client = {
-		.client = *f->peer,
+		.client = c->peer,
 		.forwarded = said.forwarded,
 		.login = login_of(&said),
 	};
@@ -154,9 +139,27 @@ front_take_client(struct front *f)
 		refusal = REPLY_XCLIENT_SYNTAX;
 	if (said.port >= 0)
 		client.client.port = said.port;
-	if (refusal == REPLY_NONE && !take(f, &client))
+	if (refusal == REPLY_NONE && !take(c, &client))
 		refusal = REPLY_UNAVAILABLE;
 	session_offer_xclient(
-	    f->session, networks_have(&lists->xclient, &f->speaker));
-	session_take_client(f->session, refusal);
+	    c->session, networks_have(&lists->xclient, &c->speaker));
+	session_take_client(c->session, refusal);
+}
+
+void
+front_lose_client(struct context *c, enum connection_result why)
+{
+	static const enum session_end ends[] = {
+		[CONNECTION_EOF] = SESSION_EOF,
+		[CONNECTION_TIMEOUT] = SESSION_TIMEOUT,
+		[CONNECTION_CROWDED] = SESSION_CROWDED,
+		[CONNECTION_EXPIRED] = SESSION_EXPIRED,
+		[CONNECTION_SHUTDOWN] = SESSION_SHUTDOWN,
+	};
+
+	if (why == CONNECTION_EOF && session_has_mail(c->session))
+		entry_abandoned(&c->entries, session_envelope(c->session));
+	record_end(c->record, ends[why]);
+	c->entries.is_crowded = why == CONNECTION_CROWDED;
+	session_end(c->session, ends[why]);
 }

@@ -64,24 +64,25 @@ leave(int fd)
 }
 
 bool
-secure_connection(struct connection *c, int *link, struct facts *ret)
+secure_connection(struct context *c)
 {
+	struct connection *client = c->connection;
 	int fd = -1;
 
-	if (*link < 0)
+	if (c->tls < 0)
 		return false;
-	if (ask_for_handshake(*link) &&
-	    connection_wait(c, *link) == CONNECTION_OK)
-		fd = receive(*link, ret);
-	close(*link);
-	*link = -1;
+	if (ask_for_handshake(c->tls) &&
+	    connection_wait(client, c->tls) == CONNECTION_OK)
+		fd = receive(c->tls, &c->facts);
+	close(c->tls);
+	c->tls = -1;
 	if (fd < 0)
 		return false;
-	leave(c->in);
-	if (c->out != c->in)
-		leave(c->out);
-	c->in = c->out = fd;
-	c->is_socket = true;
+	leave(client->in);
+	if (client->out != client->in)
+		leave(client->out);
+	client->in = client->out = fd;
+	client->is_socket = true;
 	return true;
 }
 
@@ -101,21 +102,21 @@ find_facts(struct facts *ret)
 	facts_set(ret, FACT_CLIENT_SUBJECT, span_of(subject ? subject : ""));
 }
 
-int
-secure_prepare(const struct options *o, const struct connection *c,
-    const struct peer *peer, struct session_conf *conf, struct facts *ret)
+void
+secure_prepare(struct context *c, struct session_conf *conf)
 {
+	const struct options *o = c->options;
 	const struct helper_conf *programs = programs_of(o);
 	bool is_first = o->tls && strcmp(o->tls, "immediate") == 0;
-	int link = -1;
 
-	if (!peer_is_of_network(c->in))
-		find_facts(ret);
-	if (facts_has(ret, FACT_TLS))
+	c->tls = -1;
+	if (!peer_is_of_network(c->connection->in))
+		find_facts(&c->facts);
+	if (facts_has(&c->facts, FACT_TLS))
 		is_first = true;
 	else if (programs && programs[HELPER_TLS].argv)
-		link = launch_later(&programs[HELPER_TLS], c, peer);
+		c->tls = launch_later(
+		    &programs[HELPER_TLS], c->connection, &c->peer);
 	conf->in_tls = is_first;
-	conf->starttls = link >= 0 && !is_first;
-	return link;
+	conf->starttls = c->tls >= 0 && !is_first;
 }
