@@ -1,6 +1,7 @@
 /*
- * What session.c (the machine), command.c (what each verb does) and output.c
- * (what the client is told) share.  Nobody else includes this.
+ * What session.c (the machine), line_read.c (its command lines), command.c (what
+ * each verb does) and output.c (what the client is told) share, and with them
+ * the extensions: hello.c, auth.c, starttls.c, xclient.c.
  */
 #ifndef SESSION_MACHINE_H
 #define SESSION_MACHINE_H
@@ -124,6 +125,14 @@ void session_repeat_verdict(struct session *s);
 
 /* The first reply. */
 void session_greet(struct session *s);
+
+/*
+ * Takes input up to the end of the next command line.  True: `s->line` is whole,
+ * without its line end, and stays until the next one begins.  A line that is too
+ * long or has a bare LF is refused at once; what follows a bare LF on it runs as
+ * no command, and is only searched for a BDAT.
+ */
+bool line_read(struct session *s);
 
 /* Runs the command in `s->line`.  Returns the reply to give, or REPLY_NONE. */
 enum reply command_run(struct session *s);
