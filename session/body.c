@@ -84,51 +84,22 @@ scan_any(struct body *b, const char *p, const char **ahead, const char *end)
 	return *ahead;
 }
 
-enum body_result
-body_next(struct body *b, struct span *input, struct span *ret)
+/*
+ * The end of the text that stands at `p` and is reported as it is: where a dot
+ * begins a line, or an octet follows one, or `end`.
+ */
+static const char *
+scan_text(struct body *b, const char *p, const char *end)
 {
-	const char *start = input->p; /* not reported from here on */
-	const char *end = start + input->len;
-	const char *p = start;
 	const char *ahead = NULL;
-	enum body_result result = BODY_MORE;
 
 	while (p < end) {
 		switch (b->at) {
 		case LINE_START:
-			if (*p != '.') {
-				b->at = TEXT;
-				continue;
-			}
-			if (p > start)
-				goto report;
-			start = ++p;
-			b->at = DOT;
-			continue;
-		case DOT:
-			if (*p == '\r') {
-				start = ++p;
-				b->at = DOT_CR;
-			} else if (*p == '\n' && b->line_ends == BODY_ANY) {
-				start = ++p;
-				result = BODY_END;
-				goto report;
-			} else {
-				b->at = TEXT;
-			}
-			continue;
-		case DOT_CR:
-			if (*p == '\n') {
-				start = ++p;
-				result = BODY_END;
-				goto report;
-			}
-			b->bare_cr = true;
+			if (*p == '.')
+				return p;
 			b->at = TEXT;
-			input->p = p;
-			input->len = (size_t)(end - p);
-			*ret = (struct span){ crlf.p, 1 };
-			return BODY_DATA;
+			continue;
 		case AFTER_CR:
 			if (*p == '\n') {
 				p++;
@@ -143,23 +114,76 @@ body_next(struct body *b, struct span *input, struct span *ret)
 				? scan_any(b, p, &ahead, end)
 				: scan_crlf(b, p, &ahead, end);
 			continue;
-		case LONE_LF:
-			if (p > start)
-				goto report;
-			input->p = p + 1;
-			input->len = (size_t)(end - input->p);
-			b->at = LINE_START;
-			*ret = crlf;
-			return BODY_DATA;
+		default:
+			return p;
 		}
 	}
+	return p;
+}
 
-report:
-	input->p = p;
-	input->len = (size_t)(end - p);
-	if (p > start) {
-		ret->p = start;
-		ret->len = (size_t)(p - start);
+static void
+skip(struct span *input)
+{
+	input->p++;
+	input->len--;
+}
+
+/* Takes the octet where scan_text() has stopped, or reports what it withheld. */
+static enum body_result
+take_octet(struct body *b, struct span *input, struct span *ret)
+{
+	char octet = *input->p;
+
+	switch (b->at) {
+	case LINE_START:
+		skip(input);
+		b->at = DOT;
+		return BODY_MORE;
+	case DOT:
+		if (octet == '\r') {
+			skip(input);
+			b->at = DOT_CR;
+			return BODY_MORE;
+		}
+		if (octet == '\n' && b->line_ends == BODY_ANY) {
+			skip(input);
+			return BODY_END;
+		}
+		b->at = TEXT;
+		return BODY_MORE;
+	case DOT_CR:
+		if (octet == '\n') {
+			skip(input);
+			return BODY_END;
+		}
+		b->bare_cr = true;
+		b->at = TEXT;
+		*ret = (struct span){ crlf.p, 1 };
+		return BODY_DATA;
+	case LONE_LF:
+		skip(input);
+		b->at = LINE_START;
+		*ret = crlf;
+		return BODY_DATA;
+	}
+	return BODY_MORE;
+}
+
+enum body_result
+body_next(struct body *b, struct span *input, struct span *ret)
+{
+	enum body_result result = BODY_MORE;
+
+	while (input->len > 0 && result == BODY_MORE) {
+		const char *end = input->p + input->len;
+		const char *p = scan_text(b, input->p, end);
+
+		if (p == input->p) {
+			result = take_octet(b, input, ret);
+			continue;
+		}
+		*ret = (struct span){ input->p, (size_t)(p - input->p) };
+		*input = (struct span){ p, (size_t)(end - p) };
 		return BODY_DATA;
 	}
 	return result;
