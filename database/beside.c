@@ -12,6 +12,12 @@
 
 #include "private.h"
 
+const char *
+database_file(const struct database *db)
+{
+	return sqlite3_db_filename(db->sqlite, "main");
+}
+
 /* As the database; another's umask or ours says nothing of it. */
 static void
 give(int fd, const struct stat *database)

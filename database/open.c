@@ -100,18 +100,6 @@ database_is_marked(const struct database *db)
 	return !db->is_for_reading && lockfile_is_marked(db->lock);
 }
 
-const char *
-database_file(const struct database *db)
-{
-	return sqlite3_db_filename(db->sqlite, "main");
-}
-
-static int
-exec(struct database *db, const char *sql)
-{
-	return sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL);
-}
-
 /*
  * Places
  */
@@ -337,7 +325,8 @@ configure(struct database *db)
 		return database_fail(db, VERDICT_UNUSABLE,
 		    "%s cannot use a write-ahead log", db->path);
 	/* A small cache: a big mail is written in one pass, never read. */
-	rc = exec(db, "PRAGMA synchronous = FULL; PRAGMA cache_size = -512");
+	rc = statement_exec(
+	    db, "PRAGMA synchronous = FULL; PRAGMA cache_size = -512");
 	return rc == SQLITE_OK ? VERDICT_OK
 			       : database_fail_code(db, db->path, rc);
 }

@@ -1,7 +1,7 @@
 /*
- * What the modules of database/ share.  They stand on each other in this order:
- * error.c, lockfile.c, statement.c, blob.c, vfs.c, index.c, beside.c; heal.c; wal.c; checkpoint.c,
- * version.c; copy.c, open.c; about.c.
+ * What the modules of database/ share.  Each uses only those before it: error.c,
+ * lockfile.c, statement.c, blob.c, vfs.c, index.c, beside.c; heal.c; wal.c;
+ * version.c; open.c; transaction.c, checkpoint.c, copy.c; about.c.
  */
 #ifndef DATABASE_PRIVATE_H
 #define DATABASE_PRIVATE_H
@@ -64,6 +64,8 @@ sqlite3_file *error_file(sqlite3 *sqlite, int which);
 
 /* statement.c */
 
+/* Runs statements that are needed once, without keeping them. */
+int statement_exec(struct database *db, const char *sql);
 /* Before the database is closed; those that are taken have failed. */
 void statement_drop_all(struct database *db);
 

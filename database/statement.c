@@ -217,6 +217,12 @@ database_run(struct database *db, const char *sql)
 }
 
 int
+statement_exec(struct database *db, const char *sql)
+{
+	return sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL);
+}
+
+int
 database_changes(const struct database *db)
 {
 	return sqlite3_changes(db->sqlite);

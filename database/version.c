@@ -66,12 +66,6 @@ version_is_present(int64_t version)
 	return version == DATABASE_VERSION;
 }
 
-static int
-exec(struct database *db, const char *sql)
-{
-	return sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL);
-}
-
 /* The integer that SQL answers which is needed once. */
 static int
 query_integer(struct database *db, const char *sql, int64_t *ret)
@@ -138,12 +132,12 @@ enum verdict
 version_read(struct database *db, int64_t *ret_version)
 {
 	enum verdict result;
-	int rc = exec(db, "BEGIN");
+	int rc = statement_exec(db, "BEGIN");
 
 	if (rc != SQLITE_OK)
 		return database_fail_code(db, db->path, rc);
 	result = identify(db, ret_version);
-	rc = exec(db, "ROLLBACK"); /* nothing was changed */
+	rc = statement_exec(db, "ROLLBACK"); /* nothing was changed */
 	return result == VERDICT_OK && rc != SQLITE_OK
 		   ? database_fail_code(db, db->path, rc)
 		   : result;
@@ -166,11 +160,12 @@ remake(struct database *db, const char *beginning)
 static int
 take_step(struct database *db, const struct step *step)
 {
-	int rc = exec(db, step->sql);
+	int rc = statement_exec(db, step->sql);
 
 	for (int i = 0; rc == SQLITE_OK && step->remade[i]; i++)
 		rc = remake(db, step->remade[i]);
-	return rc == SQLITE_OK && step->then ? exec(db, step->then) : rc;
+	return rc == SQLITE_OK && step->then ? statement_exec(db, step->then)
+					     : rc;
 }
 
 /* From what it is to what schema.sql says. */
@@ -178,7 +173,7 @@ static int
 lead_on(struct database *db, int64_t version)
 {
 	char pragmas[96];
-	int rc = version == 0 ? exec(db, schema) : SQLITE_OK;
+	int rc = version == 0 ? statement_exec(db, schema) : SQLITE_OK;
 
 	for (; version > 0 && version < DATABASE_VERSION && rc == SQLITE_OK;
 	     version++)
@@ -188,7 +183,7 @@ lead_on(struct database *db, int64_t version)
 	snprintf(pragmas, sizeof pragmas,
 	    "PRAGMA application_id = %d; PRAGMA user_version = %d",
 	    DATABASE_APPLICATION_ID, DATABASE_VERSION);
-	return exec(db, pragmas);
+	return statement_exec(db, pragmas);
 }
 
 /* Another process may have done it while this one waited for the lock. */
@@ -217,17 +212,17 @@ version_make(struct database *db)
 	 * writers: 11,000 a second with pages of 4 KiB, 9,100 with 8 KiB; one
 	 * of 50 MiB: 97 and 91 ms (bench/store).
 	 */
-	if ((rc = exec(db, "PRAGMA page_size = 4096")) ||
-	    (rc = exec(db, "PRAGMA journal_mode = WAL")) ||
-	    (rc = exec(db, "BEGIN IMMEDIATE")))
+	if ((rc = statement_exec(db, "PRAGMA page_size = 4096")) ||
+	    (rc = statement_exec(db, "PRAGMA journal_mode = WAL")) ||
+	    (rc = statement_exec(db, "BEGIN IMMEDIATE")))
 		return database_fail_code(db, "make database", rc);
 	result = make_in_transaction(db);
 	if (result == VERDICT_OK) {
-		rc = exec(db, "COMMIT");
+		rc = statement_exec(db, "COMMIT");
 		if (rc == SQLITE_OK)
 			return VERDICT_OK;
 		result = database_fail_code(db, "make tables", rc);
 	}
-	exec(db, "ROLLBACK");
+	statement_exec(db, "ROLLBACK");
 	return result;
 }
