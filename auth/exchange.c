@@ -1,3 +1,6 @@
+/*
+ * What the child that has an exchange hears from its parent, and says to it.
+ */
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -5,7 +8,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "../server/confine.h"
 #include "private.h"
 
 /* The next message of the parent.  Never returns when it is gone. */
@@ -82,19 +84,4 @@ exchange_ask(struct exchange *x, struct span key, bool by_subject)
 	memcpy(text, got.p, got.len);
 	text[got.len] = '\0';
 	return text;
-}
-
-void
-exchange_run(struct exchange *x)
-{
-	const struct settings *s = x->settings;
-	int fd = -1;
-
-	if (s->dovecot)
-		fd = dovecot_connect(s->dovecot);
-	if (!s->no_confine && !confine_tls())
-		_exit(EX_OSERR);
-	if (s->dovecot)
-		dovecot_run(x, fd);
-	sasl_run(x);
 }

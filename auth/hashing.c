@@ -3,26 +3,17 @@
  * children as there are processors have a verifier at a time, so others wait
  * for theirs; but a client that is silent keeps nobody waiting.
  */
-#include <sys/socket.h>
-
 #include <string.h>
 
 #include "serve.h"
-
-bool
-serve_send(int fd, const struct pack *m)
-{
-	return !m->failed &&
-	       send(fd, m->p, m->len, MSG_NOSIGNAL | MSG_DONTWAIT) ==
-		   (ssize_t)m->len;
-}
 
 /* Tells the child what it has asked for. */
 void
 hashing_give(struct server *sv, struct session *s, bool by_subject)
 {
 	char text[VERIFIER_SIZE] = "";
-	struct pack m = { .p = serve_buffer, .size = sizeof serve_buffer };
+	char message[VERIFIER_SIZE + 16];
+	struct pack m = { .p = message, .size = sizeof message };
 	struct span key = span_of(by_subject ? s->subject : s->name);
 	bool found =
 	    key.len == 0 || accounts_find(sv->accounts, key, by_subject, text);
@@ -31,7 +22,7 @@ hashing_give(struct server *sv, struct session *s, bool by_subject)
 		strcpy(s->name, text);
 	pack_u8(&m, found ? AUTH_DONE : AUTH_TROUBLE);
 	pack_text(&m, text);
-	serve_send(s->base.child.fd, &m);
+	helper_send(s->base.child.fd, &m);
 }
 
 /* Whoever waits longest gets its verifier, as long as there are processors. */

@@ -1,8 +1,9 @@
 /*
  * What the files of auth/ share: main.c reads the options; serve.c is the one
  * process that has the accounts (accounts.c), and gives each exchange a process
- * of its own (exchange.c), which parses what a client says by GNU SASL (sasl.c)
- * or has Dovecot do it (dovecot.c); verifier.c knows how a password is kept.
+ * of its own (child.c), which parses what a client says by GNU SASL (sasl.c) or
+ * has Dovecot do it (dovecot.c), and speaks with its parent (exchange.c);
+ * verifier.c knows how a password is kept.
  */
 #ifndef AUTH_PRIVATE_H
 #define AUTH_PRIVATE_H
@@ -76,7 +77,7 @@ bool accounts_find(struct accounts *a, struct span key, bool by_subject,
 enum auth_result accounts_check(
     struct accounts *a, const struct peer *peer, bool failed);
 
-/* exchange.c, sasl.c, dovecot.c */
+/* child.c, exchange.c, sasl.c, dovecot.c */
 
 /* One exchange, in the process that has it. */
 struct exchange {
@@ -97,7 +98,7 @@ enum exchange_says {
  * Serves the exchange to its end; never returns.  The parent sends each step as
  * it came, and for EXCHANGE_ASKS a result, with AUTH_DONE the text.
  */
-_Noreturn void exchange_run(struct exchange *x);
+_Noreturn void child_run(struct exchange *x);
 /* The next step; lent until the next message.  Never returns at the end. */
 struct auth_step exchange_read(struct exchange *x);
 /* Never returns unless it is AUTH_MORE. */

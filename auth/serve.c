@@ -30,7 +30,8 @@ enum {
 	DELAYS_MAX = 4,
 };
 
-char serve_buffer[AUTH_MESSAGE_MAX];
+/* One message at a time. */
+static char buffer[AUTH_MESSAGE_MAX];
 
 /* The child ends when its parent is gone. */
 static void
@@ -63,7 +64,7 @@ start_exchange(struct server *sv, struct session *s)
 		x.settings = sv->settings;
 		x.peer = s->base.peer;
 		x.parent = HELPER_PARENT;
-		exchange_run(&x);
+		child_run(&x);
 	}
 	return pid > 0;
 }
@@ -78,7 +79,7 @@ answer_session(
 	auth_write_answer(&m, a);
 	if (a->result != AUTH_MORE)
 		end_exchange(sv, s);
-	if (!serve_send(s->base.link.fd, &m))
+	if (!helper_send(s->base.link.fd, &m))
 		end_session(sv, s);
 }
 
@@ -107,7 +108,7 @@ learn_client(const struct server *sv, struct session *s)
 		return true;
 	wire_begin(&m, WIRE_WHO);
 	wire_write_who(&m, s->base.number);
-	if (!serve_send(sv->helper.writer, &m))
+	if (!helper_send(sv->helper.writer, &m))
 		return false;
 	/* An answer that came too late for another one may be there still. */
 	while (number != s->base.number) {
@@ -132,10 +133,9 @@ learn_client(const struct server *sv, struct session *s)
 static void
 read_link(struct server *sv, struct session *s)
 {
-	ssize_t n = recv(
-	    s->base.link.fd, serve_buffer, sizeof serve_buffer, MSG_DONTWAIT);
-	struct pack m = { .p = serve_buffer, .len = n > 0 ? (size_t)n : 0 };
-	struct unpack in = { .rest = { serve_buffer, m.len } };
+	ssize_t n = recv(s->base.link.fd, buffer, sizeof buffer, MSG_DONTWAIT);
+	struct pack m = { .p = buffer, .len = n > 0 ? (size_t)n : 0 };
+	struct unpack in = { .rest = { buffer, m.len } };
 	struct auth_step step;
 	struct span subject;
 	enum auth_result may = AUTH_DONE;
@@ -166,7 +166,7 @@ read_link(struct server *sv, struct session *s)
 	}
 	if (may != AUTH_DONE)
 		answer_without_child(sv, s, may);
-	else if (!serve_send(s->base.child.fd, &m))
+	else if (!helper_send(s->base.child.fd, &m))
 		answer_without_child(sv, s, AUTH_TROUBLE);
 }
 
@@ -256,9 +256,8 @@ hear_question(struct server *sv, struct session *s, struct unpack *in)
 static void
 read_child(struct server *sv, struct session *s)
 {
-	ssize_t n = recv(
-	    s->base.child.fd, serve_buffer, sizeof serve_buffer, MSG_DONTWAIT);
-	struct unpack in = { .rest = { serve_buffer, n > 0 ? (size_t)n : 0 } };
+	ssize_t n = recv(s->base.child.fd, buffer, sizeof buffer, MSG_DONTWAIT);
+	struct unpack in = { .rest = { buffer, n > 0 ? (size_t)n : 0 } };
 	uint8_t says;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))

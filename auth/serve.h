@@ -32,10 +32,6 @@ struct server {
 	struct session *waiting, **waiting_end;
 };
 
-/* One message at a time. */
-extern char serve_buffer[AUTH_MESSAGE_MAX];
-bool serve_send(int fd, const struct pack *m);
-
 /* hashing.c */
 
 /* Its child has asked, and gets its verifier when it is its turn. */

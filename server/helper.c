@@ -176,6 +176,14 @@ free_over(struct helper_server *h)
 }
 
 bool
+helper_send(int fd, const struct pack *m)
+{
+	return !m->failed &&
+	       send(fd, m->p, m->len, MSG_NOSIGNAL | MSG_DONTWAIT) ==
+		   (ssize_t)m->len;
+}
+
+bool
 helper_tell_writer(const struct helper_server *h, const struct pack *m)
 {
 	return h->writer < 0 ||

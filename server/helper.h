@@ -87,6 +87,8 @@ void helper_end_child(struct helper_server *h, struct helper_session *s);
 /* Closes what the session has.  It stays until the next event. */
 void helper_end_session(struct helper_server *h, struct helper_session *s);
 
+/* Sends the message without waiting.  False: it cannot. */
+bool helper_send(int fd, const struct pack *m);
 /* False: the writer, if there is one, cannot be reached. */
 bool helper_tell_writer(const struct helper_server *h, const struct pack *m);
 
