@@ -128,81 +128,6 @@ filters_wait(const struct filters *f, int fd)
 }
 
 /*
- * Rulings
- */
-
-static void
-note_trouble(struct filters *f, struct channel *c)
-{
-	if (c->is_told)
-		return;
-	c->is_told = true;
-	snprintf(f->trouble_text, sizeof f->trouble_text, "%s: %s",
-	    c->address->name, c->fault);
-	f->trouble = f->trouble_text;
-}
-
-static void
-note_discard(struct filters *f, const char *by)
-{
-	f->is_discarded = true;
-	f->decider = by;
-	snprintf(
-	    f->quarantine, sizeof f->quarantine, "discarded by %.300s", by);
-}
-
-/* What to do without one that failed. */
-static enum ruling
-do_without(struct filters *f, struct channel *c, struct refusal *ret)
-{
-	note_trouble(f, c);
-	if (f->conf.accepts_by_default)
-		return RULING_NONE;
-	f->decider = c->address->name;
-	*ret = (struct refusal){ 451, "4.7.1",
-		"A filter failed, try again later" };
-	return RULING_REFUSE;
-}
-
-/* Does the ruling of a milter; what is left is RULING_NONE or REFUSE. */
-static enum ruling
-follow(struct filters *f, struct milter *m, enum ruling ruling,
-    struct refusal *refusal)
-{
-	switch (ruling) {
-	case RULING_NONE:
-		break;
-	case RULING_ACCEPT:
-		m->in_mail = false;
-		break;
-	case RULING_REFUSE:
-		f->decider = m->channel.address->name;
-		return RULING_REFUSE;
-	case RULING_DISCARD:
-		note_discard(f, m->channel.address->name);
-		break;
-	case RULING_FAILED:
-		m->in_mail = false;
-		return do_without(f, &m->channel, refusal);
-	}
-	return RULING_NONE;
-}
-
-bool
-chain_is_watching(const struct filters *f, const struct milter *m)
-{
-	return !f->is_discarded && f->refusal.code == 0 && m->in_mail;
-}
-
-void
-chain_follow_text(struct filters *f, struct milter *m, enum ruling ruling,
-    struct refusal *refusal)
-{
-	if (follow(f, m, ruling, refusal) == RULING_REFUSE)
-		f->refusal = *refusal;
-}
-
-/*
  * The envelope
  */
 
@@ -285,7 +210,7 @@ chain_ask_policies(struct filters *f, struct servers *s,
 		ruling =
 		    policy_server_ask(&s->servers[i], &f->told, q, e, &reply);
 		if (ruling == RULING_FAILED) {
-			ruling = do_without(f, c, ret);
+			ruling = ruling_do_without(f, c, ret);
 			continue;
 		}
 		if (ruling == RULING_REFUSE || (reply.defers && !deferred_by))
@@ -320,10 +245,11 @@ show(struct filters *f, const struct question *q, struct refusal *ret)
 		struct milter *m = &f->milters[i];
 
 		if (is_mail)
-			ruling = follow(
+			ruling = ruling_follow(
 			    f, m, milter_show_mail(m, &f->told, q, ret), ret);
-		else if (chain_is_watching(f, m))
-			ruling = follow(f, m, milter_show_rcpt(m, q, ret), ret);
+		else if (ruling_is_awaited(f, m))
+			ruling = ruling_follow(
+			    f, m, milter_show_rcpt(m, q, ret), ret);
 	}
 	return ruling;
 }
@@ -354,68 +280,10 @@ filters_ask(struct filters *f, const struct peer *peer,
  */
 
 void
-chain_show_field(struct filters *f, struct span name, struct span value)
-{
-	struct refusal refusal;
-
-	for (size_t i = 0; i < f->milter_list.n; i++) {
-		struct milter *m = &f->milters[i];
-
-		if (chain_is_watching(f, m))
-			chain_follow_text(f, m,
-			    milter_show_field(m, name, value, &refusal),
-			    &refusal);
-	}
-}
-
-void
-chain_show_end_of_header(struct filters *f)
-{
-	struct refusal refusal;
-
-	for (size_t i = 0; i < f->milter_list.n; i++) {
-		struct milter *m = &f->milters[i];
-
-		if (chain_is_watching(f, m))
-			chain_follow_text(f, m,
-			    milter_show_end_of_header(m, &refusal), &refusal);
-	}
-}
-
-void
-chain_show_body(struct filters *f, struct span octets)
-{
-	struct refusal refusal;
-
-	for (size_t i = 0; i < f->milter_list.n; i++) {
-		struct milter *m = &f->milters[i];
-
-		if (chain_is_watching(f, m))
-			chain_follow_text(f, m,
-			    milter_show_body(m, octets, &refusal), &refusal);
-	}
-}
-
-void
-chain_show_data(struct filters *f)
-{
-	struct refusal refusal;
-
-	f->has_text = true;
-	for (size_t i = 0; i < f->milter_list.n; i++) {
-		struct milter *m = &f->milters[i];
-
-		if (chain_is_watching(f, m))
-			chain_follow_text(f, m,
-			    milter_show_data(m, &f->told, &refusal), &refusal);
-	}
-}
-
-void
 filters_text(struct filters *f, struct span text, const struct header *header)
 {
 	if (!f->has_text)
-		chain_show_data(f);
+		shown_data(f);
 	shown_feed(f, &f->shown, text, header);
 }
 

@@ -33,7 +33,7 @@ end_text(struct filters *f, const struct envelope *e, const struct header *h)
 	struct refusal refusal;
 
 	if (!f->has_text)
-		chain_show_data(f);
+		shown_data(f);
 	shown_end(f, &f->shown, h);
 	if (f->refusal.code == 0 && !f->is_discarded &&
 	    chain_ask_policies(f, &f->end_policies, NULL, e, &refusal) ==
@@ -98,7 +98,7 @@ listen_to(struct filters *f, struct filters_end *ret, enum filters_step *step)
 	do {
 		ruling = milter_take_reply(m, &reply, &refusal);
 		if (ruling != RULING_NONE || reply.kind == MILTER_CONTINUE) {
-			chain_follow_text(f, m, ruling, &refusal);
+			ruling_follow_text(f, m, ruling, &refusal);
 			return false;
 		}
 	} while (!take_reply(f, m, &reply, ret, step));
@@ -115,12 +115,12 @@ tell_next(struct filters *f)
 		struct milter *m = &f->milters[f->at];
 		enum ruling ruling;
 
-		if (!chain_is_watching(f, m))
+		if (!ruling_is_awaited(f, m))
 			continue;
 		ruling = milter_tell_end(m, &f->told);
 		if (ruling == RULING_NONE)
 			return true;
-		chain_follow_text(f, m, ruling, &refusal);
+		ruling_follow_text(f, m, ruling, &refusal);
 	}
 	return false;
 }

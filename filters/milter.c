@@ -135,8 +135,9 @@ milter_read_options(struct span packet, struct milter_options *ret)
 	       !(ret->steps & ~(uint32_t)MILTER_ALL_STEPS);
 }
 
-struct span
-milter_path(struct span text)
+/* Takes the angle brackets off a path. */
+static struct span
+trim_path(struct span text)
 {
 	text = span_trim(text);
 	if (text.len >= 2 && text.p[0] == '<' && text.p[text.len - 1] == '>')
@@ -334,7 +335,7 @@ read_path(struct span rest, struct span *ret)
 
 	if (!take_text(&rest, &text))
 		return false;
-	*ret = milter_path(text);
+	*ret = trim_path(text);
 	return true;
 }
 

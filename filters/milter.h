@@ -130,9 +130,6 @@ struct milter_reply {
 bool milter_read_reply(
     struct span packet, uint32_t steps, char *space, struct milter_reply *ret);
 
-/* Takes the angle brackets off a path. */
-struct span milter_path(struct span text);
-
 /*
  * Reads "550 5.7.1 text", of which the enhanced code may be missing: `usual`
  * stands in for what follows its first digit and dot.  False: it is none.

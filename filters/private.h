@@ -1,7 +1,8 @@
 /*
  * What the modules of filters/ share: chain.c (all filters of a session, the
- * front), milter_client.c (one milter), policy_client.c (one policy server),
- * shown.c (a mail as milters are shown it).
+ * front), end.c (the end of a mail), shown.c (a mail as milters are shown it),
+ * ruling.c (what follows from what one says), milter_client.c and
+ * milter_envelope.c (one milter), policy_client.c (one policy server).
  */
 #ifndef FILTERS_PRIVATE_H
 #define FILTERS_PRIVATE_H
@@ -158,6 +159,8 @@ struct filters;
 
 void shown_reset(struct shown *t);
 void shown_free(struct shown *t);
+/* DATA, before the first octet. */
+void shown_data(struct filters *f);
 /* `h` has been fed with the octets. */
 void shown_feed(struct filters *f, struct shown *t, struct span octets,
     const struct header *h);
@@ -208,19 +211,23 @@ struct filters {
 };
 
 /*
- * chain.c: shows the same to all that are to see it, and does what they say.
+ * ruling.c: what follows from what a filter says.  RULING_NONE or
+ * RULING_REFUSE is left.
  */
 
-void chain_show_data(struct filters *f);
-void chain_show_field(struct filters *f, struct span name, struct span value);
-void chain_show_end_of_header(struct filters *f);
-void chain_show_body(struct filters *f, struct span octets);
-
-/* Is there anything more that this milter is to see of this mail? */
-bool chain_is_watching(const struct filters *f, const struct milter *m);
-/* A refusal is kept for the end of the mail. */
-void chain_follow_text(struct filters *f, struct milter *m, enum ruling ruling,
+/* One has failed, and the option says what to do without it. */
+enum ruling ruling_do_without(
+    struct filters *f, struct channel *c, struct refusal *ret);
+enum ruling ruling_follow(struct filters *f, struct milter *m,
+    enum ruling ruling, struct refusal *refusal);
+/* The same in the text of a mail: a refusal is kept for its end. */
+void ruling_follow_text(struct filters *f, struct milter *m, enum ruling ruling,
     struct refusal *refusal);
+/* Is this milter to see more of this mail? */
+bool ruling_is_awaited(const struct filters *f, const struct milter *m);
+
+/* chain.c */
+
 /*
  * Asks one list of policy servers; the first that refuses or says OK ends it.
  * RULING_NONE or RULING_REFUSE.

@@ -22,6 +22,72 @@ shown_free(struct shown *t)
 	t->header = NULL;
 }
 
+/*
+ * To all milters
+ */
+
+static void
+show_field(struct filters *f, struct span name, struct span value)
+{
+	struct refusal refusal;
+
+	for (size_t i = 0; i < f->milter_list.n; i++) {
+		struct milter *m = &f->milters[i];
+
+		if (ruling_is_awaited(f, m))
+			ruling_follow_text(f, m,
+			    milter_show_field(m, name, value, &refusal),
+			    &refusal);
+	}
+}
+
+static void
+show_end_of_header(struct filters *f)
+{
+	struct refusal refusal;
+
+	for (size_t i = 0; i < f->milter_list.n; i++) {
+		struct milter *m = &f->milters[i];
+
+		if (ruling_is_awaited(f, m))
+			ruling_follow_text(f, m,
+			    milter_show_end_of_header(m, &refusal), &refusal);
+	}
+}
+
+static void
+show_body(struct filters *f, struct span octets)
+{
+	struct refusal refusal;
+
+	for (size_t i = 0; i < f->milter_list.n; i++) {
+		struct milter *m = &f->milters[i];
+
+		if (ruling_is_awaited(f, m))
+			ruling_follow_text(f, m,
+			    milter_show_body(m, octets, &refusal), &refusal);
+	}
+}
+
+void
+shown_data(struct filters *f)
+{
+	struct refusal refusal;
+
+	f->has_text = true;
+	for (size_t i = 0; i < f->milter_list.n; i++) {
+		struct milter *m = &f->milters[i];
+
+		if (ruling_is_awaited(f, m))
+			ruling_follow_text(f, m,
+			    milter_show_data(m, &f->told, &refusal), &refusal);
+	}
+}
+
+/*
+ * The header and the body
+ */
+
 /* Without the line end behind it, and no longer than a packet. */
 static struct span
 trim_value(struct span value)
@@ -45,12 +111,12 @@ show_header(struct filters *f, struct shown *t, size_t size)
 	while (header_next(&fields, &name, &value)) {
 		if (name.len > 0 && name.len <= CHANGE_NAME_MAX &&
 		    !span_is(name, "From_"))
-			chain_show_field(f, name, trim_value(value));
+			show_field(f, name, trim_value(value));
 	}
-	chain_show_end_of_header(f);
+	show_end_of_header(f);
 	t->is_body = true;
 	if (size < t->header_len)
-		chain_show_body(
+		show_body(
 		    f, (struct span){ t->header + size, t->header_len - size });
 }
 
@@ -69,7 +135,7 @@ shown_feed(struct filters *f, struct shown *t, struct span octets,
 	struct span kept = octets;
 
 	if (t->is_body) {
-		chain_show_body(f, octets);
+		show_body(f, octets);
 		return;
 	}
 	if (!t->header)
@@ -85,8 +151,8 @@ shown_feed(struct filters *f, struct shown *t, struct span octets,
 		return;
 	show_header(f, t, header_is_over(h) ? size_of(t, h) : t->header_len);
 	if (kept.len < octets.len)
-		chain_show_body(f, (struct span){ octets.p + kept.len,
-				       octets.len - kept.len });
+		show_body(f, (struct span){
+				 octets.p + kept.len, octets.len - kept.len });
 }
 
 void
