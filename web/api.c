@@ -19,51 +19,6 @@ enum {
 	WAIT_SEC_MAX = 300,
 };
 
-int64_t
-bounded(
-    const struct request *r, const char *name, int64_t otherwise, int64_t max)
-{
-	int64_t n = request_number(r, name, otherwise);
-
-	return n > max ? max : n;
-}
-
-int64_t
-find_id(struct request *r, struct response *ret)
-{
-	const char *text = r->args[0];
-	int64_t id = 0;
-	char *end;
-
-	if (strcmp(text, "latest") == 0) {
-		if (mails_last_id(&r->web->mails, &id) < 0)
-			return response_fail(ret, &r->web->mails), 0;
-	} else if (*text >= '1' && *text <= '9') {
-		id = strtoll(text, &end, 10);
-		if (*end)
-			id = 0;
-	}
-	if (id == 0)
-		response_text(ret, 404, "Message not found");
-	return id;
-}
-
-bool
-find_letter(struct request *r, struct letter *l, struct response *ret)
-{
-	int64_t id = find_id(r, ret);
-	int found = id ? letter_open(l, r->web->mails.archive, id) : 0;
-
-	if (found > 0)
-		return true;
-	letter_close(l);
-	if (found < 0)
-		response_fail(ret, &r->web->mails);
-	else
-		response_text(ret, 404, "Message not found");
-	return false;
-}
-
 /*
  * Pieces
  */
@@ -173,11 +128,11 @@ find(struct request *r, struct response *ret, const char *words)
 {
 	const struct mails_query q = {
 		.words = words,
-		.start = bounded(r, "start", 0, INT64_MAX / 2),
-		.limit = bounded(r, "limit", LIMIT, MAILS_FOUND_MAX),
+		.start = request_bounded(r, "start", 0, INT64_MAX / 2),
+		.limit = request_bounded(r, "limit", LIMIT, MAILS_FOUND_MAX),
 		.consumer = r->consumer,
 	};
-	int64_t wait = bounded(r, "wait", 0, WAIT_SEC_MAX) * 1000;
+	int64_t wait = request_bounded(r, "wait", 0, WAIT_SEC_MAX) * 1000;
 	struct mails_found found;
 
 	if (mails_find(&r->web->mails, &q, &found) < 0) {
@@ -278,7 +233,7 @@ api_message(struct request *r, struct response *ret)
 	struct letter l = { .mime = NULL };
 	struct json j = { .to = NULL };
 
-	if (!find_letter(r, &l, ret))
+	if (!request_letter(r, &l, ret))
 		return;
 	mails_mark(&r->web->mails, r->consumer, &l.mail.id, 1, true);
 	j.to = response_open(ret);
@@ -363,7 +318,7 @@ api_headers(struct request *r, struct response *ret)
 	struct letter l = { .mime = NULL };
 	struct json j = { .to = NULL };
 
-	if (!find_letter(r, &l, ret))
+	if (!request_letter(r, &l, ret))
 		return;
 	j.to = response_open(ret);
 	add_headers(&j, NULL, &l);

@@ -134,7 +134,7 @@ hog_delete(struct request *r, struct response *ret)
 
 	if (!may_delete(r, ret))
 		return;
-	id = find_id(r, ret);
+	id = request_id(r, ret);
 	if (id)
 		end(r, ret, delete (r, &id, 1, false));
 }

@@ -169,8 +169,8 @@ find(struct request *r, struct response *ret, const char *words)
 {
 	const struct mails_query q = {
 		.words = words,
-		.start = bounded(r, "start", 0, INT64_MAX / 2),
-		.limit = bounded(r, "limit", LIMIT, LIMIT_MAX),
+		.start = request_bounded(r, "start", 0, INT64_MAX / 2),
+		.limit = request_bounded(r, "limit", LIMIT, LIMIT_MAX),
 		.consumer = r->consumer,
 	};
 	struct mails_found found;
@@ -237,7 +237,7 @@ hog_message(struct request *r, struct response *ret)
 	struct letter l = { .mime = NULL };
 	struct json j = { .to = NULL };
 
-	if (!find_letter(r, &l, ret))
+	if (!request_letter(r, &l, ret))
 		return;
 	j.to = response_open(ret);
 	add_mail(&j, &l);

@@ -112,8 +112,8 @@ message_id(const struct mime *mime)
 	return id;
 }
 
-void
-brief_make(
+static void
+make_brief(
     struct brief *b, const struct archive_mail *m, const struct mime *mime)
 {
 	brief_reset(b);
@@ -163,7 +163,7 @@ letter_open(struct letter *l, struct archive *a, int64_t id)
 	if (found <= 0)
 		return found;
 	l->mime = mime_open((struct span){ l->mail.data, l->mail.len });
-	brief_make(&l->brief, &l->mail, l->mime);
+	make_brief(&l->brief, &l->mail, l->mime);
 	return 1;
 }
 

@@ -37,8 +37,6 @@ struct brief {
 	char *aside;      /* why a filter has put it aside; "": it has not */
 };
 
-void brief_make(
-    struct brief *b, const struct archive_mail *m, const struct mime *mime);
 void brief_reset(struct brief *b);
 
 /* A mail that is open; starts as { 0 }. */

@@ -64,8 +64,8 @@ page_time(int64_t seconds, char ret[PAGE_TIME_SIZE])
 	return ret;
 }
 
-const char *
-page_short_time(int64_t seconds, char ret[PAGE_TIME_SIZE])
+static const char *
+short_time(int64_t seconds, char ret[PAGE_TIME_SIZE])
 {
 	struct tm now, tm;
 
@@ -183,7 +183,7 @@ add_row(struct text *to, struct request *r, int64_t id)
 				  ? page_number((int64_t)b->nattached, attached)
 				  : "" },
 		{ "size", page_size(b->size, size) },
-		{ "time", page_short_time(b->received_at / 1000000, time) },
+		{ "time", short_time(b->received_at / 1000000, time) },
 		{ "full", page_time(b->received_at / 1000000, full) },
 		{ NULL, NULL },
 	    });
@@ -250,7 +250,7 @@ page_list(struct request *r, struct response *ret)
 	const char *words = request_query(r, "q");
 	const struct mails_query q = {
 		.words = words,
-		.before = bounded(r, "before", 0, INT64_MAX),
+		.before = request_bounded(r, "before", 0, INT64_MAX),
 		.limit = ROWS,
 		.consumer = r->consumer,
 	};

@@ -21,8 +21,7 @@ void page_fail(
 const char *page_number(int64_t n, char ret[PAGE_NUMBER_SIZE]);
 /* "1.2 MB" */
 const char *page_size(int64_t octets, char ret[PAGE_SIZE_SIZE]);
-/* "2026-11-21 20:41:05", of this host; what is of today without the date. */
+/* "2026-11-21 20:41:05 +0100", of this host. */
 const char *page_time(int64_t seconds, char ret[PAGE_TIME_SIZE]);
-const char *page_short_time(int64_t seconds, char ret[PAGE_TIME_SIZE]);
 
 #endif

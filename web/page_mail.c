@@ -490,7 +490,7 @@ page_mail(struct request *r, struct response *ret)
 	struct text main = { 0 };
 	char *title;
 
-	if (!find_letter(r, &l, ret)) {
+	if (!request_letter(r, &l, ret)) {
 		page_fail(r, ret, ret->status, "There is no such mail.");
 		return;
 	}

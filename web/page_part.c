@@ -157,7 +157,7 @@ page_html(struct request *r, struct response *ret)
 	struct letter l = { .mime = NULL };
 	struct text source = { 0 }, html = { 0 };
 
-	if (!find_letter(r, &l, ret))
+	if (!request_letter(r, &l, ret))
 		return;
 	letter_text(&l, PART_HTML, sink_to_text(&source));
 	add_html(&html, &l, (struct span){ source.p, source.len });
@@ -185,7 +185,7 @@ page_view_text(struct request *r, struct response *ret)
 	struct letter l = { .mime = NULL };
 	struct text text = { 0 };
 
-	if (!find_letter(r, &l, ret))
+	if (!request_letter(r, &l, ret))
 		return;
 	letter_text(&l, PART_TEXT, sink_to_text(&text));
 	letter_close(&l);
@@ -199,7 +199,7 @@ page_source(struct request *r, struct response *ret)
 	struct letter l = { .mime = NULL };
 	struct text text = { 0 };
 
-	if (!find_letter(r, &l, ret))
+	if (!request_letter(r, &l, ret))
 		return;
 	text_add(&text, span_of(l.mail.trace));
 	text_add(&text, (struct span){ l.mail.data, l.mail.len });
@@ -253,7 +253,7 @@ find_part(
     struct request *r, struct letter *l, struct response *ret, size_t *number)
 {
 	*number = (size_t)strtoul(r->args[1], NULL, 10);
-	if (!find_letter(r, l, ret))
+	if (!request_letter(r, l, ret))
 		return NULL;
 	if (*number >= 1 && *number <= mime_nparts(l->mime))
 		return mime_part(l->mime, *number - 1);

@@ -48,11 +48,20 @@ struct request {
 	int64_t began_ms;
 };
 
+struct response;
+
 /* Of the query, "?name=value"; NULL: it is not there. */
 const char *request_query(const struct request *r, const char *name);
+/* As a number, also one that is no higher than `max`. */
 int64_t request_number(
     const struct request *r, const char *name, int64_t otherwise);
+int64_t request_bounded(
+    const struct request *r, const char *name, int64_t otherwise, int64_t max);
 const char *request_header(const struct request *r, const char *name);
+/* The mail that the path names, also as "latest".  0: the response says why. */
+int64_t request_id(struct request *r, struct response *ret);
+/* The same, opened.  False: closed, and the response says why. */
+bool request_letter(struct request *r, struct letter *l, struct response *ret);
 
 struct response {
 	/* 0: not yet; asked again when anything has changed, or at that time. */

@@ -102,16 +102,3 @@ route(struct request *r, struct response *ret)
 	else
 		response_text(ret, 404, "There is no such page");
 }
-
-int64_t
-request_number(const struct request *r, const char *name, int64_t otherwise)
-{
-	const char *text = request_query(r, name);
-	char *end;
-	long long n;
-
-	if (!text || *text < '0' || *text > '9')
-		return otherwise;
-	n = strtoll(text, &end, 10);
-	return *end == '\0' ? n : otherwise;
-}

@@ -20,14 +20,6 @@ answers api_mark, api_delete, api_delete_found, api_live, api_ready;
 /* hog.c: what MailHog's ask. */
 answers hog_messages, hog_search, hog_message, hog_delete;
 
-/* The mail that the path names, also as "latest".  0: the response says why. */
-int64_t find_id(struct request *r, struct response *ret);
-/* The same, opened.  False: closed, and the response says why. */
-bool find_letter(struct request *r, struct letter *l, struct response *ret);
 /* {"Received":["...","..."],"Subject":["..."]}: the fields, by their names. */
 void add_headers(struct json *j, const char *name, const struct letter *l);
-/* The number of "?name=" between bounds. */
-int64_t bounded(
-    const struct request *r, const char *name, int64_t otherwise, int64_t max);
-
 #endif

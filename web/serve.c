@@ -248,20 +248,6 @@ end_request(void *arg, struct MHD_Connection *connection, void **state,
 	*state = NULL;
 }
 
-const char *
-request_query(const struct request *r, const char *name)
-{
-	return MHD_lookup_connection_value(
-	    r->connection, MHD_GET_ARGUMENT_KIND, name);
-}
-
-const char *
-request_header(const struct request *r, const char *name)
-{
-	return MHD_lookup_connection_value(
-	    r->connection, MHD_HEADER_KIND, name);
-}
-
 /*
  * The loop
  */

@@ -41,19 +41,6 @@ template_escape(struct text *to, struct span text)
 	}
 }
 
-static bool
-put(void *arg, struct span piece)
-{
-	template_escape(arg, piece);
-	return true;
-}
-
-struct sink
-template_sink(struct text *to)
-{
-	return (struct sink){ put, to };
-}
-
 static struct span
 find_value(const struct value *values, struct span name)
 {

@@ -32,7 +32,5 @@ void template_write(
 
 /* Adds it so that no character means anything to HTML, also in an attribute. */
 void template_escape(struct text *to, struct span text);
-/* The same as a sink. */
-struct sink template_sink(struct text *to);
 
 #endif
