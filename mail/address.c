@@ -445,14 +445,6 @@ address_is_domain(struct span text, enum address_mode mode)
 	return read_host(&r) && !r.in.len && r.limit == ADDRESS_OK;
 }
 
-bool
-address_is_literal(struct span text)
-{
-	struct reader r = { text, ADDRESS_STRICT, ADDRESS_OK };
-
-	return read_literal(&r) && !r.in.len && r.limit == ADDRESS_OK;
-}
-
 int
 address_read_param(struct span *text, struct address_param *ret)
 {

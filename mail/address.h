@@ -62,13 +62,12 @@ enum address_result address_read_path(
     struct span *text, enum address_mode mode, struct address_path *ret);
 
 /*
- * Is it a Domain or an address-literal, as EHLO's argument must be?  Domains
- * may hold UTF-8 labels (RFC 6531 s. 3.3) of characters that can be seen
+ * Is it a Domain, or an address-literal as "[192.0.2.1]", "[IPv6:2001:db8::1]"
+ * or "[tag:content]" (s. 4.1.3), which EHLO's argument must be?  Domains may
+ * hold UTF-8 labels (RFC 6531 s. 3.3) of characters that can be seen
  * (codepoint.h).
  */
 bool address_is_domain(struct span text, enum address_mode mode);
-/* "[192.0.2.1]", "[IPv6:2001:db8::1]" or "[tag:content]" (s. 4.1.3). */
-bool address_is_literal(struct span text);
 
 /* One esmtp-param, "KEYWORD" or "KEYWORD=value" (RFC 5321 s. 4.1.2). */
 struct address_param {

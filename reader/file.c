@@ -25,17 +25,6 @@ file_write(int fd, struct span octets)
 }
 
 int
-file_write_new(int fd, struct span octets)
-{
-	int failed = file_write(fd, octets) < 0 ? errno : 0;
-
-	if (close(fd) < 0 && failed == 0)
-		failed = errno;
-	errno = failed;
-	return failed ? -1 : 0;
-}
-
-int
 file_read(int fd, struct span *ret)
 {
 	size_t cap = READ_MIN, len = 0;

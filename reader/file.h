@@ -7,11 +7,6 @@
 /* Writes all of it.  Returns 0, or -1 with errno. */
 int file_write(int fd, struct span octets);
 /*
- * The same with a file that was made for it, which is closed.  A disk that is
- * full may say so only then.
- */
-int file_write_new(int fd, struct span octets);
-/*
  * Reads a whole file; `ret->p` is to be freed, a NUL stands behind it.
  * Returns 0, or -1 with errno.
  */

@@ -181,7 +181,6 @@ input_read_as_anything(struct span in)
 	input_read_path(in, LENIENT);
 	input_is_strict_domain(lent);
 	input_is_lenient_domain(lent);
-	address_is_literal(lent);
 	dsn_is_xtext(lent);
 	dsn_is_orcpt(lent);
 	dsn_is_auth(lent);

@@ -25,9 +25,9 @@ static const struct span literals[] = {
 };
 
 static const struct span bad_literals[] = {
-	T(""), T("["), T("[]"), T("]"), T("1.2.3.4"), T("[1.2.3.4"),
+	T(""), T("["), T("[]"), T("]"), T("[1.2.3.4"),
 	T("1.2.3.4]"), T("[1.2.3.4]x"), T("[1.2.3.4] "), T(" [1.2.3.4]"),
-	T("[1.2.3.4]]"), T("[[1.2.3.4]"), T("[1.2.3.4\0]"), T("example"),
+	T("[1.2.3.4]]"), T("[[1.2.3.4]"), T("[1.2.3.4\0]"),
 	T("[1.2.3]"), T("[1.2.3.]"), T("[.2.3.4]"), T("[1.2.3.4.]"),
 	T("[1.2.3.4.5]"), T("[1..3.4]"), T("[1.2.3.256]"), T("[1.2.3.999]"),
 	T("[1.2.3.0001]"), T("[1.2.3.1000]"), T("[1.2.3.-4]"),
@@ -75,9 +75,8 @@ static const struct span bad_domains[] = {
 
 Test(address_domain, checks_address_literals)
 {
-	EXPECT_ALL(literals, address_is_literal);
 	EXPECT_ALL(literals, input_is_strict_domain);
-	EXPECT_NONE(bad_literals, address_is_literal);
+	EXPECT_NONE(bad_literals, input_is_strict_domain);
 }
 
 Test(address_domain, checks_domains)

@@ -121,9 +121,9 @@ Test(address_limits, refuses_domain_and_label_and_literal_that_are_too_long)
 	cr_expect(input_is_strict_domain((struct span){ buf, 63 }));
 	cr_expect(not(input_is_strict_domain((struct span){ buf, 64 })));
 	input_put(input_put(input_put(buf, 1, "[x:"), 251, "a"), 1, "]");
-	cr_expect(address_is_literal((struct span){ buf, 255 }));
+	cr_expect(input_is_strict_domain((struct span){ buf, 255 }));
 	input_put(input_put(input_put(buf, 1, "[x:"), 252, "a"), 1, "]");
-	cr_expect(not(address_is_literal((struct span){ buf, 256 })));
+	cr_expect(not(input_is_strict_domain((struct span){ buf, 256 })));
 }
 
 Test(address_limits, takes_no_input_at_all)
@@ -136,7 +136,6 @@ Test(address_limits, takes_no_input_at_all)
 	cr_expect(eq(int, (int)address_read_path(&text, ADDRESS_LENIENT, &path),
 	    ADDRESS_BAD_SYNTAX));
 	cr_expect(not(input_is_strict_domain(text)));
-	cr_expect(not(address_is_literal(text)));
 	cr_expect(not(dsn_is_xtext(text)));
 	cr_expect(not(dsn_is_orcpt(text)));
 	cr_expect(not(utf8_is_printable(text)));
