@@ -58,15 +58,32 @@ database_fail_code(struct database *db, const char *what, int rc)
 	    rc == DATABASE_NO_MEMORY ? "out of memory" : "I/O error");
 }
 
-/* Keeps the first line, without what libpq puts behind it. */
+/*
+ * Keeps the lines, one for each server that was tried, in one; without those that
+ * libpq indents, which guess, and without an address that is not well-formed, which
+ * may have a password.
+ */
 static void
 keep(struct database *db, const char *message)
 {
-	size_t len = strcspn(message, "\n");
+	const char *address = strstr(message, db->path);
+	const char *end = address ? address : message + strlen(message);
+	size_t len = 0;
 
-	if (message != db->message)
-		snprintf(
-		    db->message, sizeof db->message, "%.*s", (int)len, message);
+	if (message == db->message)
+		return;
+	db->message[0] = '\0';
+	for (const char *p = message; p < end && len < sizeof db->message;) {
+		int line = (int)(strcspn(p, "\n"));
+
+		if (line > end - p)
+			line = (int)(end - p);
+		if (line > 0 && *p != '\t')
+			len += (size_t)snprintf(db->message + len,
+			    sizeof db->message - len, "%s%.*s",
+			    len > 0 ? "; " : "", line, p);
+		p += line + 1;
+	}
 }
 
 int

@@ -17,6 +17,10 @@ static const char schema[] = {
 	, '\0'
 };
 
+enum {
+	OLDEST_SERVER = 130000, /* the functions of xid8 */
+};
+
 void
 database_start(void)
 {
@@ -141,10 +145,10 @@ settings_check(struct database *db, bool allow_unsafe)
 			strcmp(value, settings[i].good[1]) == 0) ||
 		    (i > 0 && allow_unsafe))
 			continue;
-		return database_fail(db, VERDICT_UNUSABLE,
-		    "%s has %s = %s, and so may lose mails%s", db->place,
-		    settings[i].name, value,
-		    i > 0 ? " (--allow-unsafe)" : "; it must be UTF8");
+		return database_fail(db, VERDICT_UNUSABLE, "%s has %s = %s%s",
+		    db->place, settings[i].name, value,
+		    i > 0 ? ", and so may lose mails (--allow-unsafe)"
+			  : "; it must be UTF8");
 	}
 	return VERDICT_OK;
 }
@@ -197,18 +201,34 @@ make_tables(struct database *db)
 	if (rc == DATABASE_OK && result == VERDICT_OK)
 		rc = talk_run(db, "COMMIT");
 	if (rc != DATABASE_OK)
-		result = database_fail_code(db, "making the tables", rc);
+		result = database_fail_code(db,
+		    "making the tables, which the owner of the database may",
+		    rc);
 	if (result != VERDICT_OK)
 		talk_ask(db, "ROLLBACK", nothing, sizeof nothing);
 	return result;
 }
 
 static enum verdict
+check_server(struct database *db)
+{
+	int version = PQserverVersion(db->connection);
+
+	if (version >= OLDEST_SERVER)
+		return VERDICT_OK;
+	return database_fail(db, VERDICT_UNUSABLE,
+	    "%s is of PostgreSQL %d.%d; it must be %d or later", db->place,
+	    version / 10000, version % 10000, OLDEST_SERVER / 10000);
+}
+
+static enum verdict
 make_ready(struct database *db, bool may_make)
 {
 	int version = 0;
-	enum verdict result = find_pooler(db);
+	enum verdict result = check_server(db);
 
+	if (result == VERDICT_OK)
+		result = find_pooler(db);
 	if (result == VERDICT_OK)
 		result = settings_check(
 		    db, db->as_it_is || getenv("SMTPD_POSTGRESQL_UNSAFE"));
