@@ -69,7 +69,8 @@ struct archive_filter {
 	int64_t quarantined;
 	/* That this consumer has not had yet, and that nobody leases to it. */
 	const char *new_to;
-	int64_t now; /* seconds since 1970; for the leases */
+	int64_t now;        /* seconds since 1970; for the leases */
+	const char *had_by; /* that this consumer has had */
 };
 
 struct archive_row {
@@ -407,12 +408,14 @@ int search_add(struct search *s, int64_t id, const struct search_words *words);
 int search_end(struct search *s, int64_t last_id);
 
 /*
- * Finds up to `max` mails for words of FTS5's query language, the best first; or,
- * where `newest_before` is not 0, the newest of lower ids first.  Those that are
- * gone, whose words stay in the index, are passed over.  Returns how many, or -1.
+ * Finds up to `max` mails for words of FTS5's query language, the best first or
+ * the newest, of those that `which` asks for; its words are not looked at.  Mails
+ * that are gone are passed over, whose words stay in the index.  Returns how
+ * many, or -1.
  */
-int search_find(struct search *s, const char *query, int64_t newest_before,
-    int64_t *ret, int max);
+int search_find(struct search *s, const char *query,
+    const struct archive_filter *which, bool newest_first, int64_t *ret,
+    int max);
 
 /*
  * What the database holds and how its files are: for stats and doctor.

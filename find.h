@@ -18,7 +18,8 @@ int find_index_some(struct archive *a, struct search *s, int pages);
  * search_find() for words as smtpdb(1) describes them; what makes no sense with
  * operators does so without.
  */
-int find_words(struct search *s, const char *words, int64_t newest_before,
-    int64_t *ret, int max);
+int find_words(struct search *s, const char *words,
+    const struct archive_filter *which, bool newest_first, int64_t *ret,
+    int max);
 
 #endif

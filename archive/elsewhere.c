@@ -69,12 +69,14 @@ search_end(struct search *s, int64_t last_id)
 }
 
 int
-search_find(struct search *s, const char *query, int64_t newest_before,
-    int64_t *ret, int max)
+search_find(struct search *s, const char *query,
+    const struct archive_filter *which, bool newest_first, int64_t *ret,
+    int max)
 {
 	(void)s;
 	(void)query;
-	(void)newest_before;
+	(void)which;
+	(void)newest_first;
 	(void)ret;
 	(void)max;
 	return -1;

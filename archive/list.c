@@ -42,6 +42,9 @@ static const struct condition {
 	  " AND NOT EXISTS (SELECT 1 FROM delivery"
 	  "  WHERE message_id = id AND consumer = :new_to"
 	  "   AND (done = 1 OR at > :now))" },
+	{ FIELD(had_by), true, ":had_by",
+	  " AND EXISTS (SELECT 1 FROM delivery"
+	  "  WHERE message_id = id AND consumer = :had_by AND done = 1)" },
 #undef FIELD
 };
 /* clang-format on */
@@ -97,6 +100,18 @@ prepare_filtered(struct archive *a, const struct archive_filter *f,
 			statement_bind_integer(q, c->name, filter_number(f, c));
 	}
 	return q;
+}
+
+int
+archive_matches(struct archive *a, const struct archive_filter *f, int64_t id)
+{
+	struct statement *q = prepare_filtered(a, f,
+	    "SELECT 1 FROM message WHERE id = :id AND id > :after_id", false,
+	    1);
+	int64_t found = 0;
+
+	statement_bind_integer(q, ":id", id);
+	return archive_run_integer(a, q, "list", &found) < 0 ? -1 : (int)found;
 }
 
 /*

@@ -32,6 +32,10 @@ char *archive_column(struct statement *s, int column);
 /* Moves `*after_id` on to the next id of a list; -1: it is not greater. */
 int archive_move_on(struct archive *a, int64_t *after_id, int64_t id);
 
+/* Does the filter ask for it, whatever words it has?  1, 0 or -1. */
+int archive_matches(
+    struct archive *a, const struct archive_filter *f, int64_t id);
+
 /*
  * The mail's field of that name where the column says less; to be freed.  NULL:
  * the column is all that there is.

@@ -223,31 +223,48 @@ search_end(struct search *s, int64_t last_id)
 	return exec(s, sql);
 }
 
-int
-search_find(struct search *s, const char *query, int64_t newest_before,
+/* Steps through what the index has, and looks at each mail. */
+static int
+find_some(struct search *s, sqlite3_stmt *q, const struct archive_filter *which,
     int64_t *ret, int max)
 {
+	int n = 0, matches = 0;
+
+	while (n < max && matches >= 0 && sqlite3_step(q) == SQLITE_ROW) {
+		ret[n] = sqlite3_column_int64(q, 0);
+		matches = archive_matches(s->archive, which, ret[n]);
+		n += matches > 0;
+	}
+	return matches < 0 ? -1 : n;
+}
+
+int
+search_find(struct search *s, const char *query,
+    const struct archive_filter *which, bool newest_first, int64_t *ret,
+    int max)
+{
 	static const char best[] = "SELECT rowid FROM words"
-				   " WHERE words MATCH ?1"
+				   " WHERE words MATCH ?1 AND rowid <= ?2"
 				   " ORDER BY rank";
 	static const char newest[] = "SELECT rowid FROM words"
-				     " WHERE words MATCH ?1 AND rowid < ?2"
+				     " WHERE words MATCH ?1 AND rowid <= ?2"
 				     " ORDER BY rowid DESC";
+	struct database *db = s->archive->db;
 	sqlite3_stmt *q;
-	int n = 0, has = 0;
+	int n, rc;
 
-	if (sqlite3_prepare_v2(s->db, newest_before ? newest : best, -1, &q,
-		NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v2(
+		s->db, newest_first ? newest : best, -1, &q, NULL) != SQLITE_OK)
 		return fail(s, "search");
 	sqlite3_bind_text(q, 1, query, -1, SQLITE_STATIC);
-	if (newest_before)
-		sqlite3_bind_int64(q, 2, newest_before);
-	while (n < max && has >= 0 && sqlite3_step(q) == SQLITE_ROW) {
-		ret[n] = sqlite3_column_int64(q, 0);
-		has = archive_has(s->archive, ret[n]);
-		n += has > 0;
+	sqlite3_bind_int64(
+	    q, 2, which->up_to_id != 0 ? which->up_to_id : INT64_MAX);
+	rc = database_begin_read(db);
+	if (rc != DATABASE_OK) {
+		sqlite3_finalize(q);
+		return archive_fail(s->archive, "begin", rc);
 	}
-	if (sqlite3_finalize(q) != SQLITE_OK)
-		return fail(s, "search");
-	return has < 0 ? -1 : n;
+	n = find_some(s, q, which, ret, max);
+	database_end_read(db);
+	return sqlite3_finalize(q) == SQLITE_OK ? n : fail(s, "search");
 }

@@ -148,16 +148,17 @@ find_index_some(struct archive *a, struct search *s, int pages)
 }
 
 int
-find_words(struct search *s, const char *words, int64_t newest_before,
-    int64_t *ret, int max)
+find_words(struct search *s, const char *words,
+    const struct archive_filter *which, bool newest_first, int64_t *ret,
+    int max)
 {
 	char *query = query_read(words, true);
-	int n = search_find(s, query, newest_before, ret, max);
+	int n = search_find(s, query, which, newest_first, ret, max);
 
 	free(query);
 	if (n < 0) {
 		query = query_read(words, false);
-		n = search_find(s, query, newest_before, ret, max);
+		n = search_find(s, query, which, newest_first, ret, max);
 		free(query);
 	}
 	return n;

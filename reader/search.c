@@ -60,7 +60,6 @@ print_found(struct smtpdb *t, const struct lister *l, int64_t id)
 	struct archive_filter filter = {
 		.after_id = id - 1,
 		.up_to_id = id,
-		.in_inbox = 1,
 	};
 	struct archive_page page = { .nrows = 0 };
 	int result = archive_list(t->archive, &filter, &page);
@@ -90,8 +89,9 @@ print_all(struct smtpdb *t, const int64_t *ids, int n)
 static int
 search(struct smtpdb *t, struct search *s, const char *words)
 {
+	const struct archive_filter which = { .in_inbox = 1 };
 	int64_t ids[FOUND_MAX];
-	int n = find_words(s, words, 0, ids, FOUND_MAX);
+	int n = find_words(s, words, &which, false, ids, FOUND_MAX);
 
 	return n < 0 ? smtpdb_fail_archive(t) : print_all(t, ids, n);
 }

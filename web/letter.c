@@ -184,6 +184,9 @@ letter_date(const struct letter *l)
 		"%d %b %Y %H:%M:%S %z",
 		"%a, %d %b %Y %H:%M %z",
 		"%d %b %Y %H:%M %z",
+		/* GMT, or a zone that nobody knows (RFC 5322 s. 4.3). */
+		"%a, %d %b %Y %H:%M:%S",
+		"%d %b %Y %H:%M:%S",
 	};
 	char *date = mime_field(l->mime, "Date");
 	int64_t result = l->mail.received_at / 1000000;

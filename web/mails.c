@@ -211,8 +211,9 @@ take_state(const char *words, bool *ret_unread, bool *ret_read)
 
 /* All that the words find, then the page of it. */
 static int
-search(struct mails *m, const struct mails_query *q, const char *words,
-    bool unread, bool read, struct mails_found *ret)
+search(struct mails *m, const struct mails_query *q,
+    const struct archive_filter *which, const char *words,
+    struct mails_found *ret)
 {
 	int64_t all[MAILS_FOUND_MAX];
 	int n;
@@ -220,20 +221,11 @@ search(struct mails *m, const struct mails_query *q, const char *words,
 	if (open_index(m) < 0)
 		return -1;
 	ret->not_indexed = not_indexed(m);
-	n = find_words(m->index, words, q->before > 0 ? q->before : INT64_MAX,
-	    all, MAILS_FOUND_MAX);
-	if (n < 0)
-		return -1;
-	for (int i = 0; i < n; i++) {
-		bool is_read =
-		    (unread || read) && mails_is_read(m, q->consumer, all[i]);
-
-		if ((unread && is_read) || (read && !is_read))
-			continue;
-		if (ret->total++ >= q->start && (int64_t)ret->n < q->limit)
-			ret->ids[ret->n++] = all[i];
-	}
-	return 0;
+	n = find_words(m->index, words, which, true, all, MAILS_FOUND_MAX);
+	for (int64_t i = q->start; i < n && (int64_t)ret->n < q->limit; i++)
+		ret->ids[ret->n++] = all[i];
+	ret->total = n;
+	return n < 0 ? -1 : 0;
 }
 
 static size_t
@@ -246,7 +238,8 @@ least(int64_t wanted)
 static int
 skip(struct mails *m, struct archive_filter *filter, int64_t *start)
 {
-	if (*start <= 0 || filter->new_to || filter->up_to_id > 0)
+	if (*start <= 0 || filter->new_to || filter->had_by ||
+	    filter->up_to_id != 0)
 		return 0;
 	if (archive_id_behind(m->archive, *start, &filter->up_to_id) < 0)
 		return -1;
@@ -256,40 +249,47 @@ skip(struct mails *m, struct archive_filter *filter, int64_t *start)
 	return 0;
 }
 
-/* Those before an id, in pages as the archive has them. */
+/* Those that are asked for, in pages as the archive has them. */
 static int
-list(struct mails *m, const struct mails_query *q, bool unread, bool read,
+list(struct mails *m, const struct mails_query *q, struct archive_filter *which,
     struct mails_found *ret)
 {
-	struct archive_filter filter = {
-		.up_to_id = q->before > 0 ? q->before - 1 : 0,
-		.new_to = unread ? q->consumer : NULL,
-		.now = clock_us() / 1000000,
-	};
 	struct archive_page page = { .nrows = 0 };
 	int64_t start = q->start;
 	size_t wanted;
 
-	if (q->before == 1 || (!read && skip(m, &filter, &start) < 0))
-		return q->before == 1 ? 0 : -1;
+	if (skip(m, which, &start) < 0)
+		return -1;
 	do {
-		wanted = least(
-		    read ? ARCHIVE_PAGE : start + q->limit - (int64_t)ret->n);
-		if (archive_list_newest(m->archive, &filter, wanted, &page) < 0)
+		wanted = least(start + q->limit - (int64_t)ret->n);
+		if (archive_list_newest(m->archive, which, wanted, &page) < 0)
 			return -1;
 		if (page.nrows > 0)
-			filter.up_to_id = page.rows[0].id - 1;
+			which->up_to_id = page.rows[0].id - 1;
 		for (size_t i = page.nrows; i > 0; i--) {
-			int64_t id = page.rows[i - 1].id;
-
-			if (read && !mails_is_read(m, q->consumer, id))
-				continue;
-			if (start-- <= 0 && (int64_t)ret->n < q->limit)
-				ret->ids[ret->n++] = id;
+			if (start > 0)
+				start--;
+			else if ((int64_t)ret->n < q->limit)
+				ret->ids[ret->n++] = page.rows[i - 1].id;
 		}
 	} while ((int64_t)ret->n < q->limit && page.nrows == wanted &&
-		 wanted > 0 && filter.up_to_id > 0);
+		 wanted > 0 && which->up_to_id > 0);
 	archive_page_reset(&page);
+	return 0;
+}
+
+/* How many are asked for, of all. */
+static int
+count_asked(struct mails *m, const struct mails_query *q, bool unread,
+    bool read, int64_t *ret)
+{
+	int64_t n = 0;
+
+	if (mails_count(m, ret) < 0 ||
+	    ((unread || read) && mails_unread(m, q->consumer, &n) < 0))
+		return -1;
+	if (unread || read)
+		*ret = unread ? n : *ret - n;
 	return 0;
 }
 
@@ -297,23 +297,26 @@ int
 mails_find(
     struct mails *m, const struct mails_query *q, struct mails_found *ret)
 {
+	struct archive_filter which = {
+		/* Before 1 there is none, and 0 would be all. */
+		.up_to_id = q->before == 1 ? -1 : q->before - 1,
+		.now = clock_us() / 1000000,
+	};
 	bool unread = false, read = false;
-	int result;
 	char *words = take_state(q->words, &unread, &read);
+	int result;
 
 	*ret = (struct mails_found){ .n = 0 };
+	if (q->before == 0)
+		which.up_to_id = 0;
+	which.new_to = unread ? q->consumer : NULL;
+	which.had_by = read ? q->consumer : NULL;
 	if (*words != '\0') {
-		result = search(m, q, words, unread, read, ret);
+		result = search(m, q, &which, words, ret);
 	} else {
-		result = list(m, q, unread, read, ret);
+		result = list(m, q, &which, ret);
 		if (result == 0)
-			result = mails_count(m, &ret->total);
-		if (result == 0 && (unread || read)) {
-			int64_t n = 0;
-
-			result = mails_unread(m, q->consumer, &n);
-			ret->total = unread ? n : ret->total - n;
-		}
+			result = count_asked(m, q, unread, read, &ret->total);
 	}
 	free(words);
 	return result;

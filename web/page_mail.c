@@ -372,7 +372,8 @@ add_body(struct text *to, const struct request *r, const struct letter *l,
     const struct view *view)
 {
 	const char *remote = request_query(r, "remote");
-	bool is_remote = remote && *remote == '1';
+	/* No link of another site has pictures fetched. */
+	bool is_remote = remote && *remote == '1' && !r->is_cross_site;
 	char *made = view->make(l);
 	char id[PAGE_NUMBER_SIZE], file[32];
 

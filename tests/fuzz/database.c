@@ -132,6 +132,7 @@ read_rest(struct archive *a)
 	struct archive_stats stats;
 	struct archive_hour hours[24];
 	struct search *s = search_open(a, false, false);
+	const struct archive_filter all = { 0 };
 	int64_t ids[16];
 
 	archive_stats(a, &stats);
@@ -139,8 +140,8 @@ read_rest(struct archive *a)
 	free(archive_check(a));
 	if (s) {
 		search_last_id(s);
-		search_find(s, "text", 0, ids, 16);
-		search_find(s, "text", INT64_MAX, ids, 16);
+		search_find(s, "text", &all, false, ids, 16);
+		search_find(s, "text", &all, true, ids, 16);
 		search_close(s);
 	}
 }

@@ -6,11 +6,13 @@ it may change, how it is started.
 """
 
 import base64
+import contextlib
 import crypt
 import http.client
 import json
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -293,14 +295,21 @@ def events(web, smtpd):
     connection.close()
 
 
-def link(web):
+def link(web, smtpd):
     """Who is led here by a link of another site has read nothing."""
+    smtpd.send(RICH)
     last = web.json('/api/v1/messages?limit=1')['messages'][0]['ID']
     web.ask(f'/mail/{last}', headers={
         'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate',
         'Sec-Fetch-Dest': 'document'})
     check('a link marks nothing',
           web.json('/api/v1/messages')['messages'][0]['Read'], False)
+    status, _, page = web.ask(
+        f'/mail/{last}?view=html&remote=1', headers={
+            'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate',
+            'Sec-Fetch-Dest': 'document'})
+    check('nor has it pictures fetched', (status, b'remote=1"></iframe' in page),
+          (200, False))
     web.ask(f'/mail/{last}')
     check('the page marks', web.json('/api/v1/messages')['messages'][0]['Read'])
 
@@ -357,6 +366,51 @@ def read_only(folder):
         check('DELETE needs --allow-delete', [web.ask(p, 'DELETE')[0] for p in (
             '/api/v1/messages', '/api/v1/search?query=x',
             '/api/v1/messages/1')], [403] * 3)
+
+
+def many(web, smtpd, database):
+    """What is read or not is looked for among all that the words find."""
+    date = 'Thu, 26 Nov 2026 10:00:00 GMT'
+    smtpd.send(f'Subject: kazoo\nDate: {date}\n\nx\n')
+    check('Date with a zone that is a word', web.json(
+        '/api/v1/message/latest')['Date'], '2026-11-26T10:00:00.000000Z')
+    with contextlib.closing(sqlite3.connect(database, timeout=10)) as db, db:
+        columns = ', '.join(
+            row[1] for row in db.execute('PRAGMA table_info (message)')
+            if row[1] != 'id')
+        db.execute(
+            'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n'
+            f' WHERE i < 1500) INSERT INTO message ({columns}) SELECT {columns}'
+            ' FROM message, n WHERE id = (SELECT max(id) FROM message)')
+        db.execute(
+            'INSERT INTO recipient (message_id, position, forward_path, mailbox)'
+            " SELECT id, 1, 'b@b.example', 'b@b.example' FROM message"
+            ' WHERE id NOT IN (SELECT message_id FROM recipient)')
+    last = int(web.json('/api/v1/message/latest')['ID'])
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        got = web.json('/api/v1/search?query=kazoo&limit=1000')
+        with contextlib.closing(sqlite3.connect(f'{database}-words')) as db:
+            if db.execute('SELECT id FROM last').fetchone()[0] == last:
+                break
+        time.sleep(0.1)
+    check('all that a page may have', len(got['messages']), 1000)
+    check('all that a list may have', len(web.json(
+        '/api/v1/messages?limit=1000')['messages']), 1000)
+    web.ask('/api/v1/messages', 'PUT', {'Read': True})
+    check('all are read', web.json('/api/v1/messages')['unread'], 0)
+    oldest = last - 1500
+    web.ask('/api/v1/messages', 'PUT', {'IDs': [str(oldest)], 'Read': False})
+    for query, want in (('is:unread kazoo', 1), ('is:read kazoo', 1000),
+                        ('is:unread', 1)):
+        check(query, web.json('/api/v1/search?query=' + query.replace(
+            ' ', '%20'))['messages_count'], want)
+    check('is:read, the second page', web.json(
+        '/api/v1/search?query=is:read&start=1490&limit=10')['messages'][-1]['ID'],
+        str(oldest + 1))
+    check('what was read is deleted, all of it', (web.ask(
+        '/api/v1/search?query=is:read%20kazoo', 'DELETE')[0],
+        web.json('/api/v1/search?query=kazoo')['messages_count']), (200, 1))
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -463,8 +517,9 @@ def main():
                 guard(web)
                 deletion(web)
                 events(web, smtpd)
-                link(web)
+                link(web, smtpd)
                 aside(web, smtpd, database)
+                many(web, smtpd, database)
                 with open(f'{OUT}/smtpdb-web', 'rb') as program:
                     sanitized = b'__asan_init' in program.read()
                 check('confined', sanitized or [line for line in open(
