@@ -1,0 +1,194 @@
+#!/usr/bin/python3 -B
+"""PostgreSQL for one connection, and for a listener that a superserver starts:
+inetd, tcpserver, recordio, systemd-socket-activate, and a pipe.  Every octet to the
+client is one of a reply, also where its connection is standard error and the server
+is not there."""
+
+import argparse
+import os
+import shutil
+import signal
+import socket
+import subprocess
+
+import cluster
+import common
+
+SESSION = (b"EHLO client.example\r\n" + 2 * (
+    b"MAIL FROM:<a@client.example>\r\nRCPT TO:<b@mx.example>\r\nDATA\r\n"
+    b"Subject: %s\r\n\r\n..%s\r\n.\r\n") + b"QUIT\r\n")
+BIG = b"x" * 70 + b"\r\n"
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return listening.getsockname()[1]
+
+
+def inetd(root, port, command, wait):
+    conf = os.path.join(root, f"inetd-{port}.conf")
+    with open(conf, "w", encoding="utf-8") as f:
+        f.write(f"127.0.0.1:{port} stream tcp {wait} nobody {command[0]} smtpd "
+                + " ".join(command[1:]) + "\n")
+    return ["inetd", "-i", conf]
+
+
+SUPERSERVERS = {
+    "inetd, nowait": lambda r, p, c: inetd(r, p, c, "nowait.1000"),
+    "inetd, wait": lambda r, p, c: inetd(r, p, c + ["--idle-exit=1"], "wait"),
+    "tcpserver": lambda r, p, c: ["tcpserver", "-HRl0", "127.0.0.1", str(p), *c],
+    "recordio": lambda r, p, c: [
+        "tcpserver", "-HRl0", "127.0.0.1", str(p), "recordio", *c],
+    "socket-activate --accept": lambda r, p, c: [
+        "systemd-socket-activate", "--accept", "-l", f"127.0.0.1:{p}", *c],
+    "socket-activate --accept --inetd": lambda r, p, c: [
+        "systemd-socket-activate", "--accept", "--inetd", "-l", f"127.0.0.1:{p}", *c],
+    "socket-activate": lambda r, p, c: [
+        "systemd-socket-activate", "-l", f"127.0.0.1:{p}", *c],
+}
+
+
+def connect(port):
+    sock = []
+
+    def try_():
+        try:
+            sock.append(socket.create_connection(("127.0.0.1", port), 60))
+        except OSError:
+            return False
+        return True
+    cluster.until(try_, 20, f"port {port}")
+    return sock[0]
+
+
+def talk(sock, text):
+    """All at once, as who pipes it; every octet that came."""
+    sock.settimeout(60)
+    sock.sendall(text)
+    heard = b""
+    while True:
+        more = sock.recv(65536)
+        if not more:
+            return heard
+        heard += more
+
+
+def codes(heard):
+    """Of the replies; a line that is none is itself."""
+    return [line[:3].decode() if line[:3].isdigit() and line[3:4] in (b" ", b"-")
+            else line for line in heard.splitlines() if line[3:4] != b"-"]
+
+
+GOOD = ["220", "250"] + 2 * ["250", "250", "354", "250"] + ["221"]
+
+
+class Bench:
+    def __init__(self, smtpd):
+        self.report = common.Report()
+        self.it = cluster.Cluster(standbys=0)
+        self.smtpd = self.it.program(smtpd)
+        # Others can read it, for which libpq has a word on standard error.
+        passwords = os.path.join(self.it.root, "passwords")
+        with open(passwords, "w", encoding="utf-8") as f:
+            f.write("*:*:*:*:secret\n")
+        os.chmod(passwords, 0o644)
+        self.command = [self.smtpd, "--database",
+                        self.it.uri() + "&passfile=" + passwords,
+                        "--hostname=mx.example"]
+
+    def check(self, ok, what):
+        self.report.check(ok, what)
+
+    def rows(self, name):
+        return self.it.primary.ask(
+            "SELECT count(*), min(client_address) FROM message WHERE data = "
+            f"convert_to(E'Subject: {name}\\r\\n\\r\\n.{name}\\r\\n', 'UTF8')",
+            "mail")[0]
+
+    def through(self, name, make):
+        port = free_port()
+        with open(os.path.join(self.it.root, "log"), "ab") as log:
+            process = subprocess.Popen(
+                make(self.it.root, port, self.command), stdout=log, stderr=log,
+                stdin=subprocess.DEVNULL, preexec_fn=cluster.as_nobody,
+                start_new_session=True, cwd=self.it.root)
+        try:
+            heard = talk(connect(port), SESSION % ((name.encode(),) * 4))
+            self.check(codes(heard) == GOOD, f"{name}: {codes(heard)}")
+            self.check(self.rows(name) == (2, "127.0.0.1"),
+                       f"{name}: {self.rows(name)}")
+            big = (b"HELO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n"
+                   b"DATA\r\n" + BIG * 20000 + b".\r\nQUIT\r\n")
+            heard = talk(connect(port), big)
+            self.check(codes(heard)[-2:] == ["250", "221"],
+                       f"{name}, a big mail: {codes(heard)}")
+            self.it.primary.kill()
+            heard = talk(connect(port), SESSION % ((name.encode(),) * 4))
+            self.check(set(codes(heard)) <= {"220", "250", "451", "503", "500", "221"}
+                       and "451" in codes(heard), f"{name}, no server: {codes(heard)}")
+            self.it.primary.start()
+            heard = talk(connect(port), SESSION % ((name.encode(),) * 4))
+            self.check(codes(heard) == GOOD, f"{name}, again: {codes(heard)}")
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(60)
+
+    def pipe(self):
+        for stderr in subprocess.PIPE, subprocess.STDOUT:
+            done = subprocess.run(
+                self.command, input=SESSION % ((b"pipe",) * 4), check=False,
+                stdout=subprocess.PIPE, stderr=stderr, timeout=60)
+            heard = [c for c in codes(done.stdout) if not isinstance(c, bytes)]
+            self.check(heard == GOOD, f"a pipe: {done.stdout}")
+            self.check(done.returncode == 0, f"a pipe: {done.returncode}")
+        self.check(self.rows("pipe") == (4, "local"), f"pipe: {self.rows('pipe')}")
+        self.check(not self.left(), f"left behind: {self.left()}")
+
+    def left(self):
+        """Writers whose session has ended."""
+        found = []
+
+        def none():
+            found[:] = [entry for entry in os.listdir("/proc") if entry.isdigit()
+                        and self.is_writer(entry)]
+            return not found
+        try:
+            cluster.until(none, 10, "the end of the writers")
+        except SystemExit:
+            pass
+        return found
+
+    def is_writer(self, entry):
+        try:
+            return os.readlink(f"/proc/{entry}/exe") == self.smtpd + "-postgresql"
+        except OSError:
+            return False
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--smtpd", default="./smtpd")
+    options = parser.parse_args()
+    if not cluster.available():
+        print("skipped: tests/postgresql needs postgresql-15")
+        return
+    b = Bench(os.path.realpath(options.smtpd))
+    try:
+        b.pipe()
+        for name, make in SUPERSERVERS.items():
+            program = make(b.it.root, 1, b.command)
+            if not shutil.which(program[0]):
+                print(f"skipped: {name} needs {program[0]}")
+                continue
+            b.through(name, make)
+        b.check(not b.left(), f"left behind: {b.left()}")
+    finally:
+        if b.report.failed:
+            with open(os.path.join(b.it.root, "log"), encoding="utf-8") as f:
+                print(f.read()[-3000:])
+        b.it.end()
+    b.report.end()
+
+
+if __name__ == "__main__":
+    main()
