@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "../mail/scan.h"
+
 /*
  * Packets to a filter
  */
@@ -145,12 +147,6 @@ trim_path(struct span text)
 	return text;
 }
 
-static bool
-is_digit(char octet)
-{
-	return octet >= '0' && octet <= '9';
-}
-
 /* RFC 3463 s. 2, and of this class. */
 static bool
 is_enhanced(struct span word, char class)
@@ -159,14 +155,14 @@ is_enhanced(struct span word, char class)
 
 	if (word.len < 5 || word.len >= ANSWER_ENHANCED_SIZE ||
 	    word.p[0] != class || word.p[1] != '.' ||
-	    !is_digit(word.p[word.len - 1]))
+	    !scan_is_digit(word.p[word.len - 1]))
 		return false;
 	for (size_t i = 1; i < word.len; i++) {
 		if (word.p[i] == '.' && word.p[i - 1] == '.')
 			return false;
 		if (word.p[i] == '.')
 			ndots++;
-		else if (!is_digit(word.p[i]))
+		else if (!scan_is_digit(word.p[i]))
 			return false;
 	}
 	return ndots == 2;
@@ -177,7 +173,7 @@ static int
 code_of(struct span text)
 {
 	if (text.len < 3 || (text.p[0] != '4' && text.p[0] != '5') ||
-	    text.p[1] < '0' || text.p[1] > '5' || !is_digit(text.p[2]) ||
+	    text.p[1] < '0' || text.p[1] > '5' || !scan_is_digit(text.p[2]) ||
 	    (text.len > 3 && !strchr(" -\t", text.p[3])))
 		return 0;
 	return (text.p[0] - '0') * 100 + (text.p[1] - '0') * 10 + text.p[2] -

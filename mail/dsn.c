@@ -54,12 +54,8 @@ is_hexpoint(struct span hex)
 {
 	uint32_t value = 0;
 
-	for (size_t i = 0; i < hex.len; i++) {
-		int c = scan_lower(scan_octet(hex, i));
-
-		value *= 16;
-		value += scan_is_digit(c) ? c - '0' : c - 'a' + 10;
-	}
+	for (size_t i = 0; i < hex.len; i++)
+		value = value * 16 + scan_hex_value(scan_octet(hex, i));
 	for (size_t i = 0; i < sizeof hexpoints / sizeof *hexpoints; i++)
 		if (hex.len == hexpoints[i].digits &&
 		    value >= hexpoints[i].min && value <= hexpoints[i].max)

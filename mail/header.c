@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "scan.h"
 #include "utf8.h"
 
 enum {
@@ -98,12 +99,6 @@ end_field(struct header *h)
 }
 
 static bool
-is_blank(char octet)
-{
-	return octet == ' ' || octet == '\t';
-}
-
-static bool
 is_name_octet(char octet)
 {
 	return octet > ' ' && octet < 0x7F && octet != ':';
@@ -151,7 +146,7 @@ keep_name(struct header *h, char octet)
 	bool is_mark = is_first_line(h) && h->name_len < 3 &&
 		       octet == byte_order_mark[h->name_len];
 
-	if (!is_blank(octet)) {
+	if (!scan_is_blank(octet)) {
 		h->is_name = h->is_name && h->name_end == h->name_len &&
 			     (is_name_octet(octet) || is_mark);
 		h->name_end = h->name_len + 1;
@@ -172,7 +167,8 @@ from_line_len(struct span line)
 
 	return line.len > quote + 5 &&
 		       memcmp(line.p + quote, "From ", 5) == 0 &&
-		       !is_blank(line.p[quote + 5]) && line.p[quote + 5] != ':'
+		       !scan_is_blank(line.p[quote + 5]) &&
+		       line.p[quote + 5] != ':'
 		   ? quote + 5
 		   : 0;
 }
@@ -210,7 +206,7 @@ keep(struct header *h, const char *text, size_t len)
 		h->has_cr = text[i] == '\r';
 		/* The blanks before the text are none of it. */
 		if (h->has_cr || text[i] == '\n' ||
-		    (h->len == 0 && is_blank(text[i])) ||
+		    (h->len == 0 && scan_is_blank(text[i])) ||
 		    h->len == HEADER_VALUE_MAX)
 			continue;
 		value[h->len++] = text[i];
@@ -298,7 +294,7 @@ continue_line(struct header *h, char octet)
 static void
 take_name(struct header *h, char octet)
 {
-	if (h->at == LINE_START && is_blank(octet)) {
+	if (h->at == LINE_START && scan_is_blank(octet)) {
 		continue_line(h, octet);
 		return;
 	}
@@ -334,7 +330,7 @@ take_value(struct header *h, struct span data)
 	if (h->field != HEADER__COUNT)
 		keep(h, data.p, len);
 	for (size_t i = 0; i < len && h->is_blank; i++)
-		h->is_blank = is_blank(data.p[i]) || data.p[i] == '\r' ||
+		h->is_blank = scan_is_blank(data.p[i]) || data.p[i] == '\r' ||
 			      data.p[i] == '\n';
 	h->line_len += len;
 	if (lf) {
@@ -411,7 +407,7 @@ take_field(struct span *rest)
 		const char *lf = memchr(from, '\n', rest->len - field.len);
 
 		field.len = lf ? (size_t)(lf + 1 - rest->p) : rest->len;
-	} while (field.len < rest->len && is_blank(rest->p[field.len]));
+	} while (field.len < rest->len && scan_is_blank(rest->p[field.len]));
 	rest->p += field.len;
 	rest->len -= field.len;
 	return field;
@@ -451,7 +447,7 @@ take_first(struct span *rest, struct span *ret_name, struct span *ret_value)
 		return true;
 	}
 	span_skip(rest, byte_order_mark);
-	while (rest->len > 0 && is_blank(*rest->p)) {
+	while (rest->len > 0 && scan_is_blank(*rest->p)) {
 		rest->p++;
 		rest->len--;
 	}
@@ -473,7 +469,7 @@ header_next(
 		struct span name = { field.p,
 			colon ? (size_t)(colon - field.p) : 0 };
 
-		while (name.len > 0 && is_blank(name.p[name.len - 1]))
+		while (name.len > 0 && scan_is_blank(name.p[name.len - 1]))
 			name.len--;
 		if (!is_name(name)) {
 			if (is_empty(field))

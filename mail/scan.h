@@ -1,5 +1,5 @@
 /*
- * The tools of the grammars in mail/: they take octets from the front of a
+ * The tools of all grammars: they take octets from the front of a
  * span, and test classes of octets.  Those called `x_len` return how many
  * octets the element in front of a span takes, 0 if another stands there.
  * <ctype.h> asks the locale, so it is not used.
@@ -68,6 +68,20 @@ scan_is_digit(int c)
 	return scan_is_between(c, '0', '9');
 }
 
+/* SP or TAB. */
+static inline bool
+scan_is_blank(int c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* What may stand between the words of a folded field. */
+static inline bool
+scan_is_space(int c)
+{
+	return scan_is_blank(c) || c == '\r' || c == '\n';
+}
+
 static inline int
 scan_lower(int c)
 {
@@ -104,12 +118,20 @@ scan_equals(struct span text, const char *lower_case)
 	return text.len == len;
 }
 
+/* -1: it is no hexadecimal digit. */
+static inline int
+scan_hex_value(int c)
+{
+	if (scan_is_digit(c))
+		return c - '0';
+	c = scan_lower(c);
+	return scan_is_between(c, 'a', 'f') ? c - 'a' + 10 : -1;
+}
+
 static inline size_t
 scan_hex_digit_len(struct span in)
 {
-	int c = scan_octet(in, 0);
-
-	return scan_is_digit(c) || scan_is_between(scan_lower(c), 'a', 'f');
+	return scan_hex_value(scan_octet(in, 0)) >= 0;
 }
 
 /* RFC 822's atom (s. 3.3) has the same characters. */

@@ -2,16 +2,12 @@
 
 #include <string.h>
 
+#include "scan.h"
+
 struct span
 span_of(const char *text)
 {
 	return (struct span){ text, strlen(text) };
-}
-
-static char
-lower(char octet)
-{
-	return octet >= 'A' && octet <= 'Z' ? (char)(octet + 'a' - 'A') : octet;
 }
 
 /* By no locale: its tables are two more pages of each session. */
@@ -19,7 +15,7 @@ static bool
 is_same(const char *a, const char *b, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
-		if (lower(a[i]) != lower(b[i]))
+		if (scan_lower(a[i]) != scan_lower(b[i]))
 			return false;
 	}
 	return true;
@@ -43,20 +39,14 @@ span_skip(struct span *text, const char *prefix)
 	return true;
 }
 
-static bool
-is_blank(char octet)
-{
-	return octet == ' ' || octet == '\t';
-}
-
 struct span
 span_trim(struct span text)
 {
-	while (text.len > 0 && is_blank(text.p[0])) {
+	while (text.len > 0 && scan_is_blank(text.p[0])) {
 		text.p++;
 		text.len--;
 	}
-	while (text.len > 0 && is_blank(text.p[text.len - 1]))
+	while (text.len > 0 && scan_is_blank(text.p[text.len - 1]))
 		text.len--;
 	return text;
 }
@@ -66,7 +56,7 @@ span_word(struct span *text)
 {
 	struct span word = { text->p, 0 };
 
-	while (word.len < text->len && !is_blank(text->p[word.len]))
+	while (word.len < text->len && !scan_is_blank(text->p[word.len]))
 		word.len++;
 	text->p += word.len;
 	text->len -= word.len;
@@ -92,5 +82,16 @@ span_number(struct span text, uint64_t *ret)
 			n = n * 10 + digit;
 	}
 	*ret = n;
+	return true;
+}
+
+bool
+span_port(struct span text, int *ret)
+{
+	uint64_t port;
+
+	if (text.len > 5 || !span_number(text, &port) || port > UINT16_MAX)
+		return false;
+	*ret = (int)port;
 	return true;
 }

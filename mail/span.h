@@ -35,5 +35,7 @@ struct span span_word(struct span *text);
  * (RFC 3030 s. 2).  A number of more than 64 bits becomes UINT64_MAX.
  */
 bool span_number(struct span text, uint64_t *ret);
+/* Reads the number of a port, in 1 to 5 digits. */
+bool span_port(struct span text, int *ret);
 
 #endif

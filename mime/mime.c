@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../mail/scan.h"
 #include "charset.h"
 #include "html.h"
 #include "mime_split.h"
@@ -40,20 +41,14 @@ is_plain(struct span value)
 	return true;
 }
 
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 static struct span
 trim(struct span text)
 {
-	while (text.len > 0 && is_blank(*text.p)) {
+	while (text.len > 0 && scan_is_space(*text.p)) {
 		text.p++;
 		text.len--;
 	}
-	while (text.len > 0 && is_blank(text.p[text.len - 1]))
+	while (text.len > 0 && scan_is_space(text.p[text.len - 1]))
 		text.len--;
 	return text;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../mail/scan.h"
 #include "charset.h"
 #include "words.h"
 
@@ -23,12 +24,6 @@ struct param {
 	int piece;       /* -1: the value is whole */
 };
 
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 static void
 skip(struct span *text, size_t len)
 {
@@ -39,14 +34,14 @@ skip(struct span *text, size_t len)
 static void
 skip_blanks(struct span *text)
 {
-	while (text->len > 0 && is_blank(*text->p))
+	while (text->len > 0 && scan_is_space(*text->p))
 		skip(text, 1);
 }
 
 static struct span
 trim_end(struct span text)
 {
-	while (text.len > 0 && is_blank(text.p[text.len - 1]))
+	while (text.len > 0 && scan_is_space(text.p[text.len - 1]))
 		text.len--;
 	return text;
 }
@@ -149,7 +144,7 @@ last_word(struct span text)
 {
 	size_t len = 0;
 
-	while (len < text.len && !is_blank(text.p[text.len - 1 - len]))
+	while (len < text.len && !scan_is_space(text.p[text.len - 1 - len]))
 		len++;
 	return (struct span){ text.p + text.len - len, len };
 }
@@ -159,7 +154,8 @@ static bool
 read_param(struct span *text, struct param *ret)
 {
 	for (;;) {
-		while (text->len > 0 && (is_blank(*text->p) || *text->p == ';'))
+		while (text->len > 0 &&
+		       (scan_is_space(*text->p) || *text->p == ';'))
 			skip(text, 1);
 		if (text->len == 0)
 			return false;
@@ -199,21 +195,14 @@ add_value(const struct param *p, struct text *to)
 	}
 }
 
-static int
-hex_value(char c)
-{
-	if (isdigit((unsigned char)c))
-		return c - '0';
-	return isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10
-					  : -1;
-}
-
 static void
 add_encoded(struct span value, struct text *to)
 {
 	for (size_t i = 0; i < value.len; i++) {
-		int high = i + 2 < value.len ? hex_value(value.p[i + 1]) : -1;
-		int low = i + 2 < value.len ? hex_value(value.p[i + 2]) : -1;
+		int high =
+		    i + 2 < value.len ? scan_hex_value(value.p[i + 1]) : -1;
+		int low =
+		    i + 2 < value.len ? scan_hex_value(value.p[i + 2]) : -1;
 
 		if (value.p[i] == '%' && high >= 0 && low >= 0) {
 			text_add_char(to, (char)(high << 4 | low));

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "../mail/scan.h"
+
 enum {
 	PIECE_MAX = 16 * 1024,
 };
@@ -94,22 +96,12 @@ decode_base64(struct span in, struct out *o)
 	}
 }
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The octet that "=XX" is, or -1. */
 static int
 quoted_octet(struct span in)
 {
-	int high = in.len > 2 ? hex_value(in.p[1]) : -1;
-	int low = in.len > 2 ? hex_value(in.p[2]) : -1;
+	int high = in.len > 2 ? scan_hex_value(in.p[1]) : -1;
+	int low = in.len > 2 ? scan_hex_value(in.p[2]) : -1;
 
 	return high < 0 || low < 0 ? -1 : high << 4 | low;
 }

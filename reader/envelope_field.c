@@ -1,6 +1,5 @@
 #include "envelope_field.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "../mail/ip.h"
 #include "../mail/peer.h"
 #include "../mail/protocol.h"
+#include "../mail/scan.h"
 #include "../mail/utf8.h"
 
 enum {
@@ -213,14 +213,6 @@ envelope_find(struct span mail, struct span *ret_before, struct span *ret_field,
  * Reading
  */
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return isxdigit((unsigned char)c) ? tolower(c) - 'a' + 10 : -1;
-}
-
 /* Decodes in place.  False: "%" without a number, or NUL. */
 static bool
 decode(char *text)
@@ -232,9 +224,9 @@ decode(char *text)
 			*to++ = *p;
 			continue;
 		}
-		if (hex_value(p[1]) < 0 || hex_value(p[2]) < 0)
+		if (scan_hex_value(p[1]) < 0 || scan_hex_value(p[2]) < 0)
 			return false;
-		*to = (char)(hex_value(p[1]) * 16 + hex_value(p[2]));
+		*to = (char)(scan_hex_value(p[1]) * 16 + scan_hex_value(p[2]));
 		if (*to++ == '\0')
 			return false;
 		p += 2;

@@ -57,15 +57,6 @@ from_socket(int fd, struct peer *ret)
 	return family == AF_UNIX ? FOUND_UNIX : FOUND_STRANGER;
 }
 
-static int
-read_port(struct span text)
-{
-	uint64_t port;
-
-	return span_number(span_trim(text), &port) && port <= 65535 ? (int)port
-								    : 0;
-}
-
 /*
  * Splits "[address]" or "[address]:port" (RFC 3986 s. 3.2.2), with or without a
  * tag (RFC 5321 s. 4.1.3).  False: it is neither.
@@ -146,7 +137,10 @@ from_variables(
 		return FOUND_NOTHING;
 	if (!read_address(address, &ip, &port))
 		return names_unix_peer(address) ? FOUND_UNIX : FOUND_STRANGER;
-	ret->port = read_port(given_port ? span_of(given_port) : port);
+	if (given_port)
+		port = span_of(given_port);
+	ret->port = 0;
+	span_port(span_trim(port), &ret->port);
 	ip_write(&ip, ret->address);
 	return FOUND_ADDRESS;
 }

@@ -119,17 +119,6 @@ next_word(struct span *text)
 }
 
 static bool
-read_port(struct span word, int *ret)
-{
-	uint64_t port;
-
-	if (word.len > 5 || !span_number(word, &port) || port > UINT16_MAX)
-		return false;
-	*ret = (int)port;
-	return true;
-}
-
-static bool
 read_address(struct span word, bool is_ipv6, char ret[IP_TEXT_SIZE])
 {
 	char text[IP_TEXT_SIZE];
@@ -164,8 +153,8 @@ read_line(struct span line, struct peer *ret)
 		return PROXY_MALFORMED;
 	if (!read_address(next_word(&line), is_ipv6, ret->address) ||
 	    !read_address(next_word(&line), is_ipv6, other) ||
-	    !read_port(next_word(&line), &ret->port) ||
-	    !read_port(next_word(&line), &other_port) || line.len > 0 ||
+	    !span_port(next_word(&line), &ret->port) ||
+	    !span_port(next_word(&line), &other_port) || line.len > 0 ||
 	    line.p[-1] == ' ')
 		return PROXY_MALFORMED;
 	return PROXY_CLIENT;

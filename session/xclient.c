@@ -90,17 +90,12 @@ decode(struct span text, char ret[VALUE_SIZE])
 	return len == 0 || utf8_is_printable((struct span){ ret, len });
 }
 
+/* "" is 0, which is no port. */
 static bool
 read_port(const char *text, int *ret)
 {
-	uint64_t port = 0;
-
-	if (text[0] != '\0' &&
-	    (!span_number(span_of(text), &port) || port > UINT16_MAX))
-		return false;
-	if (ret)
-		*ret = (int)port;
-	return true;
+	*ret = 0;
+	return text[0] == '\0' || span_port(span_of(text), ret);
 }
 
 /* What can be said of a value without asking the world. */
@@ -108,6 +103,7 @@ static bool
 check(struct xclient *x, enum attribute at)
 {
 	char *text = x->text[at];
+	int ignored;
 
 	switch (at) {
 	case ADDR:
@@ -121,7 +117,7 @@ check(struct xclient *x, enum attribute at)
 	case PORT:
 		return read_port(text, &x->port);
 	case DESTPORT:
-		return read_port(text, NULL);
+		return read_port(text, &ignored);
 	case PROTO:
 		return span_is(span_of(text), "SMTP") ||
 		       span_is(span_of(text), "ESMTP") ||

@@ -1,25 +1,25 @@
 #include "base64.h"
 
-/* What does not fill three octets is held. */
+#include "../mail/base64.h"
+
+enum {
+	GROUPS = 1024, /* of three octets, and so of four characters */
+};
+
 struct encoder {
 	struct text *to;
-	uint32_t held;
-	int nheld;
+	char held[3 * GROUPS];
+	size_t nheld;
 };
 
 static void
-put_four(struct encoder *e, int nchars)
+flush(struct encoder *e)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "abcdefghijklmnopqrstuvwxyz"
-				     "0123456789+/";
-	char four[4];
+	char characters[4 * GROUPS + 1];
+	size_t len =
+	    base64_write((struct span){ e->held, e->nheld }, characters);
 
-	for (int i = 0; i < 4; i++)
-		four[i] =
-		    i < nchars ? digits[e->held >> (18 - 6 * i) & 63] : '=';
-	text_add(e->to, (struct span){ four, 4 });
-	e->held = 0;
+	text_add(e->to, (struct span){ characters, len });
 	e->nheld = 0;
 }
 
@@ -29,10 +29,9 @@ put(void *arg, struct span piece)
 	struct encoder *e = arg;
 
 	for (size_t i = 0; i < piece.len; i++) {
-		e->held |= (uint32_t)(unsigned char)piece.p[i]
-			   << (16 - 8 * e->nheld);
-		if (++e->nheld == 3)
-			put_four(e, 4);
+		e->held[e->nheld++] = piece.p[i];
+		if (e->nheld == sizeof e->held)
+			flush(e);
 	}
 	return true;
 }
@@ -43,6 +42,5 @@ base64_part(const struct mime_part *part, struct text *to)
 	struct encoder e = { .to = to };
 
 	mime_content(part, (struct sink){ put, &e });
-	if (e.nheld > 0)
-		put_four(&e, e.nheld + 1);
+	flush(&e);
 }

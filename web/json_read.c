@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "../mail/scan.h"
+
 enum {
 	DEPTH_MAX = 32, /* of what is passed over */
 };
@@ -32,12 +34,11 @@ hex(const char *p)
 	uint32_t code = 0;
 
 	for (int i = 0; i < 4; i++) {
-		const char *digits = "0123456789abcdef";
-		const char *at = strchr(digits, p[i] | 0x20);
+		int value = scan_hex_value(p[i]);
 
-		if (!at || p[i] == '\0')
+		if (value < 0)
 			return 0xFFFD;
-		code = code * 16 + (uint32_t)(at - digits);
+		code = code * 16 + (uint32_t)value;
 	}
 	return code;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "../mail/scan.h"
 #include "base64.h"
 #include "page.h"
 #include "routes.h"
@@ -52,15 +53,6 @@ find_cid(const struct letter *l, const char *id)
 	return NULL;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The id behind "cid:", without escapes; its length there. */
 static size_t
 read_cid(struct span rest, struct text *id)
@@ -72,10 +64,10 @@ read_cid(struct span rest, struct text *id)
 		char c = rest.p[at++];
 
 		if (c == '%' && at + 1 < rest.len &&
-		    hex_digit(rest.p[at]) >= 0 &&
-		    hex_digit(rest.p[at + 1]) >= 0) {
-			c = (char)(hex_digit(rest.p[at]) * 16 +
-				   hex_digit(rest.p[at + 1]));
+		    scan_hex_value(rest.p[at]) >= 0 &&
+		    scan_hex_value(rest.p[at + 1]) >= 0) {
+			c = (char)(scan_hex_value(rest.p[at]) * 16 +
+				   scan_hex_value(rest.p[at + 1]));
 			at += 2;
 		}
 		text_add_char(id, c);
