@@ -3,6 +3,7 @@ test-postgresql: all ## mails into PostgreSQL: smtpdb, kills, failovers, trouble
 	tests/postgresql/smtpdb.py --smtpd $(OUT)/smtpd
 	tests/postgresql/troubles.py --smtpd $(OUT)/smtpd
 	tests/postgresql/batch.py --smtpd $(OUT)/smtpd
+	tests/postgresql/recipes.py --smtpd $(OUT)/smtpd
 	tests/postgresql/mistakes.py --smtpd $(OUT)/smtpd
 	tests/postgresql/superservers.py --smtpd $(OUT)/smtpd
 	tests/postgresql/partitions.py --smtpd $(OUT)/smtpd

@@ -610,22 +610,6 @@ def counts(b):
         b.ask(f"DELETE FROM {table}")
 
 
-def recipes(b):
-    """Each mail is taken once, by several that take at the same time."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    b.ask("DELETE FROM message")
-    ids = {b.stored("a mail to be taken") for _ in range(12)}
-    for name in ("take.py", "take.sh"):
-        b.ask("DELETE FROM delivery")
-        program = os.path.join(here, "..", "..", "examples", "postgresql", name)
-        env = {**os.environ, "PGHOST": b.it.primary.folder, "PGUSER": "smtpd",
-               "PGDATABASE": "mail"}
-        takers = [subprocess.Popen([program], env=env, stdout=subprocess.PIPE, text=True)
-                  for _ in range(3)]
-        taken = [int(word) for taker in takers for word in taker.communicate()[0].split()]
-        b.check(sorted(taken) == sorted(ids), f"{name} took {sorted(taken)}")
-
-
 def columns(b):
     """Both schemas have the same tables, views and columns."""
     db = sqlite3.connect(":memory:")
@@ -641,7 +625,7 @@ def columns(b):
     b.check(want == got, f"columns that differ: {sorted(want ^ got)}")
 
 
-CHECKS = [plain, columns, notifies, order, policy, counts, recipes, refused, accounts, pooler, missing_standby,
+CHECKS = [plain, columns, notifies, order, policy, counts, refused, accounts, pooler, missing_standby,
           cancelled_wait, unknown_end, unsafe, newer_version,
           too_many_connections, server_gone, password, full_disk, full_wal]
 
