@@ -74,8 +74,8 @@ int
 database_has_copies(struct database *db, bool *ret)
 {
 	char names[8];
-	int rc =
-	    talk_ask(db, "SHOW synchronous_standby_names", names, sizeof names);
+	int rc = query_ask(
+	    db, "SHOW synchronous_standby_names", names, sizeof names);
 
 	*ret = names[0] != '\0';
 	return rc;

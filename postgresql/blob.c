@@ -78,9 +78,9 @@ send_piece(struct blob *b)
 	    "ALTER TABLE smtpd_piece ALTER octets SET STORAGE EXTERNAL";
 
 	if (b->pieces == 0 && b->rc == DATABASE_OK)
-		b->rc = talk_run(b->db, make);
+		b->rc = query_run(b->db, make);
 	if (b->pieces == 0 && b->rc == DATABASE_OK)
-		b->rc = talk_run(b->db, keep);
+		b->rc = query_run(b->db, keep);
 	if (b->rc == DATABASE_OK)
 		b->rc = run_with(b->db,
 		    "INSERT INTO smtpd_piece VALUES (:number, :octets)",

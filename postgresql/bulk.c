@@ -144,7 +144,7 @@ bulk_make(struct statement *s)
 	rc = describe(b, s, &can);
 	snprintf(b->name, sizeof b->name, "%s_many", s->name);
 	if (rc == DATABASE_OK && can)
-		rc = statement_prepare_text(s->db, b->name, b->text, 0, NULL);
+		rc = talk_prepare(s->db, b->name, b->text, 0, NULL);
 	if (rc == DATABASE_OK && can)
 		s->bulk = b;
 	else
@@ -304,4 +304,20 @@ bulk_send_all(struct database *db)
 		rc = send_rows(db->gathered[i]);
 	bulk_forget_all(db);
 	return rc;
+}
+
+int
+bulk_await(struct database *db)
+{
+	int rc, rc_read;
+
+	talk_settle(db);
+	rc = bulk_send_all(db);
+	if (!db->is_pipelined)
+		return rc;
+	rc_read = pipeline_read(db, db->timeout_ms, NULL, 0);
+	/* Where answers are still to come, nothing else can be said. */
+	if (db->is_pipelined)
+		talk_close(db);
+	return rc_read == DATABASE_OK ? rc : rc_read;
 }

@@ -60,6 +60,7 @@ database_free(struct database *db)
 	if (!db)
 		return;
 	database_close(db);
+	statement_free_all(db);
 	free(db);
 }
 
@@ -97,7 +98,7 @@ database_close(struct database *db)
 static enum verdict
 ask(struct database *db, const char *sql, char *ret, size_t size)
 {
-	int rc = talk_ask(db, sql, ret, size);
+	int rc = query_ask(db, sql, ret, size);
 
 	return rc == DATABASE_OK ? VERDICT_OK
 				 : database_fail_code(db, db->place, rc);
@@ -188,24 +189,24 @@ make_tables(struct database *db)
 	char nothing[32];
 	int version = 0;
 	enum verdict result = VERDICT_OK;
-	int rc = talk_run(db, "BEGIN");
+	int rc = query_run(db, "BEGIN");
 
 	if (rc == DATABASE_OK)
-		rc = talk_run(db, MAKE_LOCK);
+		rc = query_run(db, MAKE_LOCK);
 	if (rc == DATABASE_OK)
 		result = read_version(db, &version);
 	if (rc == DATABASE_OK && result == VERDICT_OK && version == 0)
-		rc = talk_run(db, schema);
+		rc = query_run(db, schema);
 	if (rc == DATABASE_OK && result == VERDICT_OK && version == 0)
 		rc = partition_make(db);
 	if (rc == DATABASE_OK && result == VERDICT_OK)
-		rc = talk_run(db, "COMMIT");
+		rc = query_run(db, "COMMIT");
 	if (rc != DATABASE_OK)
 		result = database_fail_code(db,
 		    "making the tables, which the owner of the database may",
 		    rc);
 	if (result != VERDICT_OK)
-		talk_ask(db, "ROLLBACK", nothing, sizeof nothing);
+		query_ask(db, "ROLLBACK", nothing, sizeof nothing);
 	return result;
 }
 
@@ -247,7 +248,10 @@ static enum verdict
 open_database(struct database *db, bool may_make)
 {
 	enum verdict result;
-	int rc = talk_open(db);
+	int rc;
+
+	bulk_forget_all(db);
+	rc = talk_open(db);
 
 	if (rc != DATABASE_OK)
 		return database_fail_code(db, "connecting", rc);
@@ -258,12 +262,22 @@ open_database(struct database *db, bool may_make)
 	return result;
 }
 
+/* What it says after all is for nobody: the clients were told 451. */
+static enum verdict
+leave_stuck(struct database *db)
+{
+	if (!pipeline_has_ended(db))
+		return pipeline_fail_stuck(db);
+	talk_close(db);
+	return database_open(db);
+}
+
 enum verdict
 database_open(struct database *db)
 {
 	if (db->is_stuck)
-		return transaction_look_again(db);
-	if (db->is_ready && !transaction_is_open(db) && !talk_is_alive(db))
+		return leave_stuck(db);
+	if (db->is_ready && !talk_is_in_transaction(db) && !talk_is_alive(db))
 		talk_close(db);
 	return db->is_ready ? VERDICT_OK : open_database(db, !db->only_reads);
 }
@@ -359,7 +373,7 @@ database_checkpoint(struct database *db)
 enum verdict
 database_vacuum(struct database *db)
 {
-	int rc = database_open(db) == VERDICT_OK ? talk_run(db, "VACUUM")
+	int rc = database_open(db) == VERDICT_OK ? query_run(db, "VACUUM")
 						 : DATABASE_IO_ERROR;
 
 	return rc == DATABASE_OK ? VERDICT_OK

@@ -21,7 +21,7 @@ static const char schema[] = {
 int
 partition_make(struct database *db)
 {
-	return talk_run(db, schema);
+	return query_run(db, schema);
 }
 
 static bool
@@ -29,7 +29,7 @@ are_there(struct database *db)
 {
 	char text[8];
 
-	return talk_ask(db, "SELECT to_regclass('main.partition') IS NOT NULL",
+	return query_ask(db, "SELECT to_regclass('main.partition') IS NOT NULL",
 		   text, sizeof text) == DATABASE_OK &&
 	       text[0] == 't';
 }
@@ -38,14 +38,14 @@ are_there(struct database *db)
 void
 partition_divide(struct database *db)
 {
-	if (are_there(db) || talk_run(db, "BEGIN") != DATABASE_OK)
+	if (are_there(db) || query_run(db, "BEGIN") != DATABASE_OK)
 		return;
-	if (talk_run(db, "SET LOCAL lock_timeout TO '5s'") == DATABASE_OK &&
-	    talk_run(db, MAKE_LOCK) == DATABASE_OK &&
+	if (query_run(db, "SET LOCAL lock_timeout TO '5s'") == DATABASE_OK &&
+	    query_run(db, MAKE_LOCK) == DATABASE_OK &&
 	    (are_there(db) || partition_make(db) == DATABASE_OK) &&
-	    talk_run(db, "COMMIT") == DATABASE_OK)
+	    query_run(db, "COMMIT") == DATABASE_OK)
 		return;
-	talk_run(db, "ROLLBACK");
+	query_run(db, "ROLLBACK");
 }
 
 /* A lock that it may have taken goes with the connection. */
@@ -56,7 +56,7 @@ partition_look(struct database *db)
 		return;
 	db->partitions_at = clock_ms() + LOOK_MS;
 	if (are_there(db) &&
-	    talk_run(db, "SELECT main.keep_partitions()") != DATABASE_OK)
+	    query_run(db, "SELECT main.keep_partitions()") != DATABASE_OK)
 		talk_close(db);
 }
 

@@ -14,7 +14,7 @@ bool
 pipeline_takes(const struct database *db, const struct statement *s)
 {
 	return db->has_ids && !db->is_careful &&
-	       (s->is_prepared || db->is_pooled) && s->rc == DATABASE_OK;
+	       (talk_has_prepared(s) || db->is_pooled) && s->rc == DATABASE_OK;
 }
 
 int
@@ -44,7 +44,7 @@ pipeline_send(struct database *db, struct statement *s)
 	if (rc != DATABASE_OK)
 		return rc;
 	return end_sending(
-	    db, s->is_prepared
+	    db, talk_has_prepared(s)
 		    ? PQsendQueryPrepared(c, s->name, s->parameters.n,
 			  s->values, s->lengths, s->formats, 0)
 		    : PQsendQueryParams(c, s->text, s->parameters.n, s->types,
@@ -136,18 +136,11 @@ pipeline_has_ended(struct database *db)
 	       PQexitPipelineMode(db->connection);
 }
 
-int
-pipeline_end(struct database *db)
+enum verdict
+pipeline_fail_stuck(struct database *db)
 {
-	int rc, rc_read;
-
-	talk_settle(db);
-	rc = bulk_send_all(db);
-	if (!db->is_pipelined)
-		return rc;
-	rc_read = pipeline_read(db, db->timeout_ms, NULL, 0);
-	/* Where answers are still to come, nothing else can be said. */
-	if (db->is_pipelined)
-		talk_close(db);
-	return rc_read == DATABASE_OK ? rc : rc_read;
+	return database_fail(db, VERDICT_BUSY,
+	    "%s has not ended a COMMIT: it waits for a standby "
+	    "(synchronous_standby_names), or cannot be reached",
+	    db->place);
 }

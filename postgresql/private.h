@@ -39,7 +39,8 @@ struct statement {
 	char *text; /* in PostgreSQL's words; the names stand in `sql` */
 	struct parameters parameters;
 	char name[16];
-	bool is_prepared;
+	/* The connection that it is prepared on, and was taken for. */
+	unsigned long prepared_on, taken_on;
 	bool taken;
 	bool is_run;
 	int rc; /* the first error since it was taken */
@@ -62,15 +63,16 @@ struct database {
 	const char *path;
 	int wait_ms;
 	char folder[PATH_MAX];
-	PGconn *connection; /* NULL: none */
-	char place[256];    /* the server, for people; without a password */
-	bool only_reads;    /* and so makes no tables */
-	bool as_it_is;      /* also a standby, also unsafe settings */
+	PGconn *connection;        /* NULL: none */
+	unsigned long connections; /* that there have been */
+	char place[256];   /* the server, for people; without a password */
+	bool only_reads;   /* and so makes no tables */
+	bool as_it_is;     /* also a standby, also unsafe settings */
 	bool is_ready;     /* it is ours, of this version, and may be trusted */
 	bool is_pooled;    /* a pooler is between: nothing lasts longer than a
 	                       transaction (no prepared statements) */
 	bool is_pipelined; /* answers are still to come (pipeline.c) */
-	bool owes_answer;  /* of what was sent by talk_send() */
+	bool owes_answer;  /* of what was sent by query_send() */
 	bool is_careful;   /* waits for each, as an error came late, */
 	bool can_single_out; /* in this transaction */
 	bool has_warned;     /* since the last statement was sent */
@@ -140,19 +142,15 @@ int talk_wait(struct database *db, int64_t until);
  * `*ret_rc`.
  */
 PGresult *talk_await(struct database *db, int wait_ms, int *ret_rc);
-/* Sends SQL without parameters, and waits for its end. */
-int talk_run(struct database *db, const char *sql);
-/* The same, and nobody waits for the end, but who says something next. */
-void talk_send(struct database *db, const char *sql);
-/* Waits for that end. */
+/* Waits for what query_send() has sent. */
 void talk_settle(struct database *db);
-/* The same for one value; "" for none. */
-int talk_ask(struct database *db, const char *sql, char *ret, size_t size);
-
-/* open.c */
-
-/* What of the server's settings may lose mails, as a failure. */
-enum verdict settings_check(struct database *db, bool allow_unsafe);
+/* Is one open?  Also one that has failed. */
+bool talk_is_in_transaction(const struct database *db);
+/* Prepares a text; types that are 0, or all of them, the server finds out. */
+int talk_prepare(struct database *db, const char *name, const char *text, int n,
+    const Oid *types);
+/* Is it prepared, on this connection? */
+bool talk_has_prepared(const struct statement *s);
 
 /* pipeline.c */
 
@@ -170,8 +168,8 @@ int pipeline_send_text(struct database *db, const char *sql);
 int pipeline_read(struct database *db, int wait_ms, PGresult **ret, int n);
 /* Has what was silent ended?  The connection is good for nothing else then. */
 bool pipeline_has_ended(struct database *db);
-/* Reads all there are; comes before anything that waits. */
-int pipeline_end(struct database *db);
+/* A COMMIT has not ended in time. */
+enum verdict pipeline_fail_stuck(struct database *db);
 
 /* bulk.c */
 
@@ -185,6 +183,23 @@ int bulk_add(struct statement *s);
 int bulk_send_all(struct database *db);
 /* Forgets them, as their transaction is over, or the connection. */
 void bulk_forget_all(struct database *db);
+/* Sends them and reads all answers; comes before anything that waits. */
+int bulk_await(struct database *db);
+
+/* query.c */
+
+/* Sends SQL without parameters, and waits for its end. */
+int query_run(struct database *db, const char *sql);
+/* The same, and nobody waits for the end, but who says something next. */
+void query_send(struct database *db, const char *sql);
+/* The same as query_run() for one value; "" for none. */
+int query_ask(struct database *db, const char *sql, char *ret, size_t size);
+
+/* statement.c */
+
+/* Prepares it, where that can be and has not been done. */
+int statement_prepare(struct statement *s);
+void statement_free_all(struct database *db);
 
 /* partition.c */
 
@@ -194,19 +209,9 @@ void partition_divide(struct database *db);
 /* Is it time for the next one? */
 void partition_look(struct database *db);
 
-/* transaction.c */
+/* open.c */
 
-/* Is one open?  Also one that has failed. */
-bool transaction_is_open(const struct database *db);
-/* Has the COMMIT ended that was given up?  Opens anew if it has. */
-enum verdict transaction_look_again(struct database *db);
-
-/* statement.c */
-
-void statement_drop_all(struct database *db);
-/* Prepares it, where that can be and has not been done. */
-int statement_prepare(struct statement *s);
-int statement_prepare_text(struct database *db, const char *name,
-    const char *text, int n, const Oid *types);
+/* What of the server's settings may lose mails, as a failure. */
+enum verdict settings_check(struct database *db, bool allow_unsafe);
 
 #endif

@@ -54,15 +54,16 @@ drop(struct database *db, struct statement *s)
 {
 	char sql[64];
 
-	if (s->is_prepared &&
-	    PQtransactionStatus(db->connection) != PQTRANS_INERROR) {
+	bool is_there = talk_has_prepared(s) &&
+			PQtransactionStatus(db->connection) != PQTRANS_INERROR;
+
+	if (is_there) {
 		snprintf(sql, sizeof sql, "DEALLOCATE %s", s->name);
-		talk_run(db, sql);
+		query_run(db, sql);
 	}
-	if (s->is_prepared && s->bulk &&
-	    PQtransactionStatus(db->connection) != PQTRANS_INERROR) {
+	if (is_there && s->bulk) {
 		snprintf(sql, sizeof sql, "DEALLOCATE %s_many", s->name);
-		talk_run(db, sql);
+		query_run(db, sql);
 	}
 	forget_values(s);
 	bulk_free(s->bulk);
@@ -70,20 +71,14 @@ drop(struct database *db, struct statement *s)
 	free(s->sql);
 	free(s->text);
 	s->sql = s->text = NULL;
-	s->is_prepared = false;
+	s->prepared_on = 0;
 }
 
 void
-statement_drop_all(struct database *db)
+statement_free_all(struct database *db)
 {
-	for (size_t i = 0; i < STATEMENTS_MAX; i++) {
-		struct statement *s = &db->statements[i];
-
-		s->is_prepared = false; /* the server forgets it, too */
-		s->rc = error_of_talk(db, db->message);
-		if (!s->taken)
-			drop(db, s);
-	}
+	for (size_t i = 0; i < STATEMENTS_MAX; i++)
+		drop(db, &db->statements[i]);
 }
 
 static struct statement *
@@ -135,6 +130,7 @@ statement_take(struct database *db, const char *sql)
 	if (!db->connection)
 		s->rc = error_of_talk(db, db->message);
 	s->taken = true;
+	s->taken_on = db->connections;
 	s->is_run = false;
 	s->last_use = ++db->uses;
 	return s;
@@ -248,34 +244,20 @@ statement_bind_zeros(struct statement *s, const char *name, uint64_t len)
  */
 
 int
-statement_prepare_text(struct database *db, const char *name, const char *text,
-    int n, const Oid *types)
-{
-	PGresult *result;
-	int rc = DATABASE_OK;
-
-	if (!PQsendPrepare(db->connection, name, text, n, types))
-		return error_of_talk(db, PQerrorMessage(db->connection));
-	result = talk_await(db, db->timeout_ms, &rc);
-	PQclear(result);
-	return rc;
-}
-
-int
 statement_prepare(struct statement *s)
 {
 	struct database *db = s->db;
 	int rc;
 
-	if (s->rc != DATABASE_OK || s->is_prepared || db->is_pooled)
+	if (s->rc != DATABASE_OK || talk_has_prepared(s) || db->is_pooled)
 		return s->rc;
-	rc = pipeline_end(db);
+	rc = bulk_await(db);
 	if (rc == DATABASE_OK)
-		rc = statement_prepare_text(
+		rc = talk_prepare(
 		    db, s->name, s->text, s->parameters.n, s->types);
 	if (rc != DATABASE_OK)
 		return rc;
-	s->is_prepared = true;
+	s->prepared_on = db->connections;
 	return bulk_make(s);
 }
 
@@ -283,7 +265,7 @@ static int
 send(struct database *db, struct statement *s)
 {
 	int sent =
-	    s->is_prepared
+	    talk_has_prepared(s)
 		? PQsendQueryPrepared(db->connection, s->name, s->parameters.n,
 		      s->values, s->lengths, s->formats, 0)
 		: PQsendQueryParams(db->connection, s->text, s->parameters.n,
@@ -340,6 +322,18 @@ begin_with(struct database *db, struct statement *s)
 	return rc;
 }
 
+/* What was begun on a connection that is lost does not go on on another. */
+static bool
+is_connected(struct statement *s)
+{
+	struct database *db = s->db;
+
+	if (s->rc == DATABASE_OK &&
+	    (!db->connection || s->taken_on != db->connections))
+		s->rc = error_of_talk(db, db->message);
+	return s->rc == DATABASE_OK;
+}
+
 static int
 run(struct statement *s)
 {
@@ -348,7 +342,7 @@ run(struct statement *s)
 
 	if (is_known(db, s))
 		return DATABASE_OK;
-	rc = pipeline_end(db);
+	rc = bulk_await(db);
 	if (rc == DATABASE_OK)
 		rc = statement_prepare(s);
 	if (rc == DATABASE_OK && db->begins_read)
@@ -370,7 +364,7 @@ statement_row(struct statement *s)
 	if (!s->is_run) {
 		s->is_run = true;
 		s->row = -1;
-		s->rc = run(s);
+		s->rc = is_connected(s) ? run(s) : s->rc;
 	}
 	return s->rc == DATABASE_OK && ++s->row < PQntuples(s->rows);
 }
@@ -423,7 +417,7 @@ statement_end(struct statement *s)
 int
 statement_run(struct statement *s)
 {
-	if (pipeline_takes(s->db, s)) {
+	if (is_connected(s) && pipeline_takes(s->db, s)) {
 		s->rc = s->bulk ? bulk_add(s) : bulk_send_all(s->db);
 		if (s->rc == DATABASE_OK && !s->bulk)
 			s->rc = pipeline_send(s->db, s);

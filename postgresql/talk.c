@@ -102,20 +102,29 @@ talk_open(struct database *db)
 	}
 	PQsetNoticeReceiver(db->connection, take_notice, db);
 	PQsetnonblocking(db->connection, 1);
+	db->connections++;
 	return DATABASE_OK;
 }
 
 void
 talk_close(struct database *db)
 {
-	bulk_forget_all(db);
-	statement_drop_all(db);
 	PQclear(db->used);
 	db->used = NULL;
 	PQfinish(db->connection);
 	db->connection = NULL;
 	db->is_ready = db->is_stuck = db->has_ids = false;
 	db->is_pipelined = db->owes_answer = db->begins_read = false;
+}
+
+bool
+talk_is_in_transaction(const struct database *db)
+{
+	PGTransactionStatusType is = db->connection
+					 ? PQtransactionStatus(db->connection)
+					 : PQTRANS_UNKNOWN;
+
+	return is == PQTRANS_INTRANS || is == PQTRANS_INERROR;
 }
 
 bool
@@ -194,39 +203,6 @@ talk_await(struct database *db, int wait_ms, int *ret_rc)
 	return NULL;
 }
 
-static PGresult *
-run(struct database *db, const char *sql, int *ret_rc)
-{
-	*ret_rc = pipeline_end(db);
-	db->has_warned = false;
-	if (*ret_rc != DATABASE_OK)
-		return NULL;
-	if (!PQsendQuery(db->connection, sql)) {
-		*ret_rc = error_of_talk(db, PQerrorMessage(db->connection));
-		return NULL;
-	}
-	return talk_await(db, db->timeout_ms, ret_rc);
-}
-
-int
-talk_run(struct database *db, const char *sql)
-{
-	int rc;
-
-	PQclear(run(db, sql, &rc));
-	return rc;
-}
-
-void
-talk_send(struct database *db, const char *sql)
-{
-	if (pipeline_end(db) != DATABASE_OK ||
-	    !PQsendQuery(db->connection, sql) || PQflush(db->connection) < 0)
-		talk_close(db);
-	else
-		db->owes_answer = true;
-}
-
 void
 talk_settle(struct database *db)
 {
@@ -239,14 +215,21 @@ talk_settle(struct database *db)
 }
 
 int
-talk_ask(struct database *db, const char *sql, char *ret, size_t size)
+talk_prepare(struct database *db, const char *name, const char *text, int n,
+    const Oid *types)
 {
-	int rc;
-	PGresult *result = run(db, sql, &rc);
+	PGresult *result;
+	int rc = DATABASE_OK;
 
-	*ret = '\0';
-	if (rc == DATABASE_OK && PQntuples(result) > 0)
-		snprintf(ret, size, "%s", PQgetvalue(result, 0, 0));
+	if (!PQsendPrepare(db->connection, name, text, n, types))
+		return error_of_talk(db, PQerrorMessage(db->connection));
+	result = talk_await(db, db->timeout_ms, &rc);
 	PQclear(result);
 	return rc;
+}
+
+bool
+talk_has_prepared(const struct statement *s)
+{
+	return s->prepared_on > 0 && s->prepared_on == s->db->connections;
 }

@@ -107,7 +107,8 @@ database_begin(struct database *db)
 			    "%s is a standby, and read-only", db->place);
 		if (result != VERDICT_OK)
 			break;
-		rc = db->expected > 0 ? begin_batch(db) : talk_run(db, "BEGIN");
+		rc =
+		    db->expected > 0 ? begin_batch(db) : query_run(db, "BEGIN");
 		if (rc == DATABASE_OK)
 			break;
 		result = database_fail_code(db, "begin", rc);
@@ -140,18 +141,8 @@ void
 database_end_read(struct database *db)
 {
 	db->begins_read = false;
-	if (transaction_is_open(db))
-		talk_send(db, "COMMIT");
-}
-
-bool
-transaction_is_open(const struct database *db)
-{
-	PGTransactionStatusType is = db->connection
-					 ? PQtransactionStatus(db->connection)
-					 : PQTRANS_UNKNOWN;
-
-	return is == PQTRANS_INTRANS || is == PQTRANS_INERROR;
+	if (talk_is_in_transaction(db))
+		query_send(db, "COMMIT");
 }
 
 /*
@@ -197,7 +188,7 @@ notify(struct database *db)
 	    "BEGIN; SET LOCAL synchronous_commit TO off;"
 	    " NOTIFY smtpd_message, '%" PRId64 "'; COMMIT",
 	    db->next_id - 1);
-	talk_send(db, sql);
+	query_send(db, sql);
 }
 
 /*
@@ -216,7 +207,7 @@ look(struct database *db)
 	    "UPDATE main.writer SET at = now() WHERE token = '%s'"
 	    " RETURNING batch",
 	    db->token);
-	if (talk_ask(db, sql, batch, sizeof batch) != DATABASE_OK ||
+	if (query_ask(db, sql, batch, sizeof batch) != DATABASE_OK ||
 	    db->has_warned) {
 		talk_close(db);
 		return -1;
@@ -259,25 +250,6 @@ read_end(struct database *db, PGresult *result, int rc)
 	return VERDICT_OK;
 }
 
-static enum verdict
-fail_stuck(struct database *db)
-{
-	return database_fail(db, VERDICT_BUSY,
-	    "%s has not ended a COMMIT: it waits for a standby "
-	    "(synchronous_standby_names), or cannot be reached",
-	    db->place);
-}
-
-/* What it says after all is for nobody: the clients were told 451. */
-enum verdict
-transaction_look_again(struct database *db)
-{
-	if (!pipeline_has_ended(db))
-		return fail_stuck(db);
-	talk_close(db);
-	return database_open(db);
-}
-
 /* The rows and the COMMIT go together, and their answers come together. */
 enum verdict
 database_commit(struct database *db)
@@ -304,13 +276,13 @@ database_commit(struct database *db)
 		PQclear(end);
 		db->can_single_out = false;
 		db->is_stuck = true;
-		return fail_stuck(db);
+		return pipeline_fail_stuck(db);
 	}
 	result = read_end(db, end, rc);
 	PQclear(end);
 	if (rc == DATABASE_OK)
 		db->is_careful = false;
-	if (transaction_is_open(db))
+	if (talk_is_in_transaction(db))
 		database_rollback(db);
 	else if (had_ids)
 		notify(db);
@@ -325,9 +297,9 @@ database_rollback(struct database *db)
 	forget(db);
 	if (!db->connection || db->is_stuck)
 		return;
-	pipeline_end(db);
-	if (transaction_is_open(db) &&
-	    talk_run(db, "ROLLBACK") == DATABASE_OK) {
+	bulk_await(db);
+	if (talk_is_in_transaction(db) &&
+	    query_run(db, "ROLLBACK") == DATABASE_OK) {
 		/* What others stored behind it can be seen now. */
 		if (had_ids)
 			notify(db);
