@@ -30,7 +30,7 @@ sys.path[:0] = [str(HERE / "../tests/system"), str(HERE / "../tests/durability")
 import beside  # noqa: E402 (where it is was said above)
 import contestants  # noqa: E402
 from listener import Listener, until  # noqa: E402
-from tls import Keys  # noqa: E402
+from tls_world import Keys  # noqa: E402
 
 CLIENTS = 4
 MAIL = (b"x" * 76 + b"\r\n") * (50 * 1024 * 1024 // 78)

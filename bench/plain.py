@@ -19,7 +19,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE / "../tests/system"),
                 str(HERE / "../tests/durability")]
 from confine import MAILS, instructions  # noqa: E402 (where it is was said above)
-from tls import Keys  # noqa: E402
+from tls_world import Keys  # noqa: E402
 
 
 def count(what, program, *arguments):

@@ -80,6 +80,8 @@ test-system: all bench-programs check-smtpdb $(B)/tests/misbehave $(B)/tests/pla
 	/usr/bin/python3 -B tests/system/auth.py --smtpd $(OUT)/smtpd --smtpdb $(OUT)/smtpdb --player $(B)/tests/play
 	/usr/bin/python3 -B tests/system/clients.py --smtpd $(OUT)/smtpd
 	/usr/bin/python3 -B tests/system/tls.py --smtpd $(OUT)/smtpd --smtpdb $(OUT)/smtpdb
+	/usr/bin/python3 -B tests/system/tls_processes.py --smtpd $(OUT)/smtpd --smtpdb $(OUT)/smtpdb
+	/usr/bin/python3 -B tests/system/tls_clients.py --smtpd $(OUT)/smtpd --smtpdb $(OUT)/smtpdb
 	/usr/bin/python3 -B tests/system/tls_told.py --smtpd $(OUT)/smtpd
 	/usr/bin/python3 -B tests/system/peers.py --smtpd $(OUT)/smtpd --check docs/peers.md
 	/usr/bin/python3 -B tests/system/beside.py --smtpd $(OUT)/smtpd --smtpdb $(OUT)/smtpdb

@@ -395,7 +395,7 @@ def inside_tls(options, report):
     check = report.check
     program = os.path.join(os.path.dirname(options.smtpd) or ".", "smtpd-tls")
     if not os.path.exists(program):
-        print("auth.py: no smtpd-tls (libssl-dev), so it is skipped")
+        print("skipped: AUTH inside TLS, since there is no smtpd-tls")
         return
     with tempfile.TemporaryDirectory() as box, \
             tempfile.TemporaryDirectory() as folder:
@@ -464,7 +464,7 @@ service anvil {{
 
 def by_dovecot(options, report):
     if not shutil.which("dovecot") or os.geteuid() != 0:
-        print("auth.py: no Dovecot (or not root), so it is skipped")
+        print("skipped: AUTH by Dovecot, since it is not there or this is not root")
         return
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
@@ -579,7 +579,7 @@ def by_nobody(options, report):
 def by_rows(options, report):
     program = os.path.join(os.path.dirname(options.smtpd) or ".", "smtpd-auth")
     if not os.path.exists(program):
-        print("auth.py: no smtpd-auth (libgsasl-dev), so it is skipped")
+        print("skipped: auth.py, since there is no smtpd-auth")
         return
     with tempfile.TemporaryDirectory() as folder:
         with World(options, report, folder, "--max-per-source=100") as w:

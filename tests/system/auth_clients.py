@@ -65,13 +65,13 @@ def by_msmtp(w):
 
 def nodemailer(w):
     if not shutil.which("npm"):
-        print("auth.py: no npm, so nodemailer is skipped")
+        print("skipped: AUTH by nodemailer, since there is no npm")
         return
     status, text = w.run("npm", "install", "--no-audit", "--no-fund",
                          "--ignore-scripts", "--prefix", w.folder,
                          "nodemailer@6.9.16")
     if status != 0:
-        print(f"auth.py: npm installs nothing, so nodemailer is skipped: {text}")
+        print(f"skipped: AUTH by nodemailer, since npm installs nothing: {text}")
         return
     path = os.path.join(w.folder, "nodemailer.js")
     with open(path, "w", encoding="ascii") as f:
@@ -103,7 +103,7 @@ def as_thunderbird(w):
 def postfix(w):
     """As a relay's client; by Cyrus SASL."""
     if not shutil.which("postfix") or not glob.glob("/usr/lib/*/sasl2/libplain.so"):
-        print("auth.py: no Postfix, or no libsasl2-modules, so it is skipped")
+        print("skipped: AUTH by Postfix, since it or libsasl2-modules is not there")
         return
     for name in ("plain", "login"):
         folder = pathlib.Path(w.folder) / f"postfix-{name}"
@@ -148,7 +148,7 @@ def exim(w):
 
     os.chmod(w.folder, 0o755)
     if not beside.unpack_peers(Place):
-        print("auth.py: no Exim, so it is skipped")
+        print("skipped: AUTH by Exim, since it is not there")
         return
     for mechanism, says in (("PLAIN", f"^{NAME}^{PASSWORD}"),
                             ("LOGIN", f": {NAME} : {PASSWORD}")):

@@ -24,7 +24,7 @@ import common  # noqa: E402 (where it is was said above)
 import contestants  # noqa: E402
 import filtering  # noqa: E402
 from listener import until  # noqa: E402
-from tls import Keys, Plain, World, mail_by  # noqa: E402
+from tls_world import Keys, Plain, World, mail_by  # noqa: E402
 
 SUBJECT = "/O=Clients/CN=ann"
 SUITE = "TLS_AES_256_GCM_SHA384"
@@ -61,7 +61,7 @@ def milters(w):
     try:
         import Milter  # noqa: F401, PLC0415 (only whether it is there)
     except ImportError:
-        print("tls_told.py: skipped: python3-milter")
+        print("skipped: python3-milter")
         return
     with filtering.milter(str(w.folder)), \
             w.listen(f"--tls-ca={w.keys.ca[0]}",
@@ -107,7 +107,7 @@ def superservers(w):
     user = ["--user", "nobody"] if os.getuid() == 0 else []
     for tool in ("inetd", "tcpserver", "recordio"):
         if not shutil.which(tool):
-            print(f"tls_told.py: skipped: {tool}")
+            print(f"skipped: {tool}")
             continue
         for what, first in (("STARTTLS", False), ("smtpd-tls -- smtpd", True)):
             folder = tempfile.mkdtemp(dir=w.folder)
@@ -134,7 +134,7 @@ def main():
     options = parser.parse_args()
     options.smtpd = os.path.abspath(options.smtpd)
     if not os.path.exists(os.path.join(os.path.dirname(options.smtpd), "smtpd-tls")):
-        print("tls_told.py: skipped: there is no smtpd-tls")
+        print("skipped: tls_told.py, since there is no smtpd-tls")
         return
     report = common.Report()
     for test in (policy_servers, milters, superservers):
