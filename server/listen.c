@@ -24,6 +24,8 @@
 
 enum {
 	STATUS_MS = 1000,
+	/* A terminal is gone so soon after the signal that says so. */
+	TERMINAL_MS = 100,
 	/* A writer that fails is started again no more often than this. */
 	WRITER_MS = 100,
 };
@@ -40,56 +42,77 @@ struct listener {
 	int64_t idle_since; /* ms, as all times here: CLOCK_MONOTONIC */
 	int64_t stop_at;    /* then sessions get SIGTERM; 0: not stopping */
 	int64_t status_at;  /* when systemd was told last */
+	bool may_be_left;   /* it ends with its terminal, ... */
+	int64_t look_at;    /* ... whether that is gone; 0: no reason to look */
 };
 
 /*
  * Start
  */
 
-/* Without helpers, nobody cares for SIGHUP: then it ends the process. */
 static void
-fill_signals(sigset_t *ret, const struct listen_conf *conf)
+fill_signals(sigset_t *ret)
 {
 	sigemptyset(ret);
 	sigaddset(ret, SIGTERM);
 	sigaddset(ret, SIGINT);
 	sigaddset(ret, SIGCHLD);
-	if (conf->helpers)
-		sigaddset(ret, SIGHUP);
+	sigaddset(ret, SIGHUP);
+}
+
+static bool
+is_at_terminal(void)
+{
+	int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* Does it end with its terminal?  Not so under nohup(1), nor as a service. */
+static bool
+ends_with_terminal(void)
+{
+	struct sigaction was;
+
+	return sigaction(SIGHUP, NULL, &was) == 0 &&
+	       was.sa_handler != SIG_IGN && is_at_terminal();
 }
 
 /* The signals of haste stay blocked until a session can read them. */
 static void
-block_signals(const struct listen_conf *conf, sigset_t *ret_old)
+block_signals(sigset_t *ret_old)
 {
 	sigset_t set;
 
 	sigemptyset(&set);
 	connection_add_signals(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	fill_signals(&set, conf);
+	fill_signals(&set);
 	sigprocmask(SIG_BLOCK, &set, ret_old);
 }
 
 static int
-open_signals(const struct listen_conf *conf)
+open_signals(void)
 {
 	sigset_t set;
 
-	fill_signals(&set, conf);
+	fill_signals(&set);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 static bool
 start(struct listener *l)
 {
-	l->signals = open_signals(l->conf);
+	l->signals = open_signals();
 	if (l->signals < 0 || !admission_open(&l->admission, l->conf)) {
 		log_line(LOG_ERR, "cannot listen: %s", strerror(errno));
 		return false;
 	}
 	sockets_set_nonblocking(l->fds, l->nfds);
 	l->idle_since = clock_ms();
+	l->may_be_left = ends_with_terminal();
 	l->worker_due = true;
 	helpers_start(&l->admission.helpers, -1);
 	return true;
@@ -101,12 +124,14 @@ start(struct listener *l)
 
 /*
  * Closes what is the listener's in the process just forked.  A ctrl-C at the
- * terminal that all of them have is for the listener alone.
+ * terminal that all of them have, and that terminal's end, are for the listener
+ * alone.
  */
 static void
 become_child(struct listener *l)
 {
 	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
 	for (size_t i = 0; i < l->nfds; i++)
 		close(l->fds[i]);
 	close(l->signals);
@@ -261,6 +286,25 @@ stop(struct listener *l)
 	l->stop_at = clock_ms() + (int64_t)l->conf->stop_timeout_sec * 1000;
 }
 
+/* SIGHUP: read what can be read again; or the terminal is gone. */
+static void
+take_hangup(struct listener *l)
+{
+	helpers_hang_up(&l->admission.helpers);
+	if (l->may_be_left)
+		l->look_at = clock_ms() + TERMINAL_MS;
+}
+
+static void
+look_at_terminal(struct listener *l)
+{
+	if (l->look_at == 0 || clock_ms() < l->look_at)
+		return;
+	l->look_at = 0;
+	if (l->stop_at == 0 && !is_at_terminal())
+		stop(l);
+}
+
 static void
 read_signals(struct listener *l)
 {
@@ -270,7 +314,7 @@ read_signals(struct listener *l)
 		if (info.ssi_signo == SIGCHLD)
 			continue;
 		if (info.ssi_signo == SIGHUP)
-			helpers_hang_up(&l->admission.helpers);
+			take_hangup(l);
 		else if (l->stop_at == 0)
 			stop(l);
 		else
@@ -308,6 +352,8 @@ wake_at(const struct listener *l)
 		    l->idle_since + (int64_t)l->conf->idle_exit_sec * 1000);
 	if (l->stop_at > 0)
 		until = earlier(until, l->stop_at);
+	if (l->look_at > 0)
+		until = earlier(until, l->look_at);
 	if (l->admission.accept_at > clock_ms())
 		until = earlier(until, l->admission.accept_at);
 	if (l->admission.waiting.fd >= 0)
@@ -344,6 +390,7 @@ step(struct listener *l, int *ret_fd)
 		return LISTEN_DONE;
 	if (p[l->nfds].revents)
 		read_signals(l);
+	look_at_terminal(l);
 	l->worker_due |= admission_look_again(&l->admission);
 	for (size_t i = 0; i < l->nfds && l->stop_at == 0; i++) {
 		if (!p[i].revents || l->admission.waiting.fd >= 0)
@@ -412,7 +459,7 @@ listen_run(
 	enum listen_role role = LISTEN_DONE;
 	sigset_t old;
 
-	block_signals(conf, &old);
+	block_signals(&old);
 	wait_for_turns();
 	if (!start(&l))
 		return LISTEN_FAILED;

@@ -7,6 +7,7 @@ keep them or their clients waiting.
 
 import argparse
 import os
+import pty
 import resource
 import signal
 import socket
@@ -417,6 +418,56 @@ def listens_itself(options, report, folder):
     report.check(not os.path.exists(path), "the path of its socket is gone")
 
 
+def at_terminal(options, folder, *before):
+    """A listener in a terminal of its own: process, terminal, log, a client."""
+    log = os.path.join(folder, "log")
+    common.give_away(folder)
+    with open(log, "w", encoding="utf-8"):
+        pass
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND), 2)
+        os.execvp([*before, options.smtpd][0],
+                  [*before, options.smtpd, "-d", os.path.join(folder, "mail.db"),
+                   "-n", "mx.example", "--idle-exit=0", "--listen=127.0.0.1:0"])
+    until(lambda: "mail goes to" in read(log))
+    port = int(read(log).split("listens on 127.0.0.1:")[1].split()[0])
+    client = common.Client(socket.create_connection(("127.0.0.1", port)), 20)
+    client.greet()
+    return pid, terminal, log, client
+
+
+def ends_with_its_terminal(options, report, folder):
+    """SIGHUP alone has it go on; the terminal's end is an end in order."""
+    pid, terminal, log, client = at_terminal(options, folder)
+    os.kill(pid, signal.SIGHUP)
+    time.sleep(0.5)
+    reply = client.mail(MAIL)
+    report.check(reply[0] == 250 and "stopping" not in read(log),
+                 f"SIGHUP: {reply}, {read(log)}")
+    os.close(terminal)
+    report.check(until(lambda: "stopping, 1 connections left" in read(log)),
+                 f"the terminal is gone: {read(log)}")
+    reply = client.mail(MAIL)
+    report.check(reply[0] == 250, f"its session goes on: {reply}")
+    client.close()
+    report.check(until(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid),
+                 f"it ends: {read(log)}")
+
+
+def stays_behind_nohup(options, report, folder):
+    pid, terminal, log, client = at_terminal(options, folder, "nohup")
+    os.close(terminal)
+    time.sleep(0.5)
+    reply = client.mail(MAIL)
+    report.check(reply[0] == 250 and "stopping" not in read(log),
+                 f"under nohup: {reply}, {read(log)}")
+    client.close()
+    os.kill(pid, signal.SIGTERM)
+    report.check(until(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid),
+                 f"it ends: {read(log)}")
+
+
 def words_for_what_cannot_be_listened_at(options, report, folder):
     plain = os.path.join(folder, "plain")
     stale = os.path.join(folder, "stale")
@@ -505,7 +556,8 @@ def main():
     for test in (none_takes_the_processor, writer_outlives_the_listener, writer_that_is_killed,
                  greeting_needs_no_database, new_mail_is_no_fifo, file_size_limit,
                  refusals_are_summed_up, slow_clients_are_silent_clients,
-                 sigterm_ends_a_write, listens_itself,
+                 sigterm_ends_a_write, listens_itself, ends_with_its_terminal,
+                 stays_behind_nohup,
                  words_for_what_cannot_be_listened_at, record_is_played_again,
                  crashing_source_is_delayed):
         with tempfile.TemporaryDirectory() as folder:
