@@ -23,19 +23,42 @@ enum {
 #define SUITES "ECDHE+AESGCM:ECDHE+CHACHA20"
 #define GROUPS "X25519:P-256:P-384"
 
+/* What was first amiss: what follows it says only who could not go on. */
 static const char *
-last_error(void)
+first_error(void)
 {
-	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+	static const struct {
+		int lib, reason;
+		const char *words;
+	} rows[] = {
+		{ ERR_LIB_PEM, PEM_R_NO_START_LINE, "there is none in PEM" },
+		{ ERR_LIB_OSSL_DECODER, ERR_R_UNSUPPORTED,
+		    "there is none in PEM" },
+		{ ERR_LIB_CRYPTO, ERR_R_INTERRUPTED_OR_CANCELLED,
+		    "it is locked by a password" },
+		{ ERR_LIB_X509, X509_R_KEY_VALUES_MISMATCH,
+		    "it is another certificate's" },
+		{ ERR_LIB_SSL, SSL_R_NO_CERTIFICATE_ASSIGNED,
+		    "it is another certificate's" },
+	};
+	unsigned long e = ERR_peek_error();
+	const char *reason = ERR_reason_error_string(e);
 
+	if (ERR_SYSTEM_ERROR(e))
+		return strerror(ERR_GET_REASON(e));
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		if (ERR_GET_LIB(e) == rows[i].lib &&
+		    ERR_GET_REASON(e) == rows[i].reason)
+			return rows[i].words;
+	}
 	return reason ? reason : "out of memory";
 }
 
 /* NULL, for the caller to return. */
 static SSL_CTX *
-fail(const char *what, SSL_CTX *context)
+fail(const char *what, const char *file, SSL_CTX *context)
 {
-	log_line(LOG_ERR, "TLS: %s: %s", what, last_error());
+	log_line(LOG_ERR, "TLS: %s %s: %s", what, file, first_error());
 	ERR_clear_error();
 	SSL_CTX_free(context);
 	return NULL;
@@ -105,15 +128,15 @@ context_new(const struct settings *s, const char *cert, const char *key)
 	ERR_clear_error();
 	c = SSL_CTX_new(TLS_server_method());
 	if (!c || !set_what_is_offered(c) || !set_tickets(c))
-		return fail("settings", c);
+		return fail("settings", "of OpenSSL", c);
 	SSL_CTX_set_default_passwd_cb(c, say_no_password);
 	if (!SSL_CTX_use_certificate_chain_file(c, cert))
-		return fail(cert, c);
+		return fail("certificate", cert, c);
 	if (!SSL_CTX_use_PrivateKey_file(c, key, SSL_FILETYPE_PEM) ||
 	    !SSL_CTX_check_private_key(c))
-		return fail(key, c);
+		return fail("key", key, c);
 	if (s->ca && !ask_for_certificates(c, s))
-		return fail(s->ca, c);
+		return fail("certificates of clients'", s->ca, c);
 	return c;
 }
 
