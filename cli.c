@@ -127,7 +127,7 @@ fail(struct cli *c, int found, const char *word)
 		    c->error, sizeof c->error, "unknown option -%c", optopt);
 	else if ((meant = nearest_option(c, word + 2)))
 		snprintf(c->error, sizeof c->error,
-		    "unknown option %s; did you mean --%s?", word, meant);
+		    "unknown option %s (did you mean --%s?)", word, meant);
 	else
 		snprintf(c->error, sizeof c->error, "unknown option %s", word);
 	return CLI_BAD;

@@ -97,6 +97,18 @@ database_open_beside(
 	    db, VERDICT_UNUSABLE, "%s is not used: %s", path, fault);
 }
 
+enum verdict
+beside_check_file(struct database *db, const struct stat *is)
+{
+	if (S_ISREG(is->st_mode))
+		return VERDICT_OK;
+	return database_fail(db, VERDICT_UNUSABLE,
+	    S_ISDIR(is->st_mode)
+		? "%s is a folder; the database is a file in it, as mail.db"
+		: "%s is no file",
+	    db->path);
+}
+
 /*
  * SQLite follows no link there, but would wait at a FIFO for ever: in open(2),
  * where no deadline counts.

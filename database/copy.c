@@ -138,10 +138,13 @@ open_for_reading(struct database *db)
 	struct stat wal;
 	int64_t version = 0;
 
+	if (stat(db->path, &db->frozen) < 0)
+		return database_fail_errno(db, db->path, errno);
+	result = beside_check_file(db, &db->frozen);
+	if (result != VERDICT_OK)
+		return result;
 	db->is_frozen = !has_company(db, F_OK);
 	if (db->is_frozen) {
-		if (stat(db->path, &db->frozen) < 0)
-			return database_fail_errno(db, db->path, errno);
 		options = look_beside(db, "-wal", &wal) == 0 && wal.st_size > 0
 			      ? uri_no_locks
 			      : uri_immutable;

@@ -200,13 +200,8 @@ make_file(struct database *db)
 		close(fd);
 	else if (errno != EEXIST)
 		return database_fail_errno(db, db->path, errno);
-	else if (stat(db->path, &is) == 0 && S_ISDIR(is.st_mode))
-		return database_fail(db, VERDICT_UNUSABLE,
-		    "%s is a folder; the database is a file in it, as mail.db",
-		    db->path);
-	else if (stat(db->path, &is) == 0 && !S_ISREG(is.st_mode))
-		return database_fail(
-		    db, VERDICT_UNUSABLE, "%s is no file", db->path);
+	else if (stat(db->path, &is) == 0)
+		return beside_check_file(db, &is);
 	return VERDICT_OK;
 }
 

@@ -82,6 +82,8 @@ const char *vfs_name(void);
 
 /* What stands where SQLite has its files, as database_open_beside() says. */
 enum verdict beside_check(struct database *db);
+/* And the database itself, which may be a folder, or a device. */
+enum verdict beside_check_file(struct database *db, const struct stat *is);
 
 /* heal.c */
 

@@ -141,11 +141,12 @@ helpers_forget(struct helpers *h, pid_t pid, int status)
 			log_line(LOG_ERR, "%s was killed by signal %d",
 			    h->confs[i].argv[0], WTERMSIG(status));
 		else
-			log_line(LOG_ERR, "%s ended with status %d%s",
+			log_line(LOG_ERR, "%s ended with status %d%s: %s",
 			    h->confs[i].argv[0], WEXITSTATUS(status),
 			    WEXITSTATUS(status) == EX_UNAVAILABLE
-				? ": it is not installed"
-				: "");
+				? " (it is not installed)"
+				: "",
+			    h->confs[i].without);
 		forget(&h->rows[i]);
 		return true;
 	}

@@ -16,6 +16,7 @@
 struct helper_conf {
 	const char *const *argv; /* argv[0]: its path; NULL: it is not wanted */
 	unsigned may_tell;       /* the writer, of any session (FACT_BIT) */
+	const char *without;     /* what there is not while it is not there */
 };
 
 struct helpers {

@@ -211,25 +211,30 @@ read_filters(struct options *o, int *ret_status)
 	    o->milter_default, "neither tempfail nor accept", ret_status);
 }
 
-static bool
-check_tls(const struct options *o)
+/* NULL: nothing is wrong with them. */
+static const char *
+fault_of_tls(const struct options *o)
 {
 	bool any =
 	    o->tls_keys.n > 0 || o->tls_ca || o->tls_require_client || o->tls;
 
-	if (o->tls_certs.n == 0)
-		return !any;
+	if (any && o->tls_certs.n == 0)
+		return "--tls-cert is missing";
 	if (o->tls_require_client && !o->tls_ca)
-		return false;
+		return "--tls-require-client needs --tls-ca";
 	if (o->tls && strcmp(o->tls, "immediate") != 0 &&
 	    strcmp(o->tls, "starttls") != 0)
-		return false;
-	return o->tls_keys.n == 0 || o->tls_keys.n == o->tls_certs.n;
+		return "--tls is neither immediate nor starttls";
+	if (o->tls_keys.n > 0 && o->tls_keys.n != o->tls_certs.n)
+		return "each --tls-cert has a --tls-key, or none has";
+	return NULL;
 }
 
 int
 options_read(int argc, char **argv, struct options *ret, int *ret_status)
 {
+	const char *fault;
+
 	*ret = (struct options){
 		.argv = argv,
 		.max_size = 52428800,
@@ -257,9 +262,9 @@ options_read(int argc, char **argv, struct options *ret, int *ret_status)
 		    ret->database, "not the path of a database", ret_status);
 	if (ret->auth_required && ret->auth == AUTH_BY_NONE)
 		return usage_error("--auth-required needs --auth", ret_status);
-	if (!check_tls(ret))
-		return usage_error(
-		    "--tls options that do not go together", ret_status);
+	fault = fault_of_tls(ret);
+	if (fault)
+		return usage_error(fault, ret_status);
 	if (!ret->hostname)
 		ret->hostname = full_hostname();
 	else if (!address_is_domain(span_of(ret->hostname), ADDRESS_LENIENT))

@@ -116,11 +116,13 @@ programs_of(const struct options *o)
 			.argv = make_tls(o),
 			.may_tell =
 			    FACT_BIT(FACT_TLS) | FACT_BIT(FACT_CLIENT_SUBJECT),
+			.without = "clients are served without TLS",
 		};
 	if (auth && !confs[HELPER_AUTH].argv)
 		confs[HELPER_AUTH] = (struct helper_conf){
 			.argv = make_auth(o),
 			.may_tell = FACT_BIT(FACT_ACCOUNT),
+			.without = "nobody can authenticate",
 		};
 	return tls || auth ? confs : NULL;
 }

@@ -159,19 +159,40 @@ start_clear_descriptors(struct start *start)
 	close(null);
 }
 
-/* Returns why no mail can be stored there, as an errno; 0: it is not known. */
-static int
+static bool
+has_other_content(const char *path)
+{
+	static const char header[] = "SQLite format 3"; /* with its NUL */
+	char found[sizeof header];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, found, sizeof found) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	return n > 0 && (n < (ssize_t)sizeof found ||
+			    memcmp(found, header, sizeof found) != 0);
+}
+
+/* Returns why no mail can be stored there; NULL: it is not known. */
+static const char *
 trouble_with(const char *database)
 {
 	char path[PATH_MAX];
+	struct stat st;
 
 	if (strlen(database) >= sizeof path)
-		return ENAMETOOLONG;
+		return strerror(ENAMETOOLONG);
 	strcpy(path, database);
+	if (stat(database, &st) == 0 && S_ISDIR(st.st_mode))
+		return "a folder; the database is a file in it, as mail.db";
 	if (access(dirname(path), W_OK | X_OK) < 0 ||
 	    (access(database, R_OK | W_OK) < 0 && errno != ENOENT))
-		return errno;
-	return 0;
+		return strerror(errno);
+	if (stat(database, &st) < 0) /* yet to be made */
+		return NULL;
+	return !S_ISREG(st.st_mode) || has_other_content(database)
+		   ? "this is no database"
+		   : NULL;
 }
 
 void
@@ -185,7 +206,7 @@ start_give_hint(const char *database)
 void
 start_tell_database(const char *database)
 {
-	int trouble;
+	const char *trouble;
 
 	if (cli_is_postgresql(database)) {
 		log_line(LOG_INFO, "mail goes to a PostgreSQL server");
@@ -196,7 +217,7 @@ start_tell_database(const char *database)
 		log_line(LOG_WARNING,
 		    "no mail can be stored in %s: %s; "
 		    "--database=PATH names another",
-		    database, strerror(trouble));
+		    database, trouble);
 	else
 		log_line(LOG_INFO, "mail goes to %s", database);
 }

@@ -89,6 +89,7 @@ test-system: all bench-programs check-smtpdb $(B)/tests/misbehave $(B)/tests/pla
 	/usr/bin/python3 -B tests/system/smuggling.py --smtpd $(OUT)/smtpd --smtpdb $(OUT)/smtpdb
 	/usr/bin/python3 -B tests/system/starvation.py --seconds 1
 	OUT=$(OUT) sh tests/system/help.sh
+	OUT=$(OUT) sh tests/system/words.sh
 	sh tests/system/superservers.sh
 	sh tests/system/inetd.sh
 	bash tests/system/lab/test.sh

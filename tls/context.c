@@ -8,6 +8,8 @@
  */
 #include "private.h"
 
+#include <string.h>
+
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 

@@ -426,7 +426,8 @@ def at_terminal(options, folder, *before):
         pass
     pid, terminal = pty.fork()
     if pid == 0:
-        os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND), 2)
+        for fd in (1, 2):  # nohup(1) makes a file where 1 is a terminal
+            os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND), fd)
         os.execvp([*before, options.smtpd][0],
                   [*before, options.smtpd, "-d", os.path.join(folder, "mail.db"),
                    "-n", "mx.example", "--idle-exit=0", "--listen=127.0.0.1:0"])

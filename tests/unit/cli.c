@@ -56,13 +56,13 @@ Test(cli, says_what_is_wrong_with_an_option)
 		{ "--hidden", "" },
 		{ "--strict=x", "--strict takes no value" },
 		{ "--hidden=x", "--hidden takes no value" },
-		{ "--hiden", "unknown option --hiden; did you mean --hidden?" },
+		{ "--hiden", "unknown option --hiden (did you mean --hidden?)" },
 		{ "--number", "--number needs a value: --number=N" },
 		{ "-n", "--number needs a value: --number=N" },
 		{ "-x", "unknown option -x" },
 		{ "--frobnicate", "unknown option --frobnicate" },
 		{ "--databse=x",
-		    "unknown option --databse=x; did you mean --database?" },
+		    "unknown option --databse=x (did you mean --database?)" },
 		/* Not what is not taken. */
 		{ "--secret", "unknown option --secret" },
 	};
