@@ -403,6 +403,9 @@ def postgresql():
     systemctl('disable', '--now', SOCKET)
     systemctl('enable', '--now', 'smtpd.socket')
     check_row('an-instance', read)
+    line = b'x' * 998 + b'\r\n'
+    check_equal('48 MB through the 64 MiB of an instance',
+                deliver(data=b'\r\n' + line * 48000)[:3], b'250')
     systemctl('disable', '--now', 'smtpd.socket')
     systemctl('enable', '--now', SOCKET)
 
@@ -442,6 +445,27 @@ def by_network():
     check('inside TLS', '127.0.0.1|t' in said, said)
 
 
+def accounts():
+    """In the same database, for the listener and for an instance."""
+    apt('install', '--no-install-recommends', deb('smtpd-auth'))
+    lab.write(f'{ROOT}/etc/default/smtpd', 'SMTPD_OPTIONS=--auth=rows'
+              ' --auth-insecure\nSMTPD_DATABASE=postgresql:///mail\n')
+    shell('cd /; printf "secret\\nsecret\\n" | runuser -u smtpd -- smtpdb'
+          ' --database=postgresql:///mail account add ann')
+    for start, stop in (('smtpd.socket', SOCKET), (SOCKET, 'smtpd.socket')):
+        systemctl('stop', stop, SERVICE)
+        systemctl('start', start)
+        with Client() as client:
+            client.reply()
+            client.say(b'EHLO client.example')
+            check_equal(f'AUTH by {start}', client.say(
+                b'AUTH PLAIN AGFubgBzZWNyZXQ=')[:3], b'235')
+            check_equal('and a mail', client.mail()[:3], b'250')
+    said = as_postgres('psql -Atc "SELECT count(*) FROM message WHERE'
+                       " authenticated_as = 'ann'\" mail")
+    check_equal('rows of the account', said.strip(), '2')
+
+
 def without_program():
     """smtpd-postgresql is removed: the client comes again, and is told why in the
     log."""
@@ -457,7 +481,7 @@ def without_program():
 
 
 GROUPS = {
-    'postgresql': [postgresql, by_network, without_program],
+    'postgresql': [postgresql, by_network, accounts, without_program],
     'install': [install, what_is_there],
     'keep': [reboot, upgrade, other_socket, reader, remove, purge],
     'postfix': [postfix, beside_postfix, other_port, instead_of_postfix],
@@ -465,7 +489,7 @@ GROUPS = {
 
 
 def main():
-    signal.alarm(300)  # a deadline for all
+    signal.alarm(600)  # a deadline for all
     for group in GROUPS[sys.argv[1]]:
         start = time.monotonic()
         try:
