@@ -100,17 +100,26 @@ class Node:
                 raise
             self.take_copy(primary, tries - 1)
 
-    def follow(self, primary):
+    def receive_from(self, where):
         with open(os.path.join(self.data, "postgresql.auto.conf"), "w",
                   encoding="utf-8") as f:
-            f.write("primary_conninfo = 'host=%s user=smtpd application_name=%s'\n"
-                    % (primary.folder, self.name))
+            f.write(f"primary_conninfo = '{where}'\n")
+        if self.process:
+            os.kill(self.process.pid, signal.SIGHUP)
+
+    def follow(self, primary):
         signal_file = os.path.join(self.data, "standby.signal")
         with open(signal_file, "w", encoding="utf-8"):
             pass
         common.give_away(signal_file)
-        if self.process:
-            os.kill(self.process.pid, signal.SIGHUP)
+        self.receive_from(f"host={primary.folder} user=smtpd "
+                          f"application_name={self.name}")
+
+    def follow_nobody(self):
+        """From now on it has no more than it has."""
+        self.receive_from("")
+        until(lambda: self.ask("SELECT count(*) FROM pg_stat_wal_receiver") == [(0,)],
+              60, f"{self.name} receives no more")
 
     def start(self):
         with open(os.path.join(self.folder, "log"), "ab") as log:
@@ -141,6 +150,11 @@ class Node:
         except psycopg2.OperationalError:
             return False
 
+    def in_commit(self):
+        """The processes that wait for a standby."""
+        return self.ask("SELECT pid FROM pg_stat_activity"
+                        " WHERE wait_event = 'SyncRep' AND query = 'COMMIT'")
+
     def processes(self):
         """The postmaster and its children."""
         pids = []
@@ -162,6 +176,9 @@ class Node:
                 os.kill(pid, number)
             except ProcessLookupError:
                 pass
+
+    def is_running(self):
+        return self.process and self.process.poll() is None
 
     def kill(self):
         if not self.process:
@@ -224,9 +241,10 @@ class Cluster:
         else:
             old.kill()
         for node in self.standbys():
-            if not node.process:
+            if not node.is_running():
                 node.start()
-        time.sleep(0.2)
+        for node in self.standbys():
+            node.follow_nobody()
         new = max(self.standbys(), key=Node.received)
         other = [n for n in self.standbys() if n is not new]
         for node in other:
@@ -249,10 +267,16 @@ class Cluster:
                 shutil.copy(os.path.join(os.path.dirname(smtpd), name), self.root)
         return copy
 
-    def end(self):
+    def end(self, keep=False):
         for node in self.nodes:
             node.kill()
-        shutil.rmtree(self.root)
+        self.leave(keep)
+
+    def leave(self, keep):
+        if keep:
+            print(f"{self.root} has what is left", flush=True)
+        else:
+            shutil.rmtree(self.root)
 
 
 class Listener:

@@ -6,6 +6,7 @@ octets, and none may have come behind the one who reads on."""
 
 import argparse
 import collections
+import contextlib
 import os
 import random
 import signal
@@ -18,6 +19,7 @@ import cluster
 import common
 
 CLIENTS = 4  # of each listener
+PAUSE = 0.02  # seconds between two of a client's mails, at most
 ROUND = 50   # kills
 
 
@@ -31,7 +33,7 @@ class Ledger:
         self.refusals = collections.Counter()
 
     def take_number(self, choose):
-        size = 400 * 1024 if choose.random() < 0.03 else choose.randrange(4000)
+        size = 400 * 1024 if choose.random() < 0.01 else choose.randrange(4000)
         with self.lock:
             self.next += 1
             self.size[self.next] = size
@@ -68,6 +70,7 @@ class Sender(threading.Thread):
                 time.sleep(0.05)
                 return
             self.number = None
+            time.sleep(self.choose.random() * PAUSE)
         client.command("QUIT")
 
     def send(self, client, number):
@@ -145,6 +148,57 @@ class Killer:
         self.signal_one(self.it.primary.processes()[:-1], "process of the primary")
         cluster.until(self.it.primary.answers, 60, "the primary again")
 
+    def waiting(self):
+        """The server processes whose COMMIT waits for a standby."""
+        try:
+            return self.it.primary.in_commit()
+        except psycopg2.Error:
+            return []
+
+    @contextlib.contextmanager
+    def commit_waits(self):
+        """Both standbys stand still, and a COMMIT waits for them: its server process
+        is handed out, or None."""
+        standbys = self.it.standbys()
+        for node in standbys:
+            node.send(signal.SIGSTOP)
+        try:
+            end = time.monotonic() + 5
+            pids = self.waiting()
+            while not pids and time.monotonic() < end:
+                pids = self.waiting()
+            yield pids[0][0] if pids else None
+        finally:
+            for node in standbys:
+                node.send(signal.SIGCONT)
+
+    def session_in_commit(self):
+        with self.commit_waits() as pid:
+            if pid:
+                self.signal_one(self.choose.choice(self.listeners).children("smtpd"),
+                                "session, in COMMIT")
+
+    def writer_in_commit(self):
+        with self.commit_waits() as pid:
+            if pid:
+                self.signal_one(self.choose.choice(self.listeners).writer(),
+                                "writer, in COMMIT")
+
+    def backend_in_commit(self):
+        with self.commit_waits() as pid:
+            if pid:
+                self.signal_one([pid], "process of the primary, in COMMIT")
+        cluster.until(self.it.primary.answers, 60, "the primary again")
+
+    def primary_in_commit(self):
+        """What waits is on its disk alone, or on its way."""
+        with self.commit_waits() as pid:
+            if pid:
+                self.counts["primary in COMMIT, failover"] += 1
+                self.it.primary.kill()
+        if pid:
+            self.it.fail_over()
+
     def standby(self):
         node = self.choose.choice(self.it.standbys())
         node.kill()
@@ -162,14 +216,15 @@ class Killer:
 
     def kinds(self):
         return [self.session, self.writer, self.writer, self.backend,
-                self.standby, self.primary, self.cut_off]
+                self.standby, self.primary, self.cut_off, self.session_in_commit,
+                self.writer_in_commit, self.backend_in_commit, self.primary_in_commit]
 
     def go_on(self, kills):
         kinds = self.kinds()
         while sum(self.counts.values()) < kills:
             # Each once, then as it comes.
             done = sum(self.counts.values())
-            time.sleep(0.1 + self.choose.random() * 0.6)
+            time.sleep(0.1 + self.choose.random() * 0.4)
             (kinds[done] if done < len(kinds) else self.choose.choice(kinds))()
 
 
@@ -281,13 +336,14 @@ def rounds(make, killer_of, options):
     counts, sums, refusals = (collections.Counter() for _ in range(3))
     seed, all_kills = options.seed, options.kills
     while options.kills > 0 and not report.failed:
-        it = make()
+        it, done = make(), False
         try:
             for total, part in zip((counts, sums, refusals),
                                    run(it, it.uris(), killer_of, report, options, seed)):
                 total.update(part)
+            done = True
         finally:
-            it.end()
+            it.end(keep=report.failed or not done)
         options.kills -= ROUND
         seed += 1
         if all_kills > ROUND:

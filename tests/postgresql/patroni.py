@@ -318,11 +318,11 @@ listen primary
         # The server knows it before etcd does; and then nobody would take over.
         return want != 1 or bool(self.synchronous())
 
-    def end(self):
+    def end(self, keep=False):
         for node in self.nodes:
             node.end()
         for process in [*self.others, self.etcd]:
             process.kill()
             process.wait()
         ip("link", "del", "hub")
-        shutil.rmtree(self.root)
+        self.leave(keep)

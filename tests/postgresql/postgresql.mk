@@ -1,11 +1,13 @@
 # PostgreSQL as the store: clusters of real servers, under a temporary folder.
 test-postgresql: all ## mails into PostgreSQL: smtpdb, kills, failovers, troubles
 	tests/postgresql/smtpdb.py --smtpd $(OUT)/smtpd
+	tests/postgresql/store.py --smtpd $(OUT)/smtpd
 	tests/postgresql/troubles.py --smtpd $(OUT)/smtpd
 	tests/postgresql/batch.py --smtpd $(OUT)/smtpd
 	tests/postgresql/recipes.py --smtpd $(OUT)/smtpd
 	tests/postgresql/mistakes.py --smtpd $(OUT)/smtpd
 	tests/postgresql/superservers.py --smtpd $(OUT)/smtpd
+	tests/postgresql/pooler.py --smtpd $(OUT)/smtpd
 	tests/postgresql/partitions.py --smtpd $(OUT)/smtpd
 	tests/postgresql/ledger.py --smtpd $(OUT)/smtpd
 	tests/postgresql/copying.py --smtpd $(OUT)/smtpd

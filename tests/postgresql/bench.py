@@ -1,0 +1,110 @@
+"""A cluster of a primary and a standby with a listener, and what checks of it have
+in common."""
+
+import argparse
+import os
+import time
+
+import psycopg2
+
+import cluster
+import common
+
+TIMEOUT = 8
+
+
+class Bench:
+    """A cluster with a listener, and what the checks have in common."""
+
+    def __init__(self, smtpd):
+        self.report = common.Report()
+        self.it = cluster.Cluster(standbys=1, connections=25)
+        self.built = os.path.dirname(smtpd)
+        self.smtpd = self.it.program(smtpd)
+        self.log = os.path.join(self.it.root, "smtpd.log")
+        self.listener = self.listen(self.it.uri())
+        self.number = 0
+
+    def listen(self, uri, *options):
+        return cluster.Listener(self.smtpd, uri, self.log, *options,
+                                env={"SMTPD_POSTGRESQL_TIMEOUT": str(TIMEOUT)})
+
+    def check(self, ok, what):
+        self.report.check(ok, what)
+
+    def send(self, listener=None, **more):
+        self.number += 1
+        return (listener or self.listener).deliver(self.number, **more)
+
+    def stored(self, what, listener=None, **more):
+        reply = self.send(listener, **more)
+        self.check(common.is_stored(reply), f"{what}: {reply}")
+        return common.id_of(reply) if common.is_stored(reply) else 0
+
+    def deferred(self, what, code, cause, listener=None):
+        """The reply, and the log line with its cause."""
+        reply = self.send(listener)
+        self.check(reply[0] == code, f"{what}: {reply}, not {code}")
+        line = self.listener.said().splitlines()[-1]
+        self.check(cause in self.listener.said()[-2000:], f"{what}: log: {line}")
+
+    def recovers(self, what, listener=None, seconds=30):
+        end = time.monotonic() + seconds
+        reply = self.send(listener)
+        while not common.is_stored(reply) and time.monotonic() < end:
+            time.sleep(0.2)
+            reply = self.send(listener)
+        self.check(common.is_stored(reply), f"after {what}: {reply}")
+
+    def ask(self, sql, *args):
+        db = self.it.primary.connect("mail")
+        try:
+            with db.cursor() as c:
+                c.execute(sql, args)
+                return c.fetchall() if c.description else None
+        finally:
+            db.close()
+
+    def reload(self, setting, value):
+        self.it.primary.ask(f"ALTER SYSTEM SET {setting} = {value}")
+        self.it.primary.ask("SELECT pg_reload_conf()")
+        time.sleep(0.3)
+
+    def end_connections(self):
+        self.it.primary.ask(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'smtpd'")
+        time.sleep(0.2)
+
+    def in_commit(self):
+        return self.it.primary.in_commit()
+
+    def times(self, number):
+        """In how many rows the mail stands."""
+        return self.ask("SELECT count(*) FROM message WHERE position(%s in data) = 1",
+                        psycopg2.Binary(b"X-Number: %d " % number))[0][0]
+
+
+def main(about, checks):
+    """Runs them one after the other, on one cluster."""
+    parser = argparse.ArgumentParser(description=about.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("--smtpd", default="./smtpd")
+    parser.add_argument("only", nargs="*", help="names of checks")
+    options = parser.parse_args()
+    if not cluster.available():
+        print("skipped: tests/postgresql needs postgresql-15")
+        return
+    b = Bench(os.path.realpath(options.smtpd))
+    try:
+        b.stored("the first mail, which makes the tables")
+        for check in checks:
+            if not options.only or check.__name__ in options.only:
+                check(b)
+    finally:
+        b.listener.end()
+        if b.report.failed:
+            causes = [line for line in b.listener.said().splitlines()
+                      if "cause=" in line]
+            print("\n".join(causes[-40:]))
+        b.it.end()
+    b.report.end()
