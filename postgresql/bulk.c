@@ -309,10 +309,10 @@ bulk_send_all(struct database *db)
 int
 bulk_await(struct database *db)
 {
-	int rc, rc_read;
+	int rc = talk_settle(db), rc_read;
 
-	talk_settle(db);
-	rc = bulk_send_all(db);
+	if (rc == DATABASE_OK)
+		rc = bulk_send_all(db);
 	if (!db->is_pipelined)
 		return rc;
 	rc_read = pipeline_read(db, db->timeout_ms, NULL, 0);

@@ -119,6 +119,21 @@ find_pooler(struct database *db)
 	return result;
 }
 
+/* The server learns that we have gone, without a word, as we of it (talk.c). */
+static enum verdict
+be_missed(struct database *db)
+{
+	int rc = db->is_pooled
+		     ? DATABASE_OK
+		     : query_run(db, "SET tcp_keepalives_idle TO 10;"
+				     " SET tcp_keepalives_interval TO 5;"
+				     " SET tcp_keepalives_count TO 3;"
+				     " SET tcp_user_timeout TO 20000");
+
+	return rc == DATABASE_OK ? VERDICT_OK
+				 : database_fail_code(db, db->place, rc);
+}
+
 /* What makes a COMMIT that returned survive a crash. */
 enum verdict
 settings_check(struct database *db, bool allow_unsafe)
@@ -230,6 +245,8 @@ make_ready(struct database *db, bool may_make)
 
 	if (result == VERDICT_OK)
 		result = find_pooler(db);
+	if (result == VERDICT_OK)
+		result = be_missed(db);
 	if (result == VERDICT_OK)
 		result = settings_check(
 		    db, db->as_it_is || getenv("SMTPD_POSTGRESQL_UNSAFE"));

@@ -20,7 +20,10 @@ pipeline_takes(const struct database *db, const struct statement *s)
 int
 pipeline_begin(struct database *db)
 {
-	talk_settle(db);
+	int rc = talk_settle(db);
+
+	if (rc != DATABASE_OK)
+		return rc;
 	if (!db->is_pipelined && !PQenterPipelineMode(db->connection))
 		return error_of_talk(db, PQerrorMessage(db->connection));
 	db->is_pipelined = true;
@@ -91,16 +94,19 @@ read_results(struct database *db, int64_t until, PGresult **ret, int n)
 			return error_own(db, DATABASE_IO_ERROR, VERDICT_BUSY,
 			    "no answer from the server in time");
 		result = found > 0 ? PQgetResult(db->connection) : NULL;
+		is = PQresultStatus(result);
+		/* The server's last word says more than its silence. */
+		if (result && is == PGRES_FATAL_ERROR && rc == DATABASE_OK)
+			rc = error_of_result(db, result);
 		if (PQstatus(db->connection) != CONNECTION_OK || found < 0) {
 			PQclear(result);
-			return error_of_talk(
-			    db, PQerrorMessage(db->connection));
+			return rc != DATABASE_OK
+				   ? rc
+				   : error_of_talk(
+					 db, PQerrorMessage(db->connection));
 		}
 		if (!result)
 			continue;
-		is = PQresultStatus(result);
-		if (is == PGRES_FATAL_ERROR && rc == DATABASE_OK)
-			rc = error_of_result(db, result);
 		if (is == PGRES_PIPELINE_SYNC) {
 			PQclear(result);
 			db->has_warned = warned;

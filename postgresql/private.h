@@ -73,6 +73,7 @@ struct database {
 	                       transaction (no prepared statements) */
 	bool is_pipelined; /* answers are still to come (pipeline.c) */
 	bool owes_answer;  /* of what was sent by query_send() */
+	bool is_mute;      /* an answer that it owes was given up */
 	bool is_careful;   /* waits for each, as an error came late, */
 	bool can_single_out; /* in this transaction */
 	bool has_warned;     /* since the last statement was sent */
@@ -129,7 +130,7 @@ int talk_open(struct database *db);
 void talk_close(struct database *db);
 /* Can it only be read, as the server says? */
 bool talk_is_standby(const struct database *db);
-/* Has the server gone while nobody looked? */
+/* Has the server gone while nobody looked, or gave it no answer in time? */
 bool talk_is_alive(struct database *db);
 /*
  * Waits for the next result: 1, it can be had; 0, not in time; -1, the connection
@@ -142,8 +143,11 @@ int talk_wait(struct database *db, int64_t until);
  * `*ret_rc`.
  */
 PGresult *talk_await(struct database *db, int wait_ms, int *ret_rc);
-/* Waits for what query_send() has sent. */
-void talk_settle(struct database *db);
+/*
+ * Waits for what query_send() has sent; how that ended matters only if nothing more
+ * can be said.
+ */
+int talk_settle(struct database *db);
 /* Is one open?  Also one that has failed. */
 bool talk_is_in_transaction(const struct database *db);
 /* Prepares a text; types that are 0, or all of them, the server finds out. */

@@ -115,6 +115,7 @@ talk_close(struct database *db)
 	db->connection = NULL;
 	db->is_ready = db->is_stuck = db->has_ids = false;
 	db->is_pipelined = db->owes_answer = db->begins_read = false;
+	db->is_mute = false;
 }
 
 bool
@@ -144,7 +145,7 @@ talk_is_alive(struct database *db)
 	while (PQstatus(db->connection) == CONNECTION_OK &&
 	       poll(&p, 1, 0) > 0 && PQconsumeInput(db->connection))
 		;
-	return PQstatus(db->connection) == CONNECTION_OK;
+	return PQstatus(db->connection) == CONNECTION_OK && !db->is_mute;
 }
 
 int
@@ -199,19 +200,21 @@ talk_await(struct database *db, int wait_ms, int *ret_rc)
 		    "no answer from the server in time");
 	else
 		*ret_rc = error_of_talk(db, PQerrorMessage(db->connection));
+	db->is_mute = found == 0;
 	PQclear(last);
 	return NULL;
 }
 
-void
+int
 talk_settle(struct database *db)
 {
 	int rc = DATABASE_OK;
 
 	if (!db->owes_answer)
-		return;
+		return DATABASE_OK;
 	db->owes_answer = false;
 	PQclear(talk_await(db, db->timeout_ms, &rc));
+	return db->is_mute ? rc : DATABASE_OK;
 }
 
 int

@@ -53,20 +53,25 @@ database_expect(struct database *db, int mails)
 /*
  * Begins, gives out ids, and asks what policy will: in one round trip.  The lock in
  * begin_batch() is the connection's until it is given back: who fails there gives
- * the connection up.
+ * the connection up.  The server waits for us no longer than we for it: a host that
+ * cannot be reached any more would hide what others store.
  */
 static int
 begin_batch(struct database *db)
 {
 	PGresult *got[3] = { NULL, NULL, NULL };
 	struct statement *used = statement_take(db, database_tables_used);
-	struct statement *s = statement_take(
-	    db, "SELECT main.begin_batch(:token, :batch, :mails)");
+	struct statement *s = statement_take(db,
+	    "SELECT main.begin_batch(:token, :batch, :mails), set_config("
+	    "'idle_in_transaction_session_timeout', :wait_ms, true)");
+	char wait_ms[NUMBER_SIZE];
 	int rc = DATABASE_OK;
 
 	statement_bind_text(s, ":token", db->token);
 	statement_bind_integer(s, ":batch", ++db->batch);
 	statement_bind_integer(s, ":mails", db->expected);
+	snprintf(wait_ms, sizeof wait_ms, "%d", db->timeout_ms);
+	statement_bind_text(s, ":wait_ms", wait_ms);
 	if ((rc = statement_prepare(s)) == DATABASE_OK &&
 	    (rc = statement_prepare(used)) == DATABASE_OK &&
 	    (rc = pipeline_send_text(db, "BEGIN")) == DATABASE_OK &&
@@ -91,12 +96,13 @@ enum verdict
 database_begin(struct database *db)
 {
 	enum verdict result = VERDICT_OK;
-	int rc = DATABASE_IO_ERROR;
+	bool was_silent = false;
+	int rc;
 
 	forget(db);
 	db->can_single_out = false;
 	/* A connection may have died while nobody looked. */
-	for (int i = 0; i < 2 && rc != DATABASE_OK; i++) {
+	for (int i = 0; i < 2 && !was_silent; i++) {
 		result = database_open(db);
 		if (result == VERDICT_OK && db->expected > 0)
 			partition_look(db);
@@ -112,6 +118,7 @@ database_begin(struct database *db)
 		if (rc == DATABASE_OK)
 			break;
 		result = database_fail_code(db, "begin", rc);
+		was_silent = db->is_pipelined || db->is_mute;
 		talk_close(db);
 	}
 	db->expected = 0;

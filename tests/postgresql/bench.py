@@ -16,18 +16,17 @@ TIMEOUT = 8
 class Bench:
     """A cluster with a listener, and what the checks have in common."""
 
-    def __init__(self, smtpd):
+    def __init__(self, it, smtpd):
         self.report = common.Report()
-        self.it = cluster.Cluster(standbys=1, connections=25)
+        self.it = it
         self.built = os.path.dirname(smtpd)
         self.smtpd = self.it.program(smtpd)
         self.log = os.path.join(self.it.root, "smtpd.log")
-        self.listener = self.listen(self.it.uri())
+        self.listener, self.other = (self.listen(uri) for uri in self.it.uris())
         self.number = 0
 
     def listen(self, uri, *options):
-        return cluster.Listener(self.smtpd, uri, self.log, *options,
-                                env={"SMTPD_POSTGRESQL_TIMEOUT": str(TIMEOUT)})
+        return self.it.listen(self.smtpd, uri, *options, timeout=TIMEOUT)
 
     def check(self, ok, what):
         self.report.check(ok, what)
@@ -85,7 +84,11 @@ class Bench:
                         psycopg2.Binary(b"X-Number: %d " % number))[0][0]
 
 
-def main(about, checks):
+def make():
+    return cluster.Cluster(standbys=1, connections=25)
+
+
+def main(about, checks, make=make):
     """Runs them one after the other, on one cluster."""
     parser = argparse.ArgumentParser(description=about.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--smtpd", default="./smtpd")
@@ -94,7 +97,7 @@ def main(about, checks):
     if not cluster.available():
         print("skipped: tests/postgresql needs postgresql-15")
         return
-    b = Bench(os.path.realpath(options.smtpd))
+    b = Bench(make(), os.path.realpath(options.smtpd))
     try:
         b.stored("the first mail, which makes the tables")
         for check in checks:
@@ -102,6 +105,7 @@ def main(about, checks):
                 check(b)
     finally:
         b.listener.end()
+        b.other.end()
         if b.report.failed:
             causes = [line for line in b.listener.said().splitlines()
                       if "cause=" in line]

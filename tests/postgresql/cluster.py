@@ -180,6 +180,15 @@ class Node:
     def is_running(self):
         return self.process and self.process.poll() is None
 
+    def come_back(self):
+        """From the loss of a process: by itself, but where that was the one which
+        recovers from another's loss."""
+        until(lambda: self.answers() or not self.is_running(), 60,
+              f"server {self.name} again")
+        if not self.is_running():
+            self.clear()
+            self.start()
+
     def kill(self):
         if not self.process:
             return
@@ -232,6 +241,11 @@ class Cluster:
         """Of two clients."""
         return [self.uri(), self.uri()]
 
+    def listen(self, smtpd, uri, *options, timeout):
+        """smtpd with so many seconds for the server."""
+        return Listener(self.program(smtpd), uri, os.path.join(self.root, "smtpd.log"),
+                        *options, env={"SMTPD_POSTGRESQL_TIMEOUT": str(timeout)})
+
     def fail_over(self, cut_off=False):
         """The primary goes; the standby that has most takes its place, and the
         old one comes back as a copy."""
@@ -242,6 +256,7 @@ class Cluster:
             old.kill()
         for node in self.standbys():
             if not node.is_running():
+                node.clear()
                 node.start()
         for node in self.standbys():
             node.follow_nobody()
@@ -280,17 +295,19 @@ class Cluster:
 
 
 class Listener:
-    """smtpd at a free port, with its log in the cluster's folder."""
+    """smtpd at a free port, with its log in the cluster's folder; what it asks and
+    writes goes by the network of `host`, if one is given."""
 
-    def __init__(self, smtpd, uri, log, *options, env=None):
+    def __init__(self, smtpd, uri, log, *options, env=None, host=None):
         self.log = log
         with socket.create_server(("127.0.0.1", 0), backlog=100) as listening, \
                 open(log, "ab") as f:
             self.port = listening.getsockname()[1]
             self.process = subprocess.Popen(
-                [smtpd, "--database", uri, "-n", "mx.example", "--idle-exit=0",
-                 "--max-per-source=1000", *options],
-                stdin=listening, stderr=f, preexec_fn=as_nobody,
+                [*(host.as_nobody() if host else []), smtpd, "--database", uri,
+                 "-n", "mx.example", "--idle-exit=0", "--max-per-source=1000",
+                 *options],
+                stdin=listening, stderr=f, preexec_fn=None if host else as_nobody,
                 env={**os.environ, **(env or {})})
 
     def connect(self, seconds=90):

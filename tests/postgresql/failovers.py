@@ -12,6 +12,7 @@ import time
 import cluster
 import common
 import ledger
+import namespace
 import patroni
 
 
@@ -233,7 +234,7 @@ def main():
     if why:
         print(f"skipped: tests/postgresql/failovers.py {why}")
         return
-    patroni.enter()
+    namespace.enter()
     if options.holes is not None:
         report = common.Report()
         holes(report, options.smtpd, options.holes)

@@ -146,7 +146,7 @@ class Killer:
     def backend(self):
         """The server starts anew."""
         self.signal_one(self.it.primary.processes()[:-1], "process of the primary")
-        cluster.until(self.it.primary.answers, 60, "the primary again")
+        self.it.primary.come_back()
 
     def waiting(self):
         """The server processes whose COMMIT waits for a standby."""
@@ -188,7 +188,7 @@ class Killer:
         with self.commit_waits() as pid:
             if pid:
                 self.signal_one([pid], "process of the primary, in COMMIT")
-        cluster.until(self.it.primary.answers, 60, "the primary again")
+        self.it.primary.come_back()
 
     def primary_in_commit(self):
         """What waits is on its disk alone, or on its way."""
@@ -277,11 +277,7 @@ class Traffic:
         self.it = it
         self.ledger = Ledger()
         self.stop, self.stop_reader = threading.Event(), threading.Event()
-        self.listeners = [
-            cluster.Listener(it.program(smtpd), uri,
-                             os.path.join(it.root, "smtpd.log"),
-                             env={"SMTPD_POSTGRESQL_TIMEOUT": "10"})
-            for uri in uris]
+        self.listeners = [it.listen(smtpd, uri, timeout=10) for uri in uris]
         self.reader = Reader(it.uri(), self.stop_reader)
         self.senders = [Sender(self.ledger, self.listeners[i % 2], seed + i, self.stop)
                         for i in range(2 * CLIENTS)]

@@ -2,15 +2,13 @@
 its network goes (a namespace, with an address on a bridge), so it can be cut off
 from all others while clients still reach its AF_UNIX socket.
 
-All of it stands in a network namespace of the test's own, which takes everything
-with it when the test ends."""
+namespace.enter() comes first."""
 
 import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
@@ -20,6 +18,8 @@ import psycopg2
 
 import cluster
 import common
+import namespace
+from namespace import ip
 
 PROGRAMS = ("/usr/bin/patroni", "/usr/bin/etcd", "/usr/sbin/haproxy",
             "/usr/bin/nsenter", "/usr/bin/unshare", "/usr/sbin/ip")
@@ -49,28 +49,6 @@ def missing():
     return None
 
 
-def enter():
-    """Starts the program anew, in a namespace of its own."""
-    if os.environ.get("SMTPD_TEST_NETWORK"):
-        return
-    os.environ["SMTPD_TEST_NETWORK"] = "1"
-    os.execv("/usr/bin/unshare", ["unshare", "--net", "--", sys.executable,
-                                  *(["-B"] if sys.dont_write_bytecode else []),
-                                  *sys.argv])
-
-
-def ip(*words, node=None):
-    inside = ["nsenter", "--net", "-t", str(node.holder.pid)] if node else []
-    subprocess.run([*inside, "ip", *words], check=True)
-
-
-def is_of(pid, namespace):
-    try:
-        return os.stat(f"/proc/{pid}/ns/net").st_ino == namespace
-    except OSError:
-        return False
-
-
 class Host(cluster.Node):
     """A node with its Patroni."""
 
@@ -78,23 +56,16 @@ class Host(cluster.Node):
         super().__init__(root, cluster.NAMES[number], 60)
         self.address = NET + str(number + 1)
         self.conf = os.path.join(self.folder, "patroni.json")
-        # The namespace lasts as long as a process is in it.
-        self.holder = subprocess.Popen(["unshare", "--net", "--", "setpriv", "--pdeathsig",
-                                        "KILL", "sleep", "infinity"])
-        cluster.until(lambda: not is_of(self.holder.pid, os.stat("/proc/self/ns/net").st_ino),
-                      10, "a namespace")
-        self.namespace = os.stat(f"/proc/{self.holder.pid}/ns/net").st_ino
+        self.network = namespace.Host()
         self.plug_in()
         with open(self.conf, "w", encoding="utf-8") as f:
             json.dump(self.settings(mode), f, indent=1)
 
     def plug_in(self):
-        ip("link", "add", "to-" + self.name, "type", "veth", "peer", "name", "eth0",
-           "netns", str(self.holder.pid))
+        self.network.plug_in("to-" + self.name)
         ip("link", "set", "to-" + self.name, "master", "hub", "up")
-        ip("link", "set", "lo", "up", node=self)
-        ip("addr", "add", self.address + "/24", "dev", "eth0", node=self)
-        ip("link", "set", "eth0", "up", node=self)
+        ip("addr", "add", self.address + "/24", "dev", "eth0", host=self.network)
+        ip("link", "set", "eth0", "up", host=self.network)
 
     def cut(self, is_cut):
         """From all others; its clients on AF_UNIX do not notice."""
@@ -141,16 +112,15 @@ class Host(cluster.Node):
     def start(self):
         with open(os.path.join(self.folder, "log"), "ab") as log:
             self.process = subprocess.Popen(
-                ["nsenter", "--net", "-t", str(self.holder.pid), "setpriv",
-                 f"--reuid={common.NOBODY}", f"--regid={common.NOBODY}",
-                 "--clear-groups", "/usr/bin/patroni", self.conf],
+                [*self.network.as_nobody(), "/usr/bin/patroni", self.conf],
                 start_new_session=True, stdout=log, stderr=log, cwd=self.folder)
 
     def servers(self):
         """Its processes but for Patroni and who holds the namespace."""
-        kept = {self.process.pid if self.process else 0, self.holder.pid}
+        kept = {self.process.pid if self.process else 0, self.network.holder.pid}
         return [int(e) for e in os.listdir("/proc") if e.isdigit()
-                and int(e) not in kept and is_of(e, self.namespace)]
+                and int(e) not in kept
+                and namespace.is_of(e, self.network.namespace)]
 
     def processes(self):
         """The servers', the postmaster first, then Patroni."""
@@ -203,8 +173,7 @@ class Host(cluster.Node):
     def end(self):
         ip("link", "del", "to-" + self.name)
         self.kill()
-        self.holder.kill()
-        self.holder.wait()
+        self.network.end()
 
 
 class Cluster(cluster.Cluster):
@@ -213,7 +182,6 @@ class Cluster(cluster.Cluster):
         self.root = tempfile.mkdtemp(prefix="smtpd-pg-")
         os.chmod(self.root, 0o755)
         self.nodes, self.others = [], []
-        ip("link", "set", "lo", "up")
         ip("link", "add", "hub", "type", "bridge")
         ip("addr", "add", HUB + "/24", "dev", "hub")
         ip("link", "set", "hub", "up")

@@ -110,7 +110,7 @@ def statement(b):
     pooler = Pooler(b, "statement")
     listener = b.listen(pooler.uri())
     try:
-        b.deferred("statement", 421, "pool_mode", listener)
+        b.deferred("statement", 451, "transaction blocks not allowed", listener)
     finally:
         listener.end()
         pooler.end()
