@@ -225,7 +225,11 @@ class Killer:
             # Each once, then as it comes.
             done = sum(self.counts.values())
             time.sleep(0.1 + self.choose.random() * 0.4)
-            (kinds[done] if done < len(kinds) else self.choose.choice(kinds))()
+            kind = kinds[done] if done < len(kinds) else self.choose.choice(kinds)
+            # For who looks for the cause of a loss.
+            with open(os.path.join(self.it.root, "kills"), "a", encoding="utf-8") as f:
+                print(time.strftime("%H:%M:%S", time.gmtime()), kind.__name__, file=f)
+            kind()
 
 
 def table(node):
