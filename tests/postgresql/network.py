@@ -12,8 +12,6 @@ import signal
 import threading
 import time
 
-import psycopg2
-
 import bench
 import cluster
 import common
@@ -169,26 +167,23 @@ def in_commit(b):
 
 def between(b):
     """Its transaction is open, and nothing comes to end it: what others store must
-    be seen all the same, and what it counted in be free, though nobody is there to
-    tell the server."""
-    b.ask("INSERT INTO quota (max_messages) VALUES (99999)")
-    b.stored("one that is counted")
-    lock = psycopg2.connect(host=b.it.primary.folder, user="smtpd", dbname="mail")
+    be seen all the same, though nobody is there to tell the server."""
+    b.stored("before")
+    lock = b.it.primary.connect("mail")
     with lock.cursor() as c:
-        c.execute("SELECT * FROM quota FOR UPDATE")
+        # That of main.begin_batch().
+        c.execute("SELECT pg_advisory_lock(x'736d7464'::int, 2)")
     mail = Mail(b)
-    cluster.until(lambda: b.ask("SELECT 1 FROM pg_stat_activity WHERE"
-                                " wait_event_type = 'Lock'"), 20, "who waits")
+    cluster.until(lambda: b.ask("SELECT 1 FROM pg_stat_activity"
+                                " WHERE wait_event = 'advisory'"), 20, "who waits")
     b.it.cut("both ways")
     start = time.monotonic()
-    lock.rollback()
     lock.close()
     mail.deferred("transaction", ["no answer", "timeout expired"])
     seen(b, "transaction")
     b.it.mend()
     goes_on(b, "transaction", time.monotonic() - start)
     b.check(b.times(mail.number) == 0, "transaction: a row of a 451")
-    b.ask("DELETE FROM quota")
 
 
 class Killer(ledger.Killer):
