@@ -2,7 +2,9 @@
 """What a page of smtpdb-web costs on a large table, and beside maildev (npm) the
 same mails at both: the tables of docs/web.md.
 
-    bench/web.py DATABASE [--maildev PROGRAM] [--mails N]
+    bench/web.py DATABASE [--make MAILS] [--maildev PROGRAM] [--mails N]
+
+--make makes the database first, so large (Debian: sqlite3); maildev is npm's.
 """
 
 import argparse
@@ -21,6 +23,39 @@ sys.path.insert(0, f'{HERE}/../tests/web')
 from servers import Folder, Smtpd, Web  # noqa: E402
 
 TIMES = 20
+
+# Mails of 3 kB, of a thousand senders, with what the pages below look for.
+FILL = """
+PRAGMA wal_autocheckpoint = 0;
+PRAGMA synchronous = OFF;
+BEGIN;
+DELETE FROM message;
+WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i <= {mails}),
+mail AS (SELECT i, printf('ann%d@a.example', i % 1000) AS sender FROM n),
+text AS (SELECT *, printf('From: %s%sTo: bob@b.example%sSubject: Report %d%s%s',
+  sender, char(13, 10), char(13, 10), i, char(13, 10), char(13, 10)) AS header,
+  printf('report %d: ', i) || replace(printf('%.490c', 'x'), 'x', 'toner ')
+  || char(13, 10) AS body FROM mail)
+INSERT INTO message (id, received_at, client_address, client_port, helo, protocol,
+  verb, reverse_path, body_type, smtputf8, size, trace, header_size, header_from,
+  header_to, header_subject, data)
+SELECT i, (unixepoch() - ({mails} - i) * 25) * 1000000, '192.0.2.1', 40000,
+  'host.example', 'ESMTP', 'MAIL', sender, '8BITMIME', 0,
+  length(header) + length(body), '', length(header), sender, 'bob@b.example',
+  printf('Report %d', i), CAST(header || body AS BLOB) FROM text;
+INSERT INTO recipient (message_id, position, forward_path, mailbox)
+SELECT id, 1, header_to, header_to FROM message;
+COMMIT;
+PRAGMA wal_checkpoint(TRUNCATE);
+"""
+
+
+def make(database, mails):
+    with Smtpd(database) as smtpd:
+        send(smtpd.port, 1)
+    subprocess.run(['sqlite3', database, FILL.format(mails=mails)], check=True,
+                   stdout=subprocess.DEVNULL)
+    subprocess.run([f'{HERE}/../smtpdb', '-d', database, 'index'], check=True)
 
 
 def memory(pid):
@@ -113,9 +148,12 @@ def beside(maildev, mails):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('database')
+    parser.add_argument('--make', type=int, metavar='MAILS')
     parser.add_argument('--maildev')
     parser.add_argument('--mails', type=int, default=2000)
     options = parser.parse_args()
+    if options.make:
+        make(options.database, options.make)
     large(options.database)
     if options.maildev:
         beside(options.maildev, options.mails)

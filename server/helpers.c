@@ -86,7 +86,10 @@ helper_become(const struct helper_conf *conf, int fd)
 	    close_range(STDERR_FILENO + 1, UINT_MAX, 0) < 0)
 		_exit(EX_OSERR);
 	execv(conf->argv[0], (char *const *)conf->argv);
-	_exit(errno == ENOENT ? EX_UNAVAILABLE : EX_OSERR);
+	if (errno == ENOENT)
+		_exit(EX_UNAVAILABLE);
+	log_line(LOG_ERR, "%s: %s", conf->argv[0], strerror(errno));
+	_exit(EX_OSERR);
 }
 
 static void

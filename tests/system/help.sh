@@ -71,5 +71,15 @@ sed -n '/^    \$ \.\/smtpd --help$/,/^    Sizes are /p' README.md |
 diff "$work/in-readme" "$work/smtpd" ||
 	fail "README has another smtpd --help"
 
+# What README says of speed and of kills is what was measured last.
+for row in Speed:bench.md Bounded:bench.md 250:durability.md; do
+	sed -n "/^- \*\*${row%:*}/,/^[-A-Z]/p" README.md | sed '1!{/^[-A-Z]/d}' |
+		grep -oE '[0-9]+([,.][0-9]+)+' | sort -u >"$work/figures"
+	while read -r figure; do
+		grep -qwF -e "$figure" "docs/${row#*:}" ||
+			fail "README's $figure is not in docs/${row#*:}"
+	done <"$work/figures"
+done
+
 [ "$failed" -eq 0 ] && echo "help: as in the manual and in README"
 exit "$failed"
