@@ -90,6 +90,11 @@ if [ -x "$bin/smtpd-tls" ]; then
 	said 78 "TLS: key locked.pem: it is locked by a password" \
 	    $tls --key=locked.pem -- true
 	stored "clients are served without TLS" mail.db --tls-cert=other
+	mkdir beside
+	cp "$bin/smtpd" beside
+	: >beside/smtpd-tls # no program
+	smtpd="beside/smtpd --listen=127.0.0.1:0"
+	stored "/smtpd-tls: Permission denied" mail.db --tls-cert=cert.pem
 else
 	echo "skipped: tests/system/words.sh: TLS, since there is no smtpd-tls"
 fi
