@@ -163,11 +163,12 @@ void archive_read_as_sent(struct archive *a);
  */
 
 /*
- * Makes it a row with a new id; the size is that of the envelope.  Returns 0
- * or -1.
+ * Makes them rows with new ids; the sizes are those of the envelopes.  They are one
+ * transaction, so they are to be few; if that fails, each is one, up to the
+ * first that fails.  Returns 0 or -1, and how many there are now.
  */
-int archive_add(
-    struct archive *a, const struct archive_mail *m, int64_t *ret_id);
+int archive_add(struct archive *a, const struct archive_mail *mails, size_t n,
+    size_t *ret_added);
 
 /* What is to go: what either of the first two says; 0 says nothing. */
 struct archive_prune {

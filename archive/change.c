@@ -51,8 +51,8 @@ read_header(const struct archive_mail *m, struct header *ret)
 	header_end(ret);
 }
 
-int
-archive_add(struct archive *a, const struct archive_mail *m, int64_t *ret_id)
+static enum verdict
+insert(struct archive *a, const struct archive_mail *m)
 {
 	struct header header;
 	struct store_mail mail = {
@@ -65,14 +65,47 @@ archive_add(struct archive *a, const struct archive_mail *m, int64_t *ret_id)
 		.trace = m->trace,
 	};
 	enum verdict result;
+	int64_t id;
 
 	read_header(m, &header);
 	store_append(a->store, (struct span){ m->data, m->len });
-	result = store_commit(a->store, &mail, ret_id);
+	result = store_insert(a->store, &mail, &id);
+	store_drop(a->store);
+	return result;
+}
+
+static enum verdict
+insert_all(struct archive *a, const struct archive_mail *mails, size_t n)
+{
+	enum verdict result = store_begin(a->store, (int)n);
+
 	if (result != VERDICT_OK)
-		return archive_fail_result(a, result);
+		return result;
+	for (size_t i = 0; i < n && result == VERDICT_OK; i++)
+		result = insert(a, &mails[i]);
+	if (result == VERDICT_OK)
+		return store_end(a->store);
+	store_abandon(a->store);
+	return result;
+}
+
+int
+archive_add(struct archive *a, const struct archive_mail *mails, size_t n,
+    size_t *ret_added)
+{
+	size_t at_once = n;
+	enum verdict result = VERDICT_OK;
+
+	*ret_added = 0;
+	while (*ret_added < n && result == VERDICT_OK) {
+		result = insert_all(a, mails + *ret_added, at_once);
+		if (result == VERDICT_OK)
+			*ret_added += at_once;
+		else if (at_once > 1)
+			at_once = 1, result = VERDICT_OK;
+	}
 	store_tidy(a->store);
-	return 0;
+	return result == VERDICT_OK ? 0 : archive_fail_result(a, result);
 }
 
 static int

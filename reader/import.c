@@ -18,248 +18,61 @@
 #include <unistd.h>
 
 #include "../clock.h"
-#include "../mail/address.h"
-#include "../mail/utf8.h"
-#include "../mime/mime.h"
 #include "envelope_field.h"
 #include "file.h"
-#include "line_ends.h"
+#include "import_mail.h"
 #include "mbox.h"
 #include "options.h"
 #include "rights.h"
 #include "smtpdb.h"
 #include "terminal.h"
 
+enum {
+	/* Mails of one transaction, which keeps sessions waiting. */
+	WAITING_MAX = 100,
+	WAITING_OCTETS_MAX = 1024 * 1024,
+};
+
 struct source {
 	struct smtpdb *t;
 	const char *name; /* of the file, for messages */
-	int64_t date;     /* of a mail that has no envelope */
-	char sender[ADDRESS_PATH_MAX];
-	bool quoted; /* in an mbox */
+	struct import_source of;
 	uint64_t mails;
+	/* That are read, and not stored yet. */
+	struct archive_mail waiting[WAITING_MAX];
+	size_t nwaiting, octets;
 	struct progress progress;
 };
 
-/*
- * Line ends
- */
-
-/* A copy, in which CRLF stands for each LF; to be freed. */
-static struct span
-with_crlf(struct span text)
+static int
+store_waiting(struct source *s)
 {
-	size_t line_feeds = 0, len = 0;
-	char *p;
+	size_t n = s->nwaiting, added = 0;
+	int result = 0;
 
-	for (size_t i = 0; i < text.len; i++)
-		line_feeds += text.p[i] == '\n';
-	p = malloc(text.len + line_feeds + 1);
-	for (size_t i = 0; p && i < text.len; i++) {
-		if (text.p[i] == '\n' && (i == 0 || text.p[i - 1] != '\r'))
-			p[len++] = '\r';
-		p[len++] = text.p[i];
-	}
-	if (p)
-		p[len] = '\0';
-	return (struct span){ p, len };
-}
-
-static struct span
-copy_of(struct span text)
-{
-	char *p = malloc(text.len + 1);
-
-	if (p) {
-		memcpy(p, text.p, text.len);
-		p[text.len] = '\0';
-	}
-	return (struct span){ p, text.len };
-}
-
-/*
- * One mail
- */
-
-/* The row's columns are text: what is before the field must be. */
-static bool
-is_trace(struct span text)
-{
-	while (text.len > 0) {
-		size_t len = strchr("\r\n\t", *text.p) && *text.p
-				 ? 1
-				 : utf8_printable_len(text);
-
-		if (len == 0)
-			return false;
-		text.p += len;
-		text.len -= len;
-	}
-	return true;
-}
-
-/* The octets that the client sent.  False: the field is not in order. */
-static bool
-restore_data(
-    const struct envelope_form *form, struct span text, struct archive_mail *m)
-{
-	struct text data = { 0 };
-	struct span copy;
-
-	if (form->open && text.len > 0 && text.p[text.len - 1] == '\n')
-		text.len--;
-	if (form->open && text.len > 0 && text.p[text.len - 1] == '\r')
-		text.len--; /* of who has changed the file's line ends */
-	if (form->ends.len > 0) {
-		struct span ends = { form->ends.p, form->ends.len };
-
-		if (!line_ends_bring_back(text, ends, &data)) {
-			text_free(&data);
-			return false;
-		}
-		m->len = data.len;
-		m->data = text_take(&data);
-		return true;
-	}
-	copy = form->line_feeds ? with_crlf(text) : copy_of(text);
-	m->data = (char *)copy.p;
-	m->len = copy.len;
-	return m->data;
-}
-
-/* Makes the row that was exported.  False: the field is not in order. */
-static bool
-restore(struct span mail, struct archive_mail *m)
-{
-	struct span before, field, behind, trace;
-	struct envelope_form form = { 0 };
-	bool ok = envelope_find(mail, &before, &field, &behind) &&
-		  envelope_read(field, m, &form) && is_trace(before) &&
-		  restore_data(&form, behind, m);
-
-	text_free(&form.ends);
-	if (!ok)
-		return false;
-	trace = form.line_feeds ? with_crlf(before) : copy_of(before);
-	m->trace = (char *)trace.p;
-	return m->trace;
-}
-
-/* The address that a field "<a@b>" or "a@b" holds; NULL: none. */
-static const char *
-read_address(struct envelope *e, char *value)
-{
-	char *end;
-
-	if (!value)
-		return NULL;
-	if (*value == '<')
-		value++;
-	end = strchr(value, '>');
-	if (end)
-		*end = '\0';
-	return envelope_is_path(value) ? envelope_text(e, span_of(value))
-				       : NULL;
-}
-
-static const char *
-find_address(
-    struct envelope *e, const struct mime *mime, const char *const *names)
-{
-	const char *address = NULL;
-
-	for (; *names && !address; names++) {
-		char *value = mime_field(mime, *names);
-
-		address = read_address(e, value);
-		free(value);
-	}
-	return address;
-}
-
-/* What agents write when they deliver; To is no envelope. */
-static bool
-find_envelope(
-    const struct source *s, const struct mime *mime, struct envelope *e)
-{
-	static const char *const senders[] = { "Return-Path", NULL };
-	static const char *const recipients[] = {
-		"X-Original-To",
-		"Delivered-To",
-		"Envelope-To",
-		NULL,
-	};
-	const char *const *options = s->t->options;
-	struct recipient r = { .forward_path = options[OPT_RECIPIENT] };
-
-	e->reverse_path = options[OPT_SENDER];
-	if (!e->reverse_path)
-		e->reverse_path = find_address(e, mime, senders);
-	if (!e->reverse_path)
-		e->reverse_path = s->sender;
-	if (!r.forward_path)
-		r.forward_path = find_address(e, mime, recipients);
-	return r.forward_path && *r.forward_path && envelope_add(e, &r) == 0;
-}
-
-/* Makes a row of a mail that has no envelope.  False: none can be found. */
-static bool
-invent(const struct source *s, struct span mail, struct archive_mail *m)
-{
-	struct envelope *e = &m->envelope;
-	struct span data = with_crlf(mail);
-	struct mime *mime;
-	bool ok;
-
-	m->data = (char *)data.p;
-	m->len = data.len;
-	m->trace = strdup("");
-	m->client_address = strdup("local");
-	if (!m->data || !m->trace || !m->client_address)
-		return false;
-	m->received_at = s->date;
-	e->helo = "";
-	e->verb = "MAIL";
-	e->protocol = "SMTP";
-	e->body_type = "8BITMIME";
-	mime = mime_open(data);
-	ok = find_envelope(s, mime, e);
-	mime_free(mime);
-	return ok;
-}
-
-static bool
-has_envelope(const struct source *s, struct span mail)
-{
-	struct span before, field, behind;
-
-	return !s->t->options[OPT_RECIPIENT] &&
-	       envelope_find(mail, &before, &field, &behind);
+	if (n > 0)
+		result = archive_add(s->t->archive, s->waiting, n, &added);
+	s->mails += added;
+	while (s->nwaiting > 0)
+		archive_mail_reset(&s->waiting[--s->nwaiting]);
+	s->octets = 0;
+	progress_tell(&s->progress, s->mails);
+	return result < 0 ? smtpdb_fail_archive(s->t) : EX_OK;
 }
 
 static int
 import_mail(struct source *s, struct span mail)
 {
-	struct archive_mail m = { 0 };
-	int64_t id;
-	int status = EX_OK;
+	struct archive_mail *m = &s->waiting[s->nwaiting];
+	const char *fault = import_read(&s->of, mail, m);
 
-	if (has_envelope(s, mail)) {
-		if (!restore(mail, &m))
-			status = smtpdb_fail(EX_DATAERR,
-			    "%s: mail %llu: X-Smtpd-Envelope is damaged",
-			    s->name, (unsigned long long)s->mails + 1);
-	} else if (!invent(s, mail, &m))
-		status = smtpdb_fail(EX_DATAERR,
-		    "%s: mail %llu has no envelope; say --recipient=ADDRESS",
-		    s->name, (unsigned long long)s->mails + 1);
-	m.envelope.size = m.len;
-	if (status == EX_OK && archive_add(s->t->archive, &m, &id) < 0)
-		status = smtpdb_fail_archive(s->t);
-	if (status == EX_OK)
-		s->mails++;
-	progress_tell(&s->progress, s->mails);
-	archive_mail_reset(&m);
-	return status;
+	if (fault)
+		return smtpdb_fail(EX_DATAERR, "%s: mail %llu%s", s->name,
+		    (unsigned long long)s->mails + s->nwaiting + 1, fault);
+	s->octets += m->len;
+	if (++s->nwaiting < WAITING_MAX && s->octets < WAITING_OCTETS_MAX)
+		return EX_OK;
+	return store_waiting(s);
 }
 
 /*
@@ -282,11 +95,11 @@ static void
 begin_mail(struct source *s, struct span sender, int64_t date)
 {
 	snprintf(
-	    s->sender, sizeof s->sender, "%.*s", (int)sender.len, sender.p);
-	if (strcmp(s->sender, "MAILER-DAEMON") == 0 ||
-	    !envelope_is_path(s->sender))
-		s->sender[0] = '\0';
-	s->date = date * INT64_C(1000000);
+	    s->of.from, sizeof s->of.from, "%.*s", (int)sender.len, sender.p);
+	if (strcmp(s->of.from, "MAILER-DAEMON") == 0 ||
+	    !envelope_is_path(s->of.from))
+		s->of.from[0] = '\0';
+	s->of.date = date * INT64_C(1000000);
 }
 
 /* A line without its end is as empty as one with it. */
@@ -394,8 +207,8 @@ import_file(struct source *s, const char *path)
 	if (fd < 0 || fstat(fd, &st) < 0 || file_read(fd, &mail) < 0) {
 		status = smtpdb_fail_errno(EX_NOINPUT, path);
 	} else {
-		s->date = st.st_mtim.tv_sec * INT64_C(1000000) +
-			  st.st_mtim.tv_nsec / 1000;
+		s->of.date = st.st_mtim.tv_sec * INT64_C(1000000) +
+			     st.st_mtim.tv_nsec / 1000;
 		status = import_mail(s, mail);
 	}
 	free((char *)mail.p);
@@ -472,10 +285,10 @@ import_eml(struct source *s, const char *path)
 int
 import_run(struct smtpdb *t)
 {
-	struct source s = { .t = t };
+	static struct source s;
 	const char *sender = t->options[OPT_SENDER];
 	const char *recipient = t->options[OPT_RECIPIENT];
-	int status;
+	int status, stored;
 
 	if (!t->options[OPT_MBOX] + !t->options[OPT_MAILDIR] +
 		!t->options[OPT_EML] !=
@@ -486,6 +299,9 @@ import_run(struct smtpdb *t)
 	    (recipient && (*recipient == '\0' || !envelope_is_path(recipient))))
 		return smtpdb_fail(
 		    EX_USAGE, "--sender or --recipient is no address");
+	s.t = t;
+	s.of.sender = sender;
+	s.of.recipient = recipient;
 	t->names_files = true;
 	status = smtpdb_open(t, true);
 	if (status != EX_OK)
@@ -497,6 +313,10 @@ import_run(struct smtpdb *t)
 		status = import_maildir(&s, t->options[OPT_MAILDIR]);
 	else
 		status = import_eml(&s, t->options[OPT_EML]);
+	/* Those before one that is not in order stay. */
+	stored = store_waiting(&s);
+	if (status == EX_OK)
+		status = stored;
 	progress_end(&s.progress);
 	printf("imported %llu mails\n", (unsigned long long)s.mails);
 	return status;

@@ -9,7 +9,7 @@
  *	web, elsewhere					other programs
  *	export, import, copy, deliver, deliver_lmtp, delete	what takes mails out and in
  *	rules, rule_values, names, explain		what is accepted
- *	envelope_field, mbox, lmtp, connect		formats of mail
+ *	envelope_field, import_mail, mbox, lmtp, connect	formats of mail
  *	tool						what commands do first
  *	rights						who opens what
  *	program						who runs those

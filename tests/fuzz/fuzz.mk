@@ -21,7 +21,7 @@ FUZZ_script = $(PLAYER) $(SESSION) $(MAIL)
 READING = $(MIME) $(call files,reader/file) $(MAIL)
 FUZZ_mime = $(READING)
 FUZZ_linear = $(READING)
-FUZZ_import = $(call files,$(addprefix reader/,envelope_field import \
+FUZZ_import = $(call files,$(addprefix reader/,envelope_field import import_mail \
 	line_ends rights)) $(READING)
 FUZZ_query = $(READING)
 FUZZ_LIBS_query = $(SQLITE_LIBS)

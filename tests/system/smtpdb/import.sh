@@ -19,4 +19,20 @@ status 65 "$tool" import --mbox=foreign.eml
 status 66 "$tool" import --maildir=nonesuch
 status 64 "$tool" import --eml=foreign.eml --recipient='a b'
 
+# Several are stored at once: each has its own envelope, and one that is not in
+# order keeps none before it away.
+use many
+for i in $(seq 250); do
+	printf 'From s%d@a.example Thu Nov 26 10:00:00 2026\n' $i
+	[ $i = 230 ] || printf 'Delivered-To: r%d@b.example\n' $i
+	printf '\nmail %d\n\n' $i
+done >many.mbox
+status 65 "$tool" import --mbox=many.mbox
+holds "mail 230 has no envelope" err
+holds "imported 229 mails" out
+is "their envelopes" "229|229|1|1" \
+    "$(sql "SELECT count(*), count(DISTINCT reverse_path), sum(CASE WHEN
+	forward_path = 'r77@b.example' AND reverse_path = 's77@a.example'
+	THEN 1 ELSE 0 END), min(id) FROM message JOIN recipient ON id = message_id")"
+is "in their order" "mail 229" "$("$tool" raw --data last | tail -n 1 | tr -d '\r')"
 finish
