@@ -215,7 +215,9 @@ int archive_done(
 char *archive_consumers(struct archive *a);
 /* 1: it is done; 0; or -1. */
 int archive_is_done(struct archive *a, const char *consumer, int64_t id);
-int archive_give_back(struct archive *a, const char *consumer, int64_t id);
+/* The lease until then; another's stays. */
+int archive_give_back(
+    struct archive *a, const char *consumer, int64_t id, int64_t until);
 
 /*
  * For who looks, and takes nothing away: what this consumer has had, and how

@@ -368,13 +368,15 @@ archive_consumers(struct archive *a)
 }
 
 int
-archive_give_back(struct archive *a, const char *consumer, int64_t id)
+archive_give_back(
+    struct archive *a, const char *consumer, int64_t id, int64_t until)
 {
-	struct statement *q =
-	    statement_take(a->db, "DELETE FROM delivery WHERE message_id = :id"
-				  " AND consumer = :consumer AND done = 0");
+	struct statement *q = statement_take(a->db,
+	    "DELETE FROM delivery WHERE message_id = :id"
+	    " AND consumer = :consumer AND done = 0 AND at = :until");
 
 	statement_bind_text(q, ":consumer", consumer);
+	statement_bind_integer(q, ":until", until);
 	statement_bind_integer(q, ":id", id);
 	return change_delivery(a, q);
 }

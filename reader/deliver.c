@@ -25,6 +25,7 @@
 #include "options.h"
 #include "rights.h"
 #include "smtpdb.h"
+#include "stop.h"
 
 enum {
 	LEASE_SEC = 3600,
@@ -34,29 +35,6 @@ enum {
 };
 
 extern char **environ;
-
-/* Set by a signal: give the lease back, then end. */
-static volatile sig_atomic_t stopped;
-
-static void
-stop(int signo)
-{
-	(void)signo;
-	stopped = 1;
-}
-
-/* A command that ends without reading all is no fault. */
-static void
-catch_signals(void)
-{
-	struct sigaction ignore = { .sa_handler = SIG_IGN };
-	struct sigaction on_stop = { .sa_handler = stop };
-
-	sigaction(SIGPIPE, &ignore, NULL);
-	sigaction(SIGINT, &on_stop, NULL);
-	sigaction(SIGTERM, &on_stop, NULL);
-	sigaction(SIGHUP, &on_stop, NULL);
-}
 
 /*
  * Commands
@@ -293,16 +271,17 @@ hand_over(
  * Mails
  */
 
+/* `until`: of the lease; 0: there is none. */
 static int
-mark(const struct delivery *d, int64_t id, int status)
+mark(const struct delivery *d, int64_t id, int64_t until, int status)
 {
 	struct archive *a = d->t->archive;
-	int result;
+	int result = 0;
 
 	if (status == EX_OK)
 		result = archive_done(a, d->consumer, id, clock_us() / 1000000);
-	else
-		result = archive_give_back(a, d->consumer, id);
+	else if (until > 0)
+		result = archive_give_back(a, d->consumer, id, until);
 	return result < 0 ? smtpdb_fail_archive(d->t) : status;
 }
 
@@ -314,8 +293,8 @@ deliver_one(struct smtpdb *t, const struct archive_mail *m, void *arg)
 	int status = hand_over(d, m, &general);
 
 	(void)t;
-	status = mark(d, m->id, status);
-	return status == EX_OK && stopped ? EX_TEMPFAIL : status;
+	status = mark(d, m->id, 0, status);
+	return status == EX_OK && stop_asked() ? EX_TEMPFAIL : status;
 }
 
 /*
@@ -328,8 +307,10 @@ deliver_leased(const struct delivery *d, int64_t id, bool *ret_general)
 	struct archive *a = d->t->archive;
 	struct archive_mail mail = { 0 };
 	int64_t now = clock_us() / 1000000;
+	int64_t until =
+	    d->lease_sec < INT64_MAX - now ? now + d->lease_sec : INT64_MAX;
 	int status = EX_OK, marked = EX_OK;
-	int got = archive_lease(a, d->consumer, id, now, now + d->lease_sec);
+	int got = archive_lease(a, d->consumer, id, now, until);
 
 	if (got > 0)
 		got = archive_read(a, id, &mail);
@@ -338,7 +319,7 @@ deliver_leased(const struct delivery *d, int64_t id, bool *ret_general)
 		return smtpdb_fail_archive(d->t);
 	if (got > 0) {
 		status = hand_over(d, &mail, ret_general);
-		marked = mark(d, id, status);
+		marked = mark(d, id, until, status);
 		*ret_general |= marked != status;
 	}
 	archive_mail_reset(&mail);
@@ -363,7 +344,7 @@ deliver_new(const struct delivery *d)
 
 			if (one != EX_OK)
 				status = one;
-			if (stopped || general)
+			if (stop_asked() || general)
 				goto reset;
 		}
 	}
@@ -371,7 +352,7 @@ deliver_new(const struct delivery *d)
 		status = smtpdb_fail_archive(d->t);
 reset:
 	archive_page_reset(&page);
-	return status == EX_OK && stopped ? EX_TEMPFAIL : status;
+	return status == EX_OK && stop_asked() ? EX_TEMPFAIL : status;
 }
 
 /* --sendmail, which takes no arguments of a command, behind it. */
@@ -424,7 +405,9 @@ deliver_run(struct smtpdb *t)
 				: smtpdb_open(t, false);
 	if (status != EX_OK)
 		return status;
-	catch_signals();
+	/* A command that ends without reading all is no fault. */
+	signal(SIGPIPE, SIG_IGN);
+	stop_catch(); /* to give the lease back */
 	return is_new ? deliver_new(&d)
 		      : smtpdb_each(t, t->args[0], deliver_one, &d);
 }

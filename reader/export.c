@@ -18,12 +18,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../clock.h"
 #include "envelope_field.h"
 #include "line_ends.h"
 #include "mbox.h"
 #include "options.h"
 #include "rights.h"
 #include "smtpdb.h"
+#include "stop.h"
 #include "terminal.h"
 
 struct target {
@@ -156,12 +158,15 @@ export_to_eml(const struct target *to, const struct archive_mail *m)
 	return write_file(to, name, m);
 }
 
-/* In "tmp" first (cr.yp.to/proto/maildir.html). */
+/*
+ * In "tmp" first (cr.yp.to/proto/maildir.html), by a name of this process: one that
+ * was killed may have left its own.
+ */
 static int
 export_to_maildir(const struct target *to, const struct archive_mail *m)
 {
 	char host[HOST_NAME_MAX + 1] = "localhost";
-	char name[HOST_NAME_MAX + 128];
+	char name[HOST_NAME_MAX + 128], made[HOST_NAME_MAX + 160];
 	int status;
 
 	gethostname(host, sizeof host - 1);
@@ -172,15 +177,17 @@ export_to_maildir(const struct target *to, const struct archive_mail *m)
 	snprintf(name, sizeof name, "%lld.M%06lldI%lld.%s",
 	    (long long)(m->received_at / 1000000),
 	    (long long)(m->received_at % 1000000), (long long)m->id, host);
-	status = write_file(to, name, m);
+	snprintf(made, sizeof made, "%s.P%lldT%lld", name, (long long)getpid(),
+	    (long long)clock_us());
+	status = write_file(to, made, m);
 	if (status != EX_OK)
 		return status;
 	rights_begin();
 	/* The name is that of one mail, so this one is there already. */
-	if (linkat(to->folder, name, to->new_folder, name, 0) < 0 &&
+	if (linkat(to->folder, made, to->new_folder, name, 0) < 0 &&
 	    errno != EEXIST)
 		status = smtpdb_fail_errno(EX_CANTCREAT, name);
-	unlinkat(to->folder, name, 0);
+	unlinkat(to->folder, made, 0);
 	rights_end();
 	return status;
 }
@@ -188,6 +195,8 @@ export_to_maildir(const struct target *to, const struct archive_mail *m)
 static int
 export_one(const struct target *to, const struct archive_mail *m)
 {
+	if (stop_asked())
+		return EX_TEMPFAIL;
 	if (to->is_mbox)
 		return export_to_mbox(to, m);
 	return to->is_maildir ? export_to_maildir(to, m) : export_to_eml(to, m);
@@ -381,7 +390,11 @@ export_run(struct smtpdb *t)
 		status = open_target(t, &to);
 	if (status != EX_OK)
 		return status;
+	if (to.mbox != stdout)
+		stop_catch();
 	status = t->nargs > 0 ? smtpdb_each_arg(t, export_id, &to)
 			      : export_filtered(t, &to, &filter);
-	return close_target(&to, status);
+	status = close_target(&to, status);
+	stop_now();
+	return status;
 }

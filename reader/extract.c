@@ -18,6 +18,7 @@
 #include "options.h"
 #include "rights.h"
 #include "smtpdb.h"
+#include "stop.h"
 #include "terminal.h"
 
 enum {
@@ -147,7 +148,7 @@ extract_attachments(struct smtpdb *t, const struct mime *m)
 	if (folder < 0)
 		return smtpdb_fail_errno(EX_CANTCREAT, path);
 	for (size_t i = 0; i < mime_nparts(m) && status == EX_OK; i++) {
-		if (!mime_part(m, i)->is_listed)
+		if (!mime_part(m, i)->is_listed || stop_asked())
 			continue;
 		status = extract_to(folder, mime_part(m, i), i + 1);
 		any = true;
@@ -198,6 +199,8 @@ extract(struct smtpdb *t, const struct mime *m)
 	int64_t number;
 	int status;
 
+	if (t->nargs == 1 || t->options[OPT_OUTPUT])
+		stop_catch(); /* no half file is to stay */
 	if (t->nargs == 1)
 		return extract_attachments(t, m);
 	status = options_number("PART", t->args[1], &number);
@@ -229,5 +232,6 @@ extract_run(struct smtpdb *t)
 	status = extract(t, m);
 	mime_free(m);
 	archive_mail_reset(&mail);
+	stop_now();
 	return status;
 }

@@ -25,6 +25,7 @@
 #include "options.h"
 #include "rights.h"
 #include "smtpdb.h"
+#include "stop.h"
 #include "terminal.h"
 
 enum {
@@ -144,7 +145,8 @@ read_mbox(struct source *s, FILE *f)
 	int status = EX_OK;
 	ssize_t n;
 
-	while (status == EX_OK && (n = getline(&line, &size, f)) > 0) {
+	while (status == EX_OK && !stop_asked() &&
+	       (n = getline(&line, &size, f)) > 0) {
 		struct span text = { line, (size_t)n };
 		struct span sender;
 		int64_t date;
@@ -163,6 +165,8 @@ read_mbox(struct source *s, FILE *f)
 		text_add(&mail, unquoted(text));
 		after_empty = is_empty(text);
 	}
+	if (status == EX_OK && stop_asked())
+		status = EX_TEMPFAIL; /* not all of the mail was read */
 	if (status == EX_OK && ferror(f))
 		status = smtpdb_fail_errno(EX_IOERR, s->name);
 	if (status == EX_OK && begun)
@@ -249,7 +253,7 @@ import_folder(
 		char full[PATH_MAX];
 
 		snprintf(full, sizeof full, "%s/%s", path, entries[i]->d_name);
-		if (status == EX_OK)
+		if (status == EX_OK && !stop_asked())
 			status = import_file(s, full);
 		free(entries[i]);
 	}
@@ -306,6 +310,7 @@ import_run(struct smtpdb *t)
 	status = smtpdb_open(t, true);
 	if (status != EX_OK)
 		return status;
+	stop_catch(); /* to say how many are stored */
 	progress_begin(&s.progress, "imported");
 	if (t->options[OPT_MBOX])
 		status = import_mbox(&s, t->options[OPT_MBOX]);
@@ -319,5 +324,6 @@ import_run(struct smtpdb *t)
 		status = stored;
 	progress_end(&s.progress);
 	printf("imported %llu mails\n", (unsigned long long)s.mails);
+	stop_now();
 	return status;
 }

@@ -13,6 +13,7 @@
  *	tool						what commands do first
  *	rights						who opens what
  *	program						who runs those
+ *	stop						who ends them
  *	options, terminal, columns, file, distinct,
  *	message						words in, words out
  *

@@ -159,7 +159,7 @@ change(struct archive *a)
 	archive_lease(a, "me", 2, NOW, NOW + 60);
 	archive_done(a, "me", 2, NOW);
 	archive_is_done(a, "me", 2);
-	archive_give_back(a, "me", 3);
+	archive_give_back(a, "me", 3, 0);
 	while (archive_prune(a, &prune) > 0)
 		fuzz_promise(++nrounds < PAGES_MAX, "a prune ends");
 }

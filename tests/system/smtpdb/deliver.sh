@@ -74,6 +74,21 @@ is "SIGINT during deliver" "1 1" \
     "$(sql "SELECT count(*), sum(done) FROM delivery WHERE consumer = 'slow'" | tr '|' ' ')"
 status 0 "$tool" deliver --new --consumer=slow ./slow
 is "the rest" $((total - 1)) "$(wc -l <out)"
+# A lease is of who has it: neither a delivery by number nor one whose own is
+# over gives it to others.
+rm -f go
+"$tool" deliver --new --consumer=own sh -c \
+    'echo $SMTPD_ID; until [ -e go ]; do sleep 0.05; done; exit 1' >held &
+await 'test -s held'
+status 1 "$tool" deliver --consumer=own 1 false
+status 0 "$tool" deliver --new --consumer=own --lease=9000000000000000000 \
+    sh -c 'cat >/dev/null; echo $SMTPD_ID'
+is "all but the one that is leased" "$(seq 2 $total | xargs)" "$(xargs <out)"
+sql "UPDATE delivery SET at = at + 1000 WHERE consumer = 'own' AND done = 0"
+touch go
+wait
+is "a lease that is another's by now stays" "1|0" \
+    "$(sql "SELECT message_id, done FROM delivery WHERE consumer = 'own' AND done = 0")"
 status 64 "$tool" deliver 1
 status 64 "$tool" deliver --new
 

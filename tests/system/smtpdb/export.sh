@@ -31,6 +31,41 @@ status 64 "$tool" export --mbox=a --eml=b
 status 66 "$tool" export --mbox=x 999
 [ ! -e x ]
 ok "no half mbox" $?
+# What a killed export left in tmp is in nobody's way.
+status 0 "$tool" export --maildir=again 1
+name=$(ls again/new)
+mv "again/new/$name" again/tmp
+status 0 "$tool" export --maildir=again 1
+is "exported again" "$name" "$(ls again/new)"
+if of_files; then
+	use thousands
+	printf 'Delivered-To: b@b.example\n\nx\n' >one.eml
+	"$tool" import --eml=one.eml >out
+	columns=$(sqlite3 thousands.db 'PRAGMA table_info (message)' |
+	    cut -d '|' -f 2 | grep -vx id | paste -sd ,)
+	sql "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
+	    WHERE i < 30000) INSERT INTO message ($columns)
+	    SELECT $columns FROM message, n WHERE id = 1"
+	status 2 timeout 20 python3 interrupt.py 'test -s half' \
+	    "$tool" export --mbox=half
+	status 2 timeout 20 python3 interrupt.py 'test -e halves/100.eml' \
+	    "$tool" export --eml=halves
+	is "no half file after SIGINT" "" \
+	    "$(ls half 2>err; grep -L '^x' halves/*.eml)"
+	# The same where a mail is stored: it says how many.
+	use thousand_more
+	mkfifo pipe
+	sleep 20 >pipe &
+	holder=$!
+	"$tool" -d thousands.db export --mbox=- >pipe &
+	timeout 20 python3 interrupt.py 'test -s thousand_more.db-wal' \
+	    "$tool" import --mbox=- <pipe >out 2>err
+	is "exit status of an import that was interrupted" 2 $?
+	kill $holder
+	is "those are stored" "$(sql 'SELECT count(*) FROM message')" \
+	    "$(sed -n 's/imported \(.*\) mails/\1/p' out)"
+	use mail
+fi
 status 64 "$tool" export --mbox=x --from=ann 1
 status 74 sh -c "'$tool' list >/dev/full"
 status 74 sh -c "'$tool' export --mbox=- >/dev/full"
