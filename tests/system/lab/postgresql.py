@@ -42,7 +42,8 @@ def is_there():
     missing = [path for path in (f'{BIN}/initdb', '/usr/sbin/smtpd-postgresql')
                if not os.path.exists(path)]
     if missing:
-        print(f'skipped: PostgreSQL in the units needs {" ".join(missing)}')
+        print('skipped: PostgreSQL in the units, since there is no '
+              + ' '.join(missing))
     return not missing
 
 
