@@ -34,6 +34,7 @@ struct writer_conf {
 	 */
 	const struct fronts *fronts;
 	bool auth_required;   /* nobody may send without an account */
+	bool takes_claims;    /* AUTH is checked by nobody (--auth=any) */
 	const char *new_mail; /* a file to make after each batch; NULL: none */
 };
 

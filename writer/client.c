@@ -154,15 +154,22 @@ send_verdict(struct client *c, enum verdict verdict, int file)
  * Questions
  */
 
-/* The machine counts in its own way; what matters is kept here. */
+/*
+ * The machine counts in its own way; what matters is kept here.  A claim would
+ * do in place of an account, and REQUIRETLS is for clients inside TLS alone.
+ */
 static bool
 is_in_order(const struct client *c, const struct question *q)
 {
+	const struct writer_conf *conf = c->writer->conf;
+
 	switch (q->kind) {
 	case QUESTION_RCPT:
 		return c->state == CLIENT_MAIL && !c->is_open &&
 		       q->address.len > 0;
 	case QUESTION_MAIL:
+		return (!q->mail.claimed_as.p || conf->takes_claims) &&
+		       (!q->mail.requiretls || facts_has(&c->facts, FACT_TLS));
 	case QUESTION_VRFY:
 	case QUESTION_EXPN:
 		return true;

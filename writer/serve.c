@@ -16,6 +16,7 @@ writer_serve(const struct options *o, int listener)
 		.dedupe_sec = o->dedupe_sec,
 		.submission = o->submission,
 		.auth_required = o->auth_required,
+		.takes_claims = o->auth == AUTH_BY_ANY,
 		.new_mail = o->new_mail,
 		.fronts = &o->fronts,
 	};

@@ -149,6 +149,53 @@ Test(writer_rules, takes_no_file_that_is_shorter_than_said)
 	expect_nothing_of(fd);
 }
 
+static void
+send_mail_question(int fd, const char *claimed_as, bool requiretls)
+{
+	struct question q = sessions_question(QUESTION_MAIL, "ann@a.example");
+	struct pack m = { .p = sessions_message,
+		.size = sizeof sessions_message };
+
+	if (claimed_as)
+		q.mail.claimed_as = span_of(claimed_as);
+	q.mail.requiretls = requiretls;
+	wire_begin(&m, WIRE_ASK);
+	wire_write_question(&m, &q);
+	sessions_send(fd, &m);
+}
+
+Test(writer_rules, takes_no_claim_in_place_of_an_account)
+{
+	int fd;
+
+	sessions_stop_writer();
+	sessions_conf.auth_required = true;
+	sessions_start_writer();
+	fd = sessions_connect("192.0.2.1");
+	send_mail_question(fd, "ann", false);
+	expect_nothing_of(fd);
+	sessions_stop_writer();
+	sessions_conf.takes_claims = true;
+	sessions_start_writer();
+	fd = sessions_connect("192.0.2.1");
+	send_mail_question(fd, "ann", false);
+	sessions_expect_reply(fd, WIRE_ANSWER);
+	sessions_send_question(fd, QUESTION_RCPT, "bob@b.example");
+	sessions_expect_reply(fd, WIRE_ANSWER);
+	sessions_send_last(fd, 1, false, 0, 1);
+	sessions_expect_reply(fd, WIRE_RESULT);
+	close(fd);
+	EXPECT_QUERY(&sessions_box, "SELECT claimed_as FROM message", "ann");
+}
+
+Test(writer_rules, takes_no_word_for_tls_from_a_session)
+{
+	int fd = sessions_connect("192.0.2.1");
+
+	send_mail_question(fd, NULL, true);
+	expect_nothing_of(fd);
+}
+
 Test(writer_rules, answers_no_message_that_is_malformed)
 {
 	static const struct {
