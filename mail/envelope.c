@@ -100,6 +100,31 @@ envelope_add(struct envelope *e, const struct recipient *r)
 	return 0;
 }
 
+struct envelope_mark
+envelope_mark(const struct envelope *e)
+{
+	return (struct envelope_mark){
+		.nrecipients = e->nrecipients,
+		.block = e->blocks,
+		.used = e->blocks ? e->blocks->used : 0,
+	};
+}
+
+void
+envelope_return(struct envelope *e, struct envelope_mark to)
+{
+	struct envelope_block *b;
+
+	while (e->blocks != to.block) {
+		b = e->blocks;
+		e->blocks = b->next;
+		free(b);
+	}
+	if (e->blocks)
+		e->blocks->used = to.used;
+	e->nrecipients = to.nrecipients;
+}
+
 const char *
 recipient_mailbox(const struct recipient *r)
 {

@@ -59,6 +59,18 @@ const char *envelope_text(struct envelope *e, struct span text);
  */
 int envelope_add(struct envelope *e, const struct recipient *r);
 
+/*
+ * How far it is filled, and back to there: what was added since is forgotten,
+ * texts and recipients.  A mark holds until envelope_reset().
+ */
+struct envelope_mark {
+	unsigned nrecipients;
+	struct envelope_block *block;
+	size_t used;
+};
+struct envelope_mark envelope_mark(const struct envelope *e);
+void envelope_return(struct envelope *e, struct envelope_mark to);
+
 /* Returns the mailbox that the recipient goes to. */
 const char *recipient_mailbox(const struct recipient *r);
 

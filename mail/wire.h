@@ -47,6 +47,8 @@ enum {
 	/* What WIRE_LAST has more than WIRE_PIECE. */
 	WIRE_MAIL_MAX =
 	    64 + WIRE_CAUSE_MAX + HEADER__COUNT * (4 + HEADER_VALUE_MAX),
+	/* Of a mail in messages; with more it has a file (WIRE_SPOOL). */
+	WIRE_DATA_MAX = 256 * 1024,
 	/* A mail and what filters change are up to --max-size and this. */
 	WIRE_CHANGES_ROOM = 1024 * 1024,
 	/* Of one text of the envelope: a whole command line has room. */

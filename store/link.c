@@ -17,6 +17,9 @@
 
 #include "../mail/wire.h"
 
+_Static_assert((int)SPOOL_MEMORY == (int)WIRE_DATA_MAX,
+    "what is too much for messages has a file");
+
 struct link {
 	int fd;
 	int wait_ms;

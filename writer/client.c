@@ -21,6 +21,12 @@
 enum {
 	/* Of the free disk, one part in so many for big mails on their way. */
 	SPOOL_SHARE = 4,
+	/*
+	 * Beyond --max-recipients, one mail goes to so many mailboxes at most:
+	 * of 100 RCPT that are always taken, and of those that filters add.
+	 */
+	MAILBOXES_MAX =
+	    (100 + CHANGE_RECIPIENTS_MAX + 1) * ANSWER_MAILBOXES_MAX,
 };
 
 /* One message at a time, from whichever session. */
@@ -59,7 +65,6 @@ drop_mail(struct client *c)
 	envelope_reset(&c->envelope);
 	c->writer->spooled -= c->granted;
 	c->granted = c->received = c->changes = 0;
-	c->nbefore = 0;
 	c->quarantine[0] = '\0';
 	c->state = CLIENT_IDLE;
 }
@@ -166,7 +171,9 @@ is_in_order(const struct client *c, const struct question *q)
 	switch (q->kind) {
 	case QUESTION_RCPT:
 		return c->state == CLIENT_MAIL && !c->is_open &&
-		       q->address.len > 0;
+		       q->address.len > 0 &&
+		       c->envelope.nrecipients <
+			   conf->max_recipients + MAILBOXES_MAX;
 	case QUESTION_MAIL:
 		return (!q->mail.claimed_as.p || conf->takes_claims) &&
 		       (!q->mail.requiretls || facts_has(&c->facts, FACT_TLS));
@@ -188,9 +195,10 @@ keep_answer(struct client *c, const struct question *q)
 			return false;
 		c->envelope.protocol =
 		    facts_protocol(&c->facts, q->mail.protocol);
+		c->mark = envelope_mark(&c->envelope);
 		return true;
 	}
-	c->nbefore = c->envelope.nrecipients;
+	c->mark = envelope_mark(&c->envelope);
 	if (q->kind == QUESTION_RCPT)
 		return question_add_recipient(q, &answer, &c->envelope);
 	return true;
@@ -248,14 +256,13 @@ take_question(struct client *c, struct unpack *in)
 	return send_message(c, &out, -1);
 }
 
-/* What the last answer added, goes; the texts go with the mail. */
+/* What the last answer added, goes. */
 static bool
 retract(struct client *c, const struct unpack *in)
 {
 	if (!unpack_is_done(in) || c->state != CLIENT_MAIL)
 		return false;
-	if (c->nbefore < c->envelope.nrecipients)
-		c->envelope.nrecipients = c->nbefore;
+	envelope_return(&c->envelope, c->mark);
 	return true;
 }
 
@@ -362,7 +369,7 @@ take_piece(struct client *c, struct unpack *in, bool is_last)
 	    (is_last && !wire_read_mail(in, &mail, &c->header)))
 		return false;
 	c->received += in->rest.len;
-	if (c->received > conf->max_size + WIRE_CHANGES_ROOM)
+	if (c->received > WIRE_DATA_MAX)
 		return false;
 	store_append(c->store, in->rest);
 	if (!is_last)

@@ -66,10 +66,10 @@ struct client {
 	bool is_deaf; /* its session has gone while its mail is committed */
 	struct envelope envelope;
 	struct header header;
-	unsigned nbefore;  /* recipients, before the last answer */
-	uint64_t received; /* octets of the mail, in messages */
-	uint64_t granted;  /* octets of a file; 0: there is none */
-	uint64_t changes;  /* of those, behind the mail */
+	struct envelope_mark mark; /* the last answer */
+	uint64_t received;         /* octets of the mail, in messages */
+	uint64_t granted;          /* octets of a file; 0: there is none */
+	uint64_t changes;          /* of those, behind the mail */
 	char quarantine[WIRE_CAUSE_MAX]; /* "": it is not */
 	struct wire_result result;
 	struct client *next;            /* in its queue */

@@ -55,6 +55,12 @@ sessions_kill_writer(void)
 	close(introductions[0]);
 }
 
+int
+sessions_writer(void)
+{
+	return writer;
+}
+
 void
 sessions_begin(void)
 {

@@ -28,6 +28,8 @@ void sessions_start_writer(void);
 void sessions_stop_writer(void);
 /* By SIGKILL. */
 void sessions_kill_writer(void);
+/* Its process. */
+int sessions_writer(void);
 
 /* A session's end of its socket, whose client has this address. */
 int sessions_connect(const char *address);

@@ -4,6 +4,8 @@
  */
 #include <sys/socket.h>
 
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
@@ -90,6 +92,85 @@ Test(writer_rules, takes_no_more_recipients_than_there_may_be)
 	expect_nothing_of(fd);
 }
 
+/* A RCPT of 2 kB, which leads to 100 mailboxes. */
+static void
+ask_much(int fd, unsigned times, bool retracts)
+{
+	static char orcpt[2000];
+	struct question q = sessions_question(QUESTION_RCPT, "all@b.example");
+	struct pack m = { .p = sessions_message,
+		.size = sizeof sessions_message };
+
+	memset(orcpt, 'x', sizeof orcpt);
+	q.original_recipient = (struct span){ orcpt, sizeof orcpt };
+	for (unsigned i = 0; i < times; i++) {
+		wire_begin(&m, WIRE_ASK);
+		wire_write_question(&m, &q);
+		sessions_send(fd, &m);
+		sessions_expect_reply(fd, WIRE_ANSWER);
+		wire_begin(&m, WIRE_RETRACT);
+		if (retracts)
+			sessions_send(fd, &m);
+	}
+}
+
+static void
+make_list(void)
+{
+	sqlite3 *db;
+
+	close_the_policy();
+	db = scratch_connect(&sessions_box);
+	scratch_exec(db,
+	    "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 99)"
+	    " INSERT INTO alias (address, target) SELECT 'all@b.example',"
+	    " 'x' || i || '@c.example' FROM n");
+	sqlite3_close(db);
+}
+
+Test(writer_rules, takes_an_end_of_recipients_that_were_asked_about)
+{
+	int fd;
+
+	make_list();
+	fd = sessions_connect("192.0.2.1");
+	sessions_begin_mail(fd);
+	ask_much(fd, 205, false);
+	sessions_send_question(fd, QUESTION_RCPT, "bob@b.example");
+	expect_nothing_of(fd);
+}
+
+/* Octets that the writer has of its own. */
+static long
+memory_of_writer(void)
+{
+	char path[64];
+	long pages = 0;
+	FILE *file;
+
+	snprintf(path, sizeof path, "/proc/%d/statm", sessions_writer());
+	file = fopen(path, "r");
+	cr_assert(not(zero(ptr, file)));
+	cr_assert(eq(int, fscanf(file, "%*d %ld", &pages), 1));
+	fclose(file);
+	return pages * sysconf(_SC_PAGESIZE);
+}
+
+Test(writer_rules, keeps_no_text_of_recipients_that_are_taken_back)
+{
+	long before;
+	int fd;
+
+	make_list();
+	fd = sessions_connect("192.0.2.1");
+	sessions_begin_mail(fd);
+	ask_much(fd, 10, true);
+	before = memory_of_writer();
+	ask_much(fd, 500, true);
+	cr_expect(lt(long, memory_of_writer() - before, 300000));
+	close(fd);
+}
+
 Test(writer_rules, takes_no_octets_but_those_that_were_announced)
 {
 	static const struct {
@@ -107,7 +188,7 @@ Test(writer_rules, takes_no_octets_but_those_that_were_announced)
 	}
 }
 
-Test(writer_rules, takes_no_more_octets_than_a_mail_may_have)
+Test(writer_rules, takes_no_more_octets_in_messages_than_are_without_a_file)
 {
 	int fd = sessions_connect("192.0.2.1");
 	struct pack m = { .p = sessions_message,
@@ -117,8 +198,7 @@ Test(writer_rules, takes_no_more_octets_than_a_mail_may_have)
 	wire_begin(&m, WIRE_PIECE);
 	wire_end_recipients(&m);
 	m.len = sizeof sessions_message;
-	for (int i = 0; i < (SESSIONS_MAX_SIZE + WIRE_CHANGES_ROOM) / WIRE_MAX;
-	     i++) {
+	for (int i = 0; i < WIRE_DATA_MAX / WIRE_MAX; i++) {
 		sessions_send(fd, &m);
 		sessions_expect_reply(fd, WIRE_RESULT);
 	}
