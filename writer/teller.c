@@ -44,27 +44,30 @@ teller_forget_all(struct writer *w)
 		forget(&w->tellers);
 }
 
-/* 1: it told something; 0: nothing more; -1: it is gone, or no use. */
+/*
+ * 1: it told something; 0: nothing more; -1: it is gone, or no use.  Behind a
+ * question that it has given up it may have told something.
+ */
 static int
 hear(struct teller *t, uint64_t *ret_number, struct facts *ret)
 {
 	static char buffer[WIRE_MAX];
-	ssize_t n = recv(t->fd, buffer, sizeof buffer, MSG_DONTWAIT);
-	struct unpack in = { .rest = { buffer, n > 0 ? (size_t)n : 0 } };
+	enum wire_kind kind;
+	struct unpack in;
+	ssize_t n;
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return 0;
-	if (n <= 0)
-		return -1;
-	switch (wire_kind(&in)) {
-	case WIRE_TELL:
-		return wire_read_facts(&in, t->may_tell, ret_number, ret) ? 1
-									  : -1;
-	case WIRE_WHO:
-		return wire_read_who(&in, &t->asks) ? 0 : -1;
-	default:
-		return -1;
-	}
+	do {
+		n = recv(t->fd, buffer, sizeof buffer, MSG_DONTWAIT);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return 0;
+		in.rest = (struct span){ buffer, n > 0 ? (size_t)n : 0 };
+		in.failed = false;
+		kind = wire_kind(&in);
+		if (kind == WIRE_TELL &&
+		    wire_read_facts(&in, t->may_tell, ret_number, ret))
+			return 1;
+	} while (kind == WIRE_WHO && wire_read_who(&in, &t->asks));
+	return -1;
 }
 
 bool

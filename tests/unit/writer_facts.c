@@ -4,6 +4,7 @@
  */
 #include <sys/socket.h>
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
@@ -82,6 +83,34 @@ Test(writer_facts, says_who_a_session_is_to_who_checks_passwords)
 	expect_known(auth, 7, 0, "", "");
 	close(session);
 	close(tls);
+	close(auth);
+}
+
+/* As who has waited too long for the answer, and went on with others. */
+Test(writer_facts, hears_a_fact_behind_a_question_that_was_given_up)
+{
+	int auth = sessions_connect_teller(FACT_BIT(FACT_ACCOUNT));
+	int session = sessions_connect("192.0.2.1");
+	struct pack m = { .p = sessions_message,
+		.size = sizeof sessions_message };
+
+	sessions_begin_mail(session);
+	kill(sessions_writer(), SIGSTOP);
+	wire_begin(&m, WIRE_WHO);
+	wire_write_who(&m, 1);
+	sessions_send(auth, &m);
+	sessions_send(auth, &m);
+	sessions_tell(auth, 1, FACT_ACCOUNT, "ann");
+	sessions_send_question(session, QUESTION_MAIL, "ann@a.example");
+	kill(sessions_writer(), SIGCONT);
+	sessions_expect_reply(session, WIRE_ANSWER);
+	sessions_send_question(session, QUESTION_RCPT, "bob@b.example");
+	sessions_expect_reply(session, WIRE_ANSWER);
+	sessions_send_last(session, 1, false, 0, 1);
+	sessions_expect_reply(session, WIRE_RESULT);
+	EXPECT_QUERY(
+	    &sessions_box, "SELECT authenticated_as FROM message", "ann");
+	close(session);
 	close(auth);
 }
 
