@@ -29,6 +29,7 @@
 #include "server/programs.h"
 #include "server/record.h"
 #include "server/secure.h"
+#include "server/sockets.h"
 #include "server/start.h"
 #include "server/worker.h"
 #include "session.h"
@@ -387,6 +388,8 @@ listen_and_serve(
 
 	conf.helpers = programs_of(o);
 	conf.tls_first = start_tls_first(start, o->tls);
+	conf.max_connections =
+	    sockets_allow(conf.max_connections, conf.helpers);
 	start_clear_descriptors(start);
 	store_start(); /* once, not in each session */
 	confine_prepare();

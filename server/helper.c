@@ -140,7 +140,10 @@ read_control(struct helper_server *h)
 			meet_session(h, &i);
 		}
 	}
-	if (errno != EAGAIN && errno != EPROTO)
+	if (errno == EMFILE)
+		log_line(LOG_ERR, "%s: a session was turned away: %s", h->what,
+		    strerror(errno));
+	else if (errno != EAGAIN && errno != EPROTO)
 		unwatch(h, &h->control);
 }
 

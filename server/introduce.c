@@ -134,6 +134,8 @@ introduce_meet(int from, struct introduction *ret, bool wait)
 		return 0;
 	}
 	introduction_close(&m.what);
-	errno = n == 0 ? ENOTCONN : EPROTO;
+	errno = m.head.msg_flags & MSG_CTRUNC ? EMFILE : EPROTO;
+	if (n == 0)
+		errno = ENOTCONN;
 	return -1;
 }

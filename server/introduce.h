@@ -63,7 +63,7 @@ void introduction_close(struct introduction *i);
 int introduce(int to, const struct introduction *i, bool wait);
 /*
  * Takes the next one; `wait`: until there is one.  Returns 0, or -1 with errno;
- * ENOTCONN: nobody is left to send any.
+ * ENOTCONN: nobody is left to send any; EMFILE, EPROTO: that one is lost.
  */
 int introduce_meet(int from, struct introduction *ret, bool wait);
 

@@ -1,5 +1,6 @@
 #include "sockets.h"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <fcntl.h>
@@ -8,9 +9,16 @@
 #include <unistd.h>
 
 #include "../clock.h"
+#include "log.h"
 
 enum {
 	REFUSE_MS = 1000,
+	/*
+	 * Descriptors of smtpd-tls for a session: its socket, a child's, and
+	 * the clear text.  The writer has one.
+	 */
+	OF_HELPER = 3,
+	OTHERS = 64, /* of the database, and spools */
 };
 
 void
@@ -18,6 +26,27 @@ sockets_set_nonblocking(const int *fds, size_t nfds)
 {
 	for (size_t i = 0; i < nfds; i++)
 		fcntl(fds[i], F_SETFL, fcntl(fds[i], F_GETFL) | O_NONBLOCK);
+}
+
+uint64_t
+sockets_allow(uint64_t sessions, bool helpers)
+{
+	uint64_t each = helpers ? OF_HELPER : 1, enough = 1;
+	struct rlimit is;
+
+	if (getrlimit(RLIMIT_NOFILE, &is) < 0)
+		return sessions;
+	is.rlim_cur = is.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &is);
+	if (is.rlim_max > OTHERS + each)
+		enough = (is.rlim_max - OTHERS) / each;
+	if (enough >= sessions)
+		return sessions;
+	log_line(LOG_WARNING,
+	    "%llu descriptors are enough for %llu connections (ulimit -Hn, "
+	    "LimitNOFILE=)",
+	    (unsigned long long)is.rlim_max, (unsigned long long)enough);
+	return enough;
 }
 
 void

@@ -95,7 +95,11 @@ meet_all(struct loop *l)
 		if (!met)
 			log_line(LOG_ERR, "writer: %s", strerror(errno));
 	}
-	if (errno == EAGAIN || errno == EINTR || errno == EPROTO)
+	if (errno == EMFILE)
+		log_line(LOG_ERR, "writer: a session was turned away: %s",
+		    strerror(errno));
+	if (errno == EAGAIN || errno == EINTR || errno == EPROTO ||
+	    errno == EMFILE)
 		return;
 	close(l->listener);
 	l->listener = -1;

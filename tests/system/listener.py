@@ -548,6 +548,34 @@ def none_takes_the_processor(options, report, folder):
                      set(found.values()) == {os.SCHED_BATCH}, f"policies: {found}")
 
 
+def descriptors(options, report, folder):
+    def limit(soft, hard):
+        return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    def replies(listener, number):
+        clients = [listener.connect() for _ in range(number)]
+        found = []
+        for client in clients:
+            code = client.greet()[0]
+            found.append(code if code >= 400 else
+                         client.command("MAIL FROM:<a@client.example>")[0])
+        for client in clients:
+            client.close()
+        return found
+
+    with Listener(options, folder, "--max-per-source=300", "--max-connections=200",
+                  preexec_fn=limit(80, 1024)) as listener:
+        found = replies(listener, 140)
+        report.check(set(found) == {250}, f"140 of 80 descriptors: {found}")
+    with Listener(options, folder, "--max-per-source=300", "--max-connections=200",
+                  preexec_fn=limit(80, 100)) as listener:
+        found = replies(listener, 60)
+        report.check(found[0] == 250 and set(found) == {250, 421},
+                     f"60 of 100 descriptors: {found}")
+        report.check("100 descriptors are enough for 36 connections" in
+                     read(listener.log), read(listener.log))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--smtpd", default="./smtpd")
@@ -560,7 +588,7 @@ def main():
                  sigterm_ends_a_write, listens_itself, ends_with_its_terminal,
                  stays_behind_nohup,
                  words_for_what_cannot_be_listened_at, record_is_played_again,
-                 crashing_source_is_delayed):
+                 crashing_source_is_delayed, descriptors):
         with tempfile.TemporaryDirectory() as folder:
             test(options, report, folder)
     report.end()
