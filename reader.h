@@ -8,7 +8,7 @@
 /*
  * Runs the command of that name on standard output: stats, hours, doctor, or
  * the list of domain, mailbox, alias, sender, client, quota or rate.  Each line
- * is an object.  Returns its exit status; EX_USAGE: there is none of that name.
+ * is an object; those of metrics are OpenMetrics.  Returns its exit status; EX_USAGE: there is none of that name.
  */
 int reader_tell(const char *database, const char *what);
 

@@ -34,6 +34,13 @@ hours_run(struct smtpdb *t)
 	return EX_OK;
 }
 
+static int
+metrics_run(struct smtpdb *t)
+{
+	t->options[OPT_OPENMETRICS] = "";
+	return stats_run(t);
+}
+
 /* clang-format off */
 static const struct {
 	const char *what;
@@ -41,6 +48,7 @@ static const struct {
 	const char *args[2];
 } rows[] = {
 	{ "stats",   stats_run,   { NULL } },
+	{ "metrics", metrics_run, { NULL } },
 	{ "hours",   hours_run,   { NULL } },
 	{ "doctor",  doctor_run,  { NULL } },
 	{ "domain",  domain_run,  { "list" } },

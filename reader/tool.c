@@ -51,6 +51,18 @@ smtpdb_fail_archive(const struct smtpdb *t)
 	    archive_error(t->archive));
 }
 
+/* Is it not there, though it could be made? */
+static bool
+is_to_come(const char *path)
+{
+	char folder[PATH_MAX];
+	struct stat st;
+
+	snprintf(folder, sizeof folder, "%s", path);
+	return archive_is_file() && access(path, F_OK) < 0 && errno == ENOENT &&
+	       stat(dirname(folder), &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 int
 smtpdb_try_open(struct smtpdb *t, bool make)
 {
@@ -59,6 +71,11 @@ smtpdb_try_open(struct smtpdb *t, bool make)
 	if (archive_is_file() &&
 	    rights_become_owner(t->path, !t->names_files) < 0)
 		return smtpdb_fail_errno(EX_NOPERM, t->path);
+	if (!make && is_to_come(t->path))
+		return smtpdb_fail(EX_NOINPUT,
+		    "%s is not there yet: smtpd makes it with the first mail, "
+		    "and smtpdb with the first domain or rule",
+		    t->path);
 	if (archive_is_file() && !make && access(t->path, F_OK) < 0)
 		return smtpdb_fail_errno(EX_NOINPUT, t->path);
 	t->conf.path = t->path;
@@ -78,18 +95,6 @@ smtpdb_open(struct smtpdb *t, bool make)
 	if (status != EX_OK && t->archive)
 		return smtpdb_fail_archive(t);
 	return status;
-}
-
-/* Is it not there, though it could be made? */
-static bool
-is_to_come(const char *path)
-{
-	char folder[PATH_MAX];
-	struct stat st;
-
-	snprintf(folder, sizeof folder, "%s", path);
-	return archive_is_file() && access(path, F_OK) < 0 && errno == ENOENT &&
-	       stat(dirname(folder), &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 int

@@ -276,6 +276,20 @@ page_stats(struct request *r, struct response *ret)
 	page_end(r, ret, 200, "Stats", &main);
 }
 
+void
+page_metrics(struct request *r, struct response *ret)
+{
+	struct text body = { 0 };
+	struct span lines;
+
+	if (!ask(r, ret, "metrics", &lines))
+		return;
+	text_add(&body, lines);
+	response_take(ret, 200,
+	    "application/openmetrics-text; version=1.0.0; charset=utf-8",
+	    &body);
+}
+
 /* What lies outside of the folder that this process can see. */
 static bool
 needs_more(const char *check)

@@ -43,6 +43,7 @@ static const struct row {
 	{ "GET",    "/api/v1/webui",                  api_config },
 	{ "GET",    "/view/*.html",                   page_view_html },
 	{ "GET",    "/view/*.txt",                    page_view_text },
+	{ "GET",    "/metrics",                       page_metrics },
 	{ "GET",    "/livez",                         api_live },
 	{ "GET",    "/readyz",                        api_ready },
 	/* MailHog's. */

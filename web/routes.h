@@ -10,7 +10,7 @@ typedef void answers(struct request *r, struct response *ret);
 /* page.c, page_mail.c, page_more.c, page_part.c: for people. */
 answers page_list, page_mail, page_html, page_source, page_part, page_thumb;
 answers page_rules, page_stats, page_doctor, page_help, page_file, page_icon;
-answers page_view_html, page_view_text, events;
+answers page_view_html, page_view_text, page_metrics, events;
 
 /* api.c, api_change.c: what Mailpit's clients ask. */
 answers api_info, api_config, api_messages, api_search, api_message,

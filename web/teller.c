@@ -1,5 +1,5 @@
 /*
- * A question is its name and a line end; the answer is lines of JSON, with a NUL
+ * A question is its name and a line end; the answer is lines, with a NUL
  * behind the last.  The process ends when its socket does.
  */
 #include "teller.h"

@@ -69,6 +69,7 @@ stored "mail goes to new.db" new.db
 stored "folder: a folder; the database is a file in it" folder
 stored "other: this is no database" other
 stored "nowhere/mail.db: No such file or directory" nowhere/mail.db
+said 66 "yet.db is not there yet: smtpd makes it" "$bin/smtpdb" -d yet.db list
 said 78 "folder is a folder; the database is a file" "$bin/smtpdb" -d folder list
 
 if [ -x "$bin/smtpd-tls" ]; then

@@ -486,6 +486,10 @@ def pages(web):
     check('the rows of tables', b'b.example' in rules)
     check('the row that decides', b'decided by table domain'
           in web.ask('/mail/1')[2])
+    status, headers, metrics = web.ask('/metrics')
+    check('metrics', (status, headers['Content-Type'].split(';')[0],
+                      metrics[-7:], b'\nsmtpd_messages ' in metrics),
+          (200, 'application/openmetrics-text', b'\n# EOF\n', True))
     check('what doctor finds', b'the database is whole' in web.ask('/doctor')[2])
     check('a mail that is not there', web.ask('/mail/99')[0], 404)
     check('all of the page', sum(len(web.ask(p)[2]) for p in (

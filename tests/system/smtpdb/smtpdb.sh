@@ -3,7 +3,7 @@
 . "$(dirname "$0")/prelude.sh"
 
 status 66 "$tool" list
-holds "No such file" err
+holds "is not there yet" err
 status 64 "$tool"
 status 64 "$tool" frobnicate
 status 64 "$tool" list --nonesuch
