@@ -221,11 +221,11 @@ class Killer:
 
     def go_on(self, kills):
         kinds = self.kinds()
+        # Each once, then as it comes.
+        first = collections.deque(kinds)
         while sum(self.counts.values()) < kills:
-            # Each once, then as it comes.
-            done = sum(self.counts.values())
             time.sleep(0.1 + self.choose.random() * 0.4)
-            kind = kinds[done] if done < len(kinds) else self.choose.choice(kinds)
+            kind = first.popleft() if first else self.choose.choice(kinds)
             # For who looks for the cause of a loss.
             with open(os.path.join(self.it.root, "kills"), "a", encoding="utf-8") as f:
                 print(time.strftime("%H:%M:%S", time.gmtime()), kind.__name__, file=f)
