@@ -5,7 +5,6 @@ modes lose acknowledged mails, and when.
 
 Sessions, writers, servers, hosts, Patroni and etcd are killed, stopped or cut off."""
 
-import random
 import signal
 import time
 
@@ -68,6 +67,9 @@ class Killer(ledger.Killer):
         old = self.it.primary
         old.send(signal.SIGSTOP)
         self.waits("primary's host stopped", old)
+        # If it goes on in the moment in which another has taken over, Patroni 3.0.2
+        # keeps both: the old one stays, and the other cannot follow it any more.
+        time.sleep(2 + self.choose.random() * 5)
         old.send(signal.SIGCONT)
         self.whole()
 

@@ -116,7 +116,7 @@ class Reader(threading.Thread):
                     c.execute("SELECT id FROM message WHERE id > %s ORDER BY id",
                               (self.seen[-1] if self.seen else 0,))
                     self.seen += [row[0] for row in c]
-                time.sleep(0.002)
+                time.sleep(0.01)
         finally:
             db.close()
 

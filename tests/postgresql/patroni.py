@@ -17,7 +17,6 @@ import urllib.request
 import psycopg2
 
 import cluster
-import common
 import namespace
 from namespace import ip
 

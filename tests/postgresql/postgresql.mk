@@ -13,8 +13,11 @@ test-postgresql: all ## mails into PostgreSQL: smtpdb, kills, failovers, trouble
 	tests/postgresql/ledger.py --smtpd $(OUT)/smtpd
 	tests/postgresql/copying.py --smtpd $(OUT)/smtpd
 
-test-postgresql-long: all ## the same with a thousand kills: hours
+test-postgresql-long: all ## the kill ledger with a thousand kills: an hour
 	tests/postgresql/ledger.py --smtpd $(OUT)/smtpd --kills 1000
+
+test-patroni-short: all ## eight kinds of kill once each: minutes
+	tests/postgresql/failovers.py --smtpd $(OUT)/smtpd --kills 8
 
 test-patroni: all ## kills over Patroni's failovers (patroni etcd-server haproxy)
 	tests/postgresql/failovers.py --smtpd $(OUT)/smtpd --kills 26
@@ -27,4 +30,4 @@ bench-postgresql: all ## mails a second into PostgreSQL, beside SQLite's
 	    $$($(PKG_CONFIG) --libs libpq)
 	bench/postgresql.py --smtpd $(OUT)/smtpd
 
-.PHONY: bench-postgresql test-patroni test-postgresql test-postgresql-long
+.PHONY: bench-postgresql test-patroni test-patroni-short test-postgresql test-postgresql-long
