@@ -193,6 +193,7 @@ take_response(struct session *s, struct span line)
 		return;
 	}
 	a->is_reading = false;
+	a->claimed[0] = '\0';
 	session_conclude(s, refusal);
 }
 
@@ -330,6 +331,13 @@ bool
 auth_is_done(const struct auth *a)
 {
 	return a->is_done;
+}
+
+void
+auth_forget(struct auth *a)
+{
+	a->is_done = false;
+	a->claimed[0] = '\0';
 }
 
 void

@@ -23,6 +23,8 @@ bool auth_is_reading(const struct auth *a);
 /* What the client said who it is, unchecked; "": nothing. */
 const char *auth_claimed(const struct auth *a);
 bool auth_is_done(const struct auth *a);
+/* Both are no more: the client is another one. */
+void auth_forget(struct auth *a);
 
 /* Takes octets from the input up to the end of a response. */
 void auth_read(struct session *s);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../mail/utf8.h"
+#include "auth.h"
 #include "machine.h"
 
 enum {
@@ -249,6 +250,9 @@ void
 session_take_client(struct session *s, enum reply refusal)
 {
 	s->pending = SESSION_READ;
+	/* It was another client that said who it is. */
+	if (refusal == REPLY_NONE && s->auth && s->xclient->is_said[ADDR])
+		auth_forget(s->auth);
 	if (refusal != REPLY_NONE)
 		session_conclude(s, refusal);
 	else if (s->xclient->command == XFORWARD)
