@@ -7,6 +7,7 @@
 #include <sys/un.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include "private.h"
 
 enum {
+	CONNECT_SEC = 10,
 	LINE_SIZE = 8192,
 	LINES_MAX = 100, /* of its greeting */
 	/* authzid NUL authcid NUL passwd */
@@ -36,9 +38,14 @@ struct dovecot {
 int
 dovecot_connect(const char *path)
 {
+	const struct timeval timeout = { .tv_sec = CONNECT_SEC };
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+	/* It counts for connect(2) too, where nobody accepts. */
+	if (fd >= 0)
+		setsockopt(
+		    fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
 	if (strlen(path) >= sizeof to.sun_path)
 		errno = ENAMETOOLONG;
 	else
@@ -80,6 +87,19 @@ write_all(int fd, const char *text, size_t len)
 	return true;
 }
 
+/* Never returns when the parent is gone, whom nobody's word is for. */
+static void
+wait_for_word(const struct dovecot *d)
+{
+	struct pollfd p[2] = {
+		{ .fd = d->fd, .events = POLLIN },
+		{ .fd = d->exchange->parent }, /* for POLLHUP */
+	};
+
+	if (poll(p, 2, -1) > 0 && p[1].revents)
+		_exit(EX_OK);
+}
+
 /* False: it is gone, or says too much. */
 static bool
 read_line(struct dovecot *d)
@@ -87,10 +107,12 @@ read_line(struct dovecot *d)
 	char *lf;
 
 	while (!(lf = memchr(d->input, '\n', d->len))) {
-		ssize_t n = d->len < sizeof d->input
-				? recv(d->fd, d->input + d->len,
-				      sizeof d->input - d->len, 0)
-				: 0;
+		ssize_t n;
+
+		wait_for_word(d);
+		n = d->len < sizeof d->input ? recv(d->fd, d->input + d->len,
+						   sizeof d->input - d->len, 0)
+					     : 0;
 
 		if (n < 0 && errno == EINTR)
 			continue;

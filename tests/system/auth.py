@@ -27,7 +27,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "durability"))
 import auth_clients  # noqa: E402 (where it is was said above)
 import common  # noqa: E402
 from auth_clients import MAIL, NAME, PASSWORD  # noqa: E402
-from listener import Listener, open_files, parent_of  # noqa: E402
+from listener import Listener, open_files, parent_of, until  # noqa: E402
 
 WRONG = "Tr0ub"
 BAD = "535 5.7.8 Credentials not accepted"
@@ -520,6 +520,25 @@ def ask_dovecot(options, report, folder):
         check(said.startswith("454 4.7.0 "), f"no Dovecot: {said}")
 
 
+def silent_dovecot(options, report):
+    """It takes connections, and says nothing."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as silent, \
+            tempfile.TemporaryDirectory() as box:
+        os.chmod(folder, 0o755)
+        silent.bind(f"{folder}/auth")
+        os.chmod(f"{folder}/auth", 0o666)
+        silent.listen()
+        with Listener(options, box, f"--auth=dovecot:{folder}/auth",
+                      "--timeout=1") as listener:
+            with Conversation(listener.port) as c:
+                said = c.say("AUTH PLAIN " + plain())
+            report.check(said[:4] in ("454 ", "421 "), f"a silent Dovecot: {said}")
+            first = [pid for pid in listener.children() if is_smtpd_auth(pid)]
+            left = until(lambda: not [pid for pid in filter(str.isdigit, os.listdir("/proc"))
+                                      if parent_of(pid) in first])
+            report.check(len(first) == 1 and left, "a silent Dovecot keeps no process")
+
+
 def record_has_no_password(options, report, any_is_taken):
     """It is answered alike when it is played again, and has no secret."""
     check = report.check
@@ -606,6 +625,7 @@ def by_rows(options, report):
     record_has_no_password(options, report, False)
     record_has_no_password(options, report, True)
     inside_tls(options, report)
+    silent_dovecot(options, report)
     by_dovecot(options, report)
 
 
