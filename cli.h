@@ -79,9 +79,12 @@ bool cli_read_duration(const char *text, uint64_t *ret);
  * $STATE_DIRECTORY (systemd.exec(5)) or in /var/lib/smtpd.
  */
 const char *cli_database(void);
-/* False: SQLite would take it for a database that is gone when it closes. */
+/*
+ * Is it a path?  SQLite would take others for a database that is gone when it
+ * closes.
+ */
 bool cli_is_database(const char *path);
-/* Is it no path, but the address of a PostgreSQL database? */
+/* Is it the address of a PostgreSQL database, and no path? */
 bool cli_is_postgresql(const char *database);
 
 #endif

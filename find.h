@@ -15,8 +15,8 @@
 int find_index_some(struct archive *a, struct search *s, int pages);
 
 /*
- * search_find() for words as smtpdb(1) describes them; what makes no sense with
- * operators does so without.
+ * Calls search_find() for words as smtpdb(1) describes them.  Words that make
+ * no sense with operators are searched without them.
  */
 int find_words(struct search *s, const char *words,
     const struct archive_filter *which, bool newest_first, int64_t *ret,

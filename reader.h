@@ -1,6 +1,6 @@
 /*
- * What smtpdb tells of an archive, for programs that show it otherwise: its
- * commands, as they are with --json.
+ * What smtpdb says of an archive, for programs that show it in another form:
+ * its commands, with --json.
  */
 #ifndef READER_H
 #define READER_H

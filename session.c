@@ -254,7 +254,8 @@ session_next(struct session *s)
 		}
 		event = s->pending;
 		if (event == SESSION_BODY)
-			s->pending = SESSION_READ; /* nothing is reported */
+			/* no function reports on it */
+			s->pending = SESSION_READ;
 		if (event != SESSION_READ)
 			return event;
 
@@ -361,7 +362,7 @@ session_stored(struct session *s, enum verdict verdict, int64_t id)
 	} else {
 		session_give_verdict(s, reply_for(verdict), 0);
 	}
-	s->mail.envelope.size = 0; /* no text is left to drop */
+	s->mail.envelope.size = 0; /* so transaction_reset() drops no text */
 	transaction_reset(&s->mail);
 	s->pending = SESSION_READ;
 }

@@ -45,7 +45,7 @@ struct session_conf {
 	enum session_auth auth;
 	/* With SESSION_AUTH_ASK, until session_offer_auth(). */
 	const char *auth_mechanisms;
-	/* Both may still be set before the first session_next(). */
+	/* These may still change before the first session_next(). */
 	bool starttls; /* offer STARTTLS (RFC 3207) */
 	bool in_tls;   /* the connection is inside TLS from the beginning */
 	bool xclient;  /* offered, until session_offer_xclient() */
@@ -106,8 +106,9 @@ enum session_event session_next(struct session *s);
  */
 void session_feed(struct session *s, const char *buf, size_t len);
 /*
- * Says that no more input will come, and why.  Only after SESSION_READ or SESSION_START_TLS.
- * The mail begun is given up, as it is when the session closes.
+ * Says that no more input will come, and why.  Only after SESSION_READ or
+ * SESSION_START_TLS.  The session gives up the mail begun, as it does when it
+ * closes.
  */
 void session_end(struct session *s, enum session_end why);
 
@@ -120,23 +121,24 @@ const struct question *session_question(const struct session *s);
 void session_answer(struct session *s, const struct answer *answer);
 
 /*
- * AUTH, with SESSION_AUTH_ASK.  An exchange is over with any answer but
- * AUTH_MORE, or when another one begins.
+ * AUTH, with SESSION_AUTH_ASK.  Any answer but AUTH_MORE ends an exchange, and
+ * so does another AUTH.
  */
 struct auth_step session_auth_step(const struct session *s);
 /* `challenge` is for AUTH_MORE. */
 void session_auth_answer(
     struct session *s, enum auth_result result, struct span challenge);
 /*
- * From now on these mechanisms are offered, blanks between, lent for the
- * session's life; NULL: none, as not without encryption (538).
+ * Offers these mechanisms from now on.  They are separated by blanks and
+ * borrowed for the session's life.  NULL offers none, as without encryption
+ * (538).
  */
 void session_offer_auth(struct session *s, const char *mechanisms);
 
 /*
- * XCLIENT and XFORWARD, for a peer that is trusted to say who its client is.  It lasts until
- * it is taken back, which may be between SESSION_CLIENT and the answer to that.
- * False: no memory, and it is not offered.
+ * Offers XCLIENT and XFORWARD to a peer that is trusted to say who its client
+ * is, or takes that back, also between SESSION_CLIENT and the answer to it.
+ * False: there is no memory, and it is not offered.
  */
 bool session_offer_xclient(struct session *s, bool offered);
 /* What it said, lent; what it did not say is NULL, or -1. */
@@ -147,7 +149,10 @@ struct session_client {
 	bool forwarded;      /* XFORWARD: the front goes on to speak */
 };
 struct session_client session_client(const struct session *s);
-/* REPLY_NONE: that is the client from now on; or why it cannot be. */
+/*
+ * With REPLY_NONE, the session continues with that client; else this is why it
+ * cannot.
+ */
 void session_take_client(struct session *s, enum reply refusal);
 
 struct span session_body(const struct session *s);
@@ -156,17 +161,18 @@ const struct envelope *session_envelope(const struct session *s);
 void session_stored(struct session *s, enum verdict verdict, int64_t id);
 
 /*
- * Instead of the two: the mail is refused as the answer says, 4yz or 5yz.  And
- * before them: one more recipient, to which the answer has said yes; false: no
- * memory.
+ * At SESSION_STORE, session_refuse_mail() refuses the mail as the answer says,
+ * 4yz or 5yz, in place of session_stored().  Before either,
+ * session_add_recipient() adds a recipient that the answer has accepted; false:
+ * no memory.
  */
 void session_refuse_mail(struct session *s, const struct answer *answer);
 bool session_add_recipient(
     struct session *s, const struct question *q, const struct answer *answer);
 
 /*
- * From here on what the client sends comes from inside TLS.  All that was said
- * before is forgotten (RFC 3207 s. 4.2).
+ * Says that what the client sends from here on comes from inside TLS.  The
+ * session forgets all that was said before (RFC 3207 s. 4.2).
  */
 void session_secured(struct session *s);
 

@@ -109,7 +109,7 @@ commit(struct server *sv)
 	if (result == VERDICT_OK) {
 		entry_stored(&c->entries, e, id, store_was_known(c->store),
 		    filtering_decider(c));
-		if (sv->is_alone) /* else the writer does it */
+		if (sv->is_alone) /* the writer does it for its sessions */
 			new_mail_tell(c->options->new_mail);
 		record_stored(c->record, e);
 	}
@@ -154,7 +154,10 @@ read_input(struct context *c)
 	enum connection_result result;
 	struct span data = { .p = input };
 
-	/* Every command is answered, so nobody waits for this. */
+	/*
+	 * A checkpoint belongs here: every command is answered, so no client
+	 * waits for it.
+	 */
 	if (store_tidy(c->store) != VERDICT_OK)
 		log_line(LOG_WARNING, "%s", store_error(c->store));
 	connection_expect_text(c->connection, in_text);
@@ -302,7 +305,10 @@ serve(struct server *sv, const struct session_conf *session, bool tls_first)
  * The start
  */
 
-/* These 32 KiB would be zeroed on the stack (Makefile). */
+/*
+ * On the stack, its 32 KiB would be zeroed for each session (HARDENING in the
+ * Makefile).
+ */
 static struct answer answer;
 
 /* Serves a session of its own.  Returns the exit status. */
@@ -395,7 +401,9 @@ listen_and_serve(
 	confine_prepare();
 	switch (listen_run(&conf, start->listening, start->nlistening, &fd)) {
 	case LISTEN_SESSION:
-		/* exit(3) would take time for what the listener left. */
+		/*
+		 * exit(3) would spend time on what the listener had registered.
+		 */
 		_exit(serve_when_called(o, fd));
 	case LISTEN_WRITER:
 		return cli_is_postgresql(o->database) ? elsewhere_run(o, fd)
@@ -409,7 +417,7 @@ listen_and_serve(
 	return EX_SOFTWARE;
 }
 
-/* Whatever it was started with; the exit status. */
+/* Serves one connection, or listens.  Returns the exit status. */
 static int
 start_serving(const struct options *o, struct start *start)
 {

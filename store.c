@@ -26,7 +26,7 @@
 #include "store/private.h"
 
 enum {
-	/* A writer may wait itself, and then commit a big mail. */
+	/* The writer may wait for others, and then commit a big mail. */
 	LINK_WAIT_MS = 4 * STORE_WAIT_MS,
 	/* Pages of the WAL that are worth a checkpoint: about 8 MB. */
 	TIDY_PAGES = 2000,
@@ -38,7 +38,7 @@ store_start(void)
 	database_start();
 }
 
-/* For `st` itself, or for several of them in one database. */
+/* `first` is NULL, or another store in the same database. */
 static struct store *
 make(const struct store_conf *conf, struct database *db, struct store *first)
 {

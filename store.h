@@ -27,7 +27,7 @@ struct store;
 struct trace_mail;
 
 enum {
-	/* For `wait_ms` of who has nothing else in mind. */
+	/* The usual `wait_ms`. */
 	STORE_WAIT_MS = 30000,
 };
 
@@ -47,24 +47,24 @@ struct store_mail {
 	const char *trace_before_id;
 	const char *trace_after_id;
 	const char *trace; /* all of them as they are; NULL: those above */
-	/* Or what they are to be written from; NULL: they are there. */
+	/* what to write them from; NULL: they are given above */
 	const struct trace_mail *trace_mail;
 	/*
-	 * If the same client sent the same mail (envelope and octets) within
-	 * so many seconds, it stays the one row; 0: do not look.
+	 * If the same client has sent the same mail (envelope and octets)
+	 * within so many seconds, no second row is made; 0: do not look.
 	 */
 	uint64_t dedupe_sec;
 	/*
-	 * How many of the octets that were appended stand behind the mail: what
-	 * filters change (mail/change.h).  And why one puts it aside, or NULL.
+	 * So many of the octets appended stand behind the mail and say what
+	 * filters change in it (mail/change.h).
 	 */
 	uint64_t changes;
 	const char *quarantine;
 };
 
 /*
- * A mail whose trace lines are written from `lines`, which is borrowed for its
- * life; what both have is taken from there.
+ * A mail whose trace lines are to be written from `lines`, which is borrowed
+ * for its life.  The fields that both have are copied from there.
  */
 struct store_mail store_mail_of(
     const struct trace_mail *lines, const struct header *header);
@@ -78,20 +78,21 @@ void store_start(void);
  */
 struct store *store_new(const struct store_conf *conf);
 /*
- * For another mail at the same time in the same database, by the same process:
- * with a spool and a client of its own; store_refresh() and store_begin() of one
- * are for all.  `first` must outlive it.
+ * A second store in the database of `first`, for another mail at the same time,
+ * by the same process.  It has its own spool and its own client;
+ * store_refresh() and store_begin() of one count for all.  `first` must outlive
+ * it.
  */
 struct store *store_beside(struct store *first);
 /*
- * From now on it stands beside this one: so a mail that was begun beside one that
- * is for questions is inserted with one that writes.
+ * Moves a store beside another `first`: a mail that was begun beside the store
+ * for questions is so inserted with the one that writes.
  */
 void store_move_beside(struct store *st, struct store *first);
 /*
- * One for questions, while another thread has the one that writes to the same
- * database.  It makes none, and where there is none is not to be opened; as long
- * as it is open, the other is to be.
+ * A store for questions, while another thread has the one that writes to the
+ * same database.  It makes no database, and is open only while the other one
+ * is.
  */
 struct store *store_new_to_ask(const struct store_conf *conf);
 /*
@@ -101,23 +102,23 @@ struct store *store_new_to_ask(const struct store_conf *conf);
 void store_free(struct store *st);
 
 /*
- * One whose database a writer has open, at the other end of this socket, which
- * it takes over.  Of the functions below it has those that a session needs:
- * ask, append, drop, commit.  NULL: no memory.
+ * A store whose database a writer has open, at the other end of this socket,
+ * which this takes over.  Of the functions below it has those that a session
+ * needs: ask, append, drop, commit.  NULL: no memory.
  */
 struct store *store_connect(const struct store_conf *conf, int writer);
 
-/* What it stands on, for archive.h; lent. */
+/* Its database, for archive.h; lent. */
 struct database *store_database(struct store *st);
 /* What the rows say to this store's client (policy.h); lent. */
 struct policy *store_policy(struct store *st);
 
 /*
- * Opens, makes or migrates the database.  Once that has worked, costs nothing;
- * until then, every call tries again.
+ * Opens the database; makes it, or updates it from an older version, if need
+ * be.  Costs nothing once that has worked; until then, every call tries again.
  */
 enum verdict store_open(struct store *st);
-/* Like store_open(), but never waits, makes or leads on. */
+/* Like store_open(), but never waits, makes or updates. */
 void store_open_ahead(struct store *st);
 bool store_is_open(const struct store *st);
 
