@@ -27,7 +27,7 @@ database_data_version(struct database *db, int64_t *ret)
 	return rc;
 }
 
-/* The file may be another's, who says in its header that it is ours. */
+/* A file of somebody else may say in its header that it is ours. */
 enum verdict
 database_check_tables(struct database *db)
 {
@@ -105,8 +105,8 @@ database_has_copies(struct database *db, bool *ret)
 }
 
 /*
- * Debian's SQLite writes zeros over what is deleted, and so all of its pages
- * into the WAL; without that it writes a few pages a mail.
+ * Debian's SQLite writes zeros over what is deleted (secure_delete), and so all
+ * pages of a mail into the WAL.  Without that it writes a few pages a mail.
  */
 void
 database_delete_sparingly(struct database *db)
@@ -124,7 +124,7 @@ database_library(struct database *db)
 	return text;
 }
 
-/* Mended in 3.51.3, and before that in 3.44.6 and 3.50.7. */
+/* SQLite mended it in 3.51.3, and in 3.44.6 and 3.50.7. */
 bool
 database_library_is_faulty(void)
 {

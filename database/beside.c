@@ -18,7 +18,7 @@ database_file(const struct database *db)
 	return sqlite3_db_filename(db->sqlite, "main");
 }
 
-/* As the database; another's umask or ours says nothing of it. */
+/* Gives it the owner, group and mode of the database, whatever the umask. */
 static void
 give(int fd, const struct stat *database)
 {
@@ -55,7 +55,7 @@ fault_of(const struct stat *is, const struct stat *database)
 static int
 open_file(const char *path, int flags, const struct stat *database)
 {
-	/* A FIFO would be waited at. */
+	/* Without O_NONBLOCK, open(2) would wait at a FIFO. */
 	int as_it_is = (flags & ~O_CREAT) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
 	int fd = open(path, as_it_is);
 
@@ -110,7 +110,7 @@ beside_check_file(struct database *db, const struct stat *is)
 }
 
 /*
- * SQLite follows no link there, but would wait at a FIFO for ever: in open(2),
+ * SQLite follows no link there, but open(2) would wait at a FIFO for ever,
  * where no deadline counts.
  */
 enum verdict

@@ -1,18 +1,20 @@
 /*
- * The WAL is copied into the database under the write lock only.  SQLite up to
- * 3.51.2 may lose rows if one connection begins the WAL anew while another
- * copies from it; so no two of ours ever do.  Nor does an application that
- * writes without our lock, since a guard, a second connection, has SQLite's
- * own write lock meanwhile, which the one that copies must not have.  What an
- * application checkpoints itself is its own affair: smtpd-db(5).
+ * A checkpoint copies the WAL into the database, and only under the write lock.
+ * SQLite up to 3.51.2 may lose rows if one connection begins the WAL anew while
+ * another one copies from it, so no two connections of ours do that at once.
+ *
+ * An application that writes without our lock does not do it either: a second
+ * connection, the guard, holds SQLite's own write lock during the checkpoint,
+ * for the connection that copies must not hold it.  Checkpoints of applications
+ * are their own affair: smtpd-db(5).
  */
 #include "index.h"
 #include "private.h"
 
 /*
- * Should the opening fail half way, its file is closed, and with that go all
- * locks that this process has on the database (POSIX).  Then everything is
- * closed, before somebody else deletes the WAL as its last user.
+ * If the opening fails half way, SQLite closes the file, and the kernel drops
+ * all locks that this process has on the database (POSIX).  Then everything is
+ * closed, before another process deletes the WAL as its last user.
  */
 static enum verdict
 open_guard(struct database *db)
@@ -48,7 +50,7 @@ begin_guard(struct database *db)
 		   : error_on(db, db->guard, "keeping writers out", rc);
 }
 
-/* Where there is no memory to end it, closing the database does. */
+/* Without the memory to roll back, closing the database ends it. */
 static void
 end_guard(struct database *db)
 {
@@ -57,7 +59,10 @@ end_guard(struct database *db)
 		database_close(db);
 }
 
-/* As far as readers let us.  If that is all, the next commit begins it anew. */
+/*
+ * Copies as far as readers let it.  Once all is copied, the next commit begins
+ * the WAL anew.
+ */
 static enum verdict
 copy_wal(struct database *db)
 {
@@ -81,9 +86,9 @@ copy_wal(struct database *db)
 }
 
 /*
- * If the WAL is that long by now: others may have waited for the write lock
- * with the same intent, and each would copy the few frames there are after the
- * one before it, with two syncs.
+ * Copies if the WAL is still that long.  Others may have waited for the write
+ * lock to do the same, and each would copy the few frames written since the one
+ * before it, with two syncs.
  */
 static enum verdict
 checkpoint(struct database *db, int64_t least)
@@ -102,8 +107,8 @@ checkpoint(struct database *db, int64_t least)
 }
 
 /*
- * A reader with an old snapshot can keep a checkpoint from getting through;
- * then the next one is tried when the WAL has grown as much again.
+ * A reader with an old snapshot can keep a checkpoint from copying all.  The
+ * next one is tried when the WAL has grown by as much again.
  */
 bool
 database_is_untidy(const struct database *db, int least_pages)

@@ -44,7 +44,9 @@ may_use_beside(const struct database *db, const char *suffix, int how)
 	return access(path, how) == 0;
 }
 
-/* Has somebody it open, or has left what it takes to open it? */
+/*
+ * Does somebody have it open, or were the files left that it takes to open it?
+ */
 static bool
 has_company(const struct database *db, int how)
 {
@@ -111,7 +113,10 @@ connect(struct database *db, const char *options)
 	return VERDICT_OK;
 }
 
-/* What SQLite would say of a file that is there is less than what is wrong. */
+/*
+ * Names the file that cannot be used; SQLite would only say that it cannot open
+ * the database.
+ */
 static enum verdict
 check_beside(struct database *db)
 {

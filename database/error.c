@@ -77,7 +77,7 @@ verdict_of_sqlite(int rc, int system_error)
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 		return VERDICT_CORRUPT;
-	case SQLITE_IOERR: /* which hides EDQUOT, and ENOSPC in the -shm */
+	case SQLITE_IOERR: /* also for EDQUOT, and for ENOSPC in the -shm */
 		if (rc == SQLITE_IOERR_NOMEM)
 			return VERDICT_NO_MEMORY;
 		return verdict_of_errno(system_error);
@@ -96,8 +96,8 @@ error_file(sqlite3 *sqlite, int which)
 }
 
 /*
- * SQLite forgets the errno of a write before it returns from a COMMIT, but the
- * file remembers: the WAL (or journal), or the database.
+ * The errno of the write that failed.  SQLite forgets it before it returns from
+ * a COMMIT, but the file remembers it: the WAL (or journal), or the database.
  */
 static int
 errno_of(sqlite3 *sqlite)

@@ -1,21 +1,21 @@
 /*
- * A sync that fails is not to be tried again.  The kernel may have dropped the
- * pages, or rather call them clean while they are not on the disk; it tells
- * each descriptor that the file had, once; and a process that opens it later
- * has its sync succeed over the hole.  So nothing is acknowledged behind a sync
- * that failed, by whomever, until all that may be missing was written once
- * more, by which it becomes dirty, and synced.
+ * A sync that fails must not just be tried again.  The kernel may have dropped
+ * the pages, or count them as clean although they are not on the disk.  It
+ * reports the error once to each descriptor that was open then; a process that
+ * opens the file later has its sync succeed over the hole.  So after a sync
+ * that failed, in any process, nothing is acknowledged until all that may be
+ * missing was written once more, which makes it dirty, and synced.
  *
- * Of the WAL, that is what has been written since the last good sync: frames of
- * the commit that failed.  SQLite has not published them, and the next commit
- * writes over them.  But when all processes end before that, or one dies in the
- * middle of publishing, SQLite recovers: it reads the WAL as the kernel shows
- * it, and publishes them after all.  So the whole WAL is written over itself.
+ * In the WAL, the frames written since the last good sync may be missing: those
+ * of the commit that failed.  SQLite has not published them, and the next
+ * commit overwrites them.  But if all processes end before that, or one dies
+ * while it publishes, SQLite recovers: it reads the WAL as the kernel shows it,
+ * and publishes the frames after all.  So the whole WAL is written over itself.
  *
- * Of the database, that is pages which a checkpoint has copied: where readers
- * keep it from copying all, SQLite counts them as copied without a sync.  They
- * are read from the WAL again, and copied again by the next checkpoint, when
- * none counts as copied: the WAL is not begun anew before that.
+ * In the database, pages that a checkpoint has copied may be missing: where
+ * readers keep it from copying all, SQLite counts them as copied without a
+ * sync.  So no frame counts as copied any more.  The next checkpoint copies all
+ * of them from the WAL, which is not begun anew before that.
  */
 #include "private.h"
 
@@ -58,9 +58,7 @@ rewrite(sqlite3_file *wal, unsigned char *buf)
 			       : rc;
 }
 
-/*
- * Is it what the wal-index says?
- */
+/* Comparing it with the wal-index */
 
 static uint32_t
 number(const unsigned char *p)
@@ -69,7 +67,7 @@ number(const unsigned char *p)
 	       (uint32_t)p[2] << 8 | p[3];
 }
 
-/* The octets of `p` in the order that the checksum takes them. */
+/* Four octets as a number, in the byte order that the checksum uses. */
 static uint32_t
 word(const unsigned char *p, bool big_endian)
 {
@@ -88,7 +86,10 @@ add_checksum(
 	}
 }
 
-/* Sums the frames up as SQLite does; `buf` has the WAL's header. */
+/*
+ * Computes the checksum of the frames as SQLite does; `buf` has the WAL's
+ * header.
+ */
 static int
 sum_up(sqlite3_file *wal, unsigned char *buf, uint32_t frames, uint32_t sum[2])
 {
@@ -111,7 +112,7 @@ sum_up(sqlite3_file *wal, unsigned char *buf, uint32_t frames, uint32_t sum[2])
 	return rc;
 }
 
-/* True: of all frames in the wal-index, the WAL has the octets. */
+/* Does the WAL have the content of all frames that the wal-index publishes? */
 static int
 is_as_published(
     sqlite3 *sqlite, sqlite3_file *wal, unsigned char *buf, bool *ret)
@@ -135,10 +136,10 @@ is_as_published(
 }
 
 /*
- * No frame counts as copied any more.  And SQLite, which looks at no checksum
- * again, recovers if it must: frames that were dropped, then published by a
- * recovery, the kernel may since have forgotten, and have read what was there
- * before from the disk.
+ * Has no frame count as copied.  Where the WAL no longer has what the wal-index
+ * publishes, SQLite must recover, for it does not look at checksums again: the
+ * kernel may have forgotten frames that a recovery had published, and have read
+ * older content from the disk.
  */
 static int
 correct_index(sqlite3 *sqlite, sqlite3_file *wal, unsigned char *buf)
@@ -152,8 +153,9 @@ correct_index(sqlite3 *sqlite, sqlite3_file *wal, unsigned char *buf)
 }
 
 /*
- * Nobody commits meanwhile, nor copies the WAL, foreigners included.  Who
- * copies may wait for who writes, so we do not wait the other way around.
+ * Keeps all others, foreign processes included, from committing and from
+ * copying the WAL.  A checkpointer may wait for a writer, so this does not wait
+ * for a checkpointer while it has the write lock.
  */
 static int
 begin_alone(struct database *db)

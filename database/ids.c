@@ -13,7 +13,10 @@ database_last_given(struct database *db, const char *table, int64_t *ret)
 	return statement_run_integer(s, ret);
 }
 
-/* A table has a row there from its first row on (database_tables_used). */
+/*
+ * sqlite_sequence has a row for a table once that has had a row
+ * (database_tables_used).
+ */
 int
 database_give_from(struct database *db, const char *table, int64_t id)
 {

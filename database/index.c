@@ -16,7 +16,7 @@ enum {
 	CHECKPOINT_LOCK = 1,
 };
 
-/* NULL: there is none, or it is not as we know it. */
+/* NULL: there is none, or its version is not known here. */
 static sqlite3_file *
 find_file(sqlite3 *sqlite)
 {
@@ -45,7 +45,10 @@ index_read(sqlite3 *sqlite, struct index_head *ret)
 
 	if (!shared)
 		return false;
-	/* The second copy is written first; if they differ, wait for it. */
+	/*
+	 * SQLite writes the second copy first; if they differ, wait for the
+	 * other.
+	 */
 	memcpy(a, (const void *)shared, sizeof a);
 	file->pMethods->xShmBarrier(file);
 	memcpy(b, (const void *)(shared + HEADER_WORDS), sizeof b);

@@ -24,20 +24,20 @@ bool index_read(sqlite3 *sqlite, struct index_head *ret);
 int64_t index_frames_to_copy(sqlite3 *sqlite);
 
 /*
- * Lets nobody else copy the WAL, or lets him again.  SQLITE_OK or the error:
- * SQLITE_BUSY while somebody does.
+ * Keep others from copying the WAL, and let them again.  SQLITE_OK or the
+ * error: SQLITE_BUSY while somebody copies.
  */
 int index_lock_checkpoint(sqlite3 *sqlite);
 void index_unlock_checkpoint(sqlite3 *sqlite);
 
 /*
- * Under that lock: no frame counts as copied any more, so that the next
- * checkpoint copies all of them.  As after SQLite's own recovery.
+ * Under that lock: has no frame count as copied, as after a recovery of SQLite,
+ * so that the next checkpoint copies all of them.
  */
 int index_forget_copied(sqlite3 *sqlite);
 /*
- * Under that lock and SQLite's write lock: nothing of it is valid, so whoever
- * reads next recovers it from the WAL, by its checksums.
+ * Under that lock and SQLite's write lock: has nothing of it be valid, so that
+ * the next reader recovers it from the WAL, by its checksums.
  */
 int index_forget(sqlite3 *sqlite);
 

@@ -18,9 +18,9 @@ wake(int signo)
 }
 
 /*
- * Writes the mark of a new file, so that setting it later needs no room on the
- * disk.  Only under the lock, for it could be set there meanwhile.  Whoever has
- * the lock counts the file without a mark as marked.
+ * Writes the mark of a new file, so that to set it later needs no room on the
+ * disk.  This happens under the lock, since otherwise another process could set
+ * the mark in between.  A file without a mark counts as marked.
  */
 static int
 make_mark(int fd)
@@ -73,8 +73,8 @@ set_timer(int first_ms, int then_ms)
 }
 
 /*
- * The timer goes on ticking: should its first signal come just before flock()
- * sleeps, the next one wakes it.
+ * The timer repeats: should its first signal come just before flock() sleeps,
+ * the next one wakes it.
  */
 int
 lockfile_enter(int fd, int timeout_ms)

@@ -1,13 +1,13 @@
 /*
  * The write lock: an flock(2) on a file beside the database, where the kernel
- * queues the processes that wait.  SQLite's own way to wait is to sleep and
- * look again, which costs most of the throughput (docs/bench.md, a: the naive
+ * queues the processes that wait.  SQLite itself waits by sleeping and looking
+ * again, which costs most of the throughput (docs/bench.md, a: the naive
  * store).
  *
- * The first octet of the file is the mark: a sync failed, or whoever made one
- * never came back from it, so what seems to be on the disk may not be
- * (wal.c).  It is written for the processes, and needs no sync: a power cut
- * leaves nothing that only seems to be there.
+ * The first octet of the file is the mark: a sync failed, or a process began
+ * one and never came back from it, so what seems to be on the disk may not be
+ * there (wal.c).  The mark is for other processes and needs no sync: after a
+ * power cut, everything that can be read is on the disk.
  */
 #ifndef LOCKFILE_H
 #define LOCKFILE_H
@@ -15,8 +15,8 @@
 #include <stdbool.h>
 
 /*
- * Makes a lock of the file that is open.  Returns 0, or -1 with errno.
- * Takes over SIGALRM for the process: only so can a wait in the kernel end.
+ * Makes a lock of an open file.  Returns 0, or -1 with errno.  Takes over
+ * SIGALRM for the process: only a signal can end a wait in the kernel.
  */
 int lockfile_begin(int fd);
 void lockfile_close(int fd); /* -1 is fine */

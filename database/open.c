@@ -16,15 +16,18 @@
 #include "private.h"
 
 enum {
-	/* Held longer: another has it open, so ours is not the last close. */
+	/*
+	 * A process that holds the lock longer has the database open, so ours
+	 * is not the last close.
+	 */
 	CLOSE_WAIT_MS = 1000,
 };
 
 /*
- * A connection is one thread's; nobody asks SQLite how much memory it has; and no 20 pages of
- * cache are made ready (and touched) at the start, of which a session uses 8.
- * Saves 4,000 instructions a mail, a tenth of them when a session opens the
- * database, and 13 page faults.
+ * Spares SQLite what nobody uses: locks, since a connection is one thread's;
+ * statistics of its memory; and 20 pages of cache that are made ready (and
+ * touched) at the start, of which a session uses 8.  Saves 4,000 instructions a
+ * mail, a tenth of them when a session opens the database, and 13 page faults.
  */
 void
 database_start(void)
@@ -75,7 +78,7 @@ database_free(struct database *db)
 	free(db);
 }
 
-/* For foreign writers; ours wait for the lock file. */
+/* The wait is for foreign writers; ours wait for the lock file. */
 void
 database_set_wait(struct database *db, int wait_ms)
 {
@@ -138,8 +141,8 @@ database_folder(struct database *db)
 }
 
 /*
- * The WAL needs memory that all processes share, which network
- * file systems do not give, and locks that they give at best by halves.
+ * Refuses network file systems: the WAL needs memory that all processes share,
+ * which they do not have, and locks, which work there only in part.
  */
 static enum verdict
 check_file_system(struct database *db)
@@ -181,9 +184,9 @@ check_file_system(struct database *db)
 }
 
 /*
- * SQLite would make the file writable for its owner alone, and the WAL and
- * the shared memory as the file is; but a reader in the owner's group must
- * write to the shared memory.  So it gets what the umask leaves.
+ * SQLite would make the file writable for its owner alone, and the WAL and the
+ * shared memory like the file.  But a reader in the owner's group must write to
+ * the shared memory.  So the file gets what the umask leaves.
  */
 static enum verdict
 make_file(struct database *db)
@@ -217,7 +220,7 @@ note_pages(void *arg, sqlite3 *sqlite, const char *name, int pages)
 	(void)sqlite;
 	(void)name;
 	db->wal_pages = pages;
-	db->copied_version = 0; /* which tells of others only */
+	db->copied_version = 0; /* it counts commits of others only */
 	return SQLITE_OK;
 }
 
@@ -240,19 +243,19 @@ connect(struct database *db)
 
 	if (rc != SQLITE_OK)
 		return database_fail_code(db, db->path, rc);
-	/* What may not be written, SQLite opens for reading. */
+	/* SQLite opens for reading what it may not write. */
 	if (sqlite3_db_readonly(db->sqlite, "main"))
 		return database_fail(
 		    db, VERDICT_FAILED, "%s: no permission to write", db->path);
 	database_distrust(db->sqlite);
 	sqlite3_busy_timeout(db->sqlite, db->wait_ms);
-	/* And so SQLite does not checkpoint by itself. */
+	/* The hook also stops SQLite's own checkpoints. */
 	sqlite3_wal_hook(db->sqlite, note_pages, db);
 	db->wal_pages = 0;
 	return VERDICT_OK;
 }
 
-/* Whoever closes as the last one leaves the WAL to the next. */
+/* Has the close not copy the WAL, even if it is the last one. */
 static void
 leave_wal(struct database *db)
 {
@@ -260,7 +263,7 @@ leave_wal(struct database *db)
 	    db->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 }
 
-/* SQLite has resolved links: one database, one lock. */
+/* SQLite has resolved the links in the path, so a database has one lock. */
 static enum verdict
 open_lock(struct database *db)
 {
@@ -274,14 +277,14 @@ open_lock(struct database *db)
 	if (result == VERDICT_OK && lockfile_begin(db->lock) < 0)
 		result = database_fail_errno(db, "lock", errno);
 	if (result != VERDICT_OK) {
-		leave_wal(db); /* whether it is marked is not known */
+		leave_wal(db); /* it may be marked */
 		lockfile_close(db->lock);
 		db->lock = -1;
 	}
 	return result;
 }
 
-/* The mark stays as it is if it was set: the WAL is not healed by this. */
+/* This does not heal the WAL, so a mark that was set stays. */
 static enum verdict
 make(struct database *db)
 {
@@ -327,14 +330,14 @@ configure(struct database *db)
 }
 
 /*
- * Who closes as the last one copies the WAL: as each time, under the write
- * lock and the mark.  It is left where it may have holes, or others do not let
- * us in.
+ * The process that closes last copies the WAL, under the write lock and the
+ * mark as always.  It leaves the WAL as it is if that may have holes, or if the
+ * write lock cannot be had.
  */
 static bool
 may_copy(struct database *db)
 {
-	/* Trouble closes it while we have the lock. */
+	/* After trouble, it may be closed while we have the lock. */
 	if (!db->is_inside && wal_enter_raw(db, CLOSE_WAIT_MS) != VERDICT_OK)
 		return false;
 	return !db->was_marked && wal_begin_sync(db) == VERDICT_OK;
@@ -358,7 +361,7 @@ database_close(struct database *db)
 {
 	char error[DATABASE_ERROR_MAX];
 
-	/* The trouble that it is closed for is what is to be told. */
+	/* Keep the error that it is closed for. */
 	memcpy(error, db->error, sizeof error);
 	statement_drop_all(db);
 	sqlite3_close(db->guard);
@@ -415,7 +418,7 @@ database_open_ahead(struct database *db)
 	int wait_ms = db->wait_ms;
 	enum verdict result = VERDICT_OK;
 
-	/* A port scan does not make a database. */
+	/* Otherwise a port scan would make a database. */
 	if (!db->sqlite && access(db->path, F_OK) < 0)
 		return database_fail(
 		    db, VERDICT_BUSY, "%s is yet to be made", db->path);

@@ -66,7 +66,10 @@ sqlite3_file *error_file(sqlite3 *sqlite, int which);
 
 /* Runs statements that are needed once, without keeping them. */
 int statement_exec(struct database *db, const char *sql);
-/* Before the database is closed; those that are taken have failed. */
+/*
+ * To be called before the database is closed.  Statements that are taken fail
+ * from then on.
+ */
 void statement_drop_all(struct database *db);
 
 /* vfs.c */
@@ -80,37 +83,40 @@ const char *vfs_name(void);
 
 /* beside.c */
 
-/* What stands where SQLite has its files, as database_open_beside() says. */
+/*
+ * Checks what stands where SQLite has its files, as database_open_beside()
+ * does.
+ */
 enum verdict beside_check(struct database *db);
 /* And the database itself, which may be a folder, or a device. */
 enum verdict beside_check_file(struct database *db, const struct stat *is);
 
 /* heal.c */
 
-/* Makes the WAL one that can be trusted, under the write lock. */
+/* Heals the WAL and what counts as copied of it, under the write lock. */
 enum verdict heal_wal(struct database *db);
 
 /* wal.c */
 
-/* Before the first database is opened. */
+/* To be called before the first database is opened. */
 void wal_watch(void);
 /*
- * Take the write lock, and leave it.  wal_enter() heals; wal_enter_raw() is for
- * a database that is yet to be made, or is to be closed.
+ * Take the write lock, and leave it.  wal_enter() heals if it finds the mark;
+ * wal_enter_raw() does not, for a database that is being made or closed.
  */
 enum verdict wal_enter(struct database *db);
 enum verdict wal_enter_raw(struct database *db, int wait_ms);
 void wal_leave(struct database *db);
 /*
- * Around all that may sync: the mark stands meanwhile, and stays if a sync
- * failed.  With anything but VERDICT_OK the mark could not be set.
+ * Stand around all that may sync: they set the mark, and clear it unless a sync
+ * failed.  Any verdict but VERDICT_OK: the mark could not be set.
  */
 enum verdict wal_begin_sync(struct database *db);
 void wal_end_sync(struct database *db);
 
 /* copy.c */
 
-/* Opens it anew where it was read as one that nobody changes, and is changed. */
+/* Opens a frozen database anew if somebody has changed it or has it open. */
 enum verdict copy_follow(struct database *db);
 
 /* version.c */
@@ -120,7 +126,7 @@ enum verdict copy_follow(struct database *db);
  */
 enum verdict version_read(struct database *db, int64_t *ret_version);
 bool version_is_present(int64_t version);
-/* Makes the tables, or leads them on; under the write lock. */
+/* Makes the tables, or updates them, under the write lock. */
 enum verdict version_make(struct database *db);
 
 #endif

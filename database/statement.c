@@ -1,14 +1,14 @@
 /*
- * Statements are made when they are first wanted, and kept at rest: to make one
- * costs as much as to read a mail.  There is room for more than any program
- * uses; should it be too little, the one that has rested longest goes.
+ * The one cache of prepared statements.  To prepare one costs as much as to
+ * read a mail, so they are kept.  There is room for more than any program uses;
+ * otherwise the one that has rested longest goes.
  */
 #include <assert.h>
 #include <string.h>
 
 #include "private.h"
 
-/* A table has a row there from its first row on. */
+/* sqlite_sequence has a row for a table once that has had a row. */
 const char database_tables_used[] = "SELECT name FROM sqlite_sequence";
 
 static bool
@@ -18,7 +18,7 @@ has_text(const struct statement *s, const char *sql, size_t len)
 	       strcmp(sqlite3_sql(s->q), sql) == 0;
 }
 
-/* The place for another one: free, or of the one that has rested longest. */
+/* A free place, or that of the statement that has rested longest. */
 static struct statement *
 find_place(struct database *db)
 {
@@ -46,7 +46,7 @@ find(struct database *db, const char *sql)
 	size_t len = strlen(sql);
 	struct statement *s;
 
-	/* They are made from the first place on. */
+	/* Places are filled from the first one on. */
 	for (size_t i = 0; i < STATEMENTS_MAX && db->statements[i].q; i++) {
 		s = &db->statements[i];
 		if (!has_text(s, sql, len))
@@ -74,8 +74,9 @@ statement_take(struct database *db, const char *sql)
 }
 
 /*
- * Mostly they are bound in their order: to try the next one first saves 10,000
- * instructions of the 110,000 that the store takes for a mail.
+ * Finds the parameter's number.  Callers mostly bind in order: to try the next
+ * one first saves 10,000 of the 110,000 instructions that the store takes for a
+ * mail.
  */
 static int
 parameter(struct statement *s, const char *name)
@@ -150,7 +151,10 @@ statement_bind_zeros(struct statement *s, const char *name, uint64_t len)
 bool
 statement_row(struct statement *s)
 {
-	/* An error of the step is that of the reset, in statement_end(). */
+	/*
+	 * sqlite3_reset() returns an error of the step again, in
+	 * statement_end().
+	 */
 	return s->rc == SQLITE_OK && sqlite3_step(s->q) == SQLITE_ROW;
 }
 
@@ -186,7 +190,7 @@ statement_end(struct statement *s)
 	int rc = sqlite3_reset(s->q);
 
 	if (s->q)
-		sqlite3_clear_bindings(s->q); /* they point to the caller's */
+		sqlite3_clear_bindings(s->q); /* bound texts are the caller's */
 	s->taken = false;
 	return s->rc != SQLITE_OK ? s->rc : rc;
 }

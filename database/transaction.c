@@ -16,7 +16,10 @@ begin(struct database *db)
 			       : database_fail_code(db, "begin", rc);
 }
 
-/* SQLite may have opened for reading what it could not open for writing. */
+/*
+ * True: the connection cannot be used again, for its transaction cannot be
+ * ended, or SQLite has opened for reading what it could not open for writing.
+ */
 static bool
 is_lost(struct database *db)
 {
@@ -98,7 +101,7 @@ database_settle(struct database *db, bool keep)
 	       database_run(db, "RELEASE mail") == SQLITE_OK;
 }
 
-/* What AUTOINCREMENT will choose; the trace names it. */
+/* The id that AUTOINCREMENT will choose; the trace lines name it. */
 int
 database_next_id(struct database *db, int64_t *ret)
 {
@@ -138,7 +141,7 @@ database_end_read(struct database *db)
 		database_run(db, "ROLLBACK");
 }
 
-/* There are no parts of a table here that could go as a whole. */
+/* SQLite has no partitions that could go as a whole. */
 int
 database_drop_mails(struct database *db, int64_t up_to_id, int64_t before,
     uint64_t *ret_mails, uint64_t *ret_octets)

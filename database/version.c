@@ -1,7 +1,7 @@
 /*
- * Whose a database is, and of which version: what application_id and
- * user_version of its header say (sqlite.org/fileformat).  Tables are made here
- * where there are none, and led from version to version.
+ * Whose a database is, and which version it has: application_id and
+ * user_version in its header (sqlite.org/fileformat).  Makes the tables of a
+ * new one, and updates an older one version by version.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "private.h"
 
 enum {
-	OLDEST = 2, /* that can be led on */
+	OLDEST = 2, /* that can be updated */
 };
 
 static const char schema[] = {
@@ -22,12 +22,12 @@ enum {
 };
 
 /*
- * What makes a database of each version one of the next.  The one place for
- * that: a new version is a new row here, and DATABASE_VERSION.
+ * The steps from each version to the next, and the only place for them: a new
+ * version is a new row here, and DATABASE_VERSION.
  */
 static const struct step {
 	const char *sql;
-	/* How statements of schema.sql begin that are then run. */
+	/* beginnings of statements of schema.sql, which are then run */
 	const char *remade[REMADE_MAX];
 	const char *then; /* NULL: nothing */
 } steps[DATABASE_VERSION] = {
@@ -56,7 +56,7 @@ static const struct step {
 		"CREATE TABLE account_secret" },
 	    "INSERT INTO rate_limit SELECT * FROM rate_limit_3;"
 	    "DROP TABLE rate_limit_3;"
-	    /* It has had no row (policy/use.c). */
+	    /* Such a table has had no row (policy/use.c). */
 	    "DELETE FROM sqlite_sequence WHERE seq = 0" },
 };
 
@@ -66,7 +66,7 @@ version_is_present(int64_t version)
 	return version == DATABASE_VERSION;
 }
 
-/* The integer that SQL answers which is needed once. */
+/* Runs a query for one integer, without keeping the statement. */
 static int
 query_integer(struct database *db, const char *sql, int64_t *ret)
 {
@@ -98,7 +98,7 @@ read_identity(struct database *db, struct identity *ret)
 	    db, "SELECT count(*) FROM sqlite_schema", &ret->objects);
 }
 
-/* Inside a transaction. */
+/* To be called inside a transaction. */
 static enum verdict
 identify(struct database *db, int64_t *ret_version)
 {
@@ -123,10 +123,10 @@ identify(struct database *db, int64_t *ret_version)
 }
 
 /*
- * In one snapshot: between two, another process could make the tables, and the
- * database would seem to be somebody else's.  One SELECT from
- * pragma_application_id and the like would do it, but costs a session 160,000
- * instructions more, since each makes a virtual table.
+ * Reads both in one snapshot: between two, another process could make the
+ * tables, and the database would seem to be somebody else's. One SELECT from
+ * pragma_application_id and the like would do that too, but costs a session
+ * 160,000 instructions more, since each makes a virtual table.
  */
 enum verdict
 version_read(struct database *db, int64_t *ret_version)
@@ -168,7 +168,7 @@ take_step(struct database *db, const struct step *step)
 					     : rc;
 }
 
-/* From what it is to what schema.sql says. */
+/* Updates from that version to schema.sql's. */
 static int
 lead_on(struct database *db, int64_t version)
 {
@@ -186,7 +186,7 @@ lead_on(struct database *db, int64_t version)
 	return statement_exec(db, pragmas);
 }
 
-/* Another process may have done it while this one waited for the lock. */
+/* Another process may have done this while we waited for the lock. */
 static enum verdict
 make_in_transaction(struct database *db)
 {
@@ -208,9 +208,9 @@ version_make(struct database *db)
 	int rc;
 
 	/*
-	 * For a new file; must stand outside BEGIN.  Mails of 4 KiB from 64
-	 * writers: 11,000 a second with pages of 4 KiB, 9,100 with 8 KiB; one
-	 * of 50 MiB: 97 and 91 ms (bench/store).
+	 * A new file; these must stand outside of a transaction.  Mails of 4
+	 * KiB from 64 writers: 11,000 a second with pages of 4 KiB, 9,100 with
+	 * 8 KiB; one of 50 MiB: 97 and 91 ms (bench/store).
 	 */
 	if ((rc = statement_exec(db, "PRAGMA page_size = 4096")) ||
 	    (rc = statement_exec(db, "PRAGMA journal_mode = WAL")) ||

@@ -1,16 +1,16 @@
 /*
- * SQLite writes a page at a time, and of the WAL each in two pieces.  This VFS
- * stands over the default one and makes large writes of them: of a mail of 50 MB,
- * with its checkpoint, 3,300 in place of 61,000.
+ * SQLite writes a page at a time, and each page of the WAL in two pieces.  This
+ * VFS stands over the default one and gathers them into large writes: 3,300 in
+ * place of 61,000 for a mail of 50 MB with its checkpoint.
  *
- * Others miss nothing of what it keeps back.  Of the WAL, that is what the
- * transaction has written that has SQLite's write lock: it is published after
- * the sync, for which all is written, as when the lock is let go.  Of the
- * database, that is what a checkpoint appends: others read it there when it
- * counts as copied.
+ * Nobody reads a file while something of it is kept back.  Of the WAL, that is
+ * what the transaction that has SQLite's write lock has written; it is
+ * published after the sync, which writes everything first, as the unlocking
+ * does.  Of the database, that is what a checkpoint appends; others read it
+ * there only when it counts as copied.
  *
- * A write that is kept back counts as done; its error comes with one that
- * follows, or with the sync, and so before anything is published.
+ * A write that is kept back counts as done.  Its error comes with a later
+ * write, or with the sync, and so before anything is published.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -271,7 +271,7 @@ file_write(sqlite3_file *file, const void *p, int len, sqlite3_int64 at)
 	if (!f->is_wal && f->end == 0)
 		return f->below->pMethods->xWrite(f->below, p, len, at);
 	rc = keep(f, p, len, at);
-	/* So that the error of the last page is that of its write. */
+	/* Write now, so that the last page's error is returned by its write. */
 	if (rc == SQLITE_OK && f->end > 0 && at + len >= f->end)
 		rc = let_go(f);
 	if (rc != SQLITE_OK)
@@ -310,9 +310,9 @@ file_size(sqlite3_file *file, sqlite3_int64 *ret)
 }
 
 /*
- * SQLite asks for no error here, and counts the pages as copied.  There is one
- * to tell only where readers keep the checkpoint from the last page, and then
- * this is like being killed in the middle of it.
+ * SQLite takes no error here, and counts the pages as copied.  One can only
+ * come where readers keep the checkpoint from the last page, and then it is
+ * like being killed in the middle of it.
  */
 static void
 end_copying(struct file *f)
@@ -348,7 +348,7 @@ file_control(sqlite3_file *file, int what, void *arg)
 	return f->below->pMethods->xFileControl(f->below, what, arg);
 }
 
-/* An error here is that of a transaction which has not synced, nor will. */
+/* An error here belongs to a transaction that has not synced and will not. */
 static int
 file_shm_lock(sqlite3_file *file, int first, int n, int flags)
 {
@@ -479,7 +479,7 @@ make(void)
 	below = sqlite3_vfs_find(NULL);
 	if (!below)
 		return;
-	self = *below; /* for all that is not about content */
+	self = *below; /* the rest goes to the VFS below */
 	self.pNext = NULL;
 	self.zName = name;
 	self.szOsFile += (int)sizeof(struct file);

@@ -24,11 +24,14 @@ watch(void *arg, int rc, const char *message)
 		sync_failed = true;
 }
 
-/* SQLite says nothing else of a sync that fails when it closes. */
+/* SQLite reports a sync that fails during a close nowhere else. */
 void
 wal_watch(void)
 {
-	/* Refused once a database was opened; then it was called before. */
+	/*
+	 * SQLite refuses it once a database is open; then an earlier call has
+	 * set it.
+	 */
 	sqlite3_config(SQLITE_CONFIG_LOG, watch, NULL);
 }
 
