@@ -1,7 +1,7 @@
 /*
  * What filters change in a mail: instructions that stand in the spool behind
  * it, as mail/change.h writes them.  They may come from a session that was
- * taken over, so each is checked, and there is an end of them.
+ * taken over, so each is checked, and their number is limited.
  */
 #include <errno.h>
 
@@ -17,7 +17,7 @@ static const char change_sql[] =
     " name, value) VALUES (:id, :position, :filter, :action, :place, :name,"
     " :value)";
 
-/* The row stays as RCPT made it, but it leads nowhere. */
+/* Keeps the row as RCPT made it, but without a mailbox. */
 static const char delete_recipient_sql[] =
     "UPDATE recipient SET mailbox = '' WHERE message_id = :id AND added = 0"
     " AND forward_path COLLATE NOCASE = :path COLLATE NOCASE";

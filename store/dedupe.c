@@ -1,7 +1,7 @@
 /*
- * A client whose 250 was lost sends its mail again.  Such a mail is found by
- * its envelope and then by its octets, among the last rows only, so that the
- * search has an end.
+ * A client whose 250 was lost sends its mail again.  This finds the row of such
+ * a mail by its envelope and then by its octets.  It looks at the last rows
+ * only, so that the search is short.
  */
 #include <string.h>
 
@@ -17,7 +17,7 @@ static const char candidates_sql[] =
     " AND verb = :verb AND body_type = :body_type AND smtputf8 = :smtputf8"
     " AND envelope_id IS :envelope_id AND dsn_return IS :dsn_return"
     " AND received_at >= :since"
-    /* Others may have emptied it. */
+    /* An application may have emptied it. */
     " AND typeof(data) = 'blob' AND length(data) = :size"
     " ORDER BY id DESC";
 
@@ -77,7 +77,7 @@ compare_recipients(
 	return statement_end(s);
 }
 
-/* Of the same length, which was looked for. */
+/* Compares mails of the same length. */
 static int
 compare_octets(struct store *st, int64_t id, uint64_t size, bool *ret_same)
 {

@@ -1,7 +1,7 @@
 /*
- * Every exchange is one message there and one back.  After one that went wrong
- * the other side is not trusted with another: its mail is answered 451, and
- * whatever follows 421.
+ * Every exchange is one message to the writer and one back.  After an exchange
+ * that went wrong, the link is not used again: its mail is answered by 451, and
+ * the commands that follow by 421.
  */
 #include "link.h"
 
@@ -79,7 +79,7 @@ fail(struct link *l, const char *cause)
 	return again ? VERDICT_UNUSABLE : VERDICT_FAILED;
 }
 
-/* Takes the descriptor that came along, or closes it. */
+/* Takes the descriptor that came with the message, or closes it. */
 static void
 take_file(struct msghdr *head, int *ret_file)
 {
@@ -176,7 +176,7 @@ link_ask(struct link *l, const struct question *q, struct answer *ret)
 		l->has_more = false;
 }
 
-/* Without a reply, as link_drop(). */
+/* A message without a reply, as in link_drop(). */
 static void
 send_alone(struct link *l, const struct pack *m)
 {
@@ -255,7 +255,7 @@ link_open_spool(struct link *l, enum verdict *ret)
 	return -1;
 }
 
-/* As many of the recipients as have room; `*at` moves on.  True: all. */
+/* Packs as many of the recipients as have room; `*at` moves on.  True: all. */
 static bool
 add_recipients(const struct link *l, struct pack *m, const struct envelope *e,
     unsigned *at)

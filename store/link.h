@@ -12,7 +12,7 @@
 
 struct link;
 
-/* Takes over the descriptor.  NULL: no memory; it is then closed. */
+/* Takes over the descriptor.  NULL: no memory, and the descriptor is closed. */
 struct link *link_new(int fd, int wait_ms);
 void link_free(struct link *l);
 
@@ -25,15 +25,15 @@ void link_retract(struct link *l);
 enum verdict link_introduce(struct link *l, const struct fronted *said);
 
 /*
- * A file for a mail that is too big for messages, which the writer reads: a
- * descriptor of the caller's, or -1, and `*ret` says why.
+ * Has the writer open a file for a mail that is too big for messages.  Returns
+ * the descriptor, which the caller owns; or -1, with the reason in `*ret`.
  */
 int link_open_spool(struct link *l, enum verdict *ret);
 
-/* The mail in `spool` is stored as store_commit() does it. */
+/* Stores the mail in `spool` as store_commit() does. */
 enum verdict link_commit(struct link *l, const struct store_mail *mail,
     struct spool *spool, int64_t *ret_id, bool *ret_again);
-/* The mail begun is given up; the next MAIL asked about begins another. */
+/* Gives up the mail begun; the next question about MAIL begins another. */
 void link_drop(struct link *l);
 
 const char *link_error(const struct link *l);

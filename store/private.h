@@ -16,22 +16,25 @@ struct store {
 	bool owns_database;
 	struct policy *policy;
 	struct link
-	    *link; /* to a writer, which has the two; NULL: it is here */
+	    /*
+	     * the writer, which has database and policy; NULL: this process has
+	     */
+	    *link;
 	struct spool *spool;
 	enum verdict spooled; /* trouble while appending */
 	bool was_known; /* the last mail inserted had its row (dedupe.c) */
 };
 
 /*
- * Looks for the row that the mail begun was made before; 0: there is none.
- * DATABASE_OK or the error.
+ * Looks for an earlier row of the mail begun; 0: there is none.  DATABASE_OK or
+ * the error.
  */
 int dedupe_find(struct store *st, const struct store_mail *m, int64_t next_id,
     int64_t *ret);
 
 /*
- * Follows the instructions that stand in the spool from there on, or makes them
- * rows of filter_change.
+ * Reads the instructions that stand in the spool from there on, and inserts
+ * them as rows of filter_change.
  */
 enum verdict changes_insert(struct store *st, int64_t id, uint64_t from);
 

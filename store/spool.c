@@ -152,7 +152,7 @@ spool_is_big(const struct spool *sp)
 	return spool_size(sp) > SPOOL_MEMORY;
 }
 
-/* Of a file that another process fills, no more counts than it said. */
+/* Another process may fill the file: no more counts than it has said. */
 static size_t
 least(size_t most, uint64_t left)
 {
@@ -181,7 +181,7 @@ spool_read(struct spool *sp, uint64_t offset, struct span *ret)
 	if (n < 0)
 		return -1;
 	if (n == 0 && offset < sp->on_disk) {
-		errno = EIO; /* the file lost its end */
+		errno = EIO; /* the file was truncated */
 		return -1;
 	}
 	*ret = (struct span){ sp->buf, (size_t)n };

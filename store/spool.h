@@ -1,7 +1,7 @@
 /*
- * Holds the mail being received: in memory while it is small, in an unlinked
- * temporary file beside the database when it is not.  No name remains of it,
- * whatever ends the process.
+ * Holds the mail being received: in memory while it is small, then in an
+ * unlinked temporary file beside the database, which leaves no name whatever
+ * ends the process.
  */
 #ifndef SPOOL_H
 #define SPOOL_H
@@ -23,7 +23,10 @@ struct spool;
 struct spool *spool_new(void);
 void spool_free(struct spool *sp);
 
-/* The memory is full: spool_open() or spool_use() comes before more. */
+/*
+ * Is the memory full?  Then spool_open() or spool_use() is to be called before
+ * more is appended.
+ */
 bool spool_needs_file(const struct spool *sp);
 /*
  * Makes an unlinked file in `folder` for it.  Returns the descriptor, which
@@ -33,14 +36,15 @@ int spool_open(struct spool *sp, const char *folder);
 /* Takes over a file that somebody else has made. */
 void spool_use(struct spool *sp, int fd);
 /*
- * Another process has written so many octets into the file of spool_open(), and
- * may still have it open.  Returns 0, or -1 with errno: it has not.
+ * Takes the mail that another process has written into the file of
+ * spool_open(), which it may still have open.  Returns 0, or -1 with errno if
+ * the file has fewer octets.
  */
 int spool_take(struct spool *sp, uint64_t size);
 
 /*
- * Takes octets from the front of `*data`, as long as they have room.  Returns
- * 0, or -1 with errno; the mail is then incomplete and must go.
+ * Takes octets from the front of `*data`, as long as there is room.  Returns 0,
+ * or -1 with errno; the mail is then incomplete and must be dropped.
  */
 int spool_append(struct spool *sp, struct span *data);
 /* Writes what is in memory to the file, if there is one.  As above. */

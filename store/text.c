@@ -45,7 +45,7 @@ store_take_spool(struct store *st, uint64_t size)
 	return spool_take(st->spool, size);
 }
 
-/* A file for what is too big for the memory. */
+/* Makes, or gets from the writer, a file for what memory has no room for. */
 static enum verdict
 extend_spool(struct store *st)
 {
