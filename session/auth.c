@@ -13,7 +13,7 @@
 #include "../mail/utf8.h"
 #include "machine.h"
 
-/* Mechanisms that take whatever is said. */
+/* A mechanism, for SESSION_AUTH_CLAIM. */
 struct claim {
 	const char *name;
 	/* A challenge before each response; the first has the name in it. */
@@ -96,7 +96,7 @@ keep_claimed(struct auth *a, struct span response)
 	return true;
 }
 
-/* Answers a response as a caller would; p NULL: there is none yet. */
+/* Answers a response in the place of the caller; p NULL: none has come yet. */
 static void
 take_claim(struct session *s, struct span response)
 {
@@ -198,8 +198,8 @@ take_response(struct session *s, struct span line)
 }
 
 /*
- * A bare LF ends no response, so nothing behind it is run as a command; it is
- * no base64 either.
+ * A bare LF does not end a response, so nothing behind it is run as a command;
+ * nor is it base64.
  */
 void
 auth_read(struct session *s)
@@ -230,7 +230,7 @@ auth_read(struct session *s)
  * The command
  */
 
-/* Does the list have this word?  Then the list's own is returned. */
+/* Finds the word in the list, which is returned as it stands there. */
 static struct span
 find_offered(const char *list, struct span name)
 {
@@ -248,7 +248,7 @@ find_offered(const char *list, struct span name)
 	return (struct span){ NULL, 0 };
 }
 
-/* Those that clients try although nobody should offer them any more. */
+/* Mechanisms that clients try although nobody should offer them any more. */
 static bool
 is_weak(struct span name)
 {

@@ -1,7 +1,7 @@
 /*
- * AUTH (RFC 4954): the command, and the lines behind it, which are no commands
- * but responses.  With SESSION_AUTH_ASK the caller checks them; with
- * SESSION_AUTH_CLAIM this takes whatever is said.
+ * AUTH (RFC 4954): the command, and the responses behind it, which are lines
+ * but no commands.  With SESSION_AUTH_ASK the caller checks them; with
+ * SESSION_AUTH_CLAIM this accepts anything as a claim.
  */
 #ifndef AUTH_H
 #define AUTH_H
@@ -20,7 +20,7 @@ void auth_free(struct auth *a);
 const char *auth_offered(const struct auth *a);
 /* Is the next line of the client a response?  NULL is fine. */
 bool auth_is_reading(const struct auth *a);
-/* What the client said who it is, unchecked; "": nothing. */
+/* Who the client claims to be, unchecked; "": it claims nothing. */
 const char *auth_claimed(const struct auth *a);
 bool auth_is_done(const struct auth *a);
 /* Both are no more: the client is another one. */

@@ -85,8 +85,8 @@ scan_any(struct body *b, const char *p, const char **ahead, const char *end)
 }
 
 /*
- * The end of the text that stands at `p` and is reported as it is: where a dot
- * begins a line, or an octet follows one, or `end`.
+ * Returns the end of the text from `p` on that is reported as it stands: a dot
+ * at the beginning of a line, an octet that take_octet() looks at, or `end`.
  */
 static const char *
 scan_text(struct body *b, const char *p, const char *end)

@@ -1,5 +1,5 @@
 /*
- * What each verb does.  One table has most of it, and HELP lists that table.  A
+ * What each verb does.  One table has most of that, and HELP lists it.  A
  * handler returns the reply to give.
  */
 #include <stdio.h>
@@ -84,7 +84,7 @@ static const struct command commands[] = {
 	{ "XFORWARD", NO_MAIL, NO_MAIL,    ARG_NEEDED,  FLAG_XCLIENT | FLAG_JUNK, xclient_run_forward, REPLY_BAD_SEQUENCE, REPLY_HELP_XFORWARD },
 	/* RFC 5321 s. F.1: not without strong authentication. */
 	{ "TURN", ANY_STATE,  ANY_STATE,   ARG_ANY,     0,                       NULL,     REPLY_NOT_IMPLEMENTED,  REPLY_HELP_TURN },
-	/* A browser that a page makes post a mail begins so. */
+	/* What a browser says that a page has made to post a mail. */
 	{ "GET",     ANY_STATE, ANY_STATE, ARG_ANY,     FLAG_HIDDEN,             NULL,     REPLY_NOT_SMTP,         0 },
 	{ "POST",    ANY_STATE, ANY_STATE, ARG_ANY,     FLAG_HIDDEN,             NULL,     REPLY_NOT_SMTP,         0 },
 	{ "CONNECT", ANY_STATE, ANY_STATE, ARG_ANY,     FLAG_HIDDEN,             NULL,     REPLY_NOT_SMTP,         0 },
@@ -147,7 +147,7 @@ read_path(const struct session *s, const struct path_command *c,
 	return param_read(c->params, starttls_is_inside(s), arg, ret_params);
 }
 
-/* The command is answered once the caller has (session_answer()). */
+/* The reply follows when the caller has answered (session_answer()). */
 static enum reply
 ask_about(struct session *s, enum question_kind kind, struct span address,
     struct span sender)
@@ -279,7 +279,7 @@ cmd_expn(struct session *s, struct span arg)
 			     : REPLY_NOT_IMPLEMENTED;
 }
 
-/* One more that leads to no mail: is it one too many? */
+/* Counts one more command that leads to no mail: is it one too many? */
 static bool
 is_too_much(struct session *s)
 {
@@ -423,7 +423,7 @@ cmd_help(struct session *s, struct span arg)
 	return REPLY_NONE;
 }
 
-/* Any method counts, also one that has the name of an SMTP verb. */
+/* Any method of HTTP counts, also one that has the name of a verb of SMTP. */
 static bool
 is_foreign(struct span line)
 {

@@ -15,7 +15,7 @@ enum {
 	FLAG_LMTP = 1 << 3,
 	FLAG_AUTH = 1 << 4,
 	FLAG_MECHANISMS = 1 << 5, /* some of AUTH, here and now */
-	FLAG_TLS = 1 << 6,        /* STARTTLS, be it announced or not */
+	FLAG_TLS = 1 << 6,        /* STARTTLS, announced or not */
 	FLAG_STARTTLS = 1 << 7,   /* it is announced */
 	FLAG_IN_TLS = 1 << 8,
 	FLAG_XCLIENT = 1 << 9,

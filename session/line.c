@@ -18,8 +18,8 @@ begins(struct span text, const char *prefix)
 }
 
 /*
- * A name is short, and in letters of one case, as people write it; what is said
- * in base64 in its place is neither, unless it is very short.
+ * A mechanism's name is short and in letters of one case, as people write it.
+ * Base64 in its place is neither, unless it is very short.
  */
 static bool
 may_be_mechanism(struct span word)

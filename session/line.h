@@ -1,8 +1,8 @@
 /*
  * What a line looks like before it is run as a command.  Some lines close the
- * session although they cannot be run: octets that are no commands follow a
- * BDAT, and what a page can have a browser say follows a request of HTTP or the
- * start of TLS.
+ * session although they cannot be run: what follows a malformed BDAT are octets
+ * and no commands, and what follows a request of HTTP or the start of TLS is
+ * what a page has a browser say.
  */
 #ifndef LINE_H
 #define LINE_H
@@ -11,7 +11,10 @@
 
 #include "../mail/span.h"
 
-/* Without the password that AUTH may have behind its mechanism, or in its place. */
+/*
+ * Cuts off the password that AUTH may have behind its mechanism, or in its
+ * place.
+ */
 struct span line_to_show(struct span line);
 
 /* Does it have a control character?  TAB counts as white space. */

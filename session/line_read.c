@@ -14,7 +14,7 @@ ends_line(const struct session *s, struct span taken)
 	return before == '\r' || s->conf->any_line_end;
 }
 
-/* Answers once; what follows is skipped up to the end of the line. */
+/* Answers a line once, and skips the rest of it. */
 static void
 refuse_line(struct session *s, enum reply why)
 {

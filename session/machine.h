@@ -25,8 +25,8 @@ enum {
 	/* Commands since the last mail that lead to none (FLAG_JUNK). */
 	JUNK_MAX = 100,
 	/*
-	 * 4yz replies since the last mail, for each recipient that it may
-	 * have: who names more than it may gets one for each (5321 s.
+	 * 4yz replies since the last mail, per recipient that it may have: a
+	 * client that names more recipients gets one for each (5321 s.
 	 * 4.5.3.1.10).
 	 */
 	DEFERRALS_FACTOR = 10,
@@ -83,7 +83,7 @@ struct session {
 	const char *member; /* the last one written */
 
 	/*
-	 * By LMTP, what became of the mail is said once for each RCPT accepted
+	 * By LMTP, the verdict on the mail is said once for each RCPT accepted
 	 * (RFC 2033 s. 4.2): so often it is still to be said.
 	 */
 	unsigned nverdicts;
@@ -106,8 +106,8 @@ void session_reply(struct session *s, enum reply id);
 void session_reply_number(struct session *s, enum reply id, uint64_t number);
 
 /*
- * After the reply to a command: past the limit of errors, or of 4yz replies,
- * gives the last reply; closes after it, or after a 421.
+ * To be called after the reply to a command.  Past the limit of errors, or of
+ * 4yz replies, gives the last reply.  Closes after that, or after a 421.
  */
 void session_check_errors(struct session *s, int code);
 /* Both: session_reply() and session_check_errors(); REPLY_NONE is fine. */

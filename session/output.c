@@ -1,6 +1,5 @@
 /*
- * What the client is told.  A refusal is noted on its way, to be reported and
- * counted.
+ * Writes replies.  A refusal is noted on its way, to be reported and counted.
  */
 #include "machine.h"
 
@@ -77,7 +76,7 @@ session_conclude(struct session *s, enum reply id)
 	session_check_errors(s, replies[id].code);
 }
 
-/* One mail refused is one error, however often that is said. */
+/* One refused mail counts as one error, however often the verdict is said. */
 void
 session_give_verdict_text(
     struct session *s, const struct reply_text *r, struct reply_values values)

@@ -25,7 +25,7 @@ read_body(struct span value, struct params *p)
 	return value.p ? REPLY_BODY_UNKNOWN : REPLY_PARAM_VALUE;
 }
 
-/* It has no value (RFC 6531 s. 3.4). */
+/* SMTPUTF8 has no value (RFC 6531 s. 3.4). */
 static enum reply
 read_smtputf8(struct span value, struct params *p)
 {
@@ -33,7 +33,7 @@ read_smtputf8(struct span value, struct params *p)
 	return value.p ? REPLY_PARAM_VALUE : REPLY_NONE;
 }
 
-/* It has no value either (RFC 8689 s. 4). */
+/* REQUIRETLS has no value (RFC 8689 s. 4). */
 static enum reply
 read_requiretls(struct span value, struct params *p)
 {
@@ -93,8 +93,9 @@ read_orcpt(struct span value, struct params *p)
 }
 
 /*
- * Who a client that nobody trusts says the mail is from, or <>, is not kept; but
- * clients add it where they will (RFC 4954 s. 5), so it is taken from all.
+ * AUTH= is checked and not kept: nobody trusts the client that says who
+ * submitted the mail.  But clients add it anywhere (RFC 4954 s. 5), so it is
+ * accepted from all.
  */
 static enum reply
 read_auth(struct span value, struct params *p)
@@ -156,7 +157,7 @@ param_read(enum param_command command, bool in_tls, struct span text,
 	return got < 0 ? REPLY_PARAM_SYNTAX : REPLY_NONE;
 }
 
-/* Of the registered ones that are not offered, those for which it matters. */
+/* Registered parameters that are not offered, where the difference matters. */
 static const char *const others[] = {
 	"SUBMITTER", /* RFC 4405 s. 4 */
 	"SOLICIT",   /* RFC 3865 s. 4 */

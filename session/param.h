@@ -34,10 +34,10 @@ enum reply param_read(enum param_command command, bool in_tls, struct span text,
     struct params *ret);
 
 /*
- * Is there nothing in `text` where the path should stand, or a parameter, as
- * scripts say with an empty variable: "SIZE=1000", "ENVID=a@b", "SMTPUTF8"?  A
- * word with "=" is one unless it has an "@" as well and a keyword that nobody
- * has registered: "a=b@c".
+ * Is the path missing in `text`, which is empty or begins with a parameter, as
+ * from scripts with an empty variable: "SIZE=1000", "ENVID=a@b", "SMTPUTF8"?  A
+ * word with "=" is a parameter unless it also has an "@" and a keyword that
+ * nobody has registered: "a=b@c".
  */
 bool param_lacks_path(struct span text);
 

@@ -1,7 +1,7 @@
 /*
- * What came behind STARTTLS was sent by whoever could write to the plain
- * connection, so it is thrown away at both ends of it: here what has been read,
- * and by the handshake what has not, since that is no TLS.
+ * What comes behind STARTTLS in clear text may be from whoever could write to
+ * the plain connection, so it is thrown away: here what has been read, and by
+ * the handshake what has not, since that is no TLS.
  */
 #include "starttls.h"
 

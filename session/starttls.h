@@ -1,6 +1,4 @@
-/*
- * STARTTLS (RFC 3207), and what a session inside TLS has more.
- */
+/* STARTTLS (RFC 3207), and what a session inside TLS adds. */
 #ifndef STARTTLS_H
 #define STARTTLS_H
 

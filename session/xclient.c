@@ -49,7 +49,7 @@ static const struct {
 
 struct xclient {
 	enum command_of command;
-	/* What the last one said, decoded; "" where that is not known. */
+	/* What the last command said, decoded; "" where that is not known. */
 	bool is_said[ATTRIBUTE__COUNT];
 	char text[ATTRIBUTE__COUNT][VALUE_SIZE];
 	int port;
@@ -219,7 +219,7 @@ session_client(const struct session *s)
 	};
 }
 
-/* What the front's own HELO or EHLO said was of the front. */
+/* The front's own HELO or EHLO does not describe the client. */
 static void
 go_on(struct session *s)
 {
