@@ -22,11 +22,11 @@ struct policy;
  */
 struct policy *policy_new(struct database *db);
 /*
- * To another client at the same time.  It shares with `first`, which must
- * outlive it, what policy_refresh() and policy_begin() end.
+ * The same for another client at the same time.  It shares with `first`, which
+ * must outlive it, what policy_refresh() and policy_begin() end.
  */
 struct policy *policy_beside(struct policy *first);
-/* From now on it stands beside this one, and so counts in its database. */
+/* Moves it beside another `first`, in whose database it counts from then on. */
 void policy_move_beside(struct policy *p, struct policy *first);
 void policy_free(struct policy *p);
 
@@ -35,7 +35,7 @@ struct policy_asker {
 	const char *hostname; /* the domain of an address without one */
 	const char *client_address;
 	int64_t now;         /* seconds since 1970 */
-	const char *account; /* that it has proved to be; NULL or "": none */
+	const char *account; /* proved by AUTH; NULL or "": none */
 	bool auth_required;  /* nobody else may send */
 };
 
@@ -57,9 +57,9 @@ void policy_refresh(struct policy *p);
 bool policy_is_open(const struct policy *p);
 
 /*
- * Counting.  The first is called when a transaction begins that makes mails
- * rows; the others in it, before and after each of them: DATABASE_OK (0) or the
- * error.
+ * Counting.  policy_begin() is called when a transaction begins that stores
+ * mails; in it, policy_look() before and policy_count() after each mail.  These
+ * return DATABASE_OK (0) or the error.
  */
 struct policy_mail {
 	const struct envelope *envelope;
@@ -70,7 +70,10 @@ struct policy_mail {
 
 void policy_begin(struct policy *p);
 int policy_look(struct policy *p);
-/* For mailboxes, the quota, and the rates of clients that were asked about. */
+/*
+ * Counts for mailboxes, for the quota, and for the rates of clients that were
+ * asked about.
+ */
 int policy_count(struct policy *p, const struct policy_mail *m);
 
 #endif

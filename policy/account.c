@@ -16,7 +16,7 @@ policy_is_authenticated(const struct policy_asker *asker)
 	return asker->account && *asker->account;
 }
 
-/* What is only claimed is enough where all claims are taken (--auth=any). */
+/* With --auth=any all claims are accepted, so a claim is enough. */
 bool
 policy_lacks_account(const struct policy_asker *asker, const struct question *q)
 {

@@ -29,7 +29,7 @@ count_quota(struct lookup *l, const struct envelope *e)
 	lookup_run(l, s);
 }
 
-/* Deletes those of the next 64 windows behind this key that are over. */
+/* Looks at the 64 windows behind this key, and deletes those that are over. */
 static void
 purge(struct lookup *l, const char *scope, const char *key, int64_t now)
 {
@@ -42,8 +42,8 @@ purge(struct lookup *l, const char *scope, const char *key, int64_t now)
 }
 
 /*
- * Adds the mail to a window.  One that was open when the client was asked for is
- * still there, and to look for that costs more than to trust in it.
+ * Adds the mail to a window.  A window that was open when the client was asked
+ * about is still there; to look again costs more than to rely on it.
  */
 static void
 count_rate(struct lookup *l, const struct envelope *e, int scope,
@@ -74,7 +74,7 @@ count_rates(struct lookup *l, const struct policy_mail *m)
 		if (l->policy->limited & 1 << i)
 			count_rate(l, m->envelope, i, keys[i], now);
 	}
-	/* The keys of those who send lead through the whole table. */
+	/* The keys of new senders reach all of the table in the end. */
 	if (m->id % PURGE_EVERY == 0) {
 		if (m->id / PURGE_EVERY % 2)
 			purge(l, "client", m->client_address, now);

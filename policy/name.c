@@ -16,7 +16,7 @@ find_names(struct decision *d, enum policy_sql which, struct span local,
 	char from[ANSWER_ADDRESS_SIZE], to[ANSWER_ADDRESS_SIZE];
 	unsigned n = 0;
 
-	/* "[" follows "@", since the columns compare upper case as lower. */
+	/* "[" follows "@" where columns compare upper case as lower case. */
 	snprintf(from, sizeof from, "%.*s@", (int)local.len, local.p);
 	snprintf(to, sizeof to, "%.*s[", (int)local.len, local.p);
 	lookup_bind(names, "?1", span_of(from));

@@ -139,7 +139,7 @@ decide(struct decision *d)
 	int rc;
 
 	p->asked = true;
-	/* A group has thousands of commands; only one of them waits. */
+	/* A group may have thousands of commands, of which only one waits. */
 	if (!p->looks->busy)
 		result = database_open(p->db);
 	p->looks->busy = result == VERDICT_BUSY;

@@ -143,10 +143,13 @@ void policy_decide_expn(struct decision *d);
 bool policy_try_rule(struct decision *d, enum policy_sql which,
     const char *table, const char *key);
 bool policy_is_authenticated(const struct policy_asker *asker);
-/* Has it to authenticate first? */
+/* Must the client authenticate first? */
 bool policy_lacks_account(
     const struct policy_asker *asker, const struct question *q);
-/* Would `more` exceed the limit in this column?  The next has what is used. */
+/*
+ * Would `more` exceed the limit in this column?  The next column has what is
+ * used.
+ */
 bool policy_exceeds(struct statement *row, int column, uint64_t more);
 /* Does a mail of this size fit on the disk now?  No room is reserved. */
 enum verdict policy_check_disk(struct policy *p, uint64_t size);

@@ -20,7 +20,7 @@ policy_exceeds(struct statement *row, int column, uint64_t more)
 
 	if (statement_is_null(row, column))
 		return false;
-	/* A program that counts wrongly may have gone below. */
+	/* An application that counts wrongly may have gone below 0. */
 	if (used < 0)
 		used = 0;
 	return used >= limit || more > (uint64_t)(limit - used);

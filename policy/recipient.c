@@ -351,7 +351,10 @@ begin_walk(struct walk *w, struct decision *d)
 void
 policy_decide_recipient(struct decision *d, struct span address)
 {
-	/* These 32 KiB would be zeroed on the stack (Makefile). */
+	/*
+	 * On the stack, its 32 KiB would be zeroed for each question (HARDENING
+	 * in the Makefile).
+	 */
 	static struct walk w;
 
 	if (address.len == 0 || address.len >= ANSWER_ADDRESS_SIZE) {

@@ -1,8 +1,8 @@
 /*
- * The texts are SQLite's, and are such that PostgreSQL needs little else
- * (postgresql/dialect.c).  So what SQLite knows of a column is said again: that
- * upper case is as lower case, COLLATE NOCASE, on both sides; and `main.message`
- * is the table, where readers have a view of it.
+ * The SQL is SQLite's, written so that PostgreSQL needs few changes
+ * (postgresql/dialect.c).  So it says again what SQLite knows of a column:
+ * COLLATE NOCASE on both sides, for upper case like lower; and `main.message`
+ * for the table, since readers have a view of that name.
  */
 #include "private.h"
 
@@ -55,7 +55,7 @@ const char *const policy_sql[SQL__COUNT] = {
 	[SQL_ALIAS] = "SELECT address, target, forward FROM alias"
 		      " WHERE address COLLATE NOCASE = ?1 COLLATE NOCASE"
 		      " ORDER BY target COLLATE NOCASE",
-	/* Up to two, as two are as ambiguous as many. */
+	/* LIMIT 2: two are as ambiguous as many. */
 	[SQL_NAMES] = "SELECT min(address) FROM ("
 		      "SELECT address FROM mailbox WHERE " IN_RANGE
 		      " UNION ALL SELECT address FROM alias WHERE " IN_RANGE
