@@ -1,12 +1,12 @@
 /*
  * The writer: the one process of a listener's service that has the database
- * open.  It serves store.h to many sessions over a socket each (mail/wire.h):
- * it answers their questions, and puts all complete mails at hand into one
- * transaction, so one sync is for all of them.
+ * open.  It serves store.h to many sessions, over one socket each
+ * (mail/wire.h).  It answers their questions, and commits all complete mails at
+ * hand in one transaction, so that one sync serves all of them.
  *
- * It believes a session nothing that matters: the client's address comes from
- * the listener, or from the session of a proxy that is listed, and sender, recipients and mailboxes of a mail are those that
- * the writer has answered itself.
+ * It does not rely on what a session says.  The client's address comes from the
+ * listener, or from the session of a proxy that is listed.  Sender, recipients
+ * and mailboxes of a mail are those that the writer itself has answered.
  */
 #ifndef WRITER_H
 #define WRITER_H
@@ -28,9 +28,9 @@ struct writer_conf {
 	uint64_t dedupe_sec;
 	bool submission;
 	/*
-	 * The peers whose sessions may say who the client is: of a proxy before
-	 * anything else, of XCLIENT whenever the client so far is listed.
-	 * NULL: there are none.
+	 * The peers whose sessions may say who the client is: those of a proxy
+	 * before anything else, those of XCLIENT whenever the client so far is
+	 * listed.  NULL: there are none.
 	 */
 	const struct fronts *fronts;
 	bool auth_required;   /* nobody may send without an account */

@@ -1,6 +1,6 @@
 /*
- * The database that questions are put to, with a connection of its own beside
- * the one that commits.  That one makes it, and closes it last.
+ * The connection to the database for questions, beside the one that commits,
+ * which makes the database and closes it last.
  */
 #include "private.h"
 
@@ -12,9 +12,9 @@ ask_refresh(struct writer *w)
 }
 
 /*
- * Has the thread open it, and waits for that.  Should ours fail to open half way,
- * all locks that this process has on the database go with its file (POSIX), so
- * no other is open from before.
+ * Has the thread open its connection first, and waits for that.  If ours fails
+ * to open half way, the kernel drops all locks that this process has on the
+ * database (POSIX), so no other connection may have been open before.
  */
 static enum verdict
 begin_anew(struct writer *w, enum job job)
@@ -47,7 +47,7 @@ ask_open(struct writer *w, const char **ret_cause)
 {
 	if (store_is_open(w->store))
 		return VERDICT_OK;
-	/* Of thousands that come at once, only one waits. */
+	/* Of thousands of questions that come at once, only one waits. */
 	if (!w->tried)
 		w->opened = try_to_open(w);
 	w->tried = true;

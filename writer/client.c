@@ -1,7 +1,7 @@
 /*
- * One session's messages.  A transaction begins with the answer to
- * QUESTION_MAIL, and its recipients are those that were answered with yes; so
- * what the session claims at the end cannot differ from what it was allowed.
+ * The messages of one session.  A transaction begins with the answer to
+ * QUESTION_MAIL, and its recipients are those that were accepted, so a session
+ * cannot claim others at the end.
  */
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -160,8 +160,9 @@ send_verdict(struct client *c, enum verdict verdict, int file)
  */
 
 /*
- * The machine counts in its own way; what matters is kept here.  A claim would
- * do in place of an account, and REQUIRETLS is for clients inside TLS alone.
+ * The session's machine counts too, but the writer relies on its own count.  A
+ * claim would do in place of an account, and REQUIRETLS is for clients inside
+ * TLS alone.
  */
 static bool
 is_in_order(const struct client *c, const struct question *q)
@@ -204,7 +205,7 @@ keep_answer(struct client *c, const struct question *q)
 	return true;
 }
 
-/* Not what the session says, but what it was answered. */
+/* The sender that was accepted, whatever the session says. */
 static struct span
 sender_of(const struct client *c, const struct question *q)
 {
@@ -256,7 +257,10 @@ take_question(struct client *c, struct unpack *in)
 	return send_message(c, &out, -1);
 }
 
-/* What the last answer added, goes. */
+/*
+ * Removes what the last answer added.  The memory of its texts goes with the
+ * mail.
+ */
 static bool
 retract(struct client *c, const struct unpack *in)
 {
@@ -271,8 +275,8 @@ retract(struct client *c, const struct unpack *in)
  */
 
 /*
- * The octets that big mails may hold; where nobody has said, a quarter of the
- * free disk when the first of them comes, and one mail at least.
+ * How many octets all big mails may hold together: the option, or a quarter of
+ * the disk that was free when the first one came; and one mail at least.
  */
 static uint64_t
 spool_limit(const struct client *c)
@@ -341,7 +345,7 @@ is_as_announced(struct client *c, const struct wire_mail *mail)
 	return mail->spooled ? take_file(c, whole) : c->received == whole;
 }
 
-/* It waits for its transaction. */
+/* Queues the complete mail for a transaction. */
 static void
 make_ready(struct client *c, const struct wire_mail *mail)
 {
@@ -381,9 +385,9 @@ take_piece(struct client *c, struct unpack *in, bool is_last)
 }
 
 /*
- * A session of a proxy says this before it reads anything of who is behind it,
- * and once, so a session that was taken over cannot name another client.  Nobody
- * who comes over a network is local.
+ * A proxy's session says who the client is once, before it reads anything of
+ * the client, so a session that was taken over cannot name another.  A client
+ * that comes over a network is never local.
  */
 static bool
 take_peer(struct client *c, struct unpack *in, bool is_first)
@@ -417,7 +421,7 @@ client_conclude(struct client *c)
 	return sent;
 }
 
-/* Of itself, where the listener lets it. */
+/* The session may tell facts of itself if the listener allowed that. */
 static bool
 take_facts(struct client *c, struct unpack *in)
 {

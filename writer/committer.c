@@ -1,6 +1,6 @@
 /*
- * Two eventfds hand the order over and back: what the one side wrote before its
- * write(2), the other reads after its read(2).
+ * Two eventfds hand an order over and back.  What one side wrote before its
+ * write(2), the other side sees after its read(2).
  */
 #include "committer.h"
 
@@ -90,7 +90,10 @@ run(void *arg)
  * The loop
  */
 
-/* The alarm that ends a wait for the write lock is for who has the store. */
+/*
+ * SIGALRM, which ends a wait for the write lock, is for the thread that has the
+ * store.
+ */
 static void
 hear_alarm(bool hears)
 {
@@ -167,7 +170,8 @@ committer_do(struct committer *k, struct order order)
 {
 	k->order = order;
 	k->is_busy = true;
-	hear_alarm(true); /* of two threads that do, the first one gets it */
+	/* of two threads, the kernel would choose the first */
+	hear_alarm(true);
 	k->verdict = carry_out(k);
 	hear_alarm(false);
 	signal_to(k->done);

@@ -1,8 +1,8 @@
 /*
- * The thread that commits, so that the loop can take the next mails and answer
- * questions while it waits for the disk.  It alone has the store that writes,
- * and does one order at a time; what an order names is the thread's until it is
- * done, and the loop's before and after.
+ * The thread that commits, so that the loop can take mails and answer questions
+ * while the disk is waited for.  It alone has the store that writes, and does
+ * one order at a time.  What an order names belongs to the thread until it is
+ * done, and to the loop before and after.
  */
 #ifndef COMMITTER_H
 #define COMMITTER_H
@@ -31,21 +31,23 @@ struct order {
 
 struct committer;
 
-/* NULL: it cannot be had, errno says why.  `conf` is borrowed. */
+/* NULL: it cannot be started, errno says why.  `conf` is borrowed. */
 struct committer *committer_start(const struct store_conf *conf);
-/* Waits for what it does, has it close the database, and ends it. */
+/*
+ * Waits for the order at work, has the thread close the database, and ends it.
+ */
 void committer_end(struct committer *k);
 
 /* Ready to be read (poll(2)) when the order is done. */
 int committer_fd(const struct committer *k);
 bool committer_is_busy(const struct committer *k);
-/* To one that is not busy. */
+/* Gives it an order; it must not be busy. */
 void committer_give(struct committer *k, struct order order);
-/* The same, done before it returns, by the caller. */
+/* The same, but the caller carries it out, and it is done on return. */
 void committer_do(struct committer *k, struct order order);
 /*
- * Waits until the order is done, and returns it, with what came of it; those
- * that commit tell each client's mail.
+ * Waits until the order is done, and returns it with its verdict.  For
+ * JOB_COMMIT, each client of the batch has its own.
  */
 struct order committer_take(struct committer *k, enum verdict *ret);
 /* Why that was not VERDICT_OK. */

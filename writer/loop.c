@@ -40,8 +40,8 @@ struct loop {
  */
 
 /*
- * The listener may have its socket open for a moment more, and as long the kernel
- * would tell of it, if it were only closed.
+ * Takes a session out of epoll by itself before its socket is closed: while the
+ * listener still has that open, the kernel would go on reporting it.
  */
 static void
 forget(struct loop *l, struct client *c)
@@ -72,7 +72,7 @@ meet_session(struct loop *l, const struct introduction *i)
 	return true;
 }
 
-/* What it says is read before anything else; its events only wake us. */
+/* Tellers are read before anything else; their events only wake the loop. */
 static bool
 meet_teller(struct loop *l, const struct introduction *i)
 {
@@ -106,8 +106,8 @@ meet_all(struct loop *l)
 }
 
 /*
- * What was told of a session before it said something is known before that is
- * read.
+ * Hears all tellers before any session is read, so what was told of a session
+ * before it spoke is known.
  */
 static void
 hear_tellers(struct loop *l)
@@ -134,7 +134,7 @@ hear_tellers(struct loop *l)
  * Mails
  */
 
-/* The same trouble is told once, not with each checkpoint. */
+/* Logs the same trouble once, not for each checkpoint. */
 static void
 note_tidied(struct loop *l, enum verdict verdict)
 {
@@ -191,7 +191,7 @@ take_back(struct loop *l)
 		note_tidied(l, verdict);
 }
 
-/* What takes long has half of the time, if others have mails at all. */
+/* Gives slow orders half of the time, if small mails wait. */
 static bool
 may_be_slow(const struct loop *l)
 {
@@ -235,14 +235,14 @@ give(struct loop *l, bool is_idle)
 		l->has_new = false;
 	/* Our connection is closed before the one that writes. */
 	order.leave = store_leave_if_moved(w->store);
-	/* There is nothing else to do meanwhile. */
+	/* With one client, there is nothing else to do meanwhile. */
 	if (order.job == JOB_COMMIT && l->nclients == 1)
 		committer_do(w->committer, order);
 	else
 		committer_give(w->committer, order);
 }
 
-/* Until something is due even if nothing comes. */
+/* How long to wait until something is due even if nothing comes. */
 static int
 time_left(const struct loop *l)
 {
@@ -259,7 +259,10 @@ time_left(const struct loop *l)
 	return IDLE_MS;
 }
 
-/* Its session has gone, which would wake us until its mail is committed. */
+/*
+ * Stops listening to a session that has gone, which would wake the loop until
+ * its mail is committed.
+ */
 static void
 ignore(struct loop *l, struct client *c)
 {
@@ -293,7 +296,7 @@ serve_events(struct loop *l, int wait_ms)
 		else if (!client_read(c))
 			forget(l, c);
 	}
-	/* Not before: a client may end here. */
+	/* This comes last, since a client may end here. */
 	if (done)
 		take_back(l);
 	if (meet)
@@ -328,7 +331,7 @@ writer_run(const struct writer_conf *conf, int listener)
 {
 	struct loop l = { .nclients = 0 };
 
-	/* It ends when nobody is left who could need it. */
+	/* The writer ends when no session and no listener is left. */
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);

@@ -93,7 +93,7 @@ bool client_conclude(struct client *c);
 
 /* NULL: it is gone, or has not been introduced yet. */
 struct client *client_find(const struct writer *w, uint64_t number);
-/* Takes notice of facts, and forgets the mail begun. */
+/* Keeps the facts, and forgets the mail begun. */
 void client_hear(struct client *c, const struct facts *f);
 
 /* teller.c */

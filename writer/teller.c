@@ -1,6 +1,6 @@
 /*
- * Those who tell the writer facts of sessions: programs of ours that the
- * listener has started, each with a right to some facts and no other.
+ * Programs of ours, started by the listener, that tell the writer facts of
+ * sessions; each has the right to some facts.
  */
 #include <sys/socket.h>
 
