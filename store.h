@@ -47,7 +47,7 @@ struct store_mail {
 	const char *trace_before_id;
 	const char *trace_after_id;
 	const char *trace; /* all of them as they are; NULL: those above */
-	/* what to write them from; NULL: they are given above */
+	/* What to write them from; NULL: they are given above. */
 	const struct trace_mail *trace_mail;
 	/*
 	 * If the same client has sent the same mail (envelope and octets)

@@ -27,7 +27,7 @@ enum {
  */
 static const struct step {
 	const char *sql;
-	/* beginnings of statements of schema.sql, which are then run */
+	/* Beginnings of statements of schema.sql, which are then run. */
 	const char *remade[REMADE_MAX];
 	const char *then; /* NULL: nothing */
 } steps[DATABASE_VERSION] = {
