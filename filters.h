@@ -1,12 +1,12 @@
 /*
- * The programs that a mail is shown to before it is accepted: milters, which
- * see all of it (version 6 of the protocol of sendmail's libmilter), and policy
- * servers, which are asked about recipients (Postfix's policy delegation).
+ * The programs that see a mail before it is accepted: milters, which see all of
+ * it (version 6 of the protocol of sendmail's libmilter), and policy servers,
+ * which are asked about recipients (Postfix's policy delegation).
  *
- * All of them are connected to when a session starts, before it gives up
- * making sockets; one that fails is not tried again in the session.  What the
- * client sends is never changed: what a filter changes comes as instructions
- * (mail/change.h), to be stored behind the mail.
+ * A session connects to all of them when it starts, before it gives up making
+ * sockets; one that fails is not tried again in the session.  The mail stays as
+ * the client sent it: what a filter changes comes as instructions
+ * (mail/change.h), which are stored behind the mail.
  */
 #ifndef FILTERS_H
 #define FILTERS_H
@@ -33,7 +33,9 @@ struct filters_conf {
 	const char *milters;      /* NULL: none, as below */
 	const char *policies;     /* asked about each recipient */
 	const char *end_policies; /* asked once at the end of the data */
-	/* Without one that fails, go on; else the client is to try again. */
+	/*
+	 * If a filter fails, go on without it; else the client is to try again.
+	 */
 	bool accepts_by_default;
 	/*
 	 * For each step of a filter; at the end of the data ten times that, and
@@ -44,7 +46,7 @@ struct filters_conf {
 	const char *version;
 };
 
-/* Is it such a list?  NULL, or what is wrong with it. */
+/* Checks such a list.  Returns NULL, or what is wrong with it. */
 const char *filters_check(const char *list);
 
 /*
@@ -55,29 +57,28 @@ void filters_try(const char *list, int timeout_ms,
     void (*tell)(void *arg, const char *address, const char *fault), void *arg);
 
 /*
- * Connects to all that are configured; `*ret` is NULL where none is.  False:
- * no memory.  A filter that cannot be reached fails when it is asked.
+ * Connects to all that are configured; `*ret` is NULL if none is.  False: no
+ * memory.  A filter that cannot be reached fails when it is asked.
  */
 bool filters_open(const struct filters_conf *conf, struct filters **ret);
 void filters_close(struct filters *f);
 
 /*
- * For a session that waits for its client at `fd`: true when something has
- * come there.  False: it is to end, and another with new connections to take
+ * Waits for the client of a session at `fd`.  True: something has come there.
+ * False: the session is to end, and another one with new connections to take
  * its place, since a filter has closed one, or they grow old; `fd` then takes
  * nothing any more.
  */
 bool filters_wait(const struct filters *f, int fd);
 
 /*
- * Shows them a question to which the rows say yes, MAIL or RCPT.  The answer
- * becomes a refusal where one of them refuses.  `facts` are lent until the next
- * question.
+ * Shows the filters a MAIL or RCPT that the rows accept.  The answer becomes a
+ * refusal if a filter refuses.  `facts` are lent until the next question.
  */
 void filters_ask(struct filters *f, const struct peer *peer,
     const struct facts *facts, const struct question *q, struct answer *answer);
 
-/* Shows them octets of the mail; `header` has been fed with them. */
+/* Shows the filters octets of the mail, with which `header` has been fed. */
 void filters_text(
     struct filters *f, struct span text, const struct header *header);
 /* The mail was given up. */
@@ -96,19 +97,19 @@ struct filters_end {
 };
 
 /*
- * The end of the data: one step of what they say, to be called until it is
- * FILTERS_ACCEPT or FILTERS_REFUSE.  `e` is what was accepted.
+ * The end of the data.  Returns one step of what the filters say; to be called
+ * until that is FILTERS_ACCEPT or FILTERS_REFUSE.  `e` is what was accepted.
  */
 enum filters_step filters_conclude(struct filters *f, const struct envelope *e,
     const struct header *header, struct filters_end *ret,
     struct answer *answer);
 
 /*
- * Which filter has decided something since the last call, or NULL: one that
+ * The filter that has decided something since the last call, or NULL: it has
  * refused, changed something, or put the mail aside.
  */
 const char *filters_decider(struct filters *f);
-/* Trouble with one since the last call, as one line of text; or NULL. */
+/* Trouble with a filter since the last call, as one line of text; or NULL. */
 const char *filters_trouble(struct filters *f);
 
 #endif

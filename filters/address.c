@@ -12,7 +12,7 @@
 
 #include "../mail/utf8.h"
 
-/* The name is there; finds its parts. */
+/* Finds the parts of the name. */
 static const char *
 split(struct filter_address *a)
 {

@@ -23,8 +23,8 @@ const char *filter_address_read(
     const char *list, struct filter_address *ret, size_t *ret_n);
 
 /*
- * Connects within the time.  Returns a descriptor, or -1 with the cause.  For
- * who may still make sockets and open files.
+ * Connects within the time, in a process that may still make sockets and open
+ * files.  Returns a descriptor, or -1 with the cause.
  */
 int filter_address_connect(
     const struct filter_address *a, int timeout_ms, const char **ret_fault);

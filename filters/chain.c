@@ -1,8 +1,8 @@
 /*
- * All filters of a session.  Policy servers are asked first, and then milters,
- * each in the order of its option; one that refuses ends that.  What the client
- * sends is shown to all milters as it comes, so each sees the mail as it was
- * sent, without what the others change.
+ * All filters of a session.  Policy servers are asked first, then milters, each
+ * in the order of its option; the first that refuses ends that.  All milters
+ * are shown what the client sends as it comes, so each sees the mail as it was
+ * sent, without the changes of others.
  *
  * What they say to DATA and the text, where a client cannot be answered, is
  * kept for the end of the data.
@@ -20,8 +20,8 @@
 
 enum {
 	/*
-	 * An unused connection is closed by milters and policy servers after
-	 * some minutes, and a session that waits for a client opens no other.
+	 * Milters and policy servers close an unused connection after some
+	 * minutes, and a session that waits for a client cannot open another.
 	 */
 	WAIT_MS = 30 * 1000,
 	WAIT_FAILED_MS = 1000, /* with one that could not be reached */
@@ -119,7 +119,7 @@ filters_wait(const struct filters *f, int fd)
 		if (p[i].fd < 0)
 			wait_ms = WAIT_FAILED_MS;
 	}
-	/* What a filter says unasked is that it is gone. */
+	/* A filter says something unasked only when it is gone. */
 	if (poll(p, n, wait_ms) > 0 && p[0].revents)
 		return true;
 	shutdown(fd, SHUT_RDWR);

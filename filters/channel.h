@@ -23,22 +23,22 @@ struct channel {
 	bool is_told; /* the fault was logged */
 };
 
-/* Connects.  Trouble is what later calls fail of. */
+/* Connects.  If that fails, so do later calls. */
 void channel_open(
     struct channel *c, const struct filter_address *a, int timeout_ms);
 void channel_close(struct channel *c);
 
-/* What follows has so much time. */
+/* Gives the calls that follow so much time. */
 void channel_allow(struct channel *c, int64_t ms);
 
 bool channel_send(struct channel *c, const void *octets, size_t len);
-/* All of them. */
+/* Reads all of `len` octets. */
 bool channel_read(struct channel *c, void *ret, size_t len);
-/* What there is, at least one. */
+/* Reads the octets that are there, at least one. */
 bool channel_read_some(
     struct channel *c, void *ret, size_t size, size_t *ret_len);
 
-/* It cannot be spoken with any more, for this reason.  Returns false. */
+/* Closes the channel for this reason.  Returns false. */
 bool channel_fail(struct channel *c, const char *fault);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * The end of a mail: the rest of it is shown, the policy servers for the end
- * are asked, and then each milter says what it wants done.  The caller takes
- * that one by one, so that nothing of it has to be kept here.
+ * The end of a mail: shows the rest of it, asks the policy servers for the end,
+ * and then has each milter say what it wants done.  The caller takes that one
+ * by one, so nothing of it has to be kept here.
  */
 #include <stdio.h>
 
@@ -26,7 +26,7 @@ accept_mail(const struct filters *f, struct filters_end *ret)
 	return FILTERS_ACCEPT;
 }
 
-/* Has all of the mail shown, and asks the policy servers for its end. */
+/* Shows the rest of the mail, and asks the policy servers for its end. */
 static void
 end_text(struct filters *f, const struct envelope *e, const struct header *h)
 {
@@ -62,7 +62,9 @@ note_quarantine(struct filters *f, const struct milter *m, const char *reason)
 	    *reason ? reason : "quarantined by a filter");
 }
 
-/* Takes what a milter wants done.  False: nothing is left to be done of it. */
+/*
+ * Takes what a milter wants done.  False: the caller has nothing to do for it.
+ */
 static bool
 take_reply(struct filters *f, struct milter *m, struct milter_reply *reply,
     struct filters_end *ret, enum filters_step *ret_step)
@@ -86,7 +88,7 @@ take_reply(struct filters *f, struct milter *m, struct milter_reply *reply,
 	}
 }
 
-/* Goes on with the milter at `at`.  False: it has said all. */
+/* Continues with the milter at `at`.  False: it has said all. */
 static bool
 listen_to(struct filters *f, struct filters_end *ret, enum filters_step *step)
 {

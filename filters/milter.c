@@ -128,7 +128,7 @@ milter_read_options(struct span packet, struct milter_options *ret)
 		return false;
 	packet.p++;
 	packet.len--;
-	/* Names of macros may follow: it gets what there is anyway. */
+	/* Names of macros may follow, but every filter gets all macros. */
 	return take_u32(&packet, &ret->version) &&
 	       take_u32(&packet, &ret->actions) &&
 	       take_u32(&packet, &ret->steps) &&
@@ -310,7 +310,7 @@ read_header(struct span rest, uint32_t steps, char *space,
 	if (!take_text(&rest, &c->name) || !take_text(&rest, &value) ||
 	    c->place > INT32_MAX)
 		return false;
-	/* Filters count the Received that is in the trace. */
+	/* For a filter, the Received of the trace lines is the first field. */
 	if (action == CHANGE_INSERT_HEADER && c->place > 0)
 		c->place--;
 	if (action == CHANGE_CHANGE_HEADER && c->place == 0)

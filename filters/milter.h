@@ -74,7 +74,7 @@ void milter_add_u8(struct pack *m, char octet);
 void milter_add_u16(struct pack *m, unsigned n);
 void milter_add_u32(struct pack *m, uint32_t n);
 void milter_add_octets(struct pack *m, struct span octets);
-/* With a NUL behind it; one in it is left out. */
+/* Adds the text without any NUL in it, and a NUL behind it. */
 void milter_add_text(struct pack *m, struct span text);
 /* False: it did not fit. */
 bool milter_end(struct pack *m);

@@ -1,6 +1,6 @@
 /*
- * One milter: packets, the text of a mail and its end.  Changes are let in at the
- * end only.
+ * One milter: packets, the text of a mail and its end.  Only at the end may it
+ * change something.
  */
 #include <stdio.h>
 #include <string.h>
@@ -246,7 +246,7 @@ milter_tell_end(struct milter *m, const struct told *told)
 	return RULING_NONE;
 }
 
-/* It says that it is still at work: the wait begins anew, but not for ever. */
+/* It says that it is still at work: begins the wait anew, within limits. */
 static void
 wait_on(struct milter *m)
 {

@@ -1,7 +1,7 @@
 /*
- * One milter, and the beginning of a mail.  It is told of the client and its
- * HELO together with the first MAIL, since nobody else is asked about those;
- * what it says to them is the answer to MAIL.
+ * One milter, and the beginning of a mail.  The milter is told of the client
+ * and its HELO together with the first MAIL, and what it says to them becomes
+ * the answer to MAIL.
  */
 #include <stdio.h>
 #include <string.h>

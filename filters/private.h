@@ -95,15 +95,16 @@ enum ruling milter_show_body(
     struct milter *m, struct span octets, struct refusal *ret);
 
 /*
- * A packet begun, in a buffer that all share; and sent, with its ruling, unless
- * the filter does not reply to such.
+ * milter_packet() begins a packet, in a buffer that all share.
+ * milter_exchange() sends it and returns the ruling, which a filter does not
+ * send if `is_mute`.
  */
 struct pack milter_packet(enum milter_command command);
 bool milter_send(struct milter *m, struct pack *packet);
 bool milter_receive(struct milter *m, struct span *ret);
 enum ruling milter_exchange(
     struct milter *m, struct pack *packet, bool is_mute, struct refusal *ret);
-/* Is it to see what the flag `no` would leave out? */
+/* Is the milter to see the step that the flag `no` leaves out? */
 bool milter_sees(const struct milter *m, unsigned no);
 
 struct macro {
@@ -123,7 +124,7 @@ enum ruling milter_tell_end(struct milter *m, const struct told *told);
 enum ruling milter_take_reply(
     struct milter *m, struct milter_reply *ret_reply, struct refusal *ret);
 
-/* The mail that it was shown, if any, is no more. */
+/* Ends the mail that the milter was shown, if any. */
 void milter_abort(struct milter *m);
 void milter_quit(struct milter *m);
 
@@ -159,12 +160,12 @@ struct filters;
 
 void shown_reset(struct shown *t);
 void shown_free(struct shown *t);
-/* DATA, before the first octet. */
+/* Shows DATA, before the first octet. */
 void shown_data(struct filters *f);
 /* `h` has been fed with the octets. */
 void shown_feed(struct filters *f, struct shown *t, struct span octets,
     const struct header *h);
-/* The mail is over, and `h` was told so: what was not shown yet. */
+/* Shows what is left at the end of the mail, of which `h` was told. */
 void shown_end(struct filters *f, struct shown *t, const struct header *h);
 
 struct list {

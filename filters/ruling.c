@@ -1,6 +1,4 @@
-/*
- * What follows from the ruling of a filter, or from its failure.
- */
+/* Acts on the ruling of a filter, or on its failure. */
 #include <stdio.h>
 
 #include "private.h"
