@@ -1,6 +1,6 @@
 /*
- * What a session asks about AUTH (RFC 4954), and what it is answered; and both
- * as messages to smtpd-auth and back.
+ * What a session asks about AUTH (RFC 4954), and the answer; and both as
+ * messages between a session and smtpd-auth.
  */
 #ifndef MAIL_AUTH_H
 #define MAIL_AUTH_H
@@ -16,7 +16,7 @@ enum {
 };
 
 struct auth_step {
-	/* Begins an exchange: a word of what is offered.  p NULL: goes on. */
+	/* A word of what is offered, to begin an exchange; p NULL: goes on. */
 	struct span mechanism;
 	/* Base64, in at most BASE64_LINE_MAX octets; p NULL: none yet. */
 	struct span response;
@@ -39,8 +39,8 @@ struct auth_answer {
 };
 
 /*
- * `subject` is that of the client's certificate, for a session that has no
- * writer who would know it; p NULL: there is none.
+ * `subject` is of the client's certificate, from a session without a writer,
+ * which would know it; p NULL: there is none.
  */
 void auth_write_step(
     struct pack *m, const struct auth_step *step, struct span subject);

@@ -15,7 +15,7 @@ enum {
 	BASE64_TEXT_SIZE = BASE64_LINE_MAX / 4 * 3 + 1,
 };
 
-/* "" is base64 too. */
+/* Is it base64?  "" is, too. */
 bool base64_is(struct span text);
 
 /*

@@ -1,7 +1,7 @@
 /*
- * What a filter changes in a mail, as one instruction.  A mail on its way is
- * followed by its instructions in the spool; in the database each is a row of
- * filter_change, but CHANGE_DELETE_RECIPIENT, which is followed at once.
+ * What a filter changes in a mail, as one instruction.  The instructions of a
+ * mail on its way follow it in the spool; in the database each is a row of
+ * filter_change, except CHANGE_DELETE_RECIPIENT, which the store carries out.
  */
 #ifndef MAIL_CHANGE_H
 #define MAIL_CHANGE_H

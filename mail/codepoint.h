@@ -1,9 +1,8 @@
 /*
  * Which characters beyond US-ASCII can be seen, and which a domain may have.
- * IDNA (RFC 5892, UTS #46)
- * forbids more; what is refused here are those that nobody can see, that are
- * no characters, or that mean US-ASCII which no domain has: a name that holds
- * one is another name than it looks like.
+ * IDNA (RFC 5892, UTS #46) forbids more.  Refused here are those that nobody
+ * can see, that are no characters, or that stand for US-ASCII which no domain
+ * has: a name with one of them is not the name that it looks like.
  */
 #ifndef CODEPOINT_H
 #define CODEPOINT_H
@@ -20,9 +19,9 @@ uint32_t codepoint_of(struct span text);
 bool codepoint_is_in_domain(uint32_t code, uint32_t before);
 
 /*
- * May it reach who reads a log or a terminal?  Not so the controls, what turns
- * the direction of writing (so that "gpj.exe" reads "exe.jpg"), the line ends
- * of Unicode, and what nobody can see.
+ * May a log or a terminal show it?  Not controls, what changes the direction of
+ * writing (so that "gpj.exe" reads "exe.jpg"), the line ends of Unicode, and
+ * what nobody can see.
  */
 bool codepoint_is_visible(uint32_t code);
 /*
@@ -30,7 +29,7 @@ bool codepoint_is_visible(uint32_t code);
  * visible; 0: it is not.
  */
 size_t codepoint_visible_len(struct span text);
-/* Is it all of that?  So is nothing. */
+/* Are all characters printable and visible?  True of "". */
 bool codepoint_are_visible(struct span text);
 
 #endif

@@ -23,7 +23,10 @@ static const char *const names[HEADER__COUNT] = {
 
 static const char byte_order_mark[] = "\xEF\xBB\xBF";
 
-/* Names that a person would not write: fields even behind text. */
+/*
+ * Field names that no person writes in a text: lines that begin so are fields,
+ * even behind text.
+ */
 static const char *const usual_names[] = {
 	"From",
 	"To",
@@ -90,7 +93,10 @@ end_field(struct header *h)
 	value = h->value[h->field];
 	clean(value, h->len);
 	text = (struct span){ value, h->len };
-	/* Where there was more, as much as fits, so that it can be told. */
+	/*
+	 * Of a value that was cut, keep as much as fits, so that a reader can
+	 * tell that it was.
+	 */
 	if (h->len < HEADER_VALUE_MAX)
 		text = span_trim(text);
 	value[text.len] = '\0';
@@ -204,7 +210,7 @@ keep(struct header *h, const char *text, size_t len)
 		if (h->has_cr && text[i] != '\n' && h->len > 0)
 			value[h->len++] = ' ';
 		h->has_cr = text[i] == '\r';
-		/* The blanks before the text are none of it. */
+		/* Blanks before the text do not belong to it. */
 		if (h->has_cr || text[i] == '\n' ||
 		    (h->len == 0 && scan_is_blank(text[i])) ||
 		    h->len == HEADER_VALUE_MAX)

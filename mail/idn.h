@@ -1,6 +1,6 @@
 /*
  * The two forms of an internationalized domain (RFC 5890 s. 2.3.2.1), by
- * libidn2, which is loaded when a name first needs it and not before.
+ * libidn2, which is loaded when a name needs it.
  */
 #ifndef IDN_H
 #define IDN_H

@@ -84,8 +84,9 @@ ip_source(const struct ip *ip)
 }
 
 /*
- * Writing.  A session does it for each connection, so not by inet_ntop(3): that
- * comes to printf(3), whose pages alone are a tenth of a session's.
+ * Writing.  A session writes an address for each connection, so this does
+ * without inet_ntop(3): that uses printf(3), whose pages alone are a tenth of a
+ * session's.
  */
 
 static char *

@@ -37,10 +37,10 @@ struct fronts {
 	struct networks xclient; /* by XCLIENT */
 };
 
-/* What one of them says. */
+/* What one of these peers says. */
 struct fronted {
 	struct peer client;
-	/* It goes on to speak for this client, and then for others. */
+	/* The peer speaks for this client now, and later for others. */
 	bool forwarded;
 	/* The account that the client has proved it is; p is NULL: not said. */
 	struct span login;

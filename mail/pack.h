@@ -2,7 +2,7 @@
  * Values as the octets of a message between two processes of one machine and
  * one build.  Integers have a fixed width and the order of the machine; a text
  * has its length in front of it.  A value that does not fit, or is not there,
- * sets `failed`, and everything behind it fails too, so one check at the end is
+ * sets `failed`, and so all later ones fail too: one check at the end is
  * enough.
  */
 #ifndef MAIL_PACK_H

@@ -9,7 +9,7 @@
 #include "ip.h"
 
 #define PEER_LOCAL "local"
-/* A stranger whose address could not be read. */
+/* A client whose address could not be read. */
 #define PEER_UNKNOWN "unknown"
 
 struct peer {

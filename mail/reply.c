@@ -31,7 +31,7 @@ const struct reply_text replies[REPLY__COUNT] = {
 	[REPLY_LOST_TRACK]     = { 421, "4.7.0", "% lost track of the mail data" },
 	[REPLY_NOT_SMTP]       = { 421, "4.7.0", "% speaks SMTP and nothing else" },
 
-	/* Trouble of ours. */
+	/* The machine is short, or we are wrong. */
 	[REPLY_BUSY]           = { 451, "4.3.0", "Mail store busy, try again" },
 	[REPLY_FAILED]         = { 451, "4.3.0", "Mail store failed, try again" },
 	/* The client sent DATA without waiting for the 4yz of its RCPTs. */
@@ -42,7 +42,7 @@ const struct reply_text replies[REPLY__COUNT] = {
 	[REPLY_TOO_MANY_RECIPIENTS]
 	                       = { 452, "4.5.3", "Too many recipients" },
 
-	/* Trouble of theirs. */
+	/* The client is wrong. */
 	[REPLY_LINE_TOO_LONG]  = { 500, "5.5.2", "Line too long" },
 	[REPLY_LF_ALONE]       = { 500, "5.5.2", "Lines end in CRLF, not in LF alone" },
 	[REPLY_BAD_OCTET]      = { 500, "5.5.2", "Control character in command" },

@@ -1,7 +1,7 @@
 /*
- * The tools of all grammars: they take octets from the front of a
- * span, and test classes of octets.  Those called `x_len` return how many
- * octets the element in front of a span takes, 0 if another stands there.
+ * The tools of all grammars: they take octets from the front of a span, and
+ * test classes of octets.  Those called `x_len` return how many octets the
+ * element in front of a span takes, 0 if something else stands there.
  * <ctype.h> asks the locale, so it is not used.
  */
 #ifndef SCAN_H

@@ -10,7 +10,10 @@ span_of(const char *text)
 	return (struct span){ text, strlen(text) };
 }
 
-/* By no locale: its tables are two more pages of each session. */
+/*
+ * strcasecmp() asks the locale, whose tables are two more pages of each
+ * session.
+ */
 static bool
 is_same(const char *a, const char *b, size_t len)
 {

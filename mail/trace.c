@@ -108,8 +108,9 @@ trace_write(const struct trace_mail *mail, struct trace *ret)
 	write_before_id(mail, ret->before_id, sizeof ret->before_id);
 
 	/*
-	 * One of several recipients is not named, since the others could be its
-	 * Bcc.  A mail by SMTP or ESMTP has no UTF-8 here (RFC 6531 s. 3.7.3).
+	 * Only a single recipient is named, since one of several could be a Bcc
+	 * of the others.  A mail by SMTP or ESMTP has no UTF-8 here (RFC 6531
+	 * s. 3.7.3).
 	 */
 	if (e->nrecipients == 1 &&
 	    (e->smtputf8 || is_ascii(e->recipients[0].forward_path)))

@@ -6,7 +6,10 @@
 #include "protocol.h"
 
 enum {
-	/* Changes with each change of a message, for a program half replaced. */
+	/*
+	 * To be raised with each change of a message: a program may be replaced
+	 * while the other one runs.
+	 */
 	WIRE_VERSION = 4,
 };
 
@@ -71,7 +74,7 @@ read_string(struct unpack *m, char *ret, size_t size)
  * Question and answer
  */
 
-/* TLS and accounts are for others to tell. */
+/* Without TLS and accounts, which others tell. */
 static const char *
 plain_protocol(const char *name)
 {
@@ -109,7 +112,7 @@ read_mail_words(struct unpack *m, struct question *q)
 {
 	static const char *const verbs[] = { "MAIL", "SEND", "SOML", "SAML",
 		NULL };
-	/* No session says of itself that it has TLS, or an account. */
+	/* No session may say of itself that it has TLS, or an account. */
 	static const char *const protocols[] = { "SMTP", "ESMTP", "LMTP",
 		"UTF8SMTP", "UTF8LMTP", NULL };
 	static const char *const body_types[] = { "7BIT", "8BITMIME",

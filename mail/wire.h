@@ -49,7 +49,7 @@ enum {
 	    64 + WIRE_CAUSE_MAX + HEADER__COUNT * (4 + HEADER_VALUE_MAX),
 	/* Of a mail in messages; with more it has a file (WIRE_SPOOL). */
 	WIRE_DATA_MAX = 256 * 1024,
-	/* A mail and what filters change are up to --max-size and this. */
+	/* A mail with what filters change has --max-size and this at most. */
 	WIRE_CHANGES_ROOM = 1024 * 1024,
 	/* Of one text of the envelope: a whole command line has room. */
 	WIRE_TEXT_MAX = 2048,
@@ -113,7 +113,7 @@ struct wire_mail {
 	struct span quarantine; /* why it is put aside; p is NULL: it is not */
 };
 
-/* Makes it the last one. */
+/* Makes the message the last one of the mail. */
 void wire_make_last(struct pack *m, const struct wire_mail *mail);
 bool wire_read_mail(
     struct unpack *m, struct wire_mail *ret, struct header *ret_header);
