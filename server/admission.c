@@ -71,9 +71,9 @@ refuse(struct admission *a, int fd, enum reply why)
 }
 
 /*
- * Finds the client's address, for the writer, and what it counts as: all zeros
- * for a client without an address, and for who brings the clients of others, of
- * which there can be any number.
+ * Finds the client's address, for the writer, and the source that it counts as.
+ * That is all zeros for a client without an address, and for a peer that brings
+ * the clients of others, who are not counted.
  */
 static struct ip
 read_peer(const struct admission *a, int fd,
@@ -117,8 +117,8 @@ introduce_to_writer(const struct admission *a, const struct introduction *i)
 }
 
 /*
- * Gives the worker its connection.  The writer has heard of the session before
- * anybody can tell it of one.
+ * Gives the worker its connection.  The writer is introduced to the session
+ * first, before anybody can tell it facts of the session.
  */
 static pid_t
 give_connection(struct admission *a, const struct newcomer *who)
@@ -182,8 +182,8 @@ held_by(const struct source *source)
 }
 
 /*
- * Has a session leave whatever it does, if its source has more than another
- * would have then.
+ * Has a session leave, even in the middle of a mail, if its source has more
+ * than the newcomer's would then have.
  */
 static bool
 throw_out(struct admission *a, const struct source *source)
@@ -265,7 +265,7 @@ admission_forget(struct admission *a, pid_t pid, bool crashed)
 	return true;
 }
 
-/* No descriptor is left: the one in reserve is closed to say so. */
+/* No descriptor is left: closes the one in reserve to say so to a client. */
 static void
 refuse_without_descriptor(struct admission *a, int listening)
 {

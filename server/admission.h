@@ -65,7 +65,7 @@ void admission_accept(struct admission *a, int listening, bool tls_first);
  * client that was waiting has the worker.
  */
 bool admission_look_again(struct admission *a);
-/* Takes notice of a child that ended.  False: it was no session. */
+/* Notes that a child has ended.  False: it was no session. */
 bool admission_forget(struct admission *a, pid_t pid, bool crashed);
 
 #endif

@@ -75,7 +75,7 @@ send_step(const struct context *c, const struct auth_step *step)
 	return n == (ssize_t)m.len;
 }
 
-/* What is lent stands in `message`. */
+/* Spans of the answer are lent from `message`. */
 static bool
 receive_answer(const struct context *c, char message[AUTH_MESSAGE_MAX],
     struct auth_answer *ret)
@@ -124,7 +124,7 @@ authenticate(struct context *c)
 		authenticate_offer(c);
 		answer.result = AUTH_TROUBLE;
 	}
-	/* A guess costs time. */
+	/* A wrong guess costs the client time. */
 	if (answer.wait_ms > 0)
 		connection_pause(c->connection, answer.wait_ms);
 	note(c, &answer);

@@ -1,6 +1,4 @@
-/*
- * What is done with the options before anybody is served.
- */
+/* What the program does by its options before it serves anybody. */
 #ifndef BEGIN_H
 #define BEGIN_H
 

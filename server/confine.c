@@ -1,8 +1,8 @@
 /*
- * Two walls.  Landlock (where the kernel has it) knows paths, but not what a
- * process does with what it holds; seccomp knows system calls and their
- * numbers, but not paths.  A session of the listener needs no path at all, so
- * for it each wall would do.
+ * Two walls.  Landlock (where the kernel has it) restricts paths, but not what
+ * a process does with descriptors that it holds.  seccomp restricts system
+ * calls and their numeric arguments, but not paths.  A session of the listener
+ * needs no path at all, so either wall would do for it.
  */
 #include "confine.h"
 
@@ -182,7 +182,7 @@ find_folder(const char *file, char *ret)
  * Sessions
  */
 
-/* A file of which descriptor 2 is one must go on growing. */
+/* The limit leaves room for a log, if standard error is a file. */
 static uint64_t
 log_size(void)
 {

@@ -12,13 +12,14 @@
 struct options;
 
 /*
- * Gets ready what sessions share, for who will fork them.  Opens nothing.
+ * Prepares what all sessions share, in the process that will fork them.  Opens
+ * nothing.
  */
 void confine_prepare(void);
 
 /*
- * What these options ask for, of the two below; `alone`: a session of its own.
- * Loads first what is needed later.
+ * Confines a session as the options say, by one of the two below; `alone`: a
+ * session of its own.  Loads first what is needed later.
  */
 bool confine_session(const struct options *o, bool alone);
 

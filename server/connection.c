@@ -18,8 +18,8 @@ enum {
 };
 
 /*
- * What a client gets.  Whoever holds a place by sending text has to send eight
- * times as much while places are short.
+ * How long a client may take.  While places are short, a client that holds one
+ * by sending text has to send eight times as fast.
  */
 static const struct {
 	int signal;

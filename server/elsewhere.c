@@ -15,7 +15,7 @@
 #include "introduce.h"
 #include "log.h"
 
-/* It lies beside this program. */
+/* Finds the other program, beside this one. */
 static bool
 find_program(char ret[PATH_MAX])
 {
@@ -33,7 +33,7 @@ find_program(char ret[PATH_MAX])
 	return true;
 }
 
-/* It reads the same options as this program did. */
+/* The other program reads the options of this one. */
 int
 elsewhere_run(const struct options *o, int listener)
 {
@@ -58,7 +58,10 @@ leave_client(void)
 	dup2(null, STDOUT_FILENO);
 }
 
-/* Is it introduced to the writer?  What it was given it has then. */
+/*
+ * Introduces the session to the writer.  On success the writer owns what it was
+ * given.
+ */
 static bool
 introduce_to(int writer, int session, const struct peer *peer)
 {

@@ -1,5 +1,5 @@
 /*
- * A database that is no file: a program of its own is its writer, so that smtpd
+ * A database that is no file.  Another program is its writer, so that smtpd
  * links no library for it.
  */
 #ifndef ELSEWHERE_H
@@ -20,8 +20,8 @@ enum {
 };
 
 /*
- * Starts a writer for this session alone, of this client.  Returns the socket to
- * it, where the session may tell its own facts; or -1; logged.
+ * Starts a writer for this session alone, which has this client.  Returns the
+ * socket to it, by which the session may tell facts of itself; or -1; logged.
  */
 int elsewhere_start(const struct options *o, const struct peer *peer);
 

@@ -16,7 +16,8 @@
 struct entries {
 	const struct peer *peer;
 	unsigned refused, deferred; /* so many so far */
-	bool is_crowded; /* what is refused now the listener logs for all */
+	/* The listener logs for all what is refused from here on. */
+	bool is_crowded;
 	/* Rows whose 250 is not yet sent: how many, and the last one. */
 	unsigned unanswered;
 	int64_t unanswered_id;

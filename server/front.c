@@ -6,7 +6,7 @@
 #include "proxy.h"
 
 enum {
-	/* A proxy says it at once, in the first packet. */
+	/* A proxy sends its header at once, in the first packet. */
 	HEADER_SEC = 10,
 };
 
@@ -25,7 +25,7 @@ refuse(struct context *c, enum reply why, struct span said, const char *cause)
 	    &(struct entry_refusal){ reply, said, cause, NULL, NULL });
 }
 
-/* Reads it, and nothing behind it, as far as it comes. */
+/* Reads the header, and nothing behind it, as far as it comes. */
 static enum proxy_state
 read_header(struct connection *c, struct proxy_header *h)
 {
@@ -47,7 +47,7 @@ read_header(struct connection *c, struct proxy_header *h)
 	return state;
 }
 
-/* The client is in the store's mind before it is in ours. */
+/* Tells the store of the client before it becomes ours. */
 static bool
 take(struct context *c, const struct fronted *said)
 {
@@ -69,7 +69,10 @@ learn_by_proxy(struct context *c)
 	enum proxy_state state = read_header(c->connection, &header);
 	struct span said = { (char *)header.octets, header.len };
 
-	/* Who looks if we are up says nothing; that is no news. */
+	/*
+	 * A health check connects and says nothing, which is not worth an
+	 * entry.
+	 */
 	if (state == PROXY_MORE && header.len == 0)
 		return false;
 	if (state != PROXY_WHOLE ||
@@ -77,7 +80,10 @@ learn_by_proxy(struct context *c)
 		refuse(c, REPLY_NO_PROXY_HEADER, said, NULL);
 		return false;
 	}
-	/* Also one that stands for itself uses up the right to say so. */
+	/*
+	 * Also a proxy that speaks for itself has then used its right to say
+	 * so.
+	 */
 	if (!take(c, &by_proxy)) {
 		refuse(c, REPLY_UNAVAILABLE, said, store_error(c->store));
 		return false;
@@ -114,7 +120,7 @@ read_address(const char *text, struct peer *ret)
 	return true;
 }
 
-/* A client at another address has proved nothing yet, whatever the last has. */
+/* With another address, an earlier login no longer counts. */
 static struct span
 login_of(const struct session_client *said)
 {

@@ -8,16 +8,16 @@
 #include "context.h"
 
 /*
- * If the peer is a proxy, reads the header that it begins with, puts its client
- * in the place of the peer, and tells the store.  XCLIENT is offered to who may
- * use it.  False: there is no header; the peer was told, and the log, unless it
- * is gone without a word.
+ * If the peer is a proxy: reads the header that it begins with, puts its client
+ * in the place of the peer, and tells the store.  Offers XCLIENT to a peer that
+ * may use it.  False: there is no header; the peer was told and the log has it,
+ * unless the peer left without a word.
  */
 bool front_learn_client(struct context *c);
 
 /*
  * Does the same with what XCLIENT or XFORWARD said, and answers the session.
- * Whether it may say so again is decided by the new client, as it is in the
+ * The new client decides whether another XCLIENT is allowed, as it does in the
  * writer.
  */
 void front_take_client(struct context *c);

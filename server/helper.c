@@ -26,8 +26,8 @@ watch(const struct helper_server *h, int fd, void *what)
 }
 
 /*
- * Closing would not do while a child that was just forked still has it open:
- * then events would go on, for a session that is freed.
+ * Closing is not enough while a child that was just forked still has it open:
+ * events would go on, for a session that is freed.
  */
 static void
 unwatch(const struct helper_server *h, int *fd)
@@ -198,7 +198,7 @@ helper_tell_writer(const struct helper_server *h, const struct pack *m)
  * Children
  */
 
-/* Whatever is above those that it keeps is of other sessions. */
+/* Descriptors above those that it keeps belong to other sessions. */
 static bool
 keep_only(const struct helper_server *h, int parent, const int *fds, size_t n)
 {

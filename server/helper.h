@@ -63,9 +63,9 @@ enum helper_event {
 };
 
 /*
- * With introductions on standard input.  From then on nothing that is opened
- * stands where a child's descriptors do, nor is a child's; and nobody may trace
- * the process.  False: logged.
+ * Prepares the process, which gets introductions on standard input.  From then
+ * on, the numbers of a child's descriptors stay free, and nobody may trace the
+ * process.  False: logged.
  */
 bool helper_open(
     struct helper_server *h, const char *what, size_t session_size);

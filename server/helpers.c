@@ -168,7 +168,7 @@ helpers_introduce(const struct helpers *h, struct introduction *i)
 		if (h->rows[n].pid <= 0 || !open_pair(ends))
 			continue;
 		told.fds[INTRODUCE_LINK] = ends[0];
-		/* Who checks passwords has no business with the client. */
+		/* smtpd-auth has no business with the client's connection. */
 		told.fds[INTRODUCE_CONNECTION] =
 		    n == HELPER_TLS ? i->fds[INTRODUCE_CONNECTION] : -1;
 		if (introduce(h->rows[n].fd, &told, false) == 0) {

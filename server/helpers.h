@@ -1,6 +1,6 @@
 /*
- * The listener's helpers: it starts each that is wanted as a program of its own,
- * in place of one that ended too, and introduces sessions to them.
+ * The listener's helpers.  It starts each that is wanted as a program of its
+ * own, and again when one has ended, and introduces sessions to them.
  */
 #ifndef HELPERS_H
 #define HELPERS_H
@@ -45,9 +45,9 @@ void helpers_meet_writer(const struct helpers *h, int writer);
 bool helpers_forget(struct helpers *h, pid_t pid, int status);
 
 /*
- * Introduces the session, whose connection is in `i`, to each that is there,
- * and adds its end of a socket to each to `i`.  One that has no room goes
- * without: that session does not offer what the helper does.
+ * Introduces the session, whose connection is in `i`, to each helper that is
+ * there, and adds the session's end of a socket to each to `i`.  A helper that
+ * has no room is left out, and the session does not offer what it does.
  */
 void helpers_introduce(const struct helpers *h, struct introduction *i);
 

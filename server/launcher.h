@@ -1,7 +1,7 @@
 /*
- * A helper for a session of its own, which has no listener to start one: forked
- * before the session is confined, and the helper's program only once the
- * session asks it for something.
+ * A helper for a session of its own, which has no listener to start one.  It is
+ * forked before the session is confined, and becomes the helper's program once
+ * the session asks it for something.
  */
 #ifndef LAUNCHER_H
 #define LAUNCHER_H

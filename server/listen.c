@@ -395,7 +395,7 @@ step(struct listener *l, int *ret_fd)
 	for (size_t i = 0; i < l->nfds && l->stop_at == 0; i++) {
 		if (!p[i].revents || l->admission.waiting.fd >= 0)
 			continue;
-		reap(l); /* a session that ended does not count */
+		reap(l); /* a session that has just ended does not count */
 		if (start_writer(l, ret_fd))
 			return LISTEN_WRITER;
 		if (l->writer == 0) {

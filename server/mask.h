@@ -1,6 +1,7 @@
 /*
- * Takes out of the lines of AUTH what proves who a client is, so that a recorded
- * session has no password, and is answered alike when it is played again.
+ * Masks in the lines of AUTH what proves who a client is, so that a recorded
+ * session has no password, and still gets the same answers when it is played
+ * again.
  */
 #ifndef MASK_H
 #define MASK_H

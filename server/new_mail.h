@@ -1,5 +1,6 @@
 /*
- * The file of --new-mail, which wakes who waits for mail (a path unit).
+ * The file of --new-mail, which wakes programs that wait for mail (a path
+ * unit).
  */
 #ifndef NEW_MAIL_H
 #define NEW_MAIL_H

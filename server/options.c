@@ -254,7 +254,7 @@ options_read(int argc, char **argv, struct options *ret, int *ret_status)
 	if (read_filters(ret, ret_status) < 0)
 		return -1;
 	if (ret->nlisten > 0)
-		ret->idle_exit_sec = 0; /* nobody would start it again */
+		ret->idle_exit_sec = 0; /* nothing would start it again */
 	if (!ret->database)
 		ret->database = cli_database();
 	if (!cli_is_database(ret->database))

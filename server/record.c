@@ -130,7 +130,7 @@ write_input(struct record *r)
 		r->is_text = false;
 }
 
-/* Once told, what is missing in the file is no news. */
+/* Logs only the first failure. */
 static void
 tell_trouble(struct record *r)
 {

@@ -13,7 +13,7 @@
 #include "peer.h"
 #include "programs.h"
 
-/* Anything would do: there is nothing else that a session asks for. */
+/* Any octet would do: a session has nothing else to ask for. */
 static bool
 ask_for_handshake(int link)
 {
@@ -55,7 +55,10 @@ receive(int link, struct facts *ret)
 	return fd;
 }
 
-/* Standard input and output stay open, as nothing else may have their numbers. */
+/*
+ * Keeps standard input and output open, so that nothing else gets their
+ * numbers.
+ */
 static void
 leave(int fd)
 {

@@ -67,7 +67,7 @@ find_owner(const char *database, struct identity *ret)
 	return EX_OK;
 }
 
-/* For good: what can be taken back was not given up. */
+/* Checks that it is for good: what can be taken back was not given up. */
 static bool
 change(const struct identity *to)
 {

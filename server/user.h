@@ -1,5 +1,5 @@
 /*
- * Whom the program runs as: whoever reads what strangers send is not root.
+ * The user that the program runs as: what reads strangers' octets is not root.
  */
 #ifndef USER_H
 #define USER_H

@@ -13,7 +13,7 @@ worker_fork(struct worker *w, int *ret_fd)
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return -1;
-	/* With one thread there are no locks for fork(2) to see to. */
+	/* With one thread, fork(2) has no locks to deal with. */
 	pid = _Fork();
 	if (pid > 0) {
 		close(ends[1]);
