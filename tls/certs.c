@@ -1,8 +1,8 @@
 /*
- * Certificates and keys, and the files that they were read from: a renewed
- * certificate counts from the next client on.  The keys of tickets are made with
- * them, and anew from time to time: a client whose ticket is of older ones shakes
- * hands in full.
+ * Certificates and keys, and the files that they were read from.  A renewed
+ * certificate counts from the next client on.  The keys of tickets are made
+ * with them, and anew from time to time; a client with a ticket of older keys
+ * makes a full handshake.
  */
 #include <sys/stat.h>
 
@@ -48,7 +48,10 @@ forget(SSL_CTX **contexts)
 		SSL_CTX_free(contexts[i]);
 }
 
-/* The client says whom it looks for; who is not here is the first one. */
+/*
+ * SNI: the client names the host that it looks for; an unknown one gets the
+ * first certificate.
+ */
 static int
 choose(SSL *ssl, int *alert, void *arg)
 {
@@ -117,7 +120,7 @@ has_changed(const struct seen *seen)
 	const struct stat *then = &seen->st;
 	struct stat now;
 
-	/* A file that is gone for a moment is on its way. */
+	/* A file that is missing is probably being replaced. */
 	return stat(seen->path, &now) == 0 &&
 	       (now.st_ino != then->st_ino || now.st_dev != then->st_dev ||
 		   now.st_size != then->st_size ||

@@ -22,7 +22,7 @@ set_nonblocking(int fd)
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 }
 
-/* What libraries and strangers say is one line of text. */
+/* Logs what libraries and strangers say as one line of text. */
 static void
 log_failure(const struct client *c, const char *why)
 {
@@ -91,7 +91,7 @@ describe(const SSL *ssl, struct facts *ret)
 	facts_set(ret, FACT_TLS, span_of(text));
 	subject = cert ? X509_NAME_oneline(X509_get_subject_name(cert), NULL, 0)
 		       : NULL;
-	/* One that were cut could be another's. */
+	/* A subject that is cut could be that of another one. */
 	if (subject && strlen(subject) < FACT_SIZE)
 		facts_set(ret, FACT_CLIENT_SUBJECT, span_of(subject));
 	OPENSSL_free(subject);

@@ -1,10 +1,10 @@
 /*
- * What OpenSSL is to do, which has a hundred options: TLS 1.2 and 1.3 with
+ * What OpenSSL, which has a hundred options, is to do: TLS 1.2 and 1.3 with
  * forward secrecy and authenticated encryption, and nothing else; no
  * renegotiation, compression or early data.
  *
- * Tickets have keys from before the fork, so that a session of any child can be
- * resumed in any other; nothing is kept here of any client.
+ * The keys of tickets are made before the fork, so that any child can resume a
+ * session of another one; nothing of a client is kept here.
  */
 #include "private.h"
 
@@ -66,7 +66,7 @@ fail(const char *what, const char *file, SSL_CTX *context)
 	return NULL;
 }
 
-/* A key with a password cannot be read: nobody is there to say it. */
+/* A key with a password cannot be read: nobody is there to type it. */
 static int
 say_no_password(char *buf, int size, int writing, void *arg)
 {
@@ -153,7 +153,7 @@ context_is_of(const SSL_CTX *c, const char *host)
  * Warming up
  */
 
-/* Both sides at once, in this process; how it ends does not matter. */
+/* Plays both sides in this process; how the handshake ends does not matter. */
 static void
 shake_own_hands(SSL *server, SSL *client)
 {

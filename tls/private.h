@@ -53,8 +53,8 @@ struct certs;
 /* Reads all files.  NULL: logged. */
 struct certs *certs_open(const struct settings *settings);
 /*
- * For the next client.  Files that have changed are read again, those of before
- * stay where that fails; `again`: whether they have changed or not.
+ * The context for the next client.  Reads files again that have changed, or
+ * with `again` all of them; if that fails, the certificates of before stay.
  */
 SSL_CTX *certs_server(struct certs *c, bool again);
 
@@ -82,7 +82,10 @@ int client_read_report(int fd, int flags, struct facts *ret);
 
 /* stream.c */
 
-/* What has to come first; other negative results are the end. */
+/*
+ * What the socket has to be ready for first; other negative results are the
+ * end.
+ */
 enum {
 	STREAM_FAILED = -1,
 	STREAM_WANTS_IN = -2,

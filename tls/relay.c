@@ -186,7 +186,7 @@ step(struct relay *r)
 	return moved;
 }
 
-/* A session that is gone takes no more, and has said all. */
+/* A session that is gone takes no more input, and has said all. */
 static void
 note_hangup(struct relay *r)
 {

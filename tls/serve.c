@@ -115,8 +115,8 @@ tell_session(const struct session *s, const struct pack *m)
 }
 
 /*
- * The child's number of the session counts for nothing.  A session whose facts
- * the writer cannot hear must not go on.
+ * Ignores the number of the session that the child says.  A session must not go
+ * on if the writer cannot hear its facts.
  */
 static void
 read_report(struct server *sv, struct session *s)

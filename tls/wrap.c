@@ -25,7 +25,7 @@ set(const char *name, struct span value)
 	setenv(name, text, 1);
 }
 
-/* The client's address, since the program cannot ask its socket. */
+/* Passes the client's address on, since the program cannot ask its socket. */
 static void
 set_variables(const struct client *c, const struct facts *facts)
 {
