@@ -90,7 +90,7 @@ make_secret(struct accounts *a)
 	return statement_run(s);
 }
 
-/* Whoever needs it first makes it. */
+/* Makes the secret if no process has done that yet. */
 static bool
 have_secret(struct accounts *a)
 {
@@ -143,7 +143,10 @@ accounts_find(struct accounts *a, struct span key, bool by_subject,
 	if (by_subject)
 		return find_text(a,
 		    "SELECT name FROM account WHERE subject = :key", key, ret);
-	/* Both are done for each name, since the time tells too. */
+	/*
+	 * Do both for each name, since the time would tell which ones there
+	 * are.
+	 */
 	if (!have_secret(a) || !verifier_pretend(a->secret, key, pretended) ||
 	    !find_text(
 		a, "SELECT verifier FROM account WHERE name = :key", key, ret))

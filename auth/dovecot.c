@@ -1,7 +1,7 @@
 /*
- * An exchange by Dovecot's auth service (its protocol 1.2, doc.dovecot.org), to
- * which all mechanisms of ours are PLAIN: it gets the name and the password in
- * one line, and says OK or FAIL.
+ * An exchange by Dovecot's auth service (its protocol 1.2, doc.dovecot.org).
+ * All our mechanisms are PLAIN to it: it gets name and password in one line,
+ * and says OK or FAIL.
  */
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -179,7 +179,7 @@ ask(struct dovecot *d, const char *base64)
 	       write_all(d->fd, request, (size_t)n);
 }
 
-/* What it answers to the one request; the account is in the line. */
+/* Passes on the answer to the one request; the account is in the line. */
 _Noreturn static void
 take_verdict(struct dovecot *d)
 {

@@ -1,13 +1,12 @@
 /*
- * What costs time is a password that is said, which has to be hashed: as many
- * children as there are processors have a verifier at a time, so others wait
- * for theirs; but a client that is silent keeps nobody waiting.
+ * Hashing a password costs time.  So as many children have a verifier at a time
+ * as there are processors, and others wait for theirs; but a client that is
+ * silent keeps nobody waiting.
  */
 #include <string.h>
 
 #include "serve.h"
 
-/* Tells the child what it has asked for. */
 void
 hashing_give(struct server *sv, struct session *s, bool by_subject)
 {
@@ -25,7 +24,6 @@ hashing_give(struct server *sv, struct session *s, bool by_subject)
 	helper_send(s->base.child.fd, &m);
 }
 
-/* Whoever waits longest gets its verifier, as long as there are processors. */
 void
 hashing_serve(struct server *sv)
 {

@@ -44,7 +44,10 @@ static const struct helper_cli command_line = {
 };
 /* clang-format on */
 
-/* Clients' names are prepared, so another form would never be found. */
+/*
+ * The names that clients say are prepared (RFC 4013), so an account with a name
+ * in another form would never be found.
+ */
 static bool
 check_name(const char *name)
 {

@@ -15,7 +15,7 @@
 #include "../mail/peer.h"
 
 enum {
-	/* Of a password, which SCRAM pays for at both ends. */
+	/* Both ends of SCRAM hash a password so often. */
 	VERIFIER_ITERATIONS = 10000,
 	VERIFIER_SALT_LEN = 16,
 	VERIFIER_SIZE = 256,
@@ -26,7 +26,7 @@ struct settings {
 	const char *database; /* its path; NULL: Dovecot has the accounts */
 	const char *dovecot;  /* the path of its socket */
 	bool no_confine;
-	/* The account whose verifier is made, and nothing else is done; or NULL. */
+	/* Make a verifier for this account, and nothing else; or NULL. */
 	const char *verifier_of;
 };
 
@@ -48,8 +48,9 @@ bool verifier_make(const char *password, char ret[VERIFIER_SIZE]);
 /* A name as the table has it (RFC 4013).  False: it cannot be one. */
 bool verifier_prepare_name(const char *name, char ret[AUTH_NAME_MAX + 1]);
 /*
- * For a name that there is not: always the same of the same secret.  Whoever
- * does not know that cannot tell it from another, and no password fits.
+ * The verifier for a name that does not exist: always the same for the same
+ * secret.  A client that does not know the secret cannot tell it from another
+ * one, and no password fits it.
  */
 bool verifier_pretend(
     const char *secret, struct span name, char ret[VERIFIER_SIZE]);
@@ -70,9 +71,8 @@ struct accounts *accounts_open(const char *database);
 bool accounts_find(struct accounts *a, struct span key, bool by_subject,
     char ret[VERIFIER_SIZE]);
 /*
- * May this client go on, or has it guessed too often?  `failed`: that was one
- * more wrong guess, which is counted, in one transaction with the look.
- * AUTH_DONE: it may.
+ * May this client go on, or has it guessed too often?  With `failed`, counts
+ * one more wrong guess, in one transaction with the look.  AUTH_DONE: it may.
  */
 enum auth_result accounts_check(
     struct accounts *a, const struct peer *peer, bool failed);

@@ -18,7 +18,7 @@ struct sasl {
 	struct verifier verifier;
 };
 
-/* May it act as that?  As itself only. */
+/* May the client act as that account?  Only as its own. */
 static bool
 may_act_as(const struct sasl *s, const char *name)
 {
@@ -69,7 +69,7 @@ validate_password(struct sasl *s)
 	return GSASL_OK;
 }
 
-/* By the certificate, which has one account, whatever the client says. */
+/* EXTERNAL: the certificate has one account, whatever the client says. */
 static int
 validate_certificate(struct sasl *s)
 {
@@ -130,7 +130,7 @@ result_of(const struct sasl *s, int rc)
 	}
 }
 
-/* Tells the client something; it has to answer, if only by nothing. */
+/* Sends a challenge, and returns the client's response, which may be empty. */
 static struct auth_step
 challenge(struct sasl *s, struct span octets)
 {
@@ -160,8 +160,8 @@ conclude(struct sasl *s, enum auth_result result)
 }
 
 /*
- * A client that says it is bound to the channel has to be refused (RFC 5802
- * s. 6), since nothing here binds it; GNU SASL would take it for bound.
+ * Refuses a client that says it is bound to the channel (RFC 5802 s. 6), since
+ * nothing here checks that; GNU SASL would accept it as bound.
  */
 static bool
 insists_on_binding(const struct sasl *s, const char *octets, size_t len)

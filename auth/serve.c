@@ -91,8 +91,8 @@ answer_without_child(
 }
 
 /*
- * Asks the writer who the client is by now.  False: it does not say, so nobody
- * can be believed.
+ * Asks the writer who the client is by now.  False: the writer does not say, so
+ * no one can be believed.
  */
 static bool
 learn_client(const struct server *sv, struct session *s)
@@ -129,7 +129,7 @@ learn_client(const struct server *sv, struct session *s)
 	return true;
 }
 
-/* What the session says is the next step of its child, or the first. */
+/* Passes the session's step to its child, or to a new one. */
 static void
 read_link(struct server *sv, struct session *s)
 {
@@ -170,7 +170,10 @@ read_link(struct server *sv, struct session *s)
 		answer_without_child(sv, s, AUTH_TROUBLE);
 }
 
-/* Of the writer, whom the session cannot lie to.  False: it is gone. */
+/*
+ * Tells the writer the account, since the session could lie to it.  False: the
+ * writer is gone.
+ */
 static bool
 tell_writer(const struct server *sv, const struct session *s)
 {

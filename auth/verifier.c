@@ -1,8 +1,8 @@
 /*
- * SCRAM-SHA-256 (RFC 5802, 7677) proves a password by what a thief of the table
- * cannot use: StoredKey, a hash of a key that only the password gives.  One
- * verifier serves all mechanisms, since of a password that is said its key can
- * be made again.
+ * SCRAM-SHA-256 (RFC 5802, 7677) checks a password by StoredKey, which a thief
+ * of the table cannot use: it is a hash of a key that only the password gives.
+ * One verifier serves all mechanisms, since the key can be made again of a
+ * password that is said.
  */
 #include <stdio.h>
 #include <stdlib.h>
