@@ -156,6 +156,25 @@ await test("search while typing", async () => {
   await rowOf("Toner low").waitFor();
 });
 
+await test("mail that comes gives up no search", async () => {
+  const slowly = async (route) => {
+    await new Promise((done) => setTimeout(done, 1500));
+    await route.continue().catch(() => {}); // it was given up
+  };
+
+  await page.route("**/?q=subject%3Aklaxon", slowly);
+  await page.getByRole("searchbox").fill("subject:klaxon");
+  await page.waitForTimeout(500);
+  await send(smtp, mail("Klaxon", "<p>x</p>"));
+  await rowOf("Klaxon").waitFor();
+  await untilRows(1);
+  assert.match(page.url(), /q=subject%3Aklaxon/);
+  await page.unroute("**/?q=subject%3Aklaxon", slowly);
+  await fetch(`${url}/api/v1/search?query=klaxon`, { method: "DELETE" });
+  await page.getByRole("searchbox").fill("");
+  await rowOf("Toner low").waitFor();
+});
+
 await test("keys", async () => {
   await page.locator("main").click({ position: { x: 5, y: 5 } });
   await page.goto(url);

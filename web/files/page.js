@@ -8,15 +8,23 @@
 const search = document.querySelector("input[type=search]");
 const live = document.getElementById("live");
 let request = null;
+let changed = false; /* since the page was asked for that is to come */
 
 /* Parsed by the browser without its scripts. */
 function fetchPage(url, done) {
+  const mine = new XMLHttpRequest();
+
   if (request) request.abort();
-  request = new XMLHttpRequest();
-  request.open("GET", url);
-  request.responseType = "document";
-  request.onload = () => { if (request.response) done(request.response); };
-  request.send();
+  request = mine;
+  mine.open("GET", url);
+  mine.responseType = "document";
+  mine.onload = () => { if (mine.response) done(mine.response); };
+  mine.onloadend = () => {
+    if (request !== mine) return;
+    request = null;
+    if (changed) reload();
+  };
+  mine.send();
 }
 
 function rows() {
@@ -46,8 +54,10 @@ function isList() {
   return location.pathname === "/";
 }
 
+/* What somebody has asked for is not given up for mail that comes. */
 function reload() {
-  if (isList()) fetchPage(location.href, show);
+  changed = request !== null;
+  if (isList() && !request) fetchPage(location.href, show);
 }
 
 /* Search while typing. */

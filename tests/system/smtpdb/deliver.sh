@@ -78,7 +78,7 @@ is "the rest" $((total - 1)) "$(wc -l <out)"
 # over gives it to others.
 rm -f go
 "$tool" deliver --new --consumer=own sh -c \
-    'echo $SMTPD_ID; until [ -e go ]; do sleep 0.05; done; exit 1' >held &
+    'echo $SMTPD_ID; until [ -e go ]; do sleep 0.05; done; exit 1' >held 2>held.err &
 await 'test -s held'
 status 1 "$tool" deliver --consumer=own 1 false
 status 0 "$tool" deliver --new --consumer=own --lease=9000000000000000000 \

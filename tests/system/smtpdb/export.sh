@@ -58,10 +58,12 @@ if of_files; then
 	sleep 20 >pipe &
 	holder=$!
 	"$tool" -d thousands.db export --mbox=- >pipe &
-	timeout 20 python3 interrupt.py 'test -s thousand_more.db-wal' \
+	timeout 20 python3 interrupt.py "sqlite3 thousand_more.db \
+	    'SELECT 1 FROM message LIMIT 1' 2>&1 | grep -qx 1" \
 	    "$tool" import --mbox=- <pipe >out 2>err
 	is "exit status of an import that was interrupted" 2 $?
 	kill $holder
+	lacks "imported 0" out
 	is "those are stored" "$(sql 'SELECT count(*) FROM message')" \
 	    "$(sed -n 's/imported \(.*\) mails/\1/p' out)"
 	use mail
