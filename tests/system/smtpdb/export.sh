@@ -45,7 +45,9 @@ if of_files; then
 	    cut -d '|' -f 2 | grep -vx id | paste -sd ,)
 	sql "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
 	    WHERE i < 30000) INSERT INTO message ($columns)
-	    SELECT $columns FROM message, n WHERE id = 1"
+	    SELECT $columns FROM message, n WHERE id = 1;
+	    INSERT INTO recipient (message_id, position, forward_path, mailbox)
+	    SELECT id, 1, 'b@b.example', 'b@b.example' FROM message WHERE id > 1"
 	status 2 timeout 20 python3 interrupt.py 'test -s half' \
 	    "$tool" export --mbox=half
 	status 2 timeout 20 python3 interrupt.py 'test -e halves/100.eml' \
