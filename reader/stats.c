@@ -1,6 +1,7 @@
 /*
  * stats: numbers for people, for programs, for Prometheus, and as a picture.
  */
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -37,7 +38,7 @@ print_text(const struct archive_stats *s)
 	terminal_size(s->pages * s->page_size, file);
 	terminal_size(s->free_pages * s->page_size, spare);
 	terminal_size(s->log_octets, log);
-	printf("mails       %lld of %s, for %lld recipients\n",
+	printf("mails       %lld (%s octets), for %lld recipients\n",
 	    (long long)s->messages, size, (long long)s->recipients);
 	printf("ever        %lld\n", (long long)s->last_id);
 	if (s->messages > 0)
@@ -146,18 +147,42 @@ write_script(FILE *f, const struct archive_hour *hours, int n)
 	fputs("e\n", f);
 }
 
+/* False, with errno: it is not all there. */
+static bool
+copy_picture(int from, int to)
+{
+	char piece[16384];
+	ssize_t len;
+
+	lseek(from, 0, SEEK_SET);
+	while ((len = read(from, piece, sizeof piece)) > 0) {
+		for (ssize_t at = 0, n; at < len; at += n) {
+			n = write(to, piece + at, (size_t)(len - at));
+			if (n < 0)
+				return false;
+		}
+	}
+	/* What was longer before; but /dev/stdout may be a pipe. */
+	return ftruncate(to, lseek(to, 0, SEEK_CUR)) == 0 || errno == EINVAL;
+}
+
 /*
- * gnuplot draws on its standard output, which is the file: a path in its
- * script could end a line of that and begin a command.
+ * gnuplot draws on its standard output: a path in its script could end a line
+ * of that and begin a command.  That is memory, since gnuplot does not say that
+ * it could not write.
  */
 static int
 plot(const char *path, const struct archive_hour *hours, int n)
 {
 	int fd = rights_open(path, O_WRONLY | O_CREAT, 0666);
+	int picture;
 	FILE *f;
 
-	if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0)
+	if (fd < 0)
 		return smtpdb_fail_errno(EX_CANTCREAT, path);
+	picture = memfd_create("plot", MFD_CLOEXEC);
+	if (picture < 0 || dup2(picture, STDOUT_FILENO) < 0)
+		return smtpdb_fail_errno(EX_OSERR, "plot");
 	signal(SIGPIPE, SIG_IGN);
 	f = popen("gnuplot", "we"); /* NOLINT(cert-env33-c): a fixed word */
 	if (!f)
@@ -167,10 +192,8 @@ plot(const char *path, const struct archive_hour *hours, int n)
 		return smtpdb_fail(EX_UNAVAILABLE,
 		    "gnuplot failed; is it installed?  (apt-get install "
 		    "gnuplot-nox)");
-	/* What was longer before; but /dev/stdout may be a pipe. */
-	if (ftruncate(fd, lseek(fd, 0, SEEK_CUR)) < 0 && errno != EINVAL)
-		return smtpdb_fail_errno(EX_IOERR, path);
-	return EX_OK;
+	return copy_picture(picture, fd) ? EX_OK
+					 : smtpdb_fail_errno(EX_IOERR, path);
 }
 
 static int

@@ -19,6 +19,8 @@ if have gnuplot "stats --plot"; then
 	status 0 "$tool" stats --plot="$line"
 	is "a PNG under a name of three lines" PNG "$(tail -c +2 "$line" | head -c 3)"
 	is "no command in that name is run" "" "$(ls pwned 2>/dev/null)"
+	status 74 "$tool" stats --plot=/dev/full
+	holds "/dev/full: No space left on device" err
 	head -c 100000 /dev/zero >plot.png
 	status 0 "$tool" stats --plot=plot.png
 	is "what was there before goes" "$(wc -c <"$line")" "$(wc -c <plot.png)"
@@ -32,6 +34,6 @@ await 'grep -q waiting told'
 "$tool" -d later.db domain add x.example
 wait $waiter
 is "waits for a database" 0 $?
-holds "mails       0 of 0" later
+holds "mails       0 (0 octets)" later
 
 finish
