@@ -3,6 +3,9 @@
  * machine asks for, with a connection, a store, a clock and a log.
  */
 #include <sys/stat.h>
+
+#include <errno.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -188,11 +191,17 @@ report(struct server *sv)
 
 /* False: the client is gone. */
 static bool
-write_output(struct context *c)
+write_output(struct server *sv)
 {
+	struct context *c = &sv->context;
 	struct span data = session_output(c->session);
+	enum connection_result result = connection_write(c->connection, data);
 
-	if (connection_write(c->connection, data) != CONNECTION_OK) {
+	if (result == CONNECTION_FULL) {
+		log_line(LOG_ERR, "standard output: %s", strerror(errno));
+		sv->exit_status = EX_IOERR;
+	}
+	if (result != CONNECTION_OK) {
 		entry_unsent(&c->entries);
 		return false;
 	}
@@ -223,7 +232,7 @@ run(struct server *sv)
 			read_input(c);
 			break;
 		case SESSION_WRITE:
-			if (!write_output(c))
+			if (!write_output(sv))
 				return;
 			break;
 		case SESSION_ASK:

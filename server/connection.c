@@ -225,7 +225,9 @@ connection_write(struct connection *c, struct span data)
 			return result;
 		n = write_some(c, data);
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
-			return CONNECTION_EOF;
+			return c->is_socket || errno == EPIPE || errno == EIO
+				   ? CONNECTION_EOF
+				   : CONNECTION_FULL;
 		ready = false;
 		if (n > 0) {
 			data.p += n;

@@ -45,6 +45,7 @@ enum connection_result {
 	CONNECTION_CROWDED,  /* the same, while others want its place */
 	CONNECTION_EXPIRED,  /* expires_ms is over */
 	CONNECTION_SHUTDOWN, /* SIGTERM */
+	CONNECTION_FULL,     /* the file that takes replies does not; errno */
 };
 
 /* The signal that tells a session, and the set of them. */

@@ -40,6 +40,12 @@ said 64 "each --tls-cert has a --tls-key" \
     $smtpd --tls-cert=a --tls-cert=b --tls-key=a
 said 64 "unix:PATH or inet:HOST:PORT" $smtpd --milter=here
 
+# Replies that a file does not take are no session that went well.
+said 74 "standard output: No space left" \
+    sh -c "'$bin/smtpd' -d mail.db -n mx.example >/dev/full"
+said 74 "standard output: Bad file descriptor" \
+    sh -c "'$bin/smtpd' -d mail.db -n mx.example >&-"
+
 # Where mail cannot be stored, it is said before any comes.
 echo "no database at all" >other
 mkdir folder
