@@ -39,6 +39,7 @@ class Keys:
         self.server = self.sign("mx", "/CN=mx.example", "mx.example")
         self.other = self.sign("other", "/CN=other.example", "other.example")
         self.client = self.sign("client", "/O=Clients/CN=ann")
+        self.twisted = self.sign("twisted", r"/O=Clients\/CN=ann")
 
     def sign(self, name, subject, host=None):
         cert, key = self.folder / f"{name}.crt", self.folder / f"{name}.key"
@@ -58,7 +59,7 @@ class Keys:
         context = ssl.create_default_context(cafile=self.ca[0])
         context.check_hostname = name is not None
         if client:
-            context.load_cert_chain(*self.client)
+            context.load_cert_chain(*(self.client if client is True else client))
         for attribute, value in more.items():
             setattr(context, attribute, value)
         return context
