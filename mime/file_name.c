@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+	EXTENSION_MAX = 16, /* octets with its dot */
+};
+
 /* clang-format off */
 static const struct {
 	const char *type; /* a media type, or the beginning of some */
@@ -122,6 +126,8 @@ file_name(const struct mime_part *part, size_t number, char ret[FILE_NAME_SIZE])
 {
 	char *safe = one_line(span_of(part->name ? part->name : ""));
 	const char *from = safe + strspn(safe, ".- /\\");
+	const char *end =
+	    from + strlen(from); /* the extension, where it is cut */
 	size_t len = strlen(from);
 
 	for (char *p = safe; *p; p++) {
@@ -129,12 +135,16 @@ file_name(const struct mime_part *part, size_t number, char ret[FILE_NAME_SIZE])
 			*p = '_';
 	}
 	if (len > FILE_NAME_MAX) {
-		len = FILE_NAME_MAX;
+		const char *dot = strrchr(from, '.');
+
+		if (dot && strlen(dot) <= EXTENSION_MAX)
+			end = dot;
+		len = FILE_NAME_MAX - strlen(end);
 		while (((unsigned char)from[len] & 0xC0) == 0x80)
 			len--; /* no half of a character */
 	}
 	if (len > 0)
-		snprintf(ret, FILE_NAME_SIZE, "%.*s", (int)len, from);
+		snprintf(ret, FILE_NAME_SIZE, "%.*s%s", (int)len, from, end);
 	else
 		snprintf(ret, FILE_NAME_SIZE, "part-%zu.%s", number,
 		    extension_of(part));

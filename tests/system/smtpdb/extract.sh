@@ -20,5 +20,14 @@ status 64 "$tool" extract 2 3 -C parts
 status 0 "$tool" extract 1
 is "nothing but text" "" "$(cat out)"
 holds "mail 1 has no attachment" err
+# What is cut of a name is not what its reader is found by.
+long=$(printf '報告%.0s' $(seq 40))
+for name in "$long.docx" "$long.$long" "x.$long"; do
+	printf 'Content-Disposition: attachment; filename="%s"\n\nx\n' "$name" |
+	    send a@a.example b@b.example
+	status 0 "$tool" extract last -C parts
+	LC_ALL=C awk '{ print (length <= 200), (/[.]docx$/) }' out
+done >cut
+is "which are cut to 200 octets, with the extension" "1 1 1 0 1 0" "$(xargs <cut)"
 
 finish
