@@ -26,8 +26,6 @@
 #include "store/private.h"
 
 enum {
-	/* The writer may wait for others, and then commit a big mail. */
-	LINK_WAIT_MS = 4 * STORE_WAIT_MS,
 	/* Pages of the WAL that are worth a checkpoint: about 8 MB. */
 	TIDY_PAGES = 2000,
 };
@@ -91,7 +89,7 @@ store_connect(const struct store_conf *conf, int writer)
 	if (st) {
 		st->conf = conf;
 		st->spool = spool_new();
-		st->link = link_new(writer, LINK_WAIT_MS);
+		st->link = link_new(writer);
 	}
 	if (st && st->spool && st->link)
 		return st;

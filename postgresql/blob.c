@@ -81,6 +81,7 @@ send_piece(struct blob *b)
 		b->rc = query_run(b->db, make);
 	if (b->pieces == 0 && b->rc == DATABASE_OK)
 		b->rc = query_run(b->db, keep);
+	b->db->big_octets += b->len;
 	if (b->rc == DATABASE_OK)
 		b->rc = run_with(b->db,
 		    "INSERT INTO smtpd_piece VALUES (:number, :octets)",

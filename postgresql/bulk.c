@@ -121,7 +121,7 @@ describe(struct bulk *b, struct statement *s, bool *ret)
 
 	if (!PQsendDescribePrepared(s->db->connection, s->name))
 		return error_of_talk(s->db, PQerrorMessage(s->db->connection));
-	described = talk_await(s->db, s->db->timeout_ms, &rc);
+	described = talk_await(s->db, &rc);
 	*ret = take_types(b, s, described);
 	PQclear(described);
 	return rc;
@@ -315,7 +315,7 @@ bulk_await(struct database *db)
 		rc = bulk_send_all(db);
 	if (!db->is_pipelined)
 		return rc;
-	rc_read = pipeline_read(db, db->timeout_ms, NULL, 0);
+	rc_read = pipeline_read(db, talk_deadline(db, false), NULL, 0);
 	/* Where answers are still to come, nothing else can be said. */
 	if (db->is_pipelined)
 		talk_close(db);

@@ -119,10 +119,10 @@ read_results(struct database *db, int64_t until, PGresult **ret, int n)
 }
 
 int
-pipeline_read(struct database *db, int wait_ms, PGresult **ret, int n)
+pipeline_read(struct database *db, int64_t until, PGresult **ret, int n)
 {
 	int rc = PQpipelineSync(db->connection)
-		     ? read_results(db, clock_ms() + wait_ms, ret, n)
+		     ? read_results(db, until, ret, n)
 		     : error_of_talk(db, PQerrorMessage(db->connection));
 
 	if (rc != DATABASE_OK) {

@@ -97,6 +97,7 @@ struct database {
 
 	int changes;
 	int timeout_ms;       /* of a statement; see open.c */
+	uint64_t big_octets;  /* of data (blob.c) in this transaction */
 	enum verdict trouble; /* of the last error */
 	char message[DATABASE_ERROR_MAX];
 	struct statement statements[STATEMENTS_MAX];
@@ -125,6 +126,12 @@ char *dialect_translate(const char *sql, struct parameters *ret);
 
 /* talk.c */
 
+/*
+ * When what was sent has failed without an answer, by clock_ms().  What smtpdb
+ * asks takes as long as there are rows, and has no end but the connection's,
+ * unless it is a COMMIT, which waits for standbys.
+ */
+int64_t talk_deadline(const struct database *db, bool is_commit);
 /* Connects.  What can be set by the text of `path` is, but for the encoding. */
 int talk_open(struct database *db);
 void talk_close(struct database *db);
@@ -138,11 +145,11 @@ bool talk_is_alive(struct database *db);
  */
 int talk_wait(struct database *db, int64_t until);
 /*
- * Waits for the end of what was sent, until `wait_ms` have gone.  Returns the
- * last result, to be cleared; NULL: none came, or an error, and the code is in
+ * Waits for the end of what was sent, up to talk_deadline().  Returns the last
+ * result, to be cleared; NULL: none came, or an error, and the code is in
  * `*ret_rc`.
  */
-PGresult *talk_await(struct database *db, int wait_ms, int *ret_rc);
+PGresult *talk_await(struct database *db, int *ret_rc);
 /*
  * Waits for what query_send() has sent; how that ended matters only if nothing more
  * can be said.
@@ -165,11 +172,11 @@ int pipeline_begin(struct database *db);
 int pipeline_send(struct database *db, struct statement *s);
 int pipeline_send_text(struct database *db, const char *sql);
 /*
- * Waits for all answers, so many ms; the first error.  `ret` gets the last `n` of
+ * Waits for all answers until then; the first error.  `ret` gets the last `n` of
  * them, to be cleared; NULL where none came.  A connection that is silent stays
  * as it is: DATABASE_OK is not returned, and is_pipelined is true.
  */
-int pipeline_read(struct database *db, int wait_ms, PGresult **ret, int n);
+int pipeline_read(struct database *db, int64_t until, PGresult **ret, int n);
 /* Has what was silent ended?  The connection is good for nothing else then. */
 bool pipeline_has_ended(struct database *db);
 /* A COMMIT has not ended in time. */

@@ -16,7 +16,7 @@ run(struct database *db, const char *sql, int *ret_rc)
 		*ret_rc = error_of_talk(db, PQerrorMessage(db->connection));
 		return NULL;
 	}
-	return talk_await(db, db->timeout_ms, ret_rc);
+	return talk_await(db, ret_rc);
 }
 
 int

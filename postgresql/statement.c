@@ -316,7 +316,7 @@ begin_with(struct database *db, struct statement *s)
 	if (rc == DATABASE_OK)
 		rc = pipeline_send(db, s);
 	if (rc == DATABASE_OK)
-		rc = pipeline_read(db, db->timeout_ms, &s->rows, 1);
+		rc = pipeline_read(db, talk_deadline(db, false), &s->rows, 1);
 	if (db->is_pipelined)
 		talk_close(db);
 	return rc;
@@ -348,7 +348,7 @@ run(struct statement *s)
 	if (rc == DATABASE_OK && db->begins_read)
 		rc = begin_with(db, s);
 	else if (rc == DATABASE_OK && (rc = send(db, s)) == DATABASE_OK)
-		s->rows = talk_await(db, db->timeout_ms, &rc);
+		s->rows = talk_await(db, &rc);
 	if (rc != DATABASE_OK)
 		return rc;
 	db->changes = atoi(PQcmdTuples(s->rows));

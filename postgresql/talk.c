@@ -13,6 +13,9 @@
 enum {
 	RETRY_MS = 500, /* from one connection that failed to the next try */
 	KEYWORDS_MAX = 16,
+	/* A server writes at least so much, and its standbys do. */
+	OCTETS_PER_MS = 4000,
+	POLL_MS_MAX = 60000,
 };
 
 /* Warnings matter in a COMMIT (transaction.c); nothing is printed. */
@@ -148,6 +151,15 @@ talk_is_alive(struct database *db)
 	return PQstatus(db->connection) == CONNECTION_OK && !db->is_mute;
 }
 
+int64_t
+talk_deadline(const struct database *db, bool is_commit)
+{
+	if (db->as_it_is && !is_commit)
+		return INT64_MAX;
+	return clock_ms() + db->timeout_ms +
+	       (int64_t)(db->big_octets / OCTETS_PER_MS);
+}
+
 int
 talk_wait(struct database *db, int64_t until)
 {
@@ -164,6 +176,8 @@ talk_wait(struct database *db, int64_t until)
 			return 1;
 		if (left > 0)
 			p.events |= POLLOUT;
+		if (time > POLL_MS_MAX)
+			time = POLL_MS_MAX;
 		n = poll(&p, 1, time > 0 ? (int)time : 0);
 		if ((n < 0 && errno != EINTR) || (n > 0 && !PQconsumeInput(c)))
 			return -1;
@@ -173,9 +187,9 @@ talk_wait(struct database *db, int64_t until)
 }
 
 PGresult *
-talk_await(struct database *db, int wait_ms, int *ret_rc)
+talk_await(struct database *db, int *ret_rc)
 {
-	int64_t until = clock_ms() + wait_ms;
+	int64_t until = talk_deadline(db, false);
 	PGresult *last = NULL, *next;
 	int found = 0;
 
@@ -213,7 +227,7 @@ talk_settle(struct database *db)
 	if (!db->owes_answer)
 		return DATABASE_OK;
 	db->owes_answer = false;
-	PQclear(talk_await(db, db->timeout_ms, &rc));
+	PQclear(talk_await(db, &rc));
 	return db->is_mute ? rc : DATABASE_OK;
 }
 
@@ -226,7 +240,7 @@ talk_prepare(struct database *db, const char *name, const char *text, int n,
 
 	if (!PQsendPrepare(db->connection, name, text, n, types))
 		return error_of_talk(db, PQerrorMessage(db->connection));
-	result = talk_await(db, db->timeout_ms, &rc);
+	result = talk_await(db, &rc);
 	PQclear(result);
 	return rc;
 }

@@ -42,12 +42,29 @@ forget(struct database *db)
 	PQclear(db->used);
 	db->used = NULL;
 	db->has_ids = false;
+	db->big_octets = 0;
 }
 
 void
 database_expect(struct database *db, int mails)
 {
 	db->expected = mails;
+}
+
+/*
+ * With an end to the wait for others' locks, where talk_deadline() has none; the
+ * setting is not one of the connection, which may be a pooler's.
+ */
+static int
+send_begin(struct database *db)
+{
+	char sql[64];
+	int rc = pipeline_send_text(db, "BEGIN");
+
+	snprintf(
+	    sql, sizeof sql, "SET LOCAL lock_timeout TO %d", db->timeout_ms);
+	return rc == DATABASE_OK && db->as_it_is ? pipeline_send_text(db, sql)
+						 : rc;
 }
 
 /*
@@ -74,10 +91,10 @@ begin_batch(struct database *db)
 	statement_bind_text(s, ":wait_ms", wait_ms);
 	if ((rc = statement_prepare(s)) == DATABASE_OK &&
 	    (rc = statement_prepare(used)) == DATABASE_OK &&
-	    (rc = pipeline_send_text(db, "BEGIN")) == DATABASE_OK &&
+	    (rc = send_begin(db)) == DATABASE_OK &&
 	    (rc = pipeline_send(db, s)) == DATABASE_OK &&
 	    (rc = pipeline_send(db, used)) == DATABASE_OK)
-		rc = pipeline_read(db, db->timeout_ms, got, 3);
+		rc = pipeline_read(db, talk_deadline(db, false), got, 3);
 	if (rc == DATABASE_OK) {
 		db->next_id = strtoll(PQgetvalue(got[1], 0, 0), NULL, 10);
 		db->last_id = db->next_id + db->expected - 1;
@@ -90,6 +107,14 @@ begin_batch(struct database *db)
 	statement_end(s);
 	statement_end(used);
 	return rc;
+}
+
+static int
+begin(struct database *db)
+{
+	int rc = send_begin(db), rc_end = bulk_await(db);
+
+	return rc == DATABASE_OK ? rc_end : rc;
 }
 
 enum verdict
@@ -113,8 +138,7 @@ database_begin(struct database *db)
 			    "%s is a standby, and read-only", db->place);
 		if (result != VERDICT_OK)
 			break;
-		rc =
-		    db->expected > 0 ? begin_batch(db) : query_run(db, "BEGIN");
+		rc = db->expected > 0 ? begin_batch(db) : begin(db);
 		if (rc == DATABASE_OK)
 			break;
 		result = database_fail_code(db, "begin", rc);
@@ -225,7 +249,7 @@ look(struct database *db)
 static enum verdict
 resolve(struct database *db)
 {
-	int64_t until = clock_ms() + db->timeout_ms;
+	int64_t until = talk_deadline(db, true);
 	char cause[DATABASE_ERROR_MAX];
 	int found;
 
@@ -272,7 +296,7 @@ database_commit(struct database *db)
 	if (rc == DATABASE_OK)
 		rc = pipeline_send_text(db, "COMMIT");
 	if (rc == DATABASE_OK)
-		rc = pipeline_read(db, db->timeout_ms, &end, 1);
+		rc = pipeline_read(db, talk_deadline(db, true), &end, 1);
 	if (PQstatus(db->connection) != CONNECTION_OK) {
 		PQclear(end);
 		db->can_single_out = false;

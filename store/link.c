@@ -20,9 +20,20 @@
 _Static_assert((int)SPOOL_MEMORY == (int)WIRE_DATA_MAX,
     "what is too much for messages has a file");
 
+enum {
+	/* A writer may wait itself. */
+	ANSWER_WAIT_MS = 4 * STORE_WAIT_MS,
+	/*
+	 * Before it commits this mail it may commit big ones.  Clients wait so
+	 * long (RFC 5321 s. 4.5.3.2.6); who is told 451 earlier sends a mail
+	 * again that is stored after all.
+	 */
+	COMMIT_WAIT_MS = 600 * 1000,
+};
+
 struct link {
 	int fd;
-	int wait_ms;
+	int wait_ms; /* for the next reply */
 	bool is_broken;
 	bool is_open;  /* the recipients of this mail need no question */
 	bool has_more; /* the writer holds something of this mail */
@@ -33,7 +44,7 @@ struct link {
 static char buffer[WIRE_MAX];
 
 struct link *
-link_new(int fd, int wait_ms)
+link_new(int fd)
 {
 	struct link *l = calloc(1, sizeof *l);
 
@@ -42,7 +53,7 @@ link_new(int fd, int wait_ms)
 		return NULL;
 	}
 	l->fd = fd;
-	l->wait_ms = wait_ms;
+	l->wait_ms = ANSWER_WAIT_MS;
 	return l;
 }
 
@@ -315,7 +326,9 @@ link_commit(struct link *l, const struct store_mail *m, struct spool *spool,
 	if (mail.spooled ? spool_flush(spool) < 0
 			 : spool_read(spool, 0, &data) < 0)
 		return link_fail_errno(l, "spooling the mail", errno);
+	l->wait_ms = COMMIT_WAIT_MS;
 	verdict = send_mail(l, m->envelope, &mail, data);
+	l->wait_ms = ANSWER_WAIT_MS;
 	l->has_more = false;
 	if (verdict != VERDICT_OK)
 		return verdict;

@@ -13,7 +13,7 @@
 struct link;
 
 /* Takes over the descriptor.  NULL: no memory, and the descriptor is closed. */
-struct link *link_new(int fd, int wait_ms);
+struct link *link_new(int fd);
 void link_free(struct link *l);
 
 void link_ask(struct link *l, const struct question *q, struct answer *ret);

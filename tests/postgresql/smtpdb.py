@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 
 import cluster
 
@@ -37,9 +38,10 @@ class Bench:
         folder = (node or self.it.primary).folder
         return f"postgresql://{user}@/mail?host={folder}{more}"
 
-    def run(self, uri, *args):
+    def run(self, uri, *args, **env):
         return subprocess.run([self.smtpdb, "-d", uri, *args], text=True, check=False,
-                              capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
+                              capture_output=True, stdin=subprocess.DEVNULL, timeout=60,
+                              env={**os.environ, **env})
 
     def check(self, what, ok, said=""):
         self.passed += ok
@@ -125,6 +127,30 @@ def settings(b):
     b.works(b.uri(), "doctor", says="accounts: 0")
 
 
+def waits(b):
+    """For an answer as long as it takes; for a lock, or for a standby, so long."""
+    db = b.it.primary.connect("mail")
+    db.autocommit = False
+    for table, command, good in (("main.message", ["stats"], True),
+                                 ("domain", ["domain", "add", "w.example"], False)):
+        with db.cursor() as c:
+            c.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        release = threading.Timer(3, db.rollback)
+        release.start()
+        done = b.run(b.uri(), *command, SMTPD_POSTGRESQL_TIMEOUT="1")
+        release.join()
+        b.check(command, done.returncode == (0 if good else 75) and
+                ("lock timeout" in done.stderr) != good, done)
+    db.close()
+    b.it.primary.ask("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+    b.it.primary.ask("SELECT pg_reload_conf()")
+    done = b.run(b.uri(), "domain", "add", "w.example", SMTPD_POSTGRESQL_TIMEOUT="1")
+    b.check("no standby", done.returncode == 75 and "waits for a standby" in done.stderr,
+            done)
+    b.it.primary.ask("ALTER SYSTEM RESET synchronous_standby_names")
+    b.it.primary.ask("SELECT pg_reload_conf()")
+
+
 def files(b):
     """What is of SQLite's files alone says so."""
     b.fails(78, "not for PostgreSQL", b.uri(), "index")
@@ -157,7 +183,7 @@ def main():
         b = Bench(it, smtpd)
         subprocess.run([smtpd, "-d", b.uri()], input=MAIL, text=True, check=True,
                        capture_output=True)
-        for test in standby, rights, passwords, versions, settings, files:
+        for test in standby, rights, passwords, versions, settings, waits, files:
             test(b)
         env = {**os.environ, "SMTPDB_TEST_POSTGRESQL": it.primary.folder,
                "SMTPD_PROGRAM": smtpd, "SMTPDB_PROGRAM": b.smtpdb}

@@ -288,7 +288,25 @@ def columns(b):
     b.check(want == got, f"columns that differ: {sorted(want ^ got)}")
 
 
-CHECKS = [plain, columns, notifies, order, policy, counts, refused, accounts]
+def very_big(b):
+    """The server may take longer for a mail than the timeout, by its size; one that
+    no value of PostgreSQL could hold is refused before it is sent."""
+    listener = cluster.Listener(b.smtpd, b.it.uri(), b.log, "--max-size=999000000",
+                                env={"SMTPD_POSTGRESQL_TIMEOUT": "1"})
+    b.stored("a very big mail", listener, size=200 << 20)
+    client = listener.connect()
+    client.greet()
+    reply = client.command("MAIL FROM:<a@client.example> SIZE=999000001")
+    b.check(reply[0] == 552, f"one that is too big: {reply}")
+    client.close()
+    listener.end()
+    done = subprocess.run([b.smtpd, "-d", b.it.uri(), "--max-size=1G"], text=True,
+                          stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    b.check(done.returncode == 64 and "max-size" in done.stderr, f"1 GB: {done}")
+
+
+CHECKS = [plain, columns, notifies, order, policy, counts, refused, accounts,
+          very_big]
 
 
 if __name__ == "__main__":
