@@ -171,6 +171,14 @@ int database_lock_counts(struct database *db);
 /* A transaction that only reads; it takes no write lock. */
 int database_begin_read(struct database *db);
 void database_end_read(struct database *db);
+/*
+ * In such a transaction, where each answer costs a round trip: from here on a
+ * statement that was not asked yet has no row, and is sent.  database_next_round()
+ * waits for all of them; `ret_again`: there were some, and what was read is to be
+ * read again, for they have their rows now.
+ */
+void database_begin_rounds(struct database *db);
+int database_next_round(struct database *db, bool *ret_again);
 
 /*
  * Copies the WAL into the database, as far as readers let it, if our last

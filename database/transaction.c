@@ -141,6 +141,21 @@ database_end_read(struct database *db)
 		database_run(db, "ROLLBACK");
 }
 
+void
+database_begin_rounds(struct database *db)
+{
+	(void)db;
+}
+
+/* Each statement has had its rows at once. */
+int
+database_next_round(struct database *db, bool *ret_again)
+{
+	(void)db;
+	*ret_again = false;
+	return SQLITE_OK;
+}
+
 /* SQLite has no partitions that could go as a whole. */
 int
 database_drop_mails(struct database *db, int64_t up_to_id, int64_t before,

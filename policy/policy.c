@@ -103,6 +103,22 @@ static const struct {
 	[QUESTION_EXPN] = { POLICY_DOMAINS, policy_decide_expn },
 };
 
+static int
+decide_in_rounds(struct decision *d)
+{
+	struct database *db = d->lookup.policy->db;
+	bool again = true;
+
+	database_begin_rounds(db);
+	while (again && d->lookup.rc == DATABASE_OK) {
+		answer_clear(d->answer);
+		kinds[d->q->kind].decide(d);
+		if (d->lookup.rc == DATABASE_OK)
+			d->lookup.rc = database_next_round(db, &again);
+	}
+	return d->lookup.rc;
+}
+
 /*
  * Decides, if one of the tables is used.  If some were used the last time, the
  * same transaction looks that up again.
@@ -124,9 +140,7 @@ decide_in_transaction(struct decision *d)
 		if (!begun)
 			rc = database_begin_read(p->db);
 		if (rc == DATABASE_OK)
-			kinds[d->q->kind].decide(d);
-		if (rc == DATABASE_OK)
-			rc = d->lookup.rc;
+			rc = decide_in_rounds(d);
 	}
 	return rc;
 }

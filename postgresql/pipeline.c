@@ -30,28 +30,13 @@ pipeline_begin(struct database *db)
 	return DATABASE_OK;
 }
 
-static int
-end_sending(struct database *db, int sent)
-{
-	return sent && PQflush(db->connection) >= 0
-		   ? DATABASE_OK
-		   : error_of_talk(db, PQerrorMessage(db->connection));
-}
-
+/* What is small goes when somebody waits, and then all at once. */
 int
 pipeline_send(struct database *db, struct statement *s)
 {
-	PGconn *c = db->connection;
 	int rc = pipeline_begin(db);
 
-	if (rc != DATABASE_OK)
-		return rc;
-	return end_sending(
-	    db, talk_has_prepared(s)
-		    ? PQsendQueryPrepared(c, s->name, s->parameters.n,
-			  s->values, s->lengths, s->formats, 0)
-		    : PQsendQueryParams(c, s->text, s->parameters.n, s->types,
-			  s->values, s->lengths, s->formats, 0));
+	return rc == DATABASE_OK ? talk_send_statement(s) : rc;
 }
 
 int
@@ -59,10 +44,10 @@ pipeline_send_text(struct database *db, const char *sql)
 {
 	int rc = pipeline_begin(db);
 
-	if (rc != DATABASE_OK)
-		return rc;
-	return end_sending(db, PQsendQueryParams(db->connection, sql, 0, NULL,
-				   NULL, NULL, NULL, 0));
+	if (rc == DATABASE_OK && !PQsendQueryParams(db->connection, sql, 0,
+				     NULL, NULL, NULL, NULL, 0))
+		rc = error_of_talk(db, PQerrorMessage(db->connection));
+	return rc;
 }
 
 static void

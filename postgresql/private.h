@@ -90,6 +90,7 @@ struct database {
 	int64_t used_until;    /* if it only reads: clock_ms() */
 	int64_t partitions_at; /* when to look at them next; clock_ms() */
 	bool begins_read;      /* with the next statement */
+	struct rounds *rounds; /* NULL: nobody reads in rounds */
 	/* Those whose rows gather, in the order of their first rows. */
 	struct statement *gathered[STATEMENTS_MAX];
 	int ngathered;
@@ -162,9 +163,12 @@ int talk_prepare(struct database *db, const char *name, const char *text, int n,
     const Oid *types);
 /* Is it prepared, on this connection? */
 bool talk_has_prepared(const struct statement *s);
+int talk_send_statement(const struct statement *s);
 
 /* pipeline.c */
 
+/* How a transaction that only reads begins. */
+#define PIPELINE_BEGIN_READ "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 /* May it be sent without waiting for its answer? */
 bool pipeline_takes(const struct database *db, const struct statement *s);
 /* Nobody waits for an answer. */
@@ -196,6 +200,15 @@ int bulk_send_all(struct database *db);
 void bulk_forget_all(struct database *db);
 /* Sends them and reads all answers; comes before anything that waits. */
 int bulk_await(struct database *db);
+
+/* rounds.c */
+
+/*
+ * In rounds: gives the statement its rows, or sends it, and then it has none; an
+ * error stands in its `rc`.  False: it is to be run as ever.
+ */
+bool rounds_take(struct statement *s);
+void rounds_end(struct database *db);
 
 /* query.c */
 

@@ -261,20 +261,6 @@ statement_prepare(struct statement *s)
 	return bulk_make(s);
 }
 
-static int
-send(struct database *db, struct statement *s)
-{
-	int sent =
-	    talk_has_prepared(s)
-		? PQsendQueryPrepared(db->connection, s->name, s->parameters.n,
-		      s->values, s->lengths, s->formats, 0)
-		: PQsendQueryParams(db->connection, s->text, s->parameters.n,
-		      s->types, s->values, s->lengths, s->formats, 0);
-
-	return sent ? DATABASE_OK
-		    : error_of_talk(db, PQerrorMessage(db->connection));
-}
-
 /*
  * Which tables are used: the answer has come with the transaction's begin, or, for
  * who asks all day, is so young that it may stand.  What stands in a table that is
@@ -309,8 +295,7 @@ note_used(struct database *db, const struct statement *s)
 static int
 begin_with(struct database *db, struct statement *s)
 {
-	int rc = pipeline_send_text(
-	    db, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+	int rc = pipeline_send_text(db, PIPELINE_BEGIN_READ);
 
 	db->begins_read = false;
 	if (rc == DATABASE_OK)
@@ -342,12 +327,15 @@ run(struct statement *s)
 
 	if (is_known(db, s))
 		return DATABASE_OK;
+	if (rounds_take(s))
+		return s->rc;
 	rc = bulk_await(db);
 	if (rc == DATABASE_OK)
 		rc = statement_prepare(s);
 	if (rc == DATABASE_OK && db->begins_read)
 		rc = begin_with(db, s);
-	else if (rc == DATABASE_OK && (rc = send(db, s)) == DATABASE_OK)
+	else if (rc == DATABASE_OK &&
+		 (rc = talk_send_statement(s)) == DATABASE_OK)
 		s->rows = talk_await(db, &rc);
 	if (rc != DATABASE_OK)
 		return rc;

@@ -250,3 +250,16 @@ talk_has_prepared(const struct statement *s)
 {
 	return s->prepared_on > 0 && s->prepared_on == s->db->connections;
 }
+
+int
+talk_send_statement(const struct statement *s)
+{
+	PGconn *c = s->db->connection;
+	int sent = talk_has_prepared(s)
+		       ? PQsendQueryPrepared(c, s->name, s->parameters.n,
+			     s->values, s->lengths, s->formats, 0)
+		       : PQsendQueryParams(c, s->text, s->parameters.n,
+			     s->types, s->values, s->lengths, s->formats, 0);
+
+	return sent ? DATABASE_OK : error_of_talk(s->db, PQerrorMessage(c));
+}

@@ -172,6 +172,7 @@ void
 database_end_read(struct database *db)
 {
 	db->begins_read = false;
+	rounds_end(db);
 	if (talk_is_in_transaction(db))
 		query_send(db, "COMMIT");
 }

@@ -9,6 +9,7 @@ test-postgresql: all ## mails into PostgreSQL: smtpdb, kills, failovers, trouble
 	tests/postgresql/superservers.py --smtpd $(OUT)/smtpd
 	tests/postgresql/pooler.py --smtpd $(OUT)/smtpd
 	tests/postgresql/network.py --smtpd $(OUT)/smtpd
+	tests/postgresql/rounds.py --smtpd $(OUT)/smtpd
 	tests/postgresql/partitions.py --smtpd $(OUT)/smtpd
 	tests/postgresql/ledger.py --smtpd $(OUT)/smtpd
 	tests/postgresql/copying.py --smtpd $(OUT)/smtpd
