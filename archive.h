@@ -128,6 +128,8 @@ int archive_last_id(struct archive *a, int64_t *ret);
  * what has changed.
  */
 int archive_version(struct archive *a, int64_t *ret);
+/* As database_listen(). */
+int archive_listen(struct archive *a);
 
 /*
  * One mail

@@ -279,6 +279,12 @@ bool database_is_file(void);
 /* Changes whenever others have changed it. */
 int database_data_version(struct database *db, int64_t *ret);
 /*
+ * A descriptor that can be read when others have stored mails, until the next
+ * database_data_version(); it is open as long as the database.  -1: there is none.
+ * What else others have changed is not told.
+ */
+int database_listen(struct database *db);
+/*
  * For a database that anybody may have made: checks that its tables are tables.
  * A view in the place of a table could compute for ever.
  */

@@ -129,3 +129,9 @@ archive_version(struct archive *a, int64_t *ret)
 
 	return rc == DATABASE_OK ? 0 : archive_fail(a, "version", rc);
 }
+
+int
+archive_listen(struct archive *a)
+{
+	return database_listen(a->db);
+}

@@ -27,6 +27,13 @@ database_data_version(struct database *db, int64_t *ret)
 	return rc;
 }
 
+int
+database_listen(struct database *db)
+{
+	(void)db;
+	return -1;
+}
+
 /* A file of somebody else may say in its header that it is ours. */
 enum verdict
 database_check_tables(struct database *db)

@@ -16,14 +16,49 @@ database_is_file(void)
  * A mail is seen when the lowest number of a transaction that is open has grown
  * beyond its own.
  */
-int
-database_data_version(struct database *db, int64_t *ret)
+static int
+ask_version(struct database *db, int64_t *ret)
 {
 	return statement_run_integer(
 	    statement_take(db,
 		"SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot())"
 		" AS text) AS bigint)"),
 	    ret);
+}
+
+static bool
+forget_notices(struct database *db)
+{
+	PGnotify *notice;
+	bool any = false;
+
+	while ((notice = PQnotifies(db->connection))) {
+		PQfreemem(notice);
+		any = true;
+	}
+	return any;
+}
+
+/* One that came while the server was asked may tell of what it did not see yet. */
+int
+database_data_version(struct database *db, int64_t *ret)
+{
+	int rc;
+
+	do
+		rc = ask_version(db, ret);
+	while (rc == DATABASE_OK && forget_notices(db));
+	return rc;
+}
+
+/* A pooler gives the connection to others, and a standby is told of nothing. */
+int
+database_listen(struct database *db)
+{
+	if (!db->is_ready || db->is_pooled || talk_is_standby(db) ||
+	    query_run(db, "LISTEN smtpd_message") != DATABASE_OK)
+		return -1;
+	return PQsocket(db->connection);
 }
 
 /* Who may make views here may make all else. */

@@ -49,9 +49,12 @@ smtpdb_flush(void)
 }
 
 bool
-smtpdb_pause(int ms)
+smtpdb_pause(int ms, int fd)
 {
-	struct pollfd out = { .fd = STDOUT_FILENO };
+	struct pollfd p[] = {
+		{ .fd = STDOUT_FILENO },
+		{ .fd = fd, .events = POLLIN },
+	};
 
-	return poll(&out, 1, ms) <= 0;
+	return poll(p, 2, ms) <= 0 || p[0].revents == 0;
 }

@@ -139,8 +139,11 @@ int smtpdb_fail_errno(int status, const char *what);
 int smtpdb_flush(void);
 /* The same for a write that has failed; silent where the reader has gone. */
 int smtpdb_fail_output(void);
-/* Waits.  False: whoever read standard output has gone meanwhile. */
-bool smtpdb_pause(int ms);
+/*
+ * Waits, or until `fd` can be read, if it is not -1.  False: whoever read standard
+ * output has gone meanwhile.
+ */
+bool smtpdb_pause(int ms, int fd);
 
 /*
  * tool.c: the database.  What fails has been told.

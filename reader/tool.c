@@ -104,7 +104,7 @@ smtpdb_open_soon(struct smtpdb *t, bool *ret_waited)
 	if (*ret_waited)
 		smtpdb_fail(0, "waiting for %s", t->path);
 	while (is_to_come(t->path) && clock_ms() < t->deadline_ms) {
-		if (!smtpdb_pause(WAIT_EVERY_MS))
+		if (!smtpdb_pause(WAIT_EVERY_MS, -1))
 			return EX_NOINPUT;
 	}
 	return smtpdb_open(t, false);

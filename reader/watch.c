@@ -10,6 +10,8 @@
 
 enum {
 	WATCH_EVERY_MS = 200,
+	/* Where it is told of mails that come, but not of what else goes on. */
+	LISTEN_EVERY_MS = 2000,
 	NONE_CAME = 1, /* the exit status of that */
 };
 
@@ -54,6 +56,8 @@ print_new(struct listing *l, struct archive *a)
 static int
 watch(struct smtpdb *t, struct listing *l)
 {
+	int heard = archive_listen(t->archive);
+	int64_t every = heard < 0 ? WATCH_EVERY_MS : LISTEN_EVERY_MS;
 	int64_t seen = -1, now, left;
 	int status = EX_OK;
 
@@ -64,9 +68,8 @@ watch(struct smtpdb *t, struct listing *l)
 		seen = now;
 		status = smtpdb_flush();
 		left = t->deadline_ms - clock_ms();
-	} while (
-	    status == EX_OK && l->printed < l->most && left > 0 &&
-	    smtpdb_pause(left < WATCH_EVERY_MS ? (int)left : WATCH_EVERY_MS));
+	} while (status == EX_OK && l->printed < l->most && left > 0 &&
+		 smtpdb_pause((int)(left < every ? left : every), heard));
 	if (status == EX_OK && l->printed == 0 && left <= 0)
 		return NONE_CAME;
 	return status;

@@ -82,6 +82,19 @@ def killed_at_commit(b, pooler, listener):
     b.recovers(what, listener)
 
 
+def watches(b, mode, pooler):
+    """It asks, since it cannot listen there."""
+    watcher = subprocess.Popen(
+        [os.path.join(os.path.dirname(b.smtpd), "smtpdb"), "-d", pooler.uri(), "watch",
+         "-n", "1", "--timeout=30"], stdout=subprocess.PIPE)
+    watcher.stdout.readline()
+    id_ = b.stored(f"{mode}: a mail that is watched for")
+    line = watcher.stdout.readline()
+    b.check(line.startswith(b"%d\t" % id_), f"{mode}: watch: {line}")
+    watcher.terminate()
+    watcher.wait()
+
+
 def comes_through(b, mode):
     pooler = Pooler(b, mode)
     listeners = [b.listen(pooler.uri()) for _ in range(2)]
@@ -91,6 +104,8 @@ def comes_through(b, mode):
         b.stored(f"{mode}: a big one", listeners[0], size=9 << 20)
         killed_at_commit(b, pooler, listeners[0])
         b.stored(f"{mode}: the other listener", listeners[1])
+        if mode == "transaction":
+            watches(b, mode, pooler)
     finally:
         for listener in listeners:
             listener.end()

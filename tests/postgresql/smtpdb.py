@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 
 import cluster
 
@@ -151,6 +152,35 @@ def waits(b):
     b.it.primary.ask("SELECT pg_reload_conf()")
 
 
+def last_query(b):
+    return b.it.primary.ask("SELECT query_start FROM pg_stat_activity WHERE"
+                            " application_name = 'smtpd'")[0][0]
+
+
+def listens(b):
+    """watch asks when it is told, and seldom without."""
+    watcher = subprocess.Popen([b.smtpdb, "-d", b.uri(), "watch", "-n", "1"], text=True,
+                               stdout=subprocess.PIPE)
+    watcher.stdout.readline()
+    asked = last_query(b)
+    cluster.until(lambda: last_query(b) != asked, 20, "a look")
+    asked, end, looks = last_query(b), time.monotonic() + 5, 0
+    while time.monotonic() < end:
+        looks += last_query(b) != asked
+        asked = last_query(b)
+        time.sleep(0.05)
+    b.check("asks seldom", 1 <= looks <= 4, looks)
+    cluster.until(lambda: last_query(b) != asked, 20, "a look")
+    asked = last_query(b)
+    b.it.primary.ask("NOTIFY smtpd_message, '1'", "mail")
+    end = time.monotonic() + 1
+    while time.monotonic() < end and last_query(b) == asked:
+        time.sleep(0.02)
+    b.check("asks when it is told", last_query(b) != asked)
+    watcher.terminate()
+    watcher.wait()
+
+
 def files(b):
     """What is of SQLite's files alone says so."""
     b.fails(78, "not for PostgreSQL", b.uri(), "index")
@@ -183,7 +213,7 @@ def main():
         b = Bench(it, smtpd)
         subprocess.run([smtpd, "-d", b.uri()], input=MAIL, text=True, check=True,
                        capture_output=True)
-        for test in standby, rights, passwords, versions, settings, waits, files:
+        for test in standby, rights, passwords, versions, settings, waits, listens, files:
             test(b)
         env = {**os.environ, "SMTPDB_TEST_POSTGRESQL": it.primary.folder,
                "SMTPD_PROGRAM": smtpd, "SMTPDB_PROGRAM": b.smtpdb}
