@@ -204,10 +204,12 @@ int bulk_await(struct database *db);
 /* rounds.c */
 
 /*
- * In rounds: gives the statement its rows, or sends it, and then it has none; an
- * error stands in its `rc`.  False: it is to be run as ever.
+ * In rounds: gives the statement, which is prepared, its rows, or sends it, and
+ * then it has none; an error stands in its `rc`.  False: it is to be run as ever.
  */
 bool rounds_take(struct statement *s);
+/* Waits for those that were sent; comes before anything else is waited for. */
+int rounds_collect(struct database *db);
 void rounds_end(struct database *db);
 
 /* query.c */

@@ -92,13 +92,12 @@ ask(struct rounds *r, struct statement *s, char *key, size_t len)
 	return rc == DATABASE_OK ? pipeline_send(db, s) : rc;
 }
 
-/* Waits for what was asked. */
-static int
-collect(struct database *db)
+int
+rounds_collect(struct database *db)
 {
 	struct rounds *r = db->rounds;
 	PGresult *rows[ASKED_MAX] = { NULL };
-	int n = r->nasked - r->nanswered, rc;
+	int n = r ? r->nasked - r->nanswered : 0, rc;
 
 	if (n == 0)
 		return DATABASE_OK;
@@ -111,18 +110,6 @@ collect(struct database *db)
 	return rc;
 }
 
-/* What is yet to be prepared ends a pipeline. */
-static int
-prepare(struct statement *s)
-{
-	struct database *db = s->db;
-	int rc = DATABASE_OK;
-
-	if (!talk_has_prepared(s) && !db->is_pooled)
-		rc = collect(db);
-	return rc == DATABASE_OK ? statement_prepare(s) : rc;
-}
-
 bool
 rounds_take(struct statement *s)
 {
@@ -133,9 +120,6 @@ rounds_take(struct statement *s)
 
 	if (!r || r->nasked == ASKED_MAX)
 		return false;
-	s->rc = prepare(s);
-	if (s->rc != DATABASE_OK)
-		return true;
 	key = make_key(s, &len);
 	a = find(r, key, len);
 	if (!a) {
@@ -154,7 +138,7 @@ int
 database_next_round(struct database *db, bool *ret_again)
 {
 	struct rounds *r = db->rounds;
-	int rc = r ? collect(db) : DATABASE_OK;
+	int rc = rounds_collect(db);
 
 	*ret_again = r && r->again;
 	if (r)

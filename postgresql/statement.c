@@ -243,6 +243,15 @@ statement_bind_zeros(struct statement *s, const char *name, uint64_t len)
  * Running
  */
 
+/* Comes before anything that waits for an answer of its own. */
+static int
+await_all(struct database *db)
+{
+	int rc = rounds_collect(db);
+
+	return rc == DATABASE_OK ? bulk_await(db) : rc;
+}
+
 int
 statement_prepare(struct statement *s)
 {
@@ -251,7 +260,7 @@ statement_prepare(struct statement *s)
 
 	if (s->rc != DATABASE_OK || talk_has_prepared(s) || db->is_pooled)
 		return s->rc;
-	rc = bulk_await(db);
+	rc = await_all(db);
 	if (rc == DATABASE_OK)
 		rc = talk_prepare(
 		    db, s->name, s->text, s->parameters.n, s->types);
@@ -327,11 +336,11 @@ run(struct statement *s)
 
 	if (is_known(db, s))
 		return DATABASE_OK;
-	if (rounds_take(s))
+	rc = statement_prepare(s);
+	if (rc == DATABASE_OK && rounds_take(s))
 		return s->rc;
-	rc = bulk_await(db);
 	if (rc == DATABASE_OK)
-		rc = statement_prepare(s);
+		rc = await_all(db);
 	if (rc == DATABASE_OK && db->begins_read)
 		rc = begin_with(db, s);
 	else if (rc == DATABASE_OK &&
