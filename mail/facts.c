@@ -40,6 +40,15 @@ facts_add(struct facts *f, const struct facts *from)
 	}
 }
 
+void
+facts_take_login(struct facts *f, struct span login)
+{
+	if (!login.p)
+		return;
+	facts_set(f, FACT_ACCOUNT, login);
+	facts_set(f, FACT_CLIENT_SUBJECT, span_of(""));
+}
+
 struct span
 facts_tls_version(const struct facts *f)
 {

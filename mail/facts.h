@@ -49,5 +49,10 @@ void facts_set(struct facts *f, enum fact fact, struct span text);
 const char *facts_protocol(const struct facts *f, const char *protocol);
 /* Those that the text of `from` has take the place of what `f` has. */
 void facts_add(struct facts *f, const struct facts *from);
+/*
+ * A front speaks for a client that has proved this account; "": none.  What the
+ * front's own certificate says is not the client's.  p NULL: nothing is said.
+ */
+void facts_take_login(struct facts *f, struct span login);
 
 #endif

@@ -56,8 +56,7 @@ take(struct context *c, const struct fronted *said)
 	c->peer = said->client;
 	if (!said->forwarded)
 		c->speaker = said->client;
-	if (said->login.p)
-		facts_set(&c->facts, FACT_ACCOUNT, said->login);
+	facts_take_login(&c->facts, said->login);
 	return true;
 }
 

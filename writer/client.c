@@ -404,8 +404,7 @@ take_peer(struct client *c, struct unpack *in, bool is_first)
 	c->peer = said.client;
 	if (!said.forwarded)
 		c->front = said.client;
-	if (said.login.p)
-		facts_set(&c->facts, FACT_ACCOUNT, said.login);
+	facts_take_login(&c->facts, said.login);
 	return send_verdict(c, VERDICT_OK, -1);
 }
 

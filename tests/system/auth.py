@@ -404,7 +404,7 @@ def inside_tls(options, report):
                        capture_output=True)
         with World(options, report, box, f"--tls-cert={folder}/server.crt",
                    f"--tls-key={folder}/server.key",
-                   f"--tls-ca={folder}/ca.crt") as w:
+                   f"--tls-ca={folder}/ca.crt", "--xclient=127.0.0.1") as w:
             w.smtpdb("account", "add", NAME)
             context = ssl.create_default_context(cafile=f"{folder}/server.crt")
             context.check_hostname = False
@@ -437,6 +437,19 @@ def inside_tls(options, report):
             rows = w.query("SELECT authenticated_as, protocol FROM message")
             check(rows == [(NAME, "ESMTPSA"), (None, "ESMTPS"),
                            ("printer", "ESMTPSA")], f"{rows}")
+            with smtplib.SMTP("127.0.0.1", w.port, "front.example") as s:
+                s.starttls(context=context)
+                s.ehlo()
+                s.docmd("XCLIENT ADDR=192.0.2.9")
+                s.ehlo()
+                check("EXTERNAL" not in s.esmtp_features["auth"],
+                      "the certificate of a front is not its client's")
+                said = s.docmd("AUTH EXTERNAL =")
+                check(said[0] == 504, f"by a front's certificate: {said}")
+                s.sendmail("a@b.example", ["c@d.example"], MAIL)
+            rows = w.query("SELECT client_address, client_subject, authenticated_as,"
+                           " protocol FROM message ORDER BY id DESC LIMIT 1")
+            check(rows == [("192.0.2.9", None, None, "ESMTPS")], f"by a front: {rows}")
 
 
 DOVECOT = """

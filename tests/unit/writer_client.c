@@ -2,6 +2,7 @@
  * Who the client of a session is, as proxies and fronts tell the writer.
  */
 #include <string.h>
+#include <unistd.h>
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -132,4 +133,26 @@ Test(writer_client, takes_the_account_of_a_client_from_a_front)
 	EXPECT_QUERY(&sessions_box,
 	    "SELECT authenticated_as, protocol FROM message", "ann|ESMTPA");
 	store_free(st);
+}
+
+Test(writer_client, takes_no_certificate_of_a_front_for_its_clients)
+{
+	const struct fronted said = {
+		.client = { .address = "203.0.113.1", .port = 1 },
+		.login = { "", 0 },
+	};
+	struct store *st;
+	int64_t id = 0;
+	int tls;
+
+	restart_with(NULL, "192.0.2.0/24");
+	st = sessions_connect_store();
+	tls = sessions_connect_teller(FACT_BIT(FACT_CLIENT_SUBJECT));
+	sessions_tell(tls, 1, FACT_CLIENT_SUBJECT, "/CN=front");
+	EXPECT_RESULT(st, VERDICT_OK, store_introduce(st, &said));
+	EXPECT_RESULT(st, VERDICT_OK, sessions_put(st, 10, &id));
+	EXPECT_QUERY(
+	    &sessions_box, "SELECT client_subject FROM message", "NULL");
+	store_free(st);
+	close(tls);
 }
