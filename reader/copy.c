@@ -88,7 +88,7 @@ load(struct smtpdb *t)
 	progress_end(&progress);
 	if (mails < 0)
 		return smtpdb_fail_archive(t);
-	printf("copied %" PRId64 " mails\n", mails);
+	printf("copied %" PRId64 " mail%s\n", mails, plural(mails));
 	return EX_OK;
 }
 

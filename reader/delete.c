@@ -159,8 +159,9 @@ prune(struct smtpdb *t, struct archive_prune *p)
 	if (result < 0)
 		return fail_delete(t, smtpdb_fail_archive(t));
 	terminal_size((int64_t)p->octets, size);
-	printf("%s %llu mails of %s\n", p->dry_run ? "would delete" : "deleted",
-	    (unsigned long long)p->mails, size);
+	printf("%s %llu mail%s of %s\n",
+	    p->dry_run ? "would delete" : "deleted",
+	    (unsigned long long)p->mails, plural((int64_t)p->mails), size);
 	return EX_OK;
 }
 

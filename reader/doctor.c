@@ -376,7 +376,8 @@ lend_schema(struct smtpdb *t, const char *path)
 		return smtpdb_fail(EX_DATAERR,
 		    "%s has no mails where a database of this version has them",
 		    t->path);
-	printf("%lld mails and more can be read of %s\n", (long long)n, path);
+	printf("%lld mail%s and more can be read of %s\n", (long long)n,
+	    plural(n), path);
 	return EX_OK;
 }
 

@@ -286,6 +286,20 @@ import_eml(struct source *s, const char *path)
 	return import_folder(s, path, is_eml);
 }
 
+/* Which may be so, or the wrong folder. */
+static void
+tell_what_is_missing(const struct smtpdb *t)
+{
+	if (t->options[OPT_MAILDIR])
+		smtpdb_fail(EX_OK, "%s: no file in cur or new",
+		    t->options[OPT_MAILDIR]);
+	else if (t->options[OPT_EML])
+		smtpdb_fail(EX_OK, "%s: no file whose name ends in .eml",
+		    t->options[OPT_EML]);
+	else
+		smtpdb_fail(EX_OK, "%s: no mail in it", t->options[OPT_MBOX]);
+}
+
 int
 import_run(struct smtpdb *t)
 {
@@ -323,7 +337,10 @@ import_run(struct smtpdb *t)
 	if (status == EX_OK)
 		status = stored;
 	progress_end(&s.progress);
-	printf("imported %llu mails\n", (unsigned long long)s.mails);
+	printf("imported %llu mail%s\n", (unsigned long long)s.mails,
+	    plural((int64_t)s.mails));
+	if (status == EX_OK && s.mails == 0 && !stop_asked())
+		tell_what_is_missing(t);
 	stop_now();
 	return status;
 }

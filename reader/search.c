@@ -11,6 +11,7 @@
 #include "list.h"
 #include "options.h"
 #include "smtpdb.h"
+#include "terminal.h"
 
 enum {
 	NOTHING_FOUND = 1, /* exit status, as grep(1) has it */
@@ -33,7 +34,8 @@ index_all(struct smtpdb *t, struct search *s)
 	progress_end(&progress);
 	if (n < 0)
 		return smtpdb_fail_archive(t);
-	printf("indexed %llu mails\n", (unsigned long long)done);
+	printf("indexed %llu mail%s\n", (unsigned long long)done,
+	    plural((int64_t)done));
 	return EX_OK;
 }
 

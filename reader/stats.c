@@ -38,15 +38,17 @@ print_text(const struct archive_stats *s)
 	terminal_size(s->pages * s->page_size, file);
 	terminal_size(s->free_pages * s->page_size, spare);
 	terminal_size(s->log_octets, log);
-	printf("mails       %lld (%s octets), for %lld recipients\n",
-	    (long long)s->messages, size, (long long)s->recipients);
+	printf("mails       %lld (%s octets), for %lld recipient%s\n",
+	    (long long)s->messages, size, (long long)s->recipients,
+	    plural(s->recipients));
 	printf("ever        %lld\n", (long long)s->last_id);
 	if (s->messages > 0)
 		printf("received    %s to %s\n", first, last);
 	printf("database    %s, of which %s are free\n", file, spare);
 	printf("log         %s\n", log);
 	if (s->max_messages > 0)
-		printf("quota       %lld mails\n", (long long)s->max_messages);
+		printf("quota       %lld mail%s\n", (long long)s->max_messages,
+		    plural(s->max_messages));
 	if (s->max_octets > 0)
 		printf("quota       %lld octets\n", (long long)s->max_octets);
 }

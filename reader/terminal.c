@@ -268,6 +268,12 @@ terminal_time(int64_t microseconds, char *ret)
 		strcpy(ret, "?");
 }
 
+const char *
+plural(int64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 /*
  * Progress
  */

@@ -65,6 +65,9 @@ enum {
 };
 void terminal_time(int64_t microseconds, char *ret);
 
+/* What stands behind the word for so many of them: "s", or nothing. */
+const char *plural(int64_t n);
+
 /* Tells on standard error, if it is a terminal, what takes over a second. */
 struct progress {
 	const char *what;

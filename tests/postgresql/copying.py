@@ -210,7 +210,7 @@ def there_and_back(b):
     reply = listener.deliver(1, 500)
     b.check(common.is_stored(reply), f"a mail to the source: {reply}")
     said = b.copy(first, uri)
-    b.check(said == "copied 1 mails\n", f"what came meanwhile: {said}")
+    b.check(said == "copied 1 mail\n", f"what came meanwhile: {said}")
     listener.end()
     want = b.sqlite_state(first)
     b.check(want["message"][0] == before + 1, "all mails are counted")

@@ -28,7 +28,7 @@ printf 'Subject: after\n\nx\n' | send a@a.example ann@mx.example
 "$tool" domain rm mx.example
 "$tool" mailbox add bob@mx.example
 status 0 "$tool" copy mail.db two.db
-is "what is new" "copied 1 mails" "$(cat out)"
+is "what is new" "copied 1 mail" "$(cat out)"
 same "and the rules" two.db
 is "ids are not used again" $((total + 1)) "$("$tool" -d two.db list | tail -n 1 | cut -f1)"
 

@@ -6,6 +6,8 @@
 printf 'To: nobody@x.example\n\nhi\n' >foreign.eml
 status 65 "$tool" import --eml=foreign.eml
 status 0 "$tool" import --eml=foreign.eml --recipient=bob@b.example --sender=ann@a.example
+holds "imported 1 mail" out
+lacks "1 mails" out
 is "its envelope" "ann@a.example|bob@b.example" \
     "$(sql 'SELECT reverse_path, forward_path FROM message JOIN recipient ON id = message_id')"
 is "its lines" 0d0a "$("$tool" raw --data 1 | tail -c 2 | od -An -tx1 | tr -d ' ')"
@@ -17,6 +19,16 @@ printf 'X-Smtpd-Envelope: v=1 from=%%00\n\nhi\n' >foreign.eml
 status 65 "$tool" import --eml=foreign.eml
 status 65 "$tool" import --mbox=foreign.eml
 status 66 "$tool" import --maildir=nonesuch
+# What is empty may be the wrong one.
+mkdir -p empty/cur empty/new
+: >empty/mail.txt
+: >empty.mbox
+for way in '--eml=empty: no file whose name ends in .eml' \
+    '--maildir=empty: no file in cur or new' '--mbox=empty.mbox: no mail in it'; do
+	status 0 "$tool" import "${way%%:*}"
+	is "what is missing" "smtpdb: ${way#*=}" "$(cat err)"
+	is "nothing" "imported 0 mails" "$(cat out)"
+done
 status 64 "$tool" import --eml=foreign.eml --recipient='a b'
 
 # Several are stored at once: each has its own envelope, and one that is not in

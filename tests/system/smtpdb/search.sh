@@ -15,7 +15,7 @@ status 1 "$tool" search xylophone
 is "what came later is not found" 0 "$(wc -l <out)"
 holds "mails after $total are not in the index" err
 status 0 "$tool" index
-holds "indexed 1 mails" out
+holds "indexed 1 mail" out
 status 0 "$tool" search xylophone
 is "search what came later" 1 "$(wc -l <out)"
 # A dash or a quote is no word, and keeps none from being found.
