@@ -82,6 +82,21 @@ def standby(b):
     b.works(both, "domain", "list", says="b.example")
 
 
+def services(b):
+    """What libpq's service file says of it; another word is the name of a file."""
+    path = os.path.join(b.it.root, "services")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(f"[mail]\nhost={b.it.primary.folder}\nuser=smtpd\ndbname=mail\n")
+    for address in "postgresql:///?service=mail", "postgres:///?service=mail":
+        done = b.run(address, "list", PGSERVICEFILE=path)
+        b.check(address, done.returncode == 0 and "a@a.example" in done.stdout, done)
+    done = subprocess.run([b.smtpd, "-d", "postgresql:///?service=mail"], text=True,
+                          input="HELO a\nMAIL FROM:<a@a.example>\nQUIT\n", check=False,
+                          capture_output=True, env={**os.environ, "PGSERVICEFILE": path})
+    b.check("smtpd", "250 2.1.0" in done.stdout, done)
+    b.fails(66, "service=mail is not there", "service=mail", "list")
+
+
 def rights(b):
     b.it.primary.ask("CREATE ROLE reader LOGIN; CREATE ROLE nobody LOGIN")
     b.it.primary.ask("GRANT USAGE ON SCHEMA main TO reader; GRANT SELECT ON"
@@ -213,7 +228,8 @@ def main():
         b = Bench(it, smtpd)
         subprocess.run([smtpd, "-d", b.uri()], input=MAIL, text=True, check=True,
                        capture_output=True)
-        for test in standby, rights, passwords, versions, settings, waits, listens, files:
+        for test in (standby, services, rights, passwords, versions, settings, waits,
+                     listens, files):
             test(b)
         env = {**os.environ, "SMTPDB_TEST_POSTGRESQL": it.primary.folder,
                "SMTPD_PROGRAM": smtpd, "SMTPDB_PROGRAM": b.smtpdb}
