@@ -27,7 +27,7 @@ enum {
 	CHARSET_OUT_MAX = 4096,
 };
 
-/* On a stack; its members are private to charset.c. */
+/* On a stack; private to charset.c and charset_shift.c. */
 struct charset {
 	struct sink to;
 	bool more; /* the sink wants it */

@@ -24,4 +24,14 @@ const char *page_size(int64_t octets, char ret[PAGE_SIZE_SIZE]);
 /* "2026-11-21 20:41:05 +0100", of this host. */
 const char *page_time(int64_t seconds, char ret[PAGE_TIME_SIZE]);
 
+/* page_links.c */
+
+/* Adds the text with its links, which open a window that does not know ours. */
+void links_add(struct text *to, struct span text);
+/*
+ * Lists the links of a mail's HTML, each once, since in its frame they lead
+ * nowhere; to be freed.
+ */
+char *links_of_html(const struct letter *l);
+
 #endif
