@@ -185,34 +185,30 @@ store_refresh(struct store *st)
 
 static const char message_sql[] =
     "INSERT INTO main.message ("
-    " id, received_at, client_address, client_port,"
-    " helo, protocol, verb,"
-    " reverse_path, body_type, smtputf8, requiretls,"
-    " envelope_id, dsn_return, size,"
-    " authenticated_as, claimed_as, tls, client_subject,"
+    "id, received_at, client_address, client_port,"
+    " helo, protocol, verb, reverse_path,"
+    " body_type, smtputf8, envelope_id, dsn_return, size,"
+    " trace,"
     " header_size, header_from, header_to,"
     " header_subject, header_date, header_message_id,"
-    " bare_line_ends, quarantine,"
-    " trace,"
-    " data"
+    " bare_line_ends, authenticated_as, claimed_as,"
+    " quarantine, tls, client_subject, requiretls, data"
     ") VALUES ("
-    " :id, :received_at, :client_address, :client_port,"
-    " :helo, :protocol, :verb,"
-    " :reverse_path, :body_type, :smtputf8, :requiretls,"
-    " :envelope_id, :dsn_return, :size,"
-    " :authenticated_as, :claimed_as, :tls, :client_subject,"
+    ":id, :received_at, :client_address, :client_port,"
+    " :helo, :protocol, :verb, :reverse_path,"
+    " :body_type, :smtputf8, :envelope_id, :dsn_return, :size,"
+    " coalesce(:trace, :trace_before_id || :id || :trace_after_id),"
     " :header_size, :header_from, :header_to,"
     " :header_subject, :header_date, :header_message_id,"
-    " :bare_line_ends, :quarantine,"
-    " coalesce(:trace, :trace_before_id || :id || :trace_after_id),"
-    " :data)";
+    " :bare_line_ends, :authenticated_as, :claimed_as,"
+    " :quarantine, :tls, :client_subject, :requiretls, :data)";
 
 static const char recipient_sql[] =
     "INSERT INTO recipient ("
-    " message_id, position, forward_path, notify,"
+    "message_id, position, forward_path, notify,"
     " original_recipient, mailbox, added"
     ") VALUES ("
-    " :message_id, :position, :forward_path, :notify,"
+    ":message_id, :position, :forward_path, :notify,"
     " :original_recipient, :mailbox, :added)";
 
 static void
