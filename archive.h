@@ -1,10 +1,10 @@
 /*
  * The mail store as its readers see it: lists, single mails, and what a person
- * changes beside running sessions.  It opens the database as store.h does,
- * and every change takes the write lock.
+ * changes while sessions run.  It opens the database as store.h does, and
+ * every change takes the write lock.
  *
  * No call leaves a read transaction open or the write lock taken, so a caller
- * may wait for whom it likes between two calls.
+ * may wait as long as it likes between two calls.
  */
 #ifndef ARCHIVE_H
 #define ARCHIVE_H
@@ -25,8 +25,8 @@ struct archive_conf {
 	const char *path;
 	int wait_ms; /* as in struct store_conf */
 	/*
-	 * Does this header field or path, as stored, hold the words that a
-	 * person gave?  Either is UTF-8 without control characters.
+	 * Does this header field or path hold the words that a person gave?
+	 * `text` is as the mail has it: not decoded, without NUL.
 	 */
 	bool (*holds)(const char *text, const char *words);
 };
@@ -35,16 +35,19 @@ struct archive_conf {
 struct archive *archive_new(const struct archive_conf *conf);
 void archive_free(struct archive *a);
 
-/* Opens, makes or migrates the database. */
+/*
+ * Opens the database, which it makes or updates where it can be written to,
+ * and checks that its tables are tables.
+ */
 enum verdict archive_open(struct archive *a);
 
 /*
- * What was read may be of several states: somebody has written to a database that
- * can be read only, which nobody had open before.
+ * Was a file that could only be read, and that nobody had open, written to
+ * since it was opened?  Then what was read may come from several states of it.
  */
 bool archive_is_torn(const struct archive *a);
 
-/* Of the last call that failed: its kind, and its cause in one line. */
+/* The kind of the last failure, and its cause in one line. */
 enum verdict archive_result(const struct archive *a);
 const char *archive_error(const struct archive *a);
 
@@ -52,22 +55,27 @@ const char *archive_error(const struct archive *a);
  * Lists
  */
 
-/* Which mails; the numbers are 0 and the texts NULL where all will do. */
+/*
+ * Which mails are wanted.  A number that is 0, or a text that is NULL, asks
+ * for nothing.
+ */
 struct archive_filter {
-	int64_t after_id; /* only greater ones */
+	int64_t after_id; /* only greater ids */
 	int64_t up_to_id;
-	const char *from;    /* held by reverse-path or From */
-	const char *to;      /* by a recipient, its mailbox, or To */
-	const char *subject; /* by Subject */
-	/* That went to this mailbox, by the one or two names of its domain. */
+	const char *from;    /* words in the reverse-path or in From */
+	const char *to;      /* in a recipient, its mailbox, or To */
+	const char *subject; /* in Subject */
+	/* Mails to this mailbox, which may have two names of its domain. */
 	const char *mailbox[2];
 	int64_t since;  /* received then or later, microseconds */
-	int64_t until;  /* earlier than that */
+	int64_t until;  /* received before that */
 	int64_t larger; /* of more octets */
-	/* 1: without those that a filter has put aside; or only those. */
+	/*
+	 * in_inbox: none in quarantine; quarantined: only those in quarantine.
+	 */
 	int64_t in_inbox;
 	int64_t quarantined;
-	/* That this consumer has not had yet, and that nobody leases to it. */
+	/* Mails that this consumer has neither had nor leased. */
 	const char *new_to;
 	int64_t now;        /* seconds since 1970; for the leases */
 	const char *had_by; /* that this consumer has had */
@@ -80,7 +88,7 @@ struct archive_row {
 	char *client_address;
 	char *reverse_path;
 	char *recipients; /* a line each, without line end behind the last */
-	/* As stored, not decoded; NULL where the mail has none. */
+	/* Not decoded; NULL where the mail has none. */
 	char *header_from;
 	char *header_to;
 	char *header_subject;
@@ -114,7 +122,7 @@ int archive_list_newest(struct archive *a, const struct archive_filter *filter,
     uint64_t count, struct archive_page *page);
 
 /*
- * Moves filter->after_id so far that of the mails that match, only the newest
+ * Moves filter->after_id so that of the mails that match only the newest
  * `count` are left.  Returns 0 or -1.
  */
 int archive_skip_to_newest(
@@ -123,12 +131,12 @@ int archive_skip_to_newest(
 /* The highest id that there is, 0 for none. */
 int archive_last_id(struct archive *a, int64_t *ret);
 
-/*
- * Changes whenever another process has changed the database; says nothing of
- * what has changed.
- */
+/* A number that changes whenever another process has changed the database. */
 int archive_version(struct archive *a, int64_t *ret);
-/* As database_listen(). */
+/*
+ * A descriptor that becomes readable when others have stored mails, until the
+ * next archive_version(); -1: there is none.
+ */
 int archive_listen(struct archive *a);
 
 /*
@@ -150,10 +158,9 @@ struct archive_mail {
 };
 
 /*
- * Reads it whole, as filters have changed it (filter_change), without the
- * recipients that they have taken away.  Returns 1; 0: there is no such mail;
- * or -1.  `ret` starts as { 0 } or from the last call, and is
- * archive_mail_reset() first.
+ * Reads a mail whole, as filters have changed it (filter_change), without the
+ * recipients that filters have removed.  Returns 1; 0: there is no such mail;
+ * or -1.  `ret` is { 0 } or from an earlier call, and is reset first.
  */
 int archive_read(struct archive *a, int64_t id, struct archive_mail *ret);
 void archive_mail_reset(struct archive_mail *m);
@@ -165,21 +172,25 @@ void archive_read_as_sent(struct archive *a);
  */
 
 /*
- * Makes them rows with new ids; the sizes are those of the envelopes.  They are one
- * transaction, so they are to be few; if that fails, each is one, up to the
- * first that fails.  Returns 0 or -1, and how many there are now.
+ * Stores the mails under new ids, in one transaction, so `n` is to be small.
+ * If that fails, stores each in a transaction of its own, up to the first that
+ * fails.  The sizes are those of the envelopes.  Returns 0 or -1; `*ret_added`
+ * tells how many were stored.
  */
 int archive_add(struct archive *a, const struct archive_mail *mails, size_t n,
     size_t *ret_added);
 
-/* What is to go: what either of the first two says; 0 says nothing. */
+/*
+ * Which mails to delete: those that `before` or `up_to_id` names; 0 names
+ * none.
+ */
 struct archive_prune {
 	int64_t before; /* received earlier, microseconds */
 	int64_t up_to_id;
 	const char *had_by; /* NULL, or only what this consumer has had */
 	bool dry_run;
-	int64_t after_id; /* only greater ones; moves on with what went */
-	int at_once;      /* 0, or fewer than usual: the disk is full */
+	int64_t after_id; /* only greater ids; each call moves it on */
+	int at_once; /* mails of a call; 0: as usual; less on a full disk */
 	/* What went so far. */
 	uint64_t mails;
 	uint64_t octets;
@@ -192,13 +203,16 @@ struct archive_prune {
 int archive_prune(struct archive *a, struct archive_prune *p);
 
 /*
- * The highest id that must go so that the newest `keep` mails are left (or
- * newer ones of no more than `octets` in all).  0: none must.
+ * Finds the highest id to delete so that the newest `keep` mails stay, or as
+ * many of the newest as have no more than `octets` in all.  0: nothing is to
+ * be deleted.
  */
 int archive_id_to_keep(struct archive *a, uint64_t keep, int64_t *ret);
 int archive_id_to_fit(struct archive *a, uint64_t octets, int64_t *ret);
 
-/* Gives the room of deleted mails back; no mail is taken meanwhile. */
+/*
+ * Gives the room of deleted mails back; no session can store a mail meanwhile.
+ */
 int archive_vacuum(struct archive *a);
 
 /*
@@ -215,24 +229,30 @@ int archive_done(
  * freed.  NULL: there are none, or it failed.
  */
 char *archive_consumers(struct archive *a);
-/* 1: it is done; 0; or -1. */
+/* Is the mail done for the consumer?  1, 0 or -1. */
 int archive_is_done(struct archive *a, const char *consumer, int64_t id);
-/* The lease until then; another's stays. */
+/*
+ * Ends the lease that was taken up to `until`; a lease that another process
+ * has taken since stays.  Returns 1; 0: there was none; or -1.
+ */
 int archive_give_back(
     struct archive *a, const char *consumer, int64_t id, int64_t until);
 
 /*
- * For who looks, and takes nothing away: what this consumer has had, and how
- * much there is.  Each returns 0 or -1.
+ * For readers that take nothing away from others: what a consumer has had, and
+ * how many mails there are.  Each returns 0 or -1, unless it says otherwise.
  */
 
-/* Sets or forgets that it has had them, in one transaction. */
+/*
+ * Notes, or forgets, that the consumer has had these mails, in one
+ * transaction.
+ */
 int archive_set_done(struct archive *a, const char *consumer,
     const int64_t *ids, size_t n, bool done, int64_t now);
-/* Mails of greater ids; and all mails that the consumer has had. */
+/* Counts the mails of greater ids; and the mails that the consumer has had. */
 int archive_count(struct archive *a, int64_t after_id, int64_t *ret);
 int archive_count_done(struct archive *a, const char *consumer, int64_t *ret);
-/* The id behind which are the newest n mails, itself a mail's; 0: none is. */
+/* The id of the mail before the newest `n`; 0: there are no more than `n`. */
 int archive_id_behind(struct archive *a, int64_t n, int64_t *ret);
 /* Is there such a mail?  1, 0 or -1. */
 int archive_has(struct archive *a, int64_t id);
@@ -240,9 +260,9 @@ int archive_has(struct archive *a, int64_t id);
 int archive_remove(struct archive *a, const int64_t *ids, size_t n);
 
 /*
- * The rows that say what is accepted, which smtpd-db(5) describes: as a person
- * changes them, and what smtpd would answer by them.
-  */
+ * The rules of what is accepted, in the tables that smtpd-db(5) describes: to
+ * change them, and to ask what smtpd would answer.
+ */
 
 enum archive_rules {
 	RULES_DOMAIN,
@@ -264,7 +284,7 @@ enum {
 const char *const *archive_rules_columns(enum archive_rules which);
 int archive_rules_nkeys(enum archive_rules which);
 
-/* A value that was said before, taken back: it is as in a new row. */
+/* Stands for the value that the column has in a new row. */
 extern const char archive_rules_default[];
 
 enum {
@@ -272,24 +292,25 @@ enum {
 };
 
 /*
- * The keys of a row, each by its names: first that of new rows, then one that
- * means the same, then one that does not count but may stand there.
+ * The keys of a row.  Each may have several names: the one that a new row
+ * gets, one that means the same, and one that has no effect but may stand in
+ * the table.
  */
 struct archive_keys {
 	const char *name[RULES_KEYS_MAX][RULES_NAMES_MAX]; /* NULL: none */
 };
 
 /*
- * Makes the row, or changes it; one that stands there by the second name of a
- * key keeps it.  `values` has one for each column behind the keys, at its place;
- * NULL where nothing is said of it.  Returns 1; 0: the table does not take it;
- * or -1.
+ * Makes the row, or changes it; a row with the second name of a key keeps that
+ * name.  `values` has a place for each column: those of the keys are not read,
+ * and NULL leaves a column as it is.  Returns 1; 0: the table does not take
+ * the row; or -1.
  */
 int archive_rules_add(struct archive *a, enum archive_rules which,
     const struct archive_keys *keys, const char *const *values);
 /*
- * Deletes what has these keys, by any of their names; a key without one stands
- * for all.  How many, or -1.
+ * Deletes the rows that have these keys, under any of their names; a second
+ * key without a name stands for all.  Returns how many, or -1.
  */
 int archive_rules_remove(struct archive *a, enum archive_rules which,
     const struct archive_keys *keys);
@@ -309,7 +330,7 @@ int archive_rules_list(
 void archive_table_reset(struct archive_table *t);
 
 /*
- * Accounts (AUTH).  What is changed is one transaction.
+ * Accounts (AUTH).  Each change is one transaction.
  */
 
 struct archive_account {
@@ -326,40 +347,47 @@ enum {
 /* 1, 0 or -1. */
 int archive_account_has(struct archive *a, const char *name);
 /*
- * Makes the account, or changes what is said of it, and adds the reverse-paths,
- * up to NULL.  Returns 1; 0: the table does not take it; or -1.
+ * Makes the account, or changes what `account` gives, and adds the
+ * reverse-paths of `patterns`, which ends with NULL.  Returns 1; 0: the table
+ * does not take it; or -1.
  */
 int archive_account_put(struct archive *a,
     const struct archive_account *account, char *const *patterns);
 /*
- * Deletes these reverse-paths of it; without any, the account.  How many, or
- * -1.
+ * Deletes these reverse-paths of the account or, if there are none, the
+ * account.  Returns how many rows were deleted, or -1.
  */
 int archive_account_remove(
     struct archive *a, const char *name, char *const *patterns);
-/* How AUTH stands. */
+/* The state of AUTH. */
 struct archive_auth {
 	int64_t accounts;
-	int64_t asking;        /* rows that only take mail of an account */
-	int64_t lost_bindings; /* of accounts that there are not */
+	int64_t asking;        /* rows that take mail from accounts only */
+	int64_t lost_bindings; /* of accounts that do not exist */
 	/* Wrong passwords that still count, and from how many addresses. */
 	int64_t guesses, guessers;
-	int64_t most; /* of one of them */
+	int64_t most; /* from one address */
 	char most_from[64];
 };
 
 /* `now`: seconds since 1970.  0 or -1. */
 int archive_auth(struct archive *a, int64_t now, struct archive_auth *ret);
-/* Calls `one` with each, whose columns are lent; NULL for NULL.  0 or -1. */
+/*
+ * Calls `one` with each account, whose columns are lent; NULL for NULL.
+ * Returns 0 or -1.
+ */
 int archive_account_list(struct archive *a,
     void (*one)(void *context, const char *const *row), void *context);
 
 /*
- * A copy of all rows, ids kept, as a stream (archive/copy.h).  Both hold one page of
- * mails in memory, and of a big mail a piece.
+ * A copy of all rows with their ids, as a stream (archive/copy.h).  Dump and
+ * load hold one page of mails in memory, and of a big mail only a piece.
  */
 
-/* From mail `after_id` on, which comes once more, to see that it is the same. */
+/*
+ * Writes the mails from `after_id` on.  That mail comes once more, so that the
+ * reader of the stream sees that it has the same one.
+ */
 int archive_dump(struct archive *a, int64_t after_id, FILE *to);
 
 struct archive_load_conf {
@@ -369,9 +397,10 @@ struct archive_load_conf {
 };
 
 /*
- * Adds what is not there yet, and makes the rules those of the stream.  Fails if
- * there are other mails than those of the stream, up to some id.  How many mails
- * were added, or -1; what was committed before that stays.
+ * Adds the mails that are not there yet, and replaces the rules by those of
+ * the stream.  Fails if a mail that is there differs from that of the stream,
+ * or the stream lacks the newest one.  Returns how many mails were added, or
+ * -1; pages that were committed before a failure stay.
  */
 int64_t archive_load(
     struct archive *a, const struct archive_load_conf *conf, FILE *from);
@@ -386,15 +415,18 @@ enum verdict archive_ask(struct archive *a, const struct policy_asker *asker,
 /*
  * An index of the words in mails (SQLite's FTS5), in a file of its own beside
  * the database: it can be dropped at any time, and smtpd knows nothing of it.
-  */
+ */
 
 struct search;
 
-/* Opens "<database>-words".  NULL: the archive has the cause. */
+/*
+ * Opens "<database>-words".  `make` makes it where there is none, `anew`
+ * deletes it first.  NULL: failed; the archive has the cause.
+ */
 struct search *search_open(struct archive *a, bool make, bool anew);
 void search_close(struct search *s);
 
-/* The highest id that is in it; -1: failed. */
+/* The highest id in the index; -1: failed. */
 int64_t search_last_id(struct search *s);
 
 struct search_words {
@@ -405,18 +437,19 @@ struct search_words {
 };
 
 /*
- * Between the two nobody else adds, and search_last_id() stays as it is.  Each
- * returns 0 or -1; what has failed is taken back by search_close().
+ * Between search_begin() and search_end() no other process adds, and
+ * search_last_id() stays as it is.  Each returns 0 or -1; after a failure
+ * search_close() rolls back.
  */
 int search_begin(struct search *s);
 int search_add(struct search *s, int64_t id, const struct search_words *words);
 int search_end(struct search *s, int64_t last_id);
 
 /*
- * Finds up to `max` mails for words of FTS5's query language, the best first or
- * the newest, of those that `which` asks for; its words are not looked at.  Mails
- * that are gone are passed over, whose words stay in the index.  Returns how
- * many, or -1.
+ * Finds up to `max` mails that match a query of FTS5 and `which`, whose texts
+ * from, to and subject are ignored: the best first, or the newest.  The index
+ * may have words of deleted mails, which are passed over.  Returns how many,
+ * or -1.
  */
 int search_find(struct search *s, const char *query,
     const struct archive_filter *which, bool newest_first, int64_t *ret,
@@ -424,13 +457,13 @@ int search_find(struct search *s, const char *query,
 
 /*
  * What the database holds and how its files are: for stats and doctor.
-  */
+ */
 
 struct archive_stats {
 	int64_t messages;
 	int64_t octets;
 	int64_t recipients;
-	int64_t last_id;  /* ever given */
+	int64_t last_id;  /* the highest that was ever given */
 	int64_t first_at; /* microseconds; 0: there is no mail */
 	int64_t last_at;
 	int64_t page_size;
@@ -441,7 +474,7 @@ struct archive_stats {
 	int64_t max_octets;
 };
 
-/* Reads all mails' rows, though not the mails.  Returns 0 or -1. */
+/* Reads the rows of all mails, but not their data.  Returns 0 or -1. */
 int archive_stats(struct archive *a, struct archive_stats *ret);
 
 struct archive_hour {
@@ -453,36 +486,34 @@ struct archive_hour {
 int archive_hours(struct archive *a, struct archive_hour *ret, int max);
 
 /*
- * Makes a new file of a database that cannot be opened since its schema is
- * damaged: the same with the schema of a new one.  Returns how many mails can
- * be read of it, up to the first damage; with 0 or -1 (failed) there is no file.
+ * For a database that cannot be opened since its schema is damaged: makes a
+ * copy of it at `path` with the schema of a new database.  Returns how many
+ * mails can be read from the copy, up to the first damage.  With 0, or -1
+ * (failed), there is no copy.
  */
 int64_t archive_lend_schema(struct archive *a, const char *path);
 /*
- * Is it a file, beside which others lie?  Else it is a server's, and what is of
- * files alone fails: archive_lend_schema(), search_open().
+ * Is the database a file?  If it is on a server, archive_lend_schema() and
+ * search_open() fail.
  */
 bool archive_is_file(void);
 /*
- * What the database finds wrong with itself first, or "ok"; to be freed.  NULL: it
- * failed.
+ * The first damage that the database finds in itself, or "ok"; to be freed.
+ * NULL: the check failed.
  */
 char *archive_check(struct archive *a);
-/*
- * Has another server to have what is stored before it counts as stored?  1, 0 or
- * -1.
- */
+/* Does a COMMIT wait until another server has it?  1, 0 or -1. */
 int archive_has_copies(struct archive *a);
-/* Did a sync fail, and nobody has healed the WAL since? */
+/* Has a sync failed, and no process healed the WAL since? */
 bool archive_is_marked(const struct archive *a);
-/* What the header of a database says, and a dump of it does not. */
+/* What the header of a database says, and an SQL dump of it leaves out. */
 int archive_application_id(void);
 int archive_schema_version(void);
 /* The file, with links resolved, as SQLite names it; or the server. */
 const char *archive_file(const struct archive *a);
 /*
- * What reads and writes it, with its version; and whether that has the fault of
- * smtpd-db(5), "Writing".
+ * The library or server that reads and writes the database, with its version;
+ * and whether it has the fault that smtpd-db(5) describes under "Writing".
  */
 const char *archive_library(struct archive *a);
 bool archive_library_is_faulty(void);

@@ -45,7 +45,7 @@ archive_account_put(struct archive *a, const struct archive_account *account,
 
 	if (archive_begin(a) < 0)
 		return -1;
-	/* What is not said of one that is there stays. */
+	/* NULL leaves what an account already has. */
 	result = run(a,
 	    "INSERT INTO account (name, verifier, subject)"
 	    " VALUES (:name, :verifier, :subject)"

@@ -1,5 +1,5 @@
 /*
- * The database that is open, and what its calls end with.
+ * Opening the database, and how the calls of this folder fail.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,12 +1,12 @@
 /*
- * What a person changes: each is a transaction under the write lock, short
- * enough for the sessions that queue behind it.
+ * What a person changes.  Each change is a transaction under the write lock,
+ * short enough for the sessions that wait for it.
  */
 #include "../mail/header.h"
 #include "private.h"
 
 enum {
-	/* Of one transaction of archive_prune(): some milliseconds. */
+	/* Limits of one transaction of archive_prune(): some milliseconds. */
 	PRUNE_MAILS = 100,
 	PRUNE_OCTETS = 16 * 1024 * 1024,
 };
@@ -16,7 +16,7 @@ archive_begin(struct archive *a)
 {
 	enum verdict result;
 
-	database_expect(a->db, 0); /* no mail, and so no id is used up */
+	database_expect(a->db, 0); /* no mail, so it needs no id */
 	result = database_begin(a->db);
 
 	return result == VERDICT_OK ? 0 : archive_fail_result(a, result);
@@ -34,7 +34,7 @@ archive_end(struct archive *a, int so_far)
 	result = database_commit(a->db);
 	if (result != VERDICT_OK)
 		return archive_fail_result(a, result);
-	/* Trouble here is not ours: whoever writes next tries it again. */
+	/* A failure here loses nothing: the next writer tries again. */
 	store_tidy(a->store);
 	return so_far;
 }
@@ -122,7 +122,7 @@ delete_by_id(struct archive *a, int64_t id)
  * Deleting
  */
 
-/* Ends at :last_id, so that nothing beyond is read where only ids count. */
+/* Reads no row beyond :last_id where only ids count. */
 #define PRUNE_WHICH                                                            \
 	"SELECT id, size FROM message WHERE id > :after_id AND id <= :last_id" \
 	" AND (id <= :up_to_id OR received_at < :before)"
@@ -139,7 +139,7 @@ struct portion {
 	uint64_t octets;
 };
 
-/* Reads which are next; goes on where the last portion ended. */
+/* Reads the ids of the next portion, which begins where the last one ended. */
 static int
 choose(
     struct archive *a, const struct archive_prune *p, struct portion *portion)
@@ -165,7 +165,7 @@ choose(
 	return rc == DATABASE_OK ? 0 : archive_fail(a, "prune", rc);
 }
 
-/* A mail that somebody else deleted meanwhile counts all the same. */
+/* A mail that another process has deleted meanwhile is counted as well. */
 static int
 delete_portion(struct archive *a, const struct portion *portion)
 {
@@ -192,8 +192,8 @@ delete_sparingly(struct archive *a, const struct portion *portion)
 }
 
 /*
- * On a full disk there is room in the WAL when it begins anew.  Where it does
- * not fit into the database either, what is deleted is added to it.
+ * On a full disk a checkpoint makes room in the WAL.  Where a single mail does
+ * not fit even then, it is deleted without writing over what it held.
  */
 static int
 delete_if_it_fits(struct archive *a, const struct portion *portion)
@@ -207,7 +207,7 @@ delete_if_it_fits(struct archive *a, const struct portion *portion)
 	return result;
 }
 
-/* What goes at a stroke, before anything is chosen.  1: something did. */
+/* Drops whole partitions, before mails are chosen.  1: some mails went. */
 static int
 drop(struct archive *a, struct archive_prune *p)
 {

@@ -1,17 +1,18 @@
 /*
- * What dump.c writes and load.c reads: all rows of a database, as a text of values.
+ * What dump.c writes and load.c reads: all rows of a database, as a text of
+ * values.
  *
  *	smtpd-copy 4            a line: the version of the tables
  *	7:message,2:17,...      a row: the table's name, then all of its columns
- *	4:page,                 all that belongs to the mails so far has come
+ *	4:page,                 all rows of the mails so far have come
  *	5:rules,                from here on the rows are those of other tables
  *	5:given,6:domain,2:12,  the highest id that a table has given
  *	3:end,
  *
- * A value is its length, a colon, its octets and a comma; NULL is "-,".  Line ends
- * may stand between values.  Mails come
- * in the order of their ids, each before its rows in other tables; the data of
- * the last one of a page may be of any length.
+ * A value is its length, a colon, its octets and a comma; NULL is "-,".  Line
+ * ends may stand between values.  Mails come in the order of their ids, each
+ * before its rows in other tables.  The data of the last mail of a page may be
+ * of any length.
  */
 #ifndef ARCHIVE_COPY_H
 #define ARCHIVE_COPY_H
@@ -27,7 +28,7 @@ enum copy_kind {
 	COPY_INTEGER,
 	COPY_TEXT,
 	COPY_OCTETS,
-	COPY_VALUE, /* filter_change's; a file shows it as text if it is */
+	COPY_VALUE, /* of filter_change; SQLite stores text as text */
 };
 
 enum {
@@ -40,7 +41,7 @@ enum {
 
 struct copy_table {
 	const char *name;
-	/* Columns that stand in order, first those of the key. */
+	/* The columns of the key, by which the rows are sorted. */
 	const char *keys[COPY_KEYS_MAX];
 	bool gives_ids;
 	struct copy_column {
@@ -60,13 +61,11 @@ enum copy_which {
 
 extern const struct copy_table copy_tables[COPY__TABLES];
 
-/*
- * copy_input.c: reading.  What fails is the archive's.
- */
+/* copy_input.c: reading.  The archive keeps the cause of a failure. */
 
 struct archive;
 
-/* Its memory is used again. */
+/* The memory is kept for the next value. */
 struct copy_value {
 	char *p; /* with a NUL behind it */
 	size_t len, room;
@@ -76,7 +75,7 @@ struct copy_value {
 struct copy_input {
 	struct archive *a;
 	FILE *from;
-	struct copy_value word; /* the last one */
+	struct copy_value word; /* the last name that was read */
 };
 
 /* Each keeps the cause and returns -1. */
@@ -87,11 +86,14 @@ int copy_fail_input(struct copy_input *in);
 /* 0 or -1. */
 int copy_read_word(struct copy_input *in, char ret[COPY_WORD_SIZE]);
 int copy_read_value(struct copy_input *in, struct copy_value *v);
-/* The same in steps.  Up to the colon: 1; 0: it is NULL, and over; -1. */
+/*
+ * The same in steps.  Reads up to the colon: 1; 0: the value is NULL, and
+ * complete; or -1.
+ */
 int copy_read_length(struct copy_input *in, uint64_t *ret);
-/* All that is behind it, */
+/* Reads all octets and the comma. */
 int copy_read_rest(struct copy_input *in, struct copy_value *v, uint64_t len);
-/* or some octets, and what ends them. */
+/* Reads some of the octets; and the comma. */
 int copy_read_octets(struct copy_input *in, char *to, size_t len);
 int copy_read_comma(struct copy_input *in);
 

@@ -1,5 +1,5 @@
 /*
- * The values of a stream (copy.h), which nothing says are well formed.
+ * Reads the values of a stream (copy.h), which may be malformed anywhere.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -40,7 +40,6 @@ copy_fail_input(struct copy_input *in)
 	return copy_fail(in, "this is no copy as smtpdb makes it");
 }
 
-/* Up to the colon.  1; 0: it is NULL, and over; -1. */
 int
 copy_read_length(struct copy_input *in, uint64_t *ret)
 {
@@ -85,7 +84,6 @@ make_room(struct copy_input *in, struct copy_value *v, size_t len)
 	return 0;
 }
 
-/* The octets of a value whose length is known. */
 int
 copy_read_rest(struct copy_input *in, struct copy_value *v, uint64_t len)
 {

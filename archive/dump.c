@@ -1,6 +1,7 @@
 /*
- * All rows of a database, written as copy.h says.  A page is read in a transaction
- * and written after it, since who reads the stream may be slow.
+ * Writes all rows of a database as copy.h describes.  A page is read in one
+ * transaction and written after it, since the reader of the stream may be
+ * slow.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -25,7 +26,7 @@ struct dump {
 	int64_t after_id;
 };
 
-/* Mails of a page, and what they have in `recipient`. */
+/* The rows of a page of mails, and their rows in `recipient`. */
 struct page {
 	FILE *files[2];
 	char *texts[2];
@@ -90,13 +91,15 @@ fail_output(struct dump *d)
 
 struct cursor {
 	const struct copy_table *table;
-	int64_t last_id; /* of the mails they belong to; 0: all rows */
+	int64_t last_id; /* of the mails with the rows; 0: all rows */
 	int page;        /* rows that are read at once */
-	/* Of the last row that was written.  SQL finds out what type it has. */
+	/*
+	 * The key of the last row that was written, as text; SQL converts it.
+	 */
 	char *keys[COPY_KEYS_MAX];
 };
 
-/* In front of all rows. */
+/* Starts before the first row. */
 static void
 cursor_begin(struct cursor *c, const struct copy_table *t, int page)
 {
@@ -108,7 +111,10 @@ cursor_begin(struct cursor *c, const struct copy_table *t, int page)
 	    strdup(is_text || t == &copy_tables[COPY_RULES] ? "" : "-1");
 }
 
-/* To the rows of these mails, whose positions begin with 1. */
+/*
+ * Limits the cursor to the rows of these mails.  Positions begin with 1, so
+ * the key (first_id, -1) stands before all of them.
+ */
 static void
 cursor_limit(struct cursor *c, int64_t first_id, int64_t last_id)
 {
@@ -223,7 +229,9 @@ page_end(struct page *p)
 	return ok;
 }
 
-/* Its data comes last; that of a big one later. */
+/*
+ * Writes all columns, the data last; put_big_data() writes that of a big mail.
+ */
 static void
 put_message(struct page *p, struct statement *q, int ncolumns)
 {
@@ -387,7 +395,10 @@ dump_ids(struct dump *d)
 	return 0;
 }
 
-/* The highest id that is not above, for who reads to see that it has the same. */
+/*
+ * Starts with the last mail up to `after_id`, so that the reader of the stream
+ * can compare it with its own.
+ */
 static int
 find_start(struct dump *d, int64_t after_id)
 {

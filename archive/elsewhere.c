@@ -1,6 +1,6 @@
 /*
- * In place of schema.c and search.c for a database that is no file (program.mk of
- * postgresql/): what is of files alone says so.
+ * Stands in for schema.c and search.c where the database is on a server
+ * (postgresql/program.mk): what needs a file fails, and says so.
  */
 #include "private.h"
 
@@ -29,7 +29,7 @@ search_open(struct archive *a, bool make, bool anew)
 	return NULL;
 }
 
-/* None was opened. */
+/* search_open() gives no index, so nothing calls these. */
 
 void
 search_close(struct search *s)

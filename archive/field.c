@@ -1,8 +1,8 @@
 /*
- * The header columns are what smtpd can keep of a field while it streams by:
- * up to HEADER_VALUE_MAX octets, "?" for what is no UTF-8.  Where a column says
- * less than the mail, the mail is asked, so that lists and filters see what the
- * mail shows.
+ * A header column holds what smtpd can keep of a field while a mail streams
+ * by: up to HEADER_VALUE_MAX octets, with "?" for what is no UTF-8.  Where the
+ * column may hold less than the mail, the field is read from the mail, so that
+ * lists and filters work on what a person sees.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 enum {
 	READ_MAX = 1024 * 1024, /* octets of a header that are looked at */
 	READ_FIRST = 4096,
-	/* Behind that a person sees no more of a field. */
+	/* Nobody reads more of a field. */
 	VALUE_MAX = 256 * 1024,
 };
 
@@ -55,7 +55,7 @@ is_whole(const char *column)
 	return len < HEADER_VALUE_MAX;
 }
 
-/* Reads the header, or its beginning; to be freed.  NULL: it cannot. */
+/* Reads the header, or its beginning; to be freed.  NULL: failed. */
 static char *
 read_header(struct archive *a, int64_t id, struct span *ret)
 {
@@ -88,7 +88,7 @@ read_header(struct archive *a, int64_t id, struct span *ret)
 	return data;
 }
 
-/* The first field of the name; without NUL, as the columns are. */
+/* Copies the first field of that name; U+FFFD stands for NUL. */
 static char *
 copy_field(struct span header, const char *wanted)
 {

@@ -1,8 +1,8 @@
 /*
- * Follows the instructions of filters (filter_change) in a mail that was read:
- * the header is a list of fields, into which others are put; then the mail is
- * written anew.  Who was told to write them may have been a session that was
- * taken over: what cannot be followed is passed over.
+ * Applies the changes of filters (filter_change) to a mail that was read: the
+ * header becomes a list of fields, the changes alter that list, and the mail
+ * is put together again.  A session that was taken over may have written the
+ * rows, so those that are not valid are passed over.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,13 +12,13 @@
 #include "private.h"
 
 enum {
-	/* What is behind so many fields counts as one more. */
+	/* All that is behind so many fields counts as one more. */
 	FIELDS_MAX = 10000,
 };
 
 struct field {
 	struct span text; /* with its line end */
-	char *owned;      /* the same, if it was made here */
+	char *owned;      /* its memory, if it was made here */
 };
 
 struct rewrite {
@@ -27,7 +27,7 @@ struct rewrite {
 	struct span end; /* the empty line behind them, if there is one */
 	char *body;
 	size_t body_len, body_cap;
-	bool has_body; /* it is another */
+	bool has_body; /* a filter has replaced it */
 	bool failed;   /* no memory */
 };
 
@@ -63,7 +63,7 @@ insert_field(struct rewrite *w, size_t at, struct field field)
 	w->nfields++;
 }
 
-/* Cuts a line off, with those that continue it. */
+/* Cuts off a field: a line, and those that continue it. */
 static struct span
 take_field(struct span *rest)
 {
@@ -114,7 +114,7 @@ read_fields(struct rewrite *w, struct span header)
 	}
 }
 
-/* The field of that name at a place, from 1; nfields: there is none. */
+/* The index of the field of that name at a place, from 1; nfields: none. */
 static size_t
 find_field(const struct rewrite *w, const char *name, int64_t place)
 {
@@ -188,7 +188,7 @@ append_body(struct rewrite *w, struct span piece)
 	w->body_len += piece.len;
 }
 
-/* The Return-Path stands at the head of the trace. */
+/* Changes the reverse-path, also in the Return-Path that begins the trace. */
 static void
 change_sender(struct rewrite *w, struct archive_mail *m, struct span sender)
 {
@@ -230,7 +230,7 @@ follow_header(struct rewrite *w, const struct change *c, const char *name)
 		insert_field(w, at, make_field(w, name, c->value));
 }
 
-/* One row; others than smtpd may have written it. */
+/* Applies one row, which another program may have written. */
 static void
 follow_row(struct rewrite *w, struct archive_mail *m, struct statement *q)
 {
@@ -270,7 +270,7 @@ put(char *to, size_t at, struct span text)
 	return at + text.len;
 }
 
-/* With a line end behind each field, and an empty line behind them. */
+/* Puts the mail together: a line end behind each field, an empty line last. */
 static bool
 write_anew(struct rewrite *w, struct archive_mail *m)
 {

@@ -1,11 +1,11 @@
 /*
  * Lists are read a page at a time, by id.  A page is one short read
- * transaction: who prints it may wait for a pipe for hours, and the
- * write-ahead log would grow as long as a transaction stands open.
+ * transaction: the program that prints it may wait for a pipe for hours, and
+ * the WAL grows as long as a read transaction is open.
  *
- * What numbers ask for is a condition in SQL.  What words ask for is not: they
- * are compared with what a person sees of a field, so rows are looked at here,
- * some at a time.
+ * Most conditions of a filter are SQL.  The words of from, to and subject are
+ * not: they are compared with what a person sees of a field, so rows are
+ * compared here, some at a time.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +14,11 @@
 
 enum {
 	SCAN_ROWS = 1000, /* that are looked at in one transaction */
-	NO_ID = -1,       /* that no mail has, where 0 would be any */
+	NO_ID = -1,       /* below all ids; 0 would mean any */
 };
 
 /* clang-format off */
-/* What the parts of a filter ask for; those that ask nothing are left out. */
+/* The conditions of a filter; fields that ask for nothing are left out. */
 static const struct condition {
 	size_t field; /* in struct archive_filter */
 	bool is_text;
@@ -70,7 +70,10 @@ asks(const struct archive_filter *f, const struct condition *c)
 			  : filter_number(f, c) != 0;
 }
 
-/* `head` up to "WHERE id > :after_id", the conditions, the order. */
+/*
+ * Joins `head`, which ends with "WHERE id > :after_id", the conditions and the
+ * order.
+ */
 static struct statement *
 prepare_filtered(struct archive *a, const struct archive_filter *f,
     const char *head, bool newest_first, uint64_t limit)
@@ -164,7 +167,7 @@ a_line_holds(const struct archive *a, const char *lines, const char *words)
 	return found;
 }
 
-/* Of a row of the scan. */
+/* Does this row of the scan hold the words? */
 static bool
 matches(struct archive *a, const struct archive_filter *f, struct statement *q)
 {
@@ -182,7 +185,7 @@ matches(struct archive *a, const struct archive_filter *f, struct statement *q)
 }
 
 /*
- * Finds the ids of up to `max` mails that match, and leaves in `f` the mails
+ * Finds the ids of up to `max` mails that match, and narrows `f` to the mails
  * that were not looked at.  Returns how many, or -1.
  */
 static int
@@ -218,7 +221,7 @@ find(struct archive *a, struct archive_filter *f, bool newest_first,
  * Rows
  */
 
-/* Of a column that is never NULL in a database of ours. */
+/* A column that is never NULL in a database of ours. */
 static char *
 read_text(struct statement *q, int column)
 {
@@ -226,7 +229,7 @@ read_text(struct statement *q, int column)
 					    : archive_column(q, column);
 }
 
-/* The column, or more of it. */
+/* The column, or the field from the mail where that holds more. */
 static char *
 read_field(struct archive *a, struct statement *q, int column, const char *name)
 {
@@ -237,8 +240,8 @@ read_field(struct archive *a, struct statement *q, int column, const char *name)
 }
 
 /*
- * Several lines of one recipient that follow each other are the mailboxes that
- * an alias names.
+ * Leaves one of several equal lines in a row: they are the mailboxes that an
+ * alias names.
  */
 static char *
 read_recipients(struct statement *q, int column)
@@ -319,7 +322,10 @@ read_rows(struct archive *a, const struct archive_filter *filter,
 	return rc == DATABASE_OK ? 0 : archive_fail(a, "list", rc);
 }
 
-/* What was found, in one transaction; a mail may have gone since. */
+/*
+ * Reads the mails that were found, in one transaction; some may be deleted
+ * since.
+ */
 static int
 read_found(
     struct archive *a, const int64_t *ids, int n, struct archive_page *page)
@@ -341,7 +347,7 @@ read_found(
 }
 
 /*
- * Fills the page; `filter` is moved on where words are looked for.  Returns 1, 0
+ * Fills the page, and moves `filter` on only where it has words.  Returns 1, 0
  * when there are no more, or -1.
  */
 static int
@@ -398,7 +404,7 @@ archive_list_newest(struct archive *a, const struct archive_filter *filter,
 	return 0;
 }
 
-/* The id of the mail that is last when the newest come first; 0: none is. */
+/* Finds the id of the oldest of the newest `count` mails; 0: there is none. */
 static int
 find_newest(struct archive *a, struct archive_filter range, uint64_t count,
     int64_t *ret)

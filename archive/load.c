@@ -1,7 +1,7 @@
 /*
- * Reads what dump.c writes, into a database that has nothing yet, or what another
- * load has left.  A page is a transaction, so a load that was killed goes on behind
- * the last mail that is there.
+ * Reads what dump.c writes into a database that is empty, or that an earlier
+ * load has begun to fill.  A page is one transaction, so the load after one
+ * that was killed goes on behind the last mail that is there.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,8 +22,8 @@ struct load {
 	const struct archive_load_conf *conf;
 	int64_t had_id;  /* the last mail that was there before */
 	int64_t last_id; /* that is there now */
-	bool has_met;    /* the stream has that, too */
-	bool is_open;    /* a transaction */
+	bool has_met;    /* the stream has had_id, too */
+	bool is_open;    /* a transaction is */
 	uint64_t mails;
 	struct copy_value values[COPY_COLUMNS_MAX];
 };
@@ -81,7 +81,7 @@ write_insert(const struct copy_table *t, char *sql)
 	strcpy(at, ")");
 }
 
-/* The row of filter_change that was read: as smtpd stores it. */
+/* Is the value of the filter_change row stored as text, as smtpd does? */
 static bool
 is_shown(const struct load *l)
 {
@@ -129,7 +129,7 @@ take_insert(struct load *l, const struct copy_table *t, int n)
 	return s;
 }
 
-/* Reads up to `n` columns; how many there are. */
+/* Reads up to `n` columns; returns how many there are, or -1. */
 static int
 read_columns(struct load *l, const struct copy_table *t, int n)
 {
@@ -235,7 +235,7 @@ fill_data(struct load *l, int64_t id, uint64_t len)
 				 : archive_fail(l->a, "message", rc);
 }
 
-/* Nobody else may store there meanwhile. */
+/* Fails if another process has stored mail here meanwhile. */
 static int
 check_alone(struct load *l)
 {
@@ -299,7 +299,9 @@ load_mail(struct load *l)
  * All
  */
 
-/* Those of the target go, in the transaction that brings the others. */
+/*
+ * Deletes the rules of the target, in the transaction that brings the others.
+ */
 static int
 load_rules(struct load *l)
 {
@@ -343,7 +345,7 @@ load_given(struct load *l)
 	return copy_fail_input(&l->input);
 }
 
-/* Mails that smtpd would store from now on come behind these. */
+/* Ends the page; ids that smtpd gives from now on are greater than its ids. */
 static int
 end_page(struct load *l)
 {

@@ -38,7 +38,7 @@ read_fact(struct facts *f, enum fact fact, struct statement *q, int column)
 	facts_set(f, fact, span_of(text ? text : ""));
 }
 
-/* A small one comes with its row.  Otherwise `m` is left as it is. */
+/* The data of a small mail is in its row.  Otherwise `m` is left as it is. */
 static void
 read_small_data(struct statement *q, int column, struct archive_mail *m)
 {
@@ -124,7 +124,7 @@ read_recipients(struct archive *a, int64_t id, struct envelope *e)
 	return rc == DATABASE_OK ? 0 : archive_fail(a, "recipients", rc);
 }
 
-/* Into memory of ours, not by way of a column, which would make two of it. */
+/* Reads the data into memory of ours: a column would hold it a second time. */
 static int
 read_data(struct archive *a, struct archive_mail *m)
 {
@@ -181,7 +181,7 @@ archive_read_as_sent(struct archive *a)
 	a->as_sent = true;
 }
 
-/* One transaction, so that nobody deletes half of it. */
+/* In one transaction, so that nobody deletes the mail between two reads. */
 int
 archive_read(struct archive *a, int64_t id, struct archive_mail *ret)
 {

@@ -23,7 +23,7 @@ int archive_fail_result(struct archive *a, enum verdict result);
 
 /* Runs to the end.  Returns 0 or -1. */
 int archive_run(struct archive *a, struct statement *s, const char *what);
-/* The one integer that it answers (0 for none or NULL), and the same. */
+/* The same for one integer; 0 for NULL or no row. */
 int archive_run_integer(
     struct archive *a, struct statement *s, const char *what, int64_t *ret);
 
@@ -32,23 +32,23 @@ char *archive_column(struct statement *s, int column);
 /* Moves `*after_id` on to the next id of a list; -1: it is not greater. */
 int archive_move_on(struct archive *a, int64_t *after_id, int64_t id);
 
-/* Does the filter ask for it, whatever words it has?  1, 0 or -1. */
+/* Does the mail match the filter, whose words are ignored?  1, 0 or -1. */
 int archive_matches(
     struct archive *a, const struct archive_filter *f, int64_t id);
 
 /*
- * The mail's field of that name where the column says less; to be freed.  NULL:
- * the column is all that there is.
+ * Reads a field from the mail where the column may hold less of it; to be
+ * freed.  NULL: the column is all that there is, or reading failed.
  */
 char *archive_field(
     struct archive *a, int64_t id, const char *column, const char *name);
 
-/* Does in a mail just read what filters say of it (filter_change); 0 or -1. */
+/* Applies what filters say of a mail (filter_change) to it; 0 or -1. */
 int archive_follow(struct archive *a, struct archive_mail *m);
 
 /*
- * A transaction that writes.  Returns 0, or -1 when it was not begun.  Nothing
- * between the two may wait.
+ * Begins a transaction that writes.  Returns 0 or -1.  Nothing may wait before
+ * archive_end(): sessions wait for the write lock.
  */
 int archive_begin(struct archive *a);
 /* Commits when `so_far` is not negative.  Returns it, or -1. */

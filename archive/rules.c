@@ -1,4 +1,6 @@
-
+/*
+ * The rules of what is accepted: SQL for the columns that a caller gives.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +12,7 @@
 static const struct kind {
 	const char *table;
 	int nkeys;
-	const char *order; /* of the keys: "", or upper case is as lower case */
+	const char *order; /* collation of the keys; "": exact */
 	const char *columns[RULES_COLUMNS_MAX + 1];
 } kinds[RULES__COUNT] = {
 	[RULES_DOMAIN] = { "domain", 1, NOCASE, { "name" } },
@@ -56,8 +58,8 @@ add(char *sql, size_t size, const char *text)
 
 /*
  * "INSERT INTO t (k, b) VALUES (?1, ?2) ON CONFLICT (k) DO UPDATE SET b =
- * excluded.b".  What is left out of the new row has its default value there,
- * and so has "excluded".
+ * excluded.b".  A column that is left out has its default value in a new row,
+ * and in "excluded".
  */
 static void
 write_insert(
@@ -119,7 +121,7 @@ has(struct archive *a, const struct kind *k, int key, const char *name)
 	return found != 0;
 }
 
-/* By which of its names a key stands in the table, or is to. */
+/* The name that a key has in the table; the first one for a new row. */
 static int
 choose_name(struct archive *a, const struct kind *k, int key,
     const char *const *names, const char **ret)
@@ -170,7 +172,7 @@ archive_rules_add(struct archive *a, enum archive_rules which,
 	return result;
 }
 
-/* "name IN (?1, ?2, ?3)", in the order of the key. */
+/* "name IN (?1, ?2, ?3)", with the collation of the key. */
 static void
 write_names(const struct kind *k, int key, char *sql, size_t size)
 {
@@ -275,7 +277,7 @@ archive_table_reset(struct archive_table *t)
 }
 
 /*
- * What they make smtpd answer
+ * Questions
  */
 
 enum verdict

@@ -1,11 +1,12 @@
 /*
- * A copy of a database whose schema is damaged, with a schema that is not.
+ * Copies a database whose schema is damaged, with a schema that is not.
  *
- * The schema is a small tree of pages, of which page 1 is the root; all that
- * its rows say that is not in schema.sql is on which page each table begins.
- * Those numbers are the same in every database that was made alike, so a new
- * one lends its schema: as it was made, or as VACUUM has left it.  Its leaves are
- * added behind the last page, so that no page of a table is written over.
+ * The schema is a small tree of pages with page 1 as its root.  Its rows say
+ * what schema.sql says, and on which page each table begins.  These page
+ * numbers are the same in every database that was made in the same way, so a
+ * new one can lend its schema: as it was made, or as VACUUM has left it.  The
+ * leaves are added behind the last page, so that no page of a table is written
+ * over.
  */
 #include <sys/stat.h>
 
@@ -21,7 +22,7 @@
 #include "private.h"
 
 enum {
-	PAGE = 4096,     /* open.c makes no others */
+	PAGE = 4096,     /* database/version.c makes no others */
 	LEAVES_MAX = 16, /* of a schema */
 	/* Of the file's header (sqlite.org/fileformat). */
 	HEADER = 100,
@@ -66,7 +67,7 @@ read_page(int fd, uint32_t number, unsigned char *ret)
 	       pread(fd, ret, PAGE, (off_t)(number - 1) * PAGE) == PAGE;
 }
 
-/* The pages of the schema of a database that is closed and whole. */
+/* Reads the pages of the schema of a database that is closed and whole. */
 static bool
 read_lender(int fd, struct lender *ret)
 {
@@ -144,7 +145,9 @@ lend(const struct lender *lender, int fd, uint32_t npages)
 	memcpy(root, lender->root, PAGE);
 	/* A copy needs no WAL. */
 	root[WRITE_VERSION_AT] = root[READ_VERSION_AT] = 1;
-	/* Not valid for this change: how many pages there are, the file tells. */
+	/*
+	 * The page count in the header is no longer valid: the file tells it.
+	 */
 	write_number(root + VALID_FOR_AT, 0);
 	for (unsigned i = 0; i < lender->nleaves; i++) {
 		off_t at = (off_t)(npages + i) * PAGE;
@@ -157,11 +160,11 @@ lend(const struct lender *lender, int fd, uint32_t npages)
 	       pwrite(fd, root, PAGE, 0) == PAGE && fsync(fd) == 0;
 }
 
-/* The first that differs decides. */
+/* Of two copies, the first field that differs tells the better one. */
 struct score {
 	int64_t nmails; /* that can be read, up to the first damage; -1: none */
 	int64_t nfaults;
-	int64_t nunused; /* pages: some were the old schema's */
+	int64_t nunused; /* pages, such as those of the old schema */
 };
 
 /* How many rows there are, up to an error, and whether there was one. */
@@ -178,7 +181,7 @@ count_rows(sqlite3 *sqlite, const char *sql, bool *ret_failed)
 	return n;
 }
 
-/* Where tables begin elsewhere, other rows are found in them, or none. */
+/* With page numbers that do not fit, tables have other rows, or none. */
 static void
 judge(const char *path, struct score *ret)
 {
@@ -214,7 +217,7 @@ is_better(const struct score *a, const struct score *b)
 	return a->nunused < b->nunused;
 }
 
-/* Fills the copy anew. */
+/* Fills the copy anew, with the schema of a new database. */
 static struct score
 try_lender(struct archive *a, int from, int to, const char *path, bool vacuum)
 {

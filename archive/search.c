@@ -1,4 +1,6 @@
-
+/*
+ * The index of words: a table of FTS5, and the highest id that is in it.
+ */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +40,9 @@ exec(struct search *s, const char *sql)
 		   : fail(s, "index");
 }
 
-/* The journal that a killed process left is of the old file. */
+/*
+ * Removes the journal, too: one that a killed process left is of the old file.
+ */
 static void
 remove_files(const char *path)
 {
@@ -62,7 +66,7 @@ query_integer(struct search *s, const char *sql)
 	return sqlite3_finalize(q) == SQLITE_OK ? n : -1;
 }
 
-/* Was it made as it is made today? */
+/* Is it an index of this version? */
 static bool
 is_ours(struct search *s)
 {
@@ -71,7 +75,7 @@ is_ours(struct search *s)
 	       query_integer(s, "PRAGMA user_version") == WORDS_VERSION;
 }
 
-/* Nothing of what another program has made is changed by ours. */
+/* Is it an index of this version, or a new file that may become one? */
 static bool
 is_usable(struct search *s, bool make)
 {
@@ -118,7 +122,7 @@ connect(struct search *s, const char *path, bool make)
 	return 0;
 }
 
-/* One that was made in another way is forgotten. */
+/* A file that is no index of this version is deleted and made anew. */
 static int
 begin(struct search *s, const char *path, bool make)
 {
@@ -223,7 +227,7 @@ search_end(struct search *s, int64_t last_id)
 	return exec(s, sql);
 }
 
-/* Steps through what the index has, and looks at each mail. */
+/* Steps through the matches of the index, and leaves out what `which` does. */
 static int
 find_some(struct search *s, sqlite3_stmt *q, const struct archive_filter *which,
     int64_t *ret, int max)

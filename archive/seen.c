@@ -1,12 +1,12 @@
 /*
  * What a person has seen: rows of `delivery`, whose consumer is that person.
- * A lease is not asked for, since who looks takes nothing away from others.
+ * No lease is needed, since a reader takes nothing away from others.
  */
 #include "private.h"
 
 /*
- * Each mail has a first recipient, and those rows are short: the rows of mails
- * themselves lie on a thousand times as many pages.
+ * Counts first recipients, of which each mail has one: these rows are short,
+ * and those of the mails themselves lie on a thousand times as many pages.
  */
 int
 archive_count(struct archive *a, int64_t after_id, int64_t *ret)

@@ -1,5 +1,5 @@
 /*
- * How much there is, and how the database is that holds it.
+ * How much mail there is, and the state of the database that holds it.
  */
 #include <stdlib.h>
 
