@@ -1,5 +1,5 @@
 /*
- * The words of what show would print.
+ * Indexes the words of what `smtpdb show` prints.
  */
 #include "../find.h"
 
@@ -12,7 +12,7 @@ enum {
 	TEXT_MAX = 1024 * 1024, /* octets of one mail that are indexed */
 };
 
-/* As many octets of a mail as are indexed. */
+/* Takes octets up to TEXT_MAX. */
 static bool
 put_words(void *arg, struct span piece)
 {
@@ -43,7 +43,9 @@ add_field(struct text *words, const struct mime *m, const char *name)
 	free(value);
 }
 
-/* What show prints: also fields, where text can look like one. */
+/*
+ * Adds the text of the mail; its fields as well, where text can look like one.
+ */
 static void
 add_text(struct text *words, const struct mime *m)
 {
@@ -69,7 +71,7 @@ add_text(struct text *words, const struct mime *m)
 	}
 }
 
-/* Borrowed from the text, which it changes. */
+/* Splits the text in place; the result is lent by it. */
 static const char *
 split(struct text *words)
 {

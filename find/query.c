@@ -75,7 +75,7 @@ struct reader {
 	bool begun; /* something is there that it could join */
 };
 
-/* Is there anything that an index has?  A dash is not, nor is a quote. */
+/* Is there a letter or a digit?  The index holds nothing else. */
 static bool
 has_token(struct span text)
 {
@@ -104,7 +104,7 @@ add_and(struct reader *r)
 	r->begun = true;
 }
 
-/* Quoted: nothing in it means anything to FTS5. */
+/* Adds the words in quotes, in which nothing is an operator to FTS5. */
 static void
 add_phrase(
     struct reader *r, const char *column, struct span words, bool is_prefix)
@@ -150,7 +150,7 @@ take_column(const char **rest)
 	return NULL;
 }
 
-/* Words in quotes, or one without. */
+/* Takes words in quotes, or one word without. */
 static void
 take_phrase(struct reader *r)
 {

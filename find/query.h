@@ -5,8 +5,8 @@
 #include "../mime/text.h"
 
 /*
- * Adds the text with each character for itself of those scripts that have no
- * blanks between words, so that any run of them is found.
+ * Adds the text.  Each character of a script without blanks between words
+ * stands for itself, between blanks, so that any run of them is found.
  */
 void query_split(struct span text, struct text *to);
 
@@ -15,9 +15,9 @@ void query_split(struct span text, struct text *to);
  *
  *	word "some words" from:word to: subject: text: beginning*
  *
- * all of which must be there.  With operators also OR, NOT and parentheses.
- * Whatever stands in a word, nothing is an error; who makes nonsense of
- * operators gets one from FTS5.
+ * all of which must be there.  With `operators` also AND, OR, NOT and
+ * parentheses.  Anything may stand in a word; FTS5 refuses only operators that
+ * make no sense.
  */
 char *query_read(const char *words, bool operators);
 
