@@ -1,7 +1,7 @@
 /*
- * Octets go through up to three stations: the shifts of ISO-2022-JP and HZ
+ * Octets go through up to three stages: the shifts of ISO-2022-JP and HZ
  * become 8-bit octets; iconv makes UTF-8 of what is neither that nor
- * windows-1252; and give() lets nothing through that is not text.
+ * windows-1252; and give() lets through only text.
  */
 #include "charset_shift.h"
 
@@ -44,10 +44,10 @@ charset_of_mark(struct span octets)
 }
 
 /*
- * The last station
+ * The last stage
  */
 
-/* Is what comes first a byte order mark?  It is not of the text. */
+/* Drops a byte order mark at the start, which is none of the text. */
 static void
 skip_mark(struct charset *c, struct span *utf8)
 {
@@ -82,7 +82,7 @@ add(struct charset *c, struct span utf8)
 	return true;
 }
 
-/* Whole characters of UTF-8, but maybe NULs among them. */
+/* Gives whole characters of UTF-8, but U+FFFD for NUL. */
 static bool
 give(struct charset *c, struct span utf8)
 {
@@ -157,7 +157,9 @@ plain_len(const struct charset *c, struct span octets)
 	return len;
 }
 
-/* What is no UTF-8; returns its octets, 0 where more must come to tell. */
+/*
+ * Gives what is no UTF-8; returns its octets, 0 where more must come to tell.
+ */
 static size_t
 give_other(struct charset *c, struct span octets, bool *ret_more)
 {
@@ -297,7 +299,7 @@ put_held(struct charset *c, char octet)
 	c->held[c->nheld++] = octet;
 	taken = put_some(c, held, &more);
 	if (taken == 0 && c->nheld == sizeof c->held) {
-		more = give_code(c, 0xFFFD); /* it is none */
+		more = give_code(c, 0xFFFD); /* no character is longer */
 		taken = c->nheld;
 	}
 	c->nheld -= taken;
@@ -389,7 +391,7 @@ charset_sink(struct charset *c)
 void
 charset_load(void)
 {
-	/* What stays open is not unloaded. */
+	/* iconv keeps the converters that are open loaded. */
 	static iconv_t kept[KINDS_MAX];
 	const struct charset_kind *kind;
 

@@ -3,11 +3,12 @@
  *
  * Labels mean what the WHATWG Encoding Standard says, since that is what
  * senders' programs do: iso-8859-1 is windows-1252, shift_jis has the rows of
- * NEC and IBM.  A few that it leaves out, and that mail has, are added.  A text
- * without a label that is known is UTF-8, and each octet of it that is not is
- * windows-1252.
+ * NEC and IBM.  A few labels that the standard leaves out, and that mail has,
+ * are added.  A text without a known label is UTF-8, and each octet that is no
+ * UTF-8 is windows-1252.
  *
- * No character vanishes: what cannot be converted, and NUL, is U+FFFD.
+ * No character vanishes: U+FFFD stands for NUL and for what cannot be
+ * converted.
  */
 #ifndef CHARSET_H
 #define CHARSET_H
@@ -20,14 +21,14 @@
 /* The label that a byte order mark stands for; empty: there is none. */
 struct span charset_of_mark(struct span octets);
 
-/* What the octet means there; U+FFFD: nothing. */
+/* The character of an octet of windows-1252; U+FFFD: there is none. */
 uint32_t charset_windows_1252(unsigned char octet);
 
 enum {
 	CHARSET_OUT_MAX = 4096,
 };
 
-/* On a stack; private to charset.c and charset_shift.c. */
+/* Lives on a stack; private to charset.c and charset_shift.c. */
 struct charset {
 	struct sink to;
 	bool more; /* the sink wants it */
@@ -36,7 +37,7 @@ struct charset {
 	iconv_t iconv;
 	char held[8]; /* the beginning of a character, or of an escape */
 	size_t nheld;
-	int set; /* of ISO-2022-JP and HZ: which one is shifted to */
+	int set; /* the set that ISO-2022-JP or HZ has shifted to */
 	bool begun;
 	size_t nout;
 	char out[CHARSET_OUT_MAX];
@@ -50,14 +51,14 @@ void charset_begin(
     struct charset *c, const struct charset_kind *kind, struct sink to);
 /* Each piece that the sink gets is whole characters. */
 bool charset_put(struct charset *c, struct span octets);
-/* What is held is given to the sink. */
+/* Ends the charset: what is held goes to the sink. */
 bool charset_end(struct charset *c);
-/* One that charset_put() fills. */
+/* A sink whose pieces go to charset_put(). */
 struct sink charset_sink(struct charset *c);
 
 /*
- * Loads all that iconv has for them, and keeps it: for who can open no files
- * later.
+ * Loads the converters of iconv for all charsets, and keeps them: for a
+ * process that can open no files later.
  */
 void charset_load(void);
 

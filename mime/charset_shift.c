@@ -15,7 +15,7 @@ holds(const struct charset *c, const char *octets)
 	       memcmp(c->held, octets, c->nheld) == 0;
 }
 
-/* What was held means nothing; it goes as it is. */
+/* Adds what is held as it is: it is no escape and no whole character. */
 static void
 spill(struct charset *c, struct text *to)
 {
@@ -27,7 +27,7 @@ spill(struct charset *c, struct text *to)
 static void
 add_double(struct charset *c, char octet, struct text *to)
 {
-	if (octet < 0x21) { /* a line end, also in the middle of one */
+	if (octet < 0x21) { /* a blank or control, also within a character */
 		spill(c, to);
 		text_add_char(to, octet);
 		return;

@@ -1,6 +1,6 @@
 /*
- * The charsets that shift from one set of characters to another by escapes, as
- * octets of 8 bits without shifts, which iconv takes.
+ * Makes octets of 8 bits without shifts, which iconv takes, from charsets that
+ * shift between sets of characters by escapes.
  */
 #ifndef CHARSET_SHIFT_H
 #define CHARSET_SHIFT_H
@@ -16,8 +16,8 @@ enum {
 };
 
 /*
- * Adds what the octet becomes: of ISO-2022-JP (RFC 1468, 1554), EUC-JP; of HZ
- * (RFC 1843), GB 2312.
+ * Adds what the octet becomes: ISO-2022-JP (RFC 1468, 1554) becomes EUC-JP,
+ * and HZ (RFC 1843) becomes GB 2312.
  */
 void charset_add_jis(struct charset *c, char octet, struct text *to);
 void charset_add_hz(struct charset *c, char octet, struct text *to);

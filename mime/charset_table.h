@@ -1,11 +1,11 @@
-/* Which charset a label means: the one table of them. */
+/* The table that says which charset a label means. */
 #ifndef CHARSET_TABLE_H
 #define CHARSET_TABLE_H
 
 #include "../mail/span.h"
 
 enum charset_way {
-	CHARSET_LENIENT, /* UTF-8, what is none windows-1252 */
+	CHARSET_LENIENT, /* UTF-8; what is no UTF-8 is windows-1252 */
 	CHARSET_UTF8,
 	CHARSET_WINDOWS_1252,
 	CHARSET_JIS, /* ISO-2022-JP, by way of EUC-JP */
@@ -15,7 +15,7 @@ enum charset_way {
 
 struct charset_kind {
 	enum charset_way way;
-	const char *iconv; /* its name there; NULL: not needed */
+	const char *iconv; /* its name for iconv; NULL: needs no iconv */
 };
 
 /* NULL: the label is not known.  Case and punctuation do not count. */

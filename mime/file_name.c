@@ -99,7 +99,7 @@ extension_of(const struct mime_part *part)
 	return "bin";
 }
 
-/* Without line ends, and what a terminal would obey or not show. */
+/* Replaces line ends, and what a terminal would obey or not show. */
 static char *
 one_line(struct span name)
 {

@@ -1,4 +1,4 @@
-/* Names of the files that parts become.  They come from strangers. */
+/* File names for the parts of a mail, whose own names come from strangers. */
 #ifndef FILE_NAME_H
 #define FILE_NAME_H
 
@@ -10,9 +10,9 @@ enum {
 };
 
 /*
- * What is left of the part's name when it can neither leave the folder, nor be
- * hidden in it, nor look like an option, nor confuse a terminal; or one made of
- * its number and type.
+ * Makes a file name of the name of the part, which cannot leave the folder, is
+ * not hidden, is no option and does not confuse a terminal.  If nothing is
+ * left of it, the number and type of the part make one.
  */
 void file_name(
     const struct mime_part *part, size_t number, char ret[FILE_NAME_SIZE]);

@@ -39,9 +39,9 @@ struct html {
 	struct text tag; /* behind "<" */
 	char quote;      /* TAG: in an attribute's value; or 0 */
 	char last;       /* TAG: the last octet that is no blank */
-	int dashes;      /* COMMENT: so many before here */
+	int dashes;      /* dashes right before this octet */
 	char hidden[HTML_NAME_MAX + 3]; /* HIDDEN: "</name", which ends it */
-	size_t nhidden;                 /* so much of it is here */
+	size_t nhidden;                 /* octets of it that have come */
 	char entity[HTML_NAME_MAX + 1]; /* behind "&" */
 	size_t nentity;
 };
@@ -53,7 +53,8 @@ is_space(char c)
 }
 
 /*
- * Octets: each returns whether it has taken it, or only changed the state.
+ * Octets.  Each function takes one and returns true; or it only changes the
+ * state and returns false, and the octet comes again.
  */
 
 static bool
@@ -140,7 +141,7 @@ take_hidden(struct html *h, char c)
 	return true;
 }
 
-/* It is over; what is no character stays as it is. */
+/* Ends an entity; one that is no character stays as it is. */
 static void
 end_entity(struct html *h, bool has_end)
 {
@@ -237,7 +238,7 @@ html_end(struct html *h)
 
 	if (h->state == ENTITY)
 		end_entity(h, false);
-	/* No tag, or a cut one: it is seen. */
+	/* A "<" that began no tag, or one that was cut, is text. */
 	if (h->state == TAG_START || h->state == TAG) {
 		layout_text(&h->layout, span_of("<"));
 		if (h->state == TAG)

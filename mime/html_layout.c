@@ -32,7 +32,10 @@ least(int a, int b)
 	return a < b ? a : b;
 }
 
-/* The quotes and the indentation of a line, and the mark of an item. */
+/*
+ * Writes the quote marks and the indentation of a line, and the marker of an
+ * item.
+ */
 static void
 begin_line(struct layout *l)
 {
@@ -49,7 +52,7 @@ begin_line(struct layout *l)
 	l->marker[0] = '\0';
 }
 
-/* Octets that are no blank, of one line. */
+/* Adds a word, or a part of a preformatted line. */
 static void
 add_word(struct layout *l, struct span word)
 {
@@ -187,7 +190,7 @@ layout_break(struct layout *l, int wanted)
 		l->line_ends = wanted;
 }
 
-/* More than one empty line in a row says nothing, but where it is meant. */
+/* Only preformatted text keeps more than one empty line in a row. */
 void
 layout_new_line(struct layout *l)
 {
@@ -233,7 +236,7 @@ layout_item(struct layout *l)
 		snprintf(l->marker, sizeof l->marker, "* ");
 }
 
-/* Without what a person does not write of it. */
+/* Drops the scheme and the last slash, which people do not write. */
 static struct span
 bare_url(struct span url)
 {
@@ -249,7 +252,7 @@ bare_url(struct span url)
 	return url;
 }
 
-/* The URL stands behind the text, unless it is the text. */
+/* Puts the URL behind the text of the link, unless the text is the URL. */
 static void
 end_link(struct layout *l)
 {

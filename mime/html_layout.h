@@ -1,6 +1,6 @@
 /*
- * Text laid out in lines as HTML's elements want it.  Only html.c includes
- * this.
+ * Text laid out in lines as HTML's elements want it.  For html.c and
+ * html_tag.c only.
  */
 #ifndef HTML_LAYOUT_H
 #define HTML_LAYOUT_H
@@ -20,11 +20,11 @@ struct layout {
 	bool more; /* the sink wants it */
 	struct text out;
 	bool begun;      /* any text has come */
-	int line_ends;   /* behind the text so far */
+	int line_ends;   /* due before the next word */
 	bool blank;      /* one is due before the next word */
-	bool pre_begins; /* a line end at once is none of the text */
+	bool pre_begins; /* a line end right behind <pre> is dropped */
 	int pre, quotes, lists;
-	int items[LAYOUT_LISTS_MAX]; /* of the list; -1: not numbered */
+	int items[LAYOUT_LISTS_MAX]; /* of the last item; -1: no numbers */
 	char marker[16];             /* of an item, before its text */
 	struct text url;             /* of the link; empty: none is open */
 	struct text linked;          /* its text, as far as it can be a URL */
@@ -32,12 +32,12 @@ struct layout {
 
 /* Text of the document; blanks and line ends are as in HTML. */
 void layout_text(struct layout *l, struct span text);
-/* One word of ours. */
+/* A word that is not in the document. */
 void layout_word(struct layout *l, struct span word);
 /* Blanks before the next word. */
 void layout_blank(struct layout *l);
 
-/* At least so many line ends; one more, as <br> wants it. */
+/* Wants at least so many line ends; or one more, as <br> does. */
 void layout_break(struct layout *l, int wanted);
 void layout_new_line(struct layout *l);
 
@@ -48,7 +48,7 @@ void layout_item(struct layout *l);
 /* A link begins; or, with no URL, ends. */
 void layout_link(struct layout *l, struct span url);
 
-/* The last line ends; nothing comes behind it. */
+/* Ends the last line; nothing may follow. */
 void layout_end(struct layout *l);
 
 #endif

@@ -140,7 +140,7 @@ number_character(const char *digits)
 
 	if (!isxdigit((unsigned char)digits[hex]) || *end != '\0')
 		return 0;
-	/* What windows-1252 has there is what is meant (HTML Standard). */
+	/* These numbers mean octets of windows-1252 (HTML Standard). */
 	if (n >= 0x80 && n < 0xA0)
 		return charset_windows_1252((unsigned char)n);
 	if (n == 0 || n > 0x10FFFF || (n >= 0xD800 && n < 0xE000))

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 enum {
-	HTML_NAME_MAX = 32, /* octets of a name that can be one */
+	HTML_NAME_MAX = 32, /* octets; no name is longer */
 };
 
 /* "amp", "#38" and "#x26" are U+0026; 0: there is none of that name. */

@@ -19,7 +19,7 @@ is_name_octet(char c)
 	return isalnum((unsigned char)c) || c == '#';
 }
 
-/* The text of an attribute, in which characters may have names. */
+/* Adds the value of an attribute, with characters for their names. */
 static void
 add_value(struct span value, struct text *to)
 {
@@ -91,7 +91,10 @@ take_value(struct span *text)
 	return value;
 }
 
-/* The first attribute of that name, as it stands there; empty: none. */
+/*
+ * The value of the first attribute of that name, as it stands there; empty:
+ * none.
+ */
 static struct span
 attribute(struct span tag, const char *name)
 {
@@ -225,7 +228,7 @@ do_item(struct layout *l, struct span tag, bool begins)
 /* clang-format off */
 static const struct tag {
 	const char *name;
-	/* NULL: what is in it is no text. */
+	/* NULL: what the element contains is no text. */
 	void (*act)(struct layout *l, struct span tag, bool begins);
 } tags[] = {
 	{ "a",          do_link },

@@ -1,4 +1,4 @@
-/* What a tag of HTML does.  Only html.c includes this. */
+/* What a tag of HTML does.  For html.c and html_tag.c only. */
 #ifndef HTML_TAG_H
 #define HTML_TAG_H
 
@@ -10,7 +10,10 @@ enum html_tag {
 	HTML_TAG_HIDES, /* nothing is text until "</name" */
 };
 
-/* `tag` is what stands between "<" and ">"; its name in lower case is told. */
+/*
+ * `tag` is what stands between "<" and ">"; `ret_name` gets its name in lower
+ * case.
+ */
 enum html_tag html_tag(
     struct layout *l, struct span tag, char ret_name[HTML_NAME_MAX + 1]);
 

@@ -25,8 +25,8 @@ escape(unsigned char c, char *buffer, size_t size)
 }
 
 /*
- * A character beyond ASCII.  What could harm a terminal is escaped (RFC 8259
- * s. 7), since JSON is looked at as well; C1 controls are escaped with it.
+ * A character beyond ASCII.  Characters that could harm a terminal, such as C1
+ * controls, are escaped (RFC 8259 s. 7), since people look at JSON as well.
  */
 static void
 write_character(FILE *to, struct span utf8, uint32_t c)
@@ -85,7 +85,6 @@ write_octets(FILE *to, struct span text)
 	}
 }
 
-/* Where it goes. */
 static FILE *
 out(const struct json *j)
 {

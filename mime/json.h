@@ -1,6 +1,6 @@
 /*
- * JSON (RFC 8259), as it comes: one object a line.  What is
- * not UTF-8 becomes U+FFFD, so that each line can be read by anybody.
+ * Writes JSON (RFC 8259) piece by piece, one object a line.  What is not UTF-8
+ * becomes U+FFFD, so that anybody can read each line.
  */
 #ifndef JSON_H
 #define JSON_H
@@ -16,13 +16,13 @@
 struct json {
 	FILE *to; /* NULL: standard output */
 	int depth;
-	bool comma; /* what comes next is divided by one from what came */
+	bool comma; /* one is due before what comes next */
 };
 
 /* `name` is NULL for what stands in an array or alone. */
 void json_open(struct json *j, const char *name, char bracket); /* '{' or '[' */
 void json_close(
-    struct json *j, char bracket); /* '}' or ']'; the outmost ends the line */
+    struct json *j, char bracket); /* '}' or ']'; the outermost ends the line */
 void json_text(
     struct json *j, const char *name, const char *text); /* NULL: null */
 /* The same for one that comes in pieces. */

@@ -27,7 +27,7 @@ struct mime {
  * Fields
  */
 
-/* Most fields are: nothing is to be decoded. */
+/* Is there nothing to decode?  In most fields there is not. */
 static bool
 is_plain(struct span value)
 {
@@ -74,7 +74,10 @@ mime_decode(struct span value)
 	return text_take(&trimmed);
 }
 
-/* Of a million mails most fields are plain, and so are most words. */
+/*
+ * Plain fields and words, as most are, are compared without a copy: a search
+ * may look at a million mails.
+ */
 bool
 mime_holds(const char *value, const char *words)
 {
@@ -190,7 +193,7 @@ content_id(struct span header)
 	return id.len > 0 && id.len <= ID_MAX ? copy_of(id) : NULL;
 }
 
-/* `is_body` is set for what could be. */
+/* Describes a part.  `is_body` says that it could be one; choose() decides. */
 static void
 describe(const struct mime_leaf *leaf, struct mime_part *ret)
 {
@@ -399,7 +402,7 @@ put_first(void *arg, struct span piece)
 	return first->len < PRESCAN_MAX;
 }
 
-/* A byte order mark, then the field, then HTML itself. */
+/* Asks a byte order mark, then the field, then the HTML itself. */
 static struct span
 find_charset(const struct mime_part *part, struct text *first)
 {

@@ -1,12 +1,12 @@
 /*
- * A mail as MIME sees it (RFC 2045 to 2049, 2231, 6532): decoded fields, a flat
- * list of its leaves, and their content.  Nothing here is safe to print before
- * terminal_safe() has seen it.
+ * A mail as MIME sees it (RFC 2045 to 2049, 2231, 6532): decoded fields, a
+ * flat list of its leaves, and their content.  Nothing here is safe to print
+ * before terminal_safe() has seen it.
  *
- * Whatever the mail, reading it takes time in proportion to its octets, and
- * beside them a few megabytes: nothing recurs, content is decoded in pieces,
- * and fields, parts and depth are bounded.  What is beyond a bound, or is no
- * MIME, is text of the mail: nothing vanishes.
+ * Reading any mail takes time in proportion to its octets, and beside them a
+ * few megabytes: no function is recursive, content is decoded in pieces, and
+ * fields, parts and depth are bounded.  What is beyond a bound, or is no MIME,
+ * is text of the mail: nothing vanishes.
  */
 #ifndef MIME_H
 #define MIME_H
@@ -20,13 +20,16 @@
 
 struct mime;
 
-/* `data` is borrowed for the mime's life.  There is no mail that has none. */
+/*
+ * `data` is borrowed for the life of the result, which is never NULL: any
+ * octets are a mail.
+ */
 struct mime *mime_open(struct span data);
 void mime_free(struct mime *m);
 
 /*
- * The value of a field, decoded (RFC 2047) and unfolded, as UTF-8; to be freed.
- * Of a very long one its beginning.
+ * The value of a field, decoded (RFC 2047) and unfolded, as UTF-8; to be
+ * freed.  A very long one is cut.
  */
 char *mime_decode(struct span value);
 /* Does the field, decoded, hold the words, whatever the case? */
@@ -34,11 +37,11 @@ bool mime_holds(const char *value, const char *words);
 
 /* For header_next(): the fields of the mail, in their order. */
 struct header_fields mime_fields(const struct mime *m);
-/* Of the first one that has the name, decoded; NULL: none has. */
+/* The first field of that name, decoded, to be freed; NULL: there is none. */
 char *mime_field(const struct mime *m, const char *name);
 /*
- * May text of the mail stand among its fields?  So it is where no empty line
- * ends them.
+ * May text of the mail stand among its fields?  It may where no empty line
+ * ends the header.
  */
 bool mime_is_header_open(const struct mime *m);
 /* Were there more parts than are looked at?  The last one holds the rest. */
@@ -48,12 +51,12 @@ struct mime_part {
 	char *type;         /* "text/plain" */
 	char *name;         /* of the file, decoded; or NULL */
 	char *id;           /* Content-ID without brackets; or NULL */
-	bool is_attachment; /* it says so */
+	bool is_attachment; /* its disposition says so */
 	bool is_text;
 	bool is_html;
 	/* A part of what a person is to read. */
 	bool is_body;
-	/* To be named with its number, and extracted. */
+	/* Is shown in a list with its number, and can be extracted. */
 	bool is_listed;
 	/* Private to mime.c. */
 	struct span octets; /* of the mail */
@@ -65,7 +68,7 @@ struct mime_part {
 size_t mime_nparts(const struct mime *m);
 const struct mime_part *mime_part(const struct mime *m, size_t i);
 
-/* Each false where the sink wanted no more. */
+/* Each returns false where the sink wanted no more. */
 /* Its octets without the transfer encoding, and how many they are. */
 bool mime_content(const struct mime_part *part, struct sink to);
 size_t mime_size(const struct mime_part *part);

@@ -136,7 +136,7 @@ is_boundary(struct span line, const struct level *l, bool *ret_is_last)
 	       memcmp(line.p + 2, l->boundary, l->len) == 0;
 }
 
-/* Does the line divide?  Those of the innermost multipart go first. */
+/* Does the line divide?  Boundaries of the innermost multipart go first. */
 static bool
 divides(const struct splitter *s, const char *p, struct divider *ret)
 {
@@ -173,7 +173,9 @@ find_divider(const struct splitter *s)
 	return (struct divider){ s->end, s->end, -1, true };
 }
 
-/* The line end before a boundary belongs to that (RFC 2046 s. 5.1.1). */
+/*
+ * The line end before a boundary belongs to the boundary (RFC 2046 s. 5.1.1).
+ */
 static const char *
 content_end(const struct divider *d, const char *content)
 {
@@ -207,8 +209,9 @@ mime_find(struct span header, const char *name, struct span *ret)
 }
 
 /*
- * Does it describe a part?  A text can begin like a field, and a mail that is
- * forwarded can begin at once: fields that no part has are content.
+ * Does the header describe a part?  A text can begin like a field, and a
+ * forwarded mail can stand there without a header of the part before it:
+ * fields that no part has are content.
  */
 static bool
 describes_part(struct span header)
@@ -224,7 +227,7 @@ describes_part(struct span header)
 	return true;
 }
 
-/* Reads the header of an entity, and stands behind it. */
+/* Reads the header of an entity, and moves behind it. */
 static struct span
 take_header(struct splitter *s, bool *ret_is_plain)
 {
@@ -251,7 +254,7 @@ take_header(struct splitter *s, bool *ret_is_plain)
 	return header;
 }
 
-/* Begins a multipart.  False: it is none that could be cut. */
+/* Begins a multipart.  False: it cannot be cut into parts. */
 static bool
 push(struct splitter *s, struct span field, const char *type)
 {
@@ -280,7 +283,7 @@ push(struct splitter *s, struct span field, const char *type)
 	return ok;
 }
 
-/* A multipart in which nothing divides is shown as it is. */
+/* Ends a multipart.  One without parts is shown as it is. */
 static void
 pop(struct splitter *s, const char *end)
 {
@@ -317,7 +320,7 @@ begin_entity(struct splitter *s, struct mime_leaf *leaf)
 	if (param_type(field, type) && strncmp(type, "multipart/", 10) == 0) {
 		if (push(s, field, type))
 			return IN_PREAMBLE;
-		/* One that cannot be cut is text, a deep one is a file. */
+		/* Without a boundary it is text; nested too deep, a file. */
 		if (s->depth < DEPTH_MAX)
 			leaf->header = span_of("");
 	}
@@ -326,7 +329,7 @@ begin_entity(struct splitter *s, struct mime_leaf *leaf)
 	return IN_LEAF;
 }
 
-/* What stands before the divider is complete. */
+/* Adds what stands before the divider. */
 static void
 end_inside(struct splitter *s, enum inside inside, struct mime_leaf *leaf,
     const char *end)
@@ -339,7 +342,7 @@ end_inside(struct splitter *s, enum inside inside, struct mime_leaf *leaf,
 	}
 }
 
-/* Of a mail of more parts than anybody looks at. */
+/* Adds the rest of a mail that has too many parts. */
 static void
 add_rest(struct splitter *s)
 {

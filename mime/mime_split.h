@@ -10,10 +10,10 @@
 struct mime_leaf {
 	struct span header;  /* of its own; empty: it has none */
 	struct span content; /* still encoded */
-	/* Where it has no Content-Type, or one that is none. */
+	/* The type if it has no Content-Type, or one that is not valid. */
 	const char *default_type;
 	int parent;     /* in `multiparts`; -1: the mail itself */
-	unsigned child; /* the how many-eth of the parent */
+	unsigned child; /* its index among the children of the parent */
 };
 
 struct mime_multipart {
@@ -36,7 +36,10 @@ struct mime_split {
 void mime_split(struct span mail, struct mime_split *ret);
 void mime_split_free(struct mime_split *s);
 
-/* The first field of that name in a header.  False: none; it is empty. */
+/*
+ * The first field of that name in a header.  False: there is none; `ret` is
+ * empty.
+ */
 bool mime_find(struct span header, const char *name, struct span *ret);
 
 #endif

@@ -131,14 +131,17 @@ split_name(struct param *p)
 	if (!star || star + 1 == p->name.p + p->name.len ||
 	    !isdigit((unsigned char)star[1]))
 		return;
-	/* What stands behind the name ends the number. */
+	/* The "=" behind the name ends the number. */
 	p->piece = (int)strtoul(star + 1, &end, 10);
 	p->name.len = (size_t)(star - p->name.p);
 	if (p->piece < 0 || p->piece >= PIECES_MAX)
 		p->piece = PIECES_MAX - 1;
 }
 
-/* A comment, or what lacks its ";", may stand before it. */
+/*
+ * The name is the last word: a comment, or a parameter without its ";", may
+ * stand before it.
+ */
 static struct span
 last_word(struct span text)
 {
@@ -180,7 +183,9 @@ read_param(struct span *text, struct param *ret)
  * Values
  */
 
-/* A backslash quotes a quote and itself; Windows has it in paths. */
+/*
+ * A backslash quotes a quote or itself; else it stays, as in paths of Windows.
+ */
 static void
 add_value(const struct param *p, struct text *to)
 {
@@ -231,7 +236,7 @@ take_charset(struct span *value, struct text *ret)
 	text_add(ret, label);
 }
 
-/* The first of its pieces, or the whole, names the charset. */
+/* The first piece, or the value without pieces, names the charset. */
 static void
 add_piece(struct param *p, struct text *to, struct text *label)
 {
@@ -244,7 +249,7 @@ add_piece(struct param *p, struct text *to, struct text *label)
 	add_encoded(p->value, to);
 }
 
-/* Which of them is meant, from the least; more than one may be there. */
+/* Which form of a parameter counts if there are several, the least first. */
 enum rank {
 	RANK_NONE,
 	RANK_PLAIN,
@@ -260,7 +265,9 @@ rank_of(const struct param *p)
 	return p->is_encoded ? RANK_ENCODED : RANK_PLAIN;
 }
 
-/* A value can begin with a parameter: "filename=a.pdf" and no disposition. */
+/*
+ * Skips the type, unless the value begins with a parameter: "filename=a.pdf".
+ */
 static void
 skip_type(struct span *value)
 {

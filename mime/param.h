@@ -13,13 +13,14 @@ bool param_type(struct span value, char ret[PARAM_TYPE_MAX]);
 
 /*
  * The octets of the parameter: its pieces put together, in whatever order they
- * stand.  What is encoded (RFC 2231 s. 4) goes before what is not.  `ret_label`
- * is the charset that it names, or empty.  False: there is no such parameter.
+ * stand.  Pieces and encoded values (RFC 2231) go before a plain one.
+ * `ret_label` is the charset that the value names, or empty.  False: there is
+ * no such parameter.
  */
 bool param_octets(struct span value, const char *name, struct text *ret,
     struct text *ret_label, bool *ret_encoded);
 
-/* The same as UTF-8, also where encoded words stand in it; NULL: none. */
+/* The same as UTF-8, to be freed, with encoded words decoded; NULL: none. */
 char *param_text(struct span value, const char *name);
 
 #endif

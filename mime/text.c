@@ -109,7 +109,7 @@ text_free(struct text *t)
  * UTF-8
  */
 
-/* The octets of the character that this one begins; 0: none. */
+/* The length of the character that this octet begins; 0: it begins none. */
 static size_t
 wanted_len(unsigned char first)
 {
@@ -120,7 +120,9 @@ wanted_len(unsigned char first)
 	return first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
 }
 
-/* May the second octet follow?  It is what tells overlong forms, surrogates. */
+/*
+ * May the second octet follow?  This excludes overlong forms and surrogates.
+ */
 static bool
 fits(unsigned char first, unsigned char second)
 {
@@ -130,7 +132,7 @@ fits(unsigned char first, unsigned char second)
 	return second >= low && second <= high;
 }
 
-/* How many of the octets of `want` are there, one behind the other? */
+/* How many of the `want` octets of a character are there? */
 static size_t
 found_len(struct span text, size_t want)
 {
@@ -172,7 +174,6 @@ text_is_cut(struct span text)
 	return text.len < want && found_len(text, want) == text.len;
 }
 
-/* That of all Unicode, whatever the user's language. */
 locale_t
 text_unicode(void)
 {
@@ -183,7 +184,7 @@ text_unicode(void)
 	return locale;
 }
 
-/* Without a width, but they shape emoji, and letters of some scripts. */
+/* These have no width, but shape emoji, and letters of some scripts. */
 static bool
 is_shaping(uint32_t c)
 {
@@ -198,7 +199,7 @@ text_is_harmless(uint32_t c)
 		return c >= ' ';
 	if (c < 0xA0)
 		return false;
-	/* Most of what there is, without a look at the table. */
+	/* Most characters need no look at the table. */
 	if ((c < 0x34F && c != 0xAD) || (c >= 0x2010 && c < 0x2028) ||
 	    (c >= 0x2030 && c < 0x205F) || (c >= 0x4E00 && c < 0xA000))
 		return true;

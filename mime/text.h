@@ -32,9 +32,9 @@ void text_add(struct text *t, struct span more);
 void text_add_char(struct text *t, char c);
 /* A character of Unicode as UTF-8. */
 void text_add_code(struct text *t, uint32_t code);
-/* Its octets, of which there are as many as are returned. */
+/* Writes the octets of a character, and returns how many they are. */
 size_t text_encode(uint32_t code, char ret[4]);
-/* Its string, to be freed, never NULL; `t` is empty behind it. */
+/* The string, to be freed, never NULL; `t` is empty afterwards. */
 char *text_take(struct text *t);
 void text_free(struct text *t);
 
@@ -52,8 +52,8 @@ size_t text_read(struct span text, uint32_t *ret_code);
 bool text_is_cut(struct span text);
 
 /*
- * May this character of Unicode reach a terminal?  What is visible may
- * (mail/codepoint.h), and what shapes that.
+ * May this character of Unicode reach a terminal?  Visible characters may
+ * (mail/codepoint.h), and those that shape them.
  */
 bool text_is_harmless(uint32_t c);
 
@@ -64,8 +64,8 @@ locale_t text_unicode(void);
 char *text_fold(struct span text);
 
 /*
- * Where pieces of octets go, in their order.  False: no more are wanted; who
- * fills it stops and returns false as well.
+ * Where pieces of octets go, in their order.  False: the sink wants no more;
+ * the function that fills it stops and returns false as well.
  */
 struct sink {
 	bool (*put)(void *arg, struct span piece);

@@ -129,8 +129,8 @@ add_all(struct out *o, struct span octets)
 }
 
 /*
- * A run of blanks is none of the text where a line ends (RFC 2045 s. 6.7);
- * looked at once, so that many of them cost no more than others.
+ * A run of blanks is none of the text where a line ends (RFC 2045 s. 6.7).  It
+ * is read at once, so that a long run takes no more time than other text.
  */
 static size_t
 take_blanks(struct span in, struct out *o)
@@ -187,7 +187,10 @@ decode_q(struct span in, struct out *o)
 	}
 }
 
-/* One line: its octets, less 32, are their number and then six bits each. */
+/*
+ * A line: its first octet, less 32, is how many octets it has; each other one,
+ * less 32, is six bits of them.
+ */
 static void
 decode_uu_line(struct span line, struct out *o)
 {

@@ -12,12 +12,12 @@ enum transfer {
 	TRANSFER_UUENCODE,
 };
 
-/* Of a field Content-Transfer-Encoding. */
+/* What a field Content-Transfer-Encoding names. */
 enum transfer transfer_find(struct span name);
 
 /*
- * Decodes all of it, in pieces.  What is not of the encoding is passed over
- * (base64) or stays as it is (quoted-printable).
+ * Decodes all of it, in pieces.  Octets that are not of the encoding are
+ * passed over (base64) or stay as they are (quoted-printable).
  */
 bool transfer_decode(enum transfer way, struct span encoded, struct sink to);
 

@@ -28,7 +28,7 @@ close_charset(struct words *w)
 	w->is_open = false;
 }
 
-/* Neighbours of one kind share it. */
+/* Neighbours in one charset share the converter. */
 static void
 open_charset(struct words *w, const struct charset_kind *kind)
 {
@@ -53,8 +53,8 @@ line_len(struct span text)
 }
 
 /*
- * Line ends go, the blanks that follow them stay.  A tab is a blank, and so is
- * a CR that ends no line.
+ * Drops line ends, but not the blanks that follow them.  A tab becomes a
+ * blank, and so does a CR that ends no line.
  */
 static void
 add_plain(struct words *w, struct span text)
