@@ -13,8 +13,8 @@ database_is_file(void)
 }
 
 /*
- * A mail is seen when the lowest number of a transaction that is open has grown
- * beyond its own.
+ * A mail becomes visible when the lowest number of an open transaction has
+ * grown beyond that of its own.
  */
 static int
 ask_version(struct database *db, int64_t *ret)
@@ -39,7 +39,10 @@ forget_notices(struct database *db)
 	return any;
 }
 
-/* One that came while the server was asked may tell of what it did not see yet. */
+/*
+ * A notice that came while the version was read may tell of a mail that it
+ * does not count yet: the version is read again.
+ */
 int
 database_data_version(struct database *db, int64_t *ret)
 {
@@ -51,7 +54,10 @@ database_data_version(struct database *db, int64_t *ret)
 	return rc;
 }
 
-/* A pooler gives the connection to others, and a standby is told of nothing. */
+/*
+ * Fails behind a pooler, which gives the connection to others, and on a
+ * standby, which gets no notices.
+ */
 int
 database_listen(struct database *db)
 {
@@ -61,7 +67,9 @@ database_listen(struct database *db)
 	return PQsocket(db->connection);
 }
 
-/* Who may make views here may make all else. */
+/*
+ * There is nothing to check: a user who can make views can do all else here.
+ */
 enum verdict
 database_check_tables(struct database *db)
 {

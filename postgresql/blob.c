@@ -1,8 +1,9 @@
 /*
- * A mail's data in pieces.  Read: by substr(), which for data that is not
- * compressed takes only its part out of the table.  Filled: up to WHOLE octets in
- * one value; more goes piece by piece into a table of this transaction, where the
- * server puts it together, so that the writer's memory is a piece.
+ * The data of a mail in pieces.  It is read by substr(), which takes only that
+ * part out of the table where data is not compressed.  Data of up to WHOLE
+ * octets is written as one value.  More goes piece by piece into a temporary
+ * table of the transaction, where the server puts it together, so that the
+ * writer has only a piece in memory.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,7 +28,7 @@ struct blob {
 	bool fills;
 };
 
-/* Runs one of two values, an integer and octets. */
+/* Runs a statement with two values, an integer and octets. */
 static int
 run_with(
     struct database *db, const char *sql, int64_t number, struct span octets)
@@ -36,7 +37,7 @@ run_with(
 
 	statement_bind_integer(s, ":number", number);
 	statement_bind_blob(s, ":octets", octets);
-	statement_row(s); /* its octets are gone when it is over */
+	statement_row(s); /* at once, while the octets are there */
 	return statement_end(s);
 }
 
@@ -113,7 +114,7 @@ blob_write(struct blob *b, struct span piece)
 {
 	if (!b || b->rc != DATABASE_OK)
 		return;
-	/* From then on it is a big one, in small pieces. */
+	/* Data that is longer than WHOLE goes in pieces. */
 	if (b->len + piece.len > WHOLE || (b->pieces > 0 && b->len >= PIECE))
 		send_piece(b);
 	make_room(b, piece.len);

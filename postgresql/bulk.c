@@ -1,6 +1,6 @@
 /*
- * The rows of one INSERT gather, and go as one statement, which costs the server
- * half as much.  Of
+ * The rows of one INSERT gather, and go as one statement, which costs the
+ * server half as much.  Of
  *
  *	INSERT INTO t (a, b) VALUES ($1, $1 || $2)
  *
@@ -9,10 +9,10 @@
  *	INSERT INTO t (a, b) SELECT p1, p1 || p2 FROM (SELECT
  *	  unnest(CAST($1 AS bigint[])) AS p1, unnest(CAST($2 AS text[])) AS p2) AS p
  *
- * (several unnest() in a SELECT go row by row in step; as functions in FROM they
- * would all be put aside first, on the server's disk if they are large).  The arrays
- * go in the server's binary form.  Rows of several statements go in the order of
- * their first ones, and before whatever is no such row.
+ * Several unnest() in a SELECT go row by row in step; as functions in FROM the
+ * server would first collect the rows of each, on its disk if they are large.
+ * The arrays go in the server's binary form.  Several statements go in the
+ * order of their first rows, and before anything else that is sent.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@
 enum {
 	/* Dimensions, has NULL, type, length, lower bound: of 4 octets each. */
 	HEADER = 20,
-	/* More than that is not kept. */
+	/* Rows are sent when they are more than that. */
 	OCTETS_MAX = 1024 * 1024,
 	ROOM = 256,
 	INT_OCTETS = 4,
@@ -34,7 +34,7 @@ enum {
 struct array {
 	const char *type;
 	Oid oid;
-	int width; /* of an integer; 0: it is as long as it is */
+	int width; /* of an integer; 0: values of any length */
 	char *octets;
 	size_t len, room;
 	bool has_null;
@@ -76,7 +76,7 @@ find_type(struct array *a, Oid oid)
 	return false;
 }
 
-/* "$12" is "p12" there. */
+/* Writes the INSERT of many rows; "$12" is "p12" in its SELECT. */
 static bool
 write_text(struct bulk *b, const struct statement *s)
 {
@@ -316,7 +316,7 @@ bulk_await(struct database *db)
 	if (!db->is_pipelined)
 		return rc;
 	rc_read = pipeline_read(db, talk_deadline(db, false), NULL, 0);
-	/* Where answers are still to come, nothing else can be said. */
+	/* While answers are to come, the connection takes nothing else. */
 	if (db->is_pipelined)
 		talk_close(db);
 	return rc_read == DATABASE_OK ? rc : rc_read;

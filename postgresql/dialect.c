@@ -1,13 +1,13 @@
 /*
- * Store, policy and archive speak SQLite's SQL, and keep to what PostgreSQL knows
- * as well.  What remains is done here, once for each text:
+ * Store, policy and archive speak SQLite's SQL, and keep to what PostgreSQL
+ * knows as well.  The rest is translated here, once for each text:
  *
  *	:name, ?1, ?            $1, $2...
  *	X COLLATE NOCASE        lower(CAST(X AS text) COLLATE "C")
  *	some words              others (the table)
  *
- * The collation "C" makes lower() and comparisons what NOCASE is: of ASCII's
- * letters alone, octet by octet.
+ * With the collation "C", lower() and comparisons do what NOCASE does: they
+ * fold the letters of ASCII alone, and compare octets.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@
 
 enum {
 	DEPTH_MAX = 32,
-	/* No part becomes longer than so many times of what it was. */
+	/* No part grows to more than so many times its length. */
 	GROWTH = 5,
 };
 
@@ -35,7 +35,7 @@ static const struct {
 static const char nocase[] = " COLLATE NOCASE";
 
 struct translation {
-	const char *at; /* of the text that is left */
+	const char *at; /* the rest of the text */
 	char *out;
 	size_t len;
 	size_t operand; /* where the last operand in `out` begins */
@@ -67,7 +67,7 @@ take_phrase(struct translation *t)
 		if (strncmp(t->at, words[i].from, len) != 0)
 			continue;
 		t->at += len;
-		/* What ends with the sign of a parameter or "(" goes on. */
+		/* A ":" or "(" at the end is translated next. */
 		if (*to && strchr(":(", to[strlen(to) - 1])) {
 			t->at--;
 			t->operand = t->len;

@@ -1,6 +1,6 @@
 /*
- * What errors of the server and of the connection to it mean for a mail.  A code
- * is one of database.h's, and the verdict above its last octet.
+ * What errors of the server and of the connection to it mean for a mail.  The
+ * last octet of a code is one of database.h's; the verdict stands above it.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -39,7 +39,7 @@ database_fail_errno(struct database *db, const char *what, int error)
 	    db, verdict_of_errno(error), "%s: %s", what, strerror(error));
 }
 
-/* A code that a caller says itself comes without a verdict. */
+/* A code that a caller has made has no verdict. */
 static enum verdict
 verdict_of(int rc)
 {
@@ -59,9 +59,9 @@ database_fail_code(struct database *db, const char *what, int rc)
 }
 
 /*
- * Keeps the lines, one for each server that was tried, in one; without those that
- * libpq indents, which guess, and without an address that is not well-formed, which
- * may have a password.
+ * Keeps the lines, one for each server that was tried, as one line.  Leaves
+ * out the lines that libpq indents, which are guesses, and all from the
+ * address on: one that is not well-formed may contain a password.
  */
 static void
 keep(struct database *db, const char *message)
@@ -102,7 +102,10 @@ error_of_talk(struct database *db, const char *message)
 }
 
 /* clang-format off */
-/* The first whose beginning fits (PostgreSQL's manual, appendix A). */
+/*
+ * The first row that the server's code begins with counts (PostgreSQL's
+ * manual, appendix A).
+ */
 static const struct {
 	const char *state;
 	int code;

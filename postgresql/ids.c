@@ -33,7 +33,7 @@ database_last_given(struct database *db, const char *table, int64_t *ret)
 	return statement_run_integer(statement_take(db, sql), ret);
 }
 
-/* Counts at once, whatever becomes of the transaction. */
+/* setval() takes effect at once, even if the transaction is rolled back. */
 int
 database_give_from(struct database *db, const char *table, int64_t id)
 {

@@ -1,6 +1,6 @@
 /*
- * Which database it is: that it has our tables, or gets them, in a version that
- * is known; and that its server keeps what it says it has kept.
+ * Opens the database: checks that it has our tables in a known version, or
+ * makes them; and that the settings of its server keep what was committed.
  */
 #include <sys/random.h>
 
@@ -18,7 +18,7 @@ static const char schema[] = {
 };
 
 enum {
-	OLDEST_SERVER = 130000, /* the functions of xid8 */
+	OLDEST_SERVER = 130000, /* the first with the functions of xid8 */
 };
 
 void
@@ -65,8 +65,8 @@ database_free(struct database *db)
 }
 
 /*
- * What a server may take for an answer.  A COMMIT that waits for a standby is
- * given up after this time.
+ * Sets the time that a server may take for an answer.  A COMMIT that waits for
+ * a standby is given up after this time.
  */
 void
 database_set_wait(struct database *db, int wait_ms)
@@ -105,8 +105,9 @@ ask(struct database *db, const char *sql, char *ret, size_t size)
 }
 
 /*
- * Prepared statements belong to one connection to the server.  libpq was told
- * that by the pooler, if there is one, which is not the server's number.
+ * Finds out whether a pooler is between: libpq was told the process of the
+ * pooler then, which is not that of the server.  Prepared statements belong to
+ * one connection to the server.
  */
 static enum verdict
 find_pooler(struct database *db)
@@ -119,7 +120,10 @@ find_pooler(struct database *db)
 	return result;
 }
 
-/* The server learns that we have gone, without a word, as we of it (talk.c). */
+/*
+ * Has the server notice when this host vanishes without a word, as talk.c does
+ * for the server.
+ */
 static enum verdict
 be_missed(struct database *db)
 {
@@ -134,7 +138,7 @@ be_missed(struct database *db)
 				 : database_fail_code(db, db->place, rc);
 }
 
-/* What makes a COMMIT that returned survive a crash. */
+/* The settings with which a COMMIT that has returned survives a crash. */
 enum verdict
 settings_check(struct database *db, bool allow_unsafe)
 {
@@ -197,7 +201,7 @@ read_version(struct database *db, int *ret)
 	return result;
 }
 
-/* Another process may have done it while this one waited for the lock. */
+/* Another process may have made them while this one waited for the lock. */
 static enum verdict
 make_tables(struct database *db)
 {
@@ -279,7 +283,7 @@ open_database(struct database *db, bool may_make)
 	return result;
 }
 
-/* What it says after all is for nobody: the clients were told 451. */
+/* The late answer to the COMMIT is for nobody: the clients were told 451. */
 static enum verdict
 leave_stuck(struct database *db)
 {
@@ -314,7 +318,7 @@ database_open_ahead(struct database *db)
 }
 
 /*
- * Of a file's ways, what is left where there is none
+ * What only a database in a file needs
  */
 
 bool
@@ -338,7 +342,7 @@ database_is_marked(const struct database *db)
 	return false;
 }
 
-/* For spools. */
+/* The folder for spools. */
 const char *
 database_folder(struct database *db)
 {

@@ -1,7 +1,7 @@
 /*
- * The partitions of the tables of mails (schema-partitions.sql).  Nothing depends on
- * them but that what is old can be dropped: where they cannot be made or gone on to,
- * mails are stored all the same, and prune deletes.
+ * The partitions of the tables of mails (schema-partitions.sql).  They only
+ * let prune drop old mails at a stroke: where no partition can be made, mails
+ * are stored all the same, and prune deletes them one by one.
  */
 #include <stdlib.h>
 
@@ -34,7 +34,7 @@ are_there(struct database *db)
 	       text[0] == 't';
 }
 
-/* A database of before there were any. */
+/* Divides the tables of a database that was made without partitions. */
 void
 partition_divide(struct database *db)
 {
@@ -48,7 +48,7 @@ partition_divide(struct database *db)
 	query_run(db, "ROLLBACK");
 }
 
-/* A lock that it may have taken goes with the connection. */
+/* After a failure the connection is closed, and its locks with it. */
 void
 partition_look(struct database *db)
 {
@@ -79,7 +79,7 @@ database_drop_mails(struct database *db, int64_t up_to_id, int64_t before,
 		*ret_octets = (uint64_t)statement_integer(s, 1);
 	}
 	rc = statement_end(s);
-	/* Somebody has them: what is left is deleted one by one. */
+	/* Others may hold a partition: its mails are deleted one by one. */
 	return rc == DATABASE_OK || !db->connection ||
 		       PQtransactionStatus(db->connection) == PQTRANS_IDLE
 		   ? DATABASE_OK

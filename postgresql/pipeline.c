@@ -1,9 +1,10 @@
 /*
- * What answers nothing needs no answer before the next one is sent: a batch is two
- * round trips, one for its ids, and one for its rows and its COMMIT.  What goes wrong
- * in the second comes out at its end, when nobody can tell which row it was.  Nothing
- * of the transaction is stored then, and the next one waits for each answer: the batch
- * is done again (database_can_single_out), and what fails by itself fails alone.
+ * A statement without rows is sent before the one ahead of it is answered: a
+ * batch is two round trips, one for its ids, and one for its rows and its
+ * COMMIT.  An error in the second one shows at its end, when nobody can tell
+ * which row it was.  Nothing of the transaction is stored then, and the next
+ * one waits for each answer: the batch is done again
+ * (database_can_single_out), and a mail that fails, fails alone.
  */
 #include <poll.h>
 
@@ -30,7 +31,7 @@ pipeline_begin(struct database *db)
 	return DATABASE_OK;
 }
 
-/* What is small goes when somebody waits, and then all at once. */
+/* libpq keeps what is small until somebody waits, and sends it all at once. */
 int
 pipeline_send(struct database *db, struct statement *s)
 {
@@ -63,12 +64,12 @@ keep(PGresult *result, PGresult **ret, int n)
 	ret[n - 1] = result;
 }
 
-/* Reads up to the end that was sent; the first error. */
+/* Reads up to the sync that was sent; returns the first error. */
 static int
 read_results(struct database *db, int64_t until, PGresult **ret, int n)
 {
 	int rc = DATABASE_OK;
-	bool warned = false; /* the last one: of rows they mean nothing */
+	bool warned = false; /* by the last; other warnings mean nothing */
 
 	for (;;) {
 		PGresult *result;
@@ -80,7 +81,7 @@ read_results(struct database *db, int64_t until, PGresult **ret, int n)
 			    "no answer from the server in time");
 		result = found > 0 ? PQgetResult(db->connection) : NULL;
 		is = PQresultStatus(result);
-		/* The server's last word says more than its silence. */
+		/* An error of the server says more than a lost connection. */
 		if (result && is == PGRES_FATAL_ERROR && rc == DATABASE_OK)
 			rc = error_of_result(db, result);
 		if (PQstatus(db->connection) != CONNECTION_OK || found < 0) {

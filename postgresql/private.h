@@ -1,9 +1,9 @@
 /*
- * What the modules of postgresql/ share.  They stand on each other in this order:
- * error.c, dialect.c; talk.c (one connection: sending, waiting with a deadline);
- * pipeline.c, bulk.c, statement.c, blob.c; open.c (which database it is, and whether
- * it may be trusted); transaction.c (what a commit's end means);
- * partition.c; about.c.
+ * What the modules of postgresql/ share.  Each builds on those before it:
+ * error.c, dialect.c; talk.c (one connection: sending, waiting with a
+ * deadline); pipeline.c, bulk.c, query.c, rounds.c, statement.c, ids.c,
+ * blob.c; partition.c; open.c (which database it is, and whether it may be
+ * trusted); transaction.c (what a commit's end means); about.c.
  */
 #ifndef POSTGRESQL_PRIVATE_H
 #define POSTGRESQL_PRIVATE_H
@@ -22,13 +22,13 @@ enum {
 	TOKEN_SIZE = 33,  /* 16 octets in hexadecimal digits */
 };
 
-/* What a statement's text says of its parameters, in the order of $1, $2... */
+/* The parameters in a statement's text, in the order of $1, $2... */
 struct parameters {
 	int n;
 	struct span names[PARAMETERS_MAX]; /* ":id", "?1"; in the text */
 };
 
-/* For one process at a time to make the tables. */
+/* The lock under which one process at a time makes the tables. */
 #define MAKE_LOCK "SELECT pg_advisory_xact_lock(x'736d7464'::int, 1)"
 
 struct bulk;
@@ -39,7 +39,7 @@ struct statement {
 	char *text; /* in PostgreSQL's words; the names stand in `sql` */
 	struct parameters parameters;
 	char name[16];
-	/* The connection that it is prepared on, and was taken for. */
+	/* The connections that it is prepared on, and was taken for. */
 	unsigned long prepared_on, taken_on;
 	bool taken;
 	bool is_run;
@@ -64,34 +64,34 @@ struct database {
 	int wait_ms;
 	char folder[PATH_MAX];
 	PGconn *connection;        /* NULL: none */
-	unsigned long connections; /* that there have been */
+	unsigned long connections; /* how many there have been */
 	char place[256];   /* the server, for people; without a password */
 	bool only_reads;   /* and so makes no tables */
-	bool as_it_is;     /* also a standby, also unsafe settings */
+	bool as_it_is;     /* takes a standby, and unsafe settings */
 	bool is_ready;     /* it is ours, of this version, and may be trusted */
 	bool is_pooled;    /* a pooler is between: nothing lasts longer than a
 	                       transaction (no prepared statements) */
 	bool is_pipelined; /* answers are still to come (pipeline.c) */
 	bool owes_answer;  /* of what was sent by query_send() */
-	bool is_mute;      /* an answer that it owes was given up */
-	bool is_careful;   /* waits for each, as an error came late, */
-	bool can_single_out; /* in this transaction */
+	bool is_mute;      /* the wait for an answer was given up */
+	bool is_careful;   /* waits for each answer: an error came late */
+	bool can_single_out; /* it came in this transaction */
 	bool has_warned;     /* since the last statement was sent */
-	/* A COMMIT that the server has not ended yet. */
+	/* The server has not ended a COMMIT yet. */
 	bool is_stuck;
 	int64_t retry_at; /* no connection is tried before; clock_ms() */
 
-	char token[TOKEN_SIZE]; /* who we are in main.writer */
-	int64_t batch;          /* our transactions that took ids */
+	char token[TOKEN_SIZE]; /* the name of our row in main.writer */
+	int64_t batch;          /* number of our last transaction with ids */
 	bool has_ids;           /* this transaction took them */
 	int expected;           /* mails of the next one; 0: nobody said */
 	int64_t next_id, last_id;
 	PGresult *used;        /* answer to database_tables_used; or NULL */
-	int64_t used_until;    /* if it only reads: clock_ms() */
+	int64_t used_until;    /* how long a reader takes it; clock_ms() */
 	int64_t partitions_at; /* when to look at them next; clock_ms() */
-	bool begins_read;      /* with the next statement */
+	bool begins_read;      /* the next statement begins a transaction */
 	struct rounds *rounds; /* NULL: nobody reads in rounds */
-	/* Those whose rows gather, in the order of their first rows. */
+	/* Statements whose rows gather, in the order of their first rows. */
 	struct statement *gathered[STATEMENTS_MAX];
 	int ngathered;
 	size_t gathered_octets;
@@ -128,17 +128,21 @@ char *dialect_translate(const char *sql, struct parameters *ret);
 /* talk.c */
 
 /*
- * When what was sent has failed without an answer, by clock_ms().  What smtpdb
- * asks takes as long as there are rows, and has no end but the connection's,
- * unless it is a COMMIT, which waits for standbys.
+ * The time by clock_ms() at which what was sent has failed, if there is no
+ * answer.  A query of smtpdb takes as long as it has rows, so it has no
+ * deadline and ends with the connection at the latest; a COMMIT has one, since
+ * it waits for standbys.
  */
 int64_t talk_deadline(const struct database *db, bool is_commit);
-/* Connects.  What can be set by the text of `path` is, but for the encoding. */
+/* Connects.  The text of `path` may set anything but the encoding. */
 int talk_open(struct database *db);
 void talk_close(struct database *db);
-/* Can it only be read, as the server says? */
+/* Is the server a standby, as it says? */
 bool talk_is_standby(const struct database *db);
-/* Has the server gone while nobody looked, or gave it no answer in time? */
+/*
+ * Can the connection be used?  Not if the server has gone meanwhile, or has
+ * not answered in time.
+ */
 bool talk_is_alive(struct database *db);
 /*
  * Waits for the next result: 1, it can be had; 0, not in time; -1, the connection
@@ -152,13 +156,17 @@ int talk_wait(struct database *db, int64_t until);
  */
 PGresult *talk_await(struct database *db, int *ret_rc);
 /*
- * Waits for what query_send() has sent; how that ended matters only if nothing more
- * can be said.
+ * Waits for the end of what query_send() has sent.  Its error does not count:
+ * what is returned is that the server is silent, so that nothing else can be
+ * sent.
  */
 int talk_settle(struct database *db);
-/* Is one open?  Also one that has failed. */
+/* Is a transaction open, or one that has failed? */
 bool talk_is_in_transaction(const struct database *db);
-/* Prepares a text; types that are 0, or all of them, the server finds out. */
+/*
+ * Prepares a text.  The server finds out the types that are 0, or all of them
+ * where `types` is NULL.
+ */
 int talk_prepare(struct database *db, const char *name, const char *text, int n,
     const Oid *types);
 /* Is it prepared, on this connection? */
@@ -171,44 +179,48 @@ int talk_send_statement(const struct statement *s);
 #define PIPELINE_BEGIN_READ "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 /* May it be sent without waiting for its answer? */
 bool pipeline_takes(const struct database *db, const struct statement *s);
-/* Nobody waits for an answer. */
+/* Begin a pipeline, or send in it; nobody waits for an answer. */
 int pipeline_begin(struct database *db);
 int pipeline_send(struct database *db, struct statement *s);
 int pipeline_send_text(struct database *db, const char *sql);
 /*
- * Waits for all answers until then; the first error.  `ret` gets the last `n` of
- * them, to be cleared; NULL where none came.  A connection that is silent stays
- * as it is: DATABASE_OK is not returned, and is_pipelined is true.
+ * Waits for all answers, up to `until`, and returns the first error.  `ret`
+ * gets the last `n` answers, to be cleared; NULL where none came.  Where the
+ * server is silent, this returns an error, and leaves is_pipelined true.
  */
 int pipeline_read(struct database *db, int64_t until, PGresult **ret, int n);
-/* Has what was silent ended?  The connection is good for nothing else then. */
+/* Has the silent pipeline ended?  The connection is to be closed then. */
 bool pipeline_has_ended(struct database *db);
-/* A COMMIT has not ended in time. */
+/* Fails because a COMMIT has not ended in time. */
 enum verdict pipeline_fail_stuck(struct database *db);
 
 /* bulk.c */
 
-/* Of a statement that was just prepared: can its rows go by many? */
+/*
+ * For a statement that was just prepared: finds out whether many of its rows
+ * can go at once.
+ */
 int bulk_make(struct statement *s);
 void bulk_free(struct bulk *b);
 bool bulk_has_rows(const struct bulk *b);
 /* Keeps the values as a row to be sent. */
 int bulk_add(struct statement *s);
-/* Sends all that have gathered. */
+/* Sends all rows that have gathered. */
 int bulk_send_all(struct database *db);
-/* Forgets them, as their transaction is over, or the connection. */
+/* Forgets the rows: their transaction is over, or the connection. */
 void bulk_forget_all(struct database *db);
-/* Sends them and reads all answers; comes before anything that waits. */
+/* Sends the rows and reads all answers; called before anything that waits. */
 int bulk_await(struct database *db);
 
 /* rounds.c */
 
 /*
- * In rounds: gives the statement, which is prepared, its rows, or sends it, and
- * then it has none; an error stands in its `rc`.  False: it is to be run as ever.
+ * In rounds: gives a prepared statement its rows, or sends it, and then it has
+ * none; an error stands in its `rc`.  False: the statement is to be run in the
+ * usual way.
  */
 bool rounds_take(struct statement *s);
-/* Waits for those that were sent; comes before anything else is waited for. */
+/* Waits for the answers of a round; called before anything else that waits. */
 int rounds_collect(struct database *db);
 void rounds_end(struct database *db);
 
@@ -216,28 +228,28 @@ void rounds_end(struct database *db);
 
 /* Sends SQL without parameters, and waits for its end. */
 int query_run(struct database *db, const char *sql);
-/* The same, and nobody waits for the end, but who says something next. */
+/* The same, but the end is waited for by what is sent next (talk_settle()). */
 void query_send(struct database *db, const char *sql);
 /* The same as query_run() for one value; "" for none. */
 int query_ask(struct database *db, const char *sql, char *ret, size_t size);
 
 /* statement.c */
 
-/* Prepares it, where that can be and has not been done. */
+/* Prepares the statement, unless that is done or there is a pooler. */
 int statement_prepare(struct statement *s);
 void statement_free_all(struct database *db);
 
 /* partition.c */
 
-/* In the transaction that makes the tables. */
+/* Makes the partitions, in the transaction that makes the tables. */
 int partition_make(struct database *db);
 void partition_divide(struct database *db);
-/* Is it time for the next one? */
+/* Makes the next partition when it is time. */
 void partition_look(struct database *db);
 
 /* open.c */
 
-/* What of the server's settings may lose mails, as a failure. */
+/* Fails if a setting of the server may lose mails. */
 enum verdict settings_check(struct database *db, bool allow_unsafe);
 
 #endif

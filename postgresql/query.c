@@ -1,5 +1,5 @@
 /*
- * SQL without parameters, a text as it is: nobody waits for it in a pipeline.
+ * SQL without parameters, sent as it is, and never in a pipeline.
  */
 #include <stdio.h>
 

@@ -1,9 +1,10 @@
 /*
- * Who decides by what stands in several tables would wait for each answer before
- * it asks for the next.  In rounds it waits for all answers of a round at once: a
- * statement that was not asked yet is sent, and has no row for now; and when the
- * round is over, everything is read again, for those that were sent have their
- * rows.  The round that sends nothing has read what there is.
+ * Policy decides by rows of several tables, and would wait for each answer
+ * before it asks for the next.  In rounds it waits for all answers of a round
+ * at once: a statement that was not asked yet is sent, and has no row for now.
+ * When the round is over, everything is read again, and the statements that
+ * were sent have their rows.  The round that sends nothing has read what there
+ * is.
  *
  * A statement is known again by its name and its values.
  */
@@ -13,15 +14,15 @@
 #include "private.h"
 
 enum {
-	/* The networks of an IPv6 address are 129. */
+	/* An IPv6 address is in 129 networks, each of which is asked for. */
 	ASKED_MAX = 192,
 };
 
 struct rounds {
 	int nasked, nanswered;
-	bool again; /* somebody has had no row that there may be */
+	bool again; /* a statement got no rows, as it was only sent */
 	struct asked {
-		char *key; /* NULL: there was no memory, so nothing is it */
+		char *key; /* NULL: no memory, so it is never found */
 		size_t len;
 		PGresult *rows;
 	} asked[ASKED_MAX];

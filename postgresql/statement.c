@@ -18,11 +18,11 @@
 
 enum {
 	TYPE_BIGINT = 20, /* pg_type.oid */
-	/* So long it may be unknown that a table has its first row. */
+	/* A reader may learn of the first row of a table so late. */
 	USED_MS = 100,
 };
 
-/* One for each table: to ask for a row costs as little as to look it up. */
+/* The tables that have rows: EXISTS costs as little as to read a row. */
 const char database_tables_used[] =
     "SELECT 'message' UNION ALL SELECT 'domain'"
     " WHERE EXISTS (SELECT 1 FROM domain) UNION ALL SELECT 'mailbox'"
@@ -154,7 +154,7 @@ place_of(const struct statement *s, const char *name)
 	return -1;
 }
 
-/* A text of the server's is UTF-8 without NUL: "?" stands for what is none. */
+/* The server takes only UTF-8 without NUL: "?" stands for all else. */
 static char *
 copy_text(struct span text)
 {
@@ -243,7 +243,7 @@ statement_bind_zeros(struct statement *s, const char *name, uint64_t len)
  * Running
  */
 
-/* Comes before anything that waits for an answer of its own. */
+/* Called before anything that waits for an answer of its own. */
 static int
 await_all(struct database *db)
 {
@@ -271,9 +271,9 @@ statement_prepare(struct statement *s)
 }
 
 /*
- * Which tables are used: the answer has come with the transaction's begin, or, for
- * who asks all day, is so young that it may stand.  What stands in a table that is
- * used is always asked for.
+ * Is it the question which tables have rows, and is the answer at hand?  A
+ * writer got it when the transaction began; a reader takes one that is young
+ * enough.  The rows of a table that has some are always asked for.
  */
 static bool
 is_known(struct database *db, struct statement *s)
@@ -316,7 +316,7 @@ begin_with(struct database *db, struct statement *s)
 	return rc;
 }
 
-/* What was begun on a connection that is lost does not go on on another. */
+/* A statement that was taken for a connection that is lost fails. */
 static bool
 is_connected(struct statement *s)
 {

@@ -1,6 +1,7 @@
 /*
- * One connection to the server.  Nothing is waited for without an end: a server
- * that is cut off sends no more, and TCP would not find out for hours.
+ * One connection to the server.  Every wait has an end, which is a deadline or
+ * that of the connection (keepalives): a server that is cut off sends nothing,
+ * and TCP alone would not find out for hours.
  */
 #include <errno.h>
 #include <poll.h>
@@ -13,7 +14,7 @@
 enum {
 	RETRY_MS = 500, /* from one connection that failed to the next try */
 	KEYWORDS_MAX = 16,
-	/* A server writes at least so much, and its standbys do. */
+	/* A server and its standbys write at least so fast. */
 	OCTETS_PER_MS = 4000,
 	POLL_MS_MAX = 60000,
 };
@@ -33,7 +34,7 @@ take_notice(void *arg, const PGresult *notice)
 	snprintf(db->message, sizeof db->message, "%s", text ? text : "?");
 }
 
-/* Where it leads to, for people: as libpq takes it, and without a password. */
+/* Notes where the connection leads to, for people: without a password. */
 static void
 note_place(struct database *db)
 {
@@ -52,7 +53,10 @@ note_place(struct database *db)
 		    host ? host : "", port ? port : "", name ? name : "");
 }
 
-/* libpq lets what stands behind count, and in front what nobody has said. */
+/*
+ * In libpq the later value wins: `path` over what stands before it, and the
+ * encoding over `path`.
+ */
 static PGconn *
 start(const char *path, const char *target)
 {
@@ -72,7 +76,7 @@ start(const char *path, const char *target)
 	return PQconnectdbParams(keywords, values, 1);
 }
 
-/* Has all failed because each can only be read? */
+/* Did all servers refuse because they are read-only? */
 static bool
 is_read_only(const PGconn *c)
 {
@@ -144,7 +148,10 @@ talk_is_alive(struct database *db)
 {
 	struct pollfd p = { .fd = PQsocket(db->connection), .events = POLLIN };
 
-	/* What it says without being asked, until that ends, or it has ended. */
+	/*
+	 * Reads what the server says unasked, or that it has closed the
+	 * connection.
+	 */
 	while (PQstatus(db->connection) == CONNECTION_OK &&
 	       poll(&p, 1, 0) > 0 && PQconsumeInput(db->connection))
 		;
@@ -203,7 +210,7 @@ talk_await(struct database *db, int *ret_rc)
 		}
 		PQclear(last);
 		last = next;
-		/* libpq makes a result of it when the connection breaks. */
+		/* When the connection breaks, libpq makes a result of that. */
 		if (PQstatus(db->connection) != CONNECTION_OK)
 			break;
 	}

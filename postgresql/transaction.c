@@ -1,24 +1,25 @@
 /*
  * Transactions, and what the end of a COMMIT means:
  *
- *	COMMIT                  its standbys have it, as synchronous_commit says
- *	COMMIT and a warning    somebody cancelled the wait for them: no 250
+ *	COMMIT                  it is stored, on standbys as well, as
+ *	                        synchronous_commit says
+ *	COMMIT and a warning    somebody cancelled the wait for standbys: no 250
  *	an error                nothing is stored
  *	nothing in time         it may wait for a standby: 451, and until it ends
  *	                        this connection does nothing else
  *	the connection breaks   nobody knows: resolve()
  *
- * Each writer has a row in main.writer, by a name that it made at random, and
- * each of its transactions that stores mails sets the number there.  So what
- * became of the last one is what stands there: who looks writes to the row as
- * well, and so waits for a transaction that is still on its way, and for the
- * standbys to have what it has seen.
+ * Each writer has a row in main.writer, under a random name, and each of its
+ * transactions that stores mails writes its number there.  So the row tells
+ * whether the last one was committed.  look() writes to the row as well, and so
+ * waits for a transaction that is still on its way, and for the standbys to
+ * have what it has seen.
  *
- * Ids: a row is seen when its COMMIT is over, which may be later than that of a
- * transaction with greater ids.  main.begin_batch() gives out ids and the
- * transaction's number under one lock, held for that moment only, so both have
- * the same order; and the view `message` shows no row as long as a transaction
- * with a lower number is open (schema-postgresql.sql).
+ * Ids: a row becomes visible when its COMMIT is over, which may be later than
+ * that of a transaction with greater ids.  main.begin_batch() gives out ids and
+ * the transaction's number under one lock, held for that moment only, so both
+ * have the same order; and the view `message` shows no row as long as a
+ * transaction with a lower number is open (schema-postgresql.sql).
  */
 #include <inttypes.h>
 #include <poll.h>
@@ -34,7 +35,7 @@ enum {
 	LOOK_MS = 300,
 };
 
-/* What the transaction before has left. */
+/* Forgets what the last transaction has left. */
 static void
 forget(struct database *db)
 {
@@ -52,8 +53,8 @@ database_expect(struct database *db, int mails)
 }
 
 /*
- * With an end to the wait for others' locks, where talk_deadline() has none; the
- * setting is not one of the connection, which may be a pooler's.
+ * Sends BEGIN, and where talk_deadline() has no end, one for the wait for
+ * locks: as SET LOCAL, since the connection may be that of a pooler.
  */
 static int
 send_begin(struct database *db)
@@ -68,10 +69,11 @@ send_begin(struct database *db)
 }
 
 /*
- * Begins, gives out ids, and asks what policy will: in one round trip.  The lock in
- * begin_batch() is the connection's until it is given back: who fails there gives
- * the connection up.  The server waits for us no longer than we for it: a host that
- * cannot be reached any more would hide what others store.
+ * Begins, takes ids, and asks which tables have rows, in one round trip.  The
+ * lock in begin_batch() belongs to the connection until it is released, so
+ * after a failure the connection is closed.  The server waits for us no longer
+ * than we for it: the open transaction of a host that has vanished would hide
+ * what others store.
  */
 static int
 begin_batch(struct database *db)
@@ -178,8 +180,9 @@ database_end_read(struct database *db)
 }
 
 /*
- * There are none: they would be half of all that is sent to the server.  Mails
- * fail alone so seldom that the others may as well be written again.
+ * There are no savepoints: they would be half of all that is sent to the
+ * server.  Mails fail alone so seldom that the others may as well be written
+ * again.
  */
 int
 database_save(struct database *db)
@@ -207,9 +210,9 @@ database_next_id(struct database *db, int64_t *ret)
 }
 
 /*
- * For who listens: a transaction of its own that waits for no standby, since a
- * NOTIFY holds a lock of the whole server until its COMMIT is over.  Nobody waits
- * for it here either.
+ * Tells those who listen, in a transaction of its own that waits for no
+ * standby: NOTIFY holds a lock of the whole server until its COMMIT is over.
+ * Nobody waits for its answer here either.
  */
 static void
 notify(struct database *db)
@@ -332,7 +335,7 @@ database_rollback(struct database *db)
 	bulk_await(db);
 	if (talk_is_in_transaction(db) &&
 	    query_run(db, "ROLLBACK") == DATABASE_OK) {
-		/* What others stored behind it can be seen now. */
+		/* Mails of others with greater ids can be seen now. */
 		if (had_ids)
 			notify(db);
 	} else if (PQtransactionStatus(db->connection) != PQTRANS_IDLE) {
