@@ -22,7 +22,7 @@ READING = $(MIME) $(call files,reader/file) $(MAIL)
 FUZZ_mime = $(READING)
 FUZZ_linear = $(READING)
 FUZZ_import = $(call files,$(addprefix reader/,envelope_field import import_mail \
-	line_ends rights)) $(READING)
+	line_ends rights stop)) $(READING)
 FUZZ_query = $(READING)
 FUZZ_LIBS_query = $(SQLITE_LIBS)
 FUZZ_database = $(call files,$(FUZZ)/image tests/support/buffer \
