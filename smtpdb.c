@@ -86,7 +86,7 @@ static const struct cli_heading headings[] = {
 };
 
 enum {
-	/* Behind "  account add|passwd|rm|list ...". */
+	/* Summaries begin behind "  account add|passwd|rm|list ...". */
 	COMMAND_COLUMN = 33,
 };
 
@@ -104,7 +104,10 @@ print_usage(const struct command *c)
 	    "smtpdb %s [options]%s%s", c->name, *c->args ? " " : "", c->args);
 }
 
-/* One line; what does not fit before the column is left to help_command(). */
+/*
+ * Prints one line.  Arguments that are too long for the column are cut;
+ * help_command() prints all of them.
+ */
 static void
 print_summary(const struct command *c)
 {
@@ -148,7 +151,7 @@ help_command(const struct command *c)
  * Start
  */
 
-/* NULL, after telling so: there is none of that name. */
+/* Returns NULL, after telling so, if no command has that name. */
 static const struct command *
 find_command(const char *name)
 {
@@ -181,8 +184,9 @@ help_run(struct smtpdb *t)
 }
 
 /*
- * The options of a command.  What stands behind the one that deliver runs is
- * the other's own; but options may follow the number of the mail.
+ * Parses the options of a command.  deliver runs another command, and what
+ * stands behind the name of that one is its own; but options of deliver may
+ * also follow the id of the mail.
  */
 static int
 parse(struct smtpdb *t, const struct command *c, int argc, char **argv)
@@ -206,7 +210,7 @@ parse(struct smtpdb *t, const struct command *c, int argc, char **argv)
 	return first;
 }
 
-/* Until when --timeout says; without it, for ever. */
+/* Sets the deadline that --timeout gives; without it there is none. */
 static int
 read_timeout(struct smtpdb *t)
 {
@@ -256,7 +260,7 @@ run(struct smtpdb *t, const struct command *c)
 	return status;
 }
 
-/* getopt(3) and parse() move what they read. */
+/* getopt(3) and parse() reorder argv; another program gets it as it was. */
 static char **
 copy_args(int argc, char **argv)
 {
@@ -271,7 +275,7 @@ copy_args(int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	/* Static, so that the copy is not lost where main() returns. */
+	/* Static, so that leak checkers find the copy when main() returns. */
 	static struct smtpdb t;
 	const struct command *c;
 	int first;

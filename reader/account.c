@@ -37,7 +37,10 @@ check_patterns(char *const *patterns)
 	return status;
 }
 
-/* Is it there?  EX_OK, or the status of what was told. */
+/*
+ * Opens the database and looks for the account.  EX_OK, or the status of an
+ * error that was told.
+ */
 static int
 look_up(struct smtpdb *t, const char *name, bool make, bool *ret_found)
 {
@@ -65,7 +68,10 @@ put(struct smtpdb *t, const struct archive_account *a, char *const *patterns)
 	return EX_OK;
 }
 
-/* A new one has a password, or a certificate. */
+/*
+ * A new account needs a password or a certificate.  One that is there keeps
+ * its password.
+ */
 static int
 add(struct smtpdb *t, const char *name, char *const *patterns)
 {

@@ -19,7 +19,7 @@ print_fields(char *const *cells, size_t ncolumns, size_t nrows)
 	}
 }
 
-/* How wide each column would like to be. */
+/* Finds the width that each column needs. */
 static void
 measure(const struct column *columns, size_t ncolumns, char *const *cells,
     size_t nrows, int *ret_widths)
@@ -36,7 +36,7 @@ measure(const struct column *columns, size_t ncolumns, char *const *cells,
 	}
 }
 
-/* The widest gives way first, until all fit or none can. */
+/* Narrows the widest column, until all fit or none can be narrowed. */
 static void
 narrow(int *widths, size_t ncolumns, int room)
 {
@@ -86,7 +86,7 @@ print_line(const struct column *columns, size_t ncolumns, char *const *cells,
 		char *safe = terminal_safe(span_of(text), TERMINAL_LINE);
 		int width = widths[n];
 
-		/* Nothing stands behind the last one. */
+		/* The last column is not padded. */
 		if (n + 1 == ncolumns && !columns[n].right &&
 		    terminal_width(safe) < width)
 			width = terminal_width(safe);

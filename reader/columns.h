@@ -1,7 +1,7 @@
 /*
- * A table of texts: on a terminal in columns under a header, as wide as what
- * they hold and as there is room for; else divided by tabs, whole and without
- * the header, for programs that cut lines into fields.
+ * A table of texts.  On a terminal it has a header and columns as wide as
+ * their texts, as far as there is room.  Elsewhere its fields are divided by
+ * tabs, whole and without a header, for programs that cut lines into fields.
  */
 #ifndef READER_COLUMNS_H
 #define READER_COLUMNS_H
@@ -11,23 +11,23 @@
 
 struct column {
 	const char *title;
-	bool right; /* numbers */
+	bool right; /* aligned to the right, for numbers */
 };
 
 /*
- * Prints the rows; `cells` are nrows times ncolumns texts, which are made
+ * Prints the rows.  `cells` are nrows times ncolumns texts, which are made
  * harmless here.
  */
 void columns_print(const struct column *columns, size_t ncolumns,
     char *const *cells, size_t nrows);
 
 enum {
-	COLUMNS_GAP = 2, /* blanks between two */
+	COLUMNS_GAP = 2, /* blanks between two columns */
 };
 
-/* One line of such columns, of which the last are cut. */
+/* A line of such columns that is being printed; what does not fit is cut. */
 struct columns_line {
-	int room; /* of the terminal, that is left */
+	int room; /* columns of the terminal that are left */
 	bool is_begun;
 };
 void columns_cell(

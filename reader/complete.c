@@ -12,11 +12,11 @@
 #include "terminal.h"
 
 enum {
-	IDS_MAX = 20, /* that are offered */
+	IDS_MAX = 20, /* ids that are offered */
 	GIVEN_MAX = 4,
 };
 
-/* What words can be. */
+/* What a word can be. */
 enum kind {
 	KIND_NONE,
 	KIND_FILES,
@@ -85,11 +85,14 @@ static const struct {
 	{ OPT_HAD_BY,    KIND_CONSUMERS },
 };
 
-/* The arguments of commands, where the word `after` stands before it. */
+/*
+ * What stands at each place of a command's arguments; with `after`, only if
+ * that word was given before.
+ */
 static const struct {
 	const char *command;
 	int place;
-	bool and_on; /* for all behind it as well */
+	bool and_on; /* also at all places behind it */
 	const char *after;
 	enum kind kind;
 } places[] = {
@@ -136,14 +139,14 @@ struct completion {
 	struct smtpdb *t;
 	const struct command *commands;
 	size_t ncommands;
-	const struct command *command; /* NULL: is yet to come */
+	const struct command *command; /* NULL: not given yet */
 	const char *word;              /* to be completed */
 	const char *lead;              /* what stands before it: "--state=" */
 	enum smtpdb_option option;     /* whose value it is; OPT__COUNT: none */
 	const char *given[GIVEN_MAX];  /* the first arguments before it */
 	int ngiven;
 	int nargs;    /* all of them */
-	bool is_lost; /* the command is none */
+	bool is_lost; /* no command has that name */
 };
 
 static void
@@ -273,7 +276,7 @@ offer_argument(const struct completion *c)
 	const char *command = c->command->name;
 	int place = c->nargs;
 
-	/* With --new there is no number of a mail. */
+	/* With --new no id of a mail is given. */
 	if (strcmp(command, "deliver") == 0 && c->t->options[OPT_NEW])
 		place++;
 	for (size_t i = 0; i < COUNT(places); i++) {
@@ -342,7 +345,7 @@ take(struct completion *c, const char *word, uint64_t set)
 	}
 }
 
-/* What goes wrong is no business of who is typing. */
+/* Messages would appear in the line that somebody is typing. */
 static void
 be_quiet(void)
 {

@@ -1,5 +1,5 @@
 /*
- * The words that can stand where a shell completes one.
+ * Completion for shells: the words that can stand at the cursor.
  */
 #ifndef READER_COMPLETE_H
 #define READER_COMPLETE_H
@@ -9,7 +9,8 @@
 /*
  * The arguments are the words up to the cursor, the last of which is to be
  * completed.  Prints what it can become, a line each; for words that only the
- * shell knows a line ":files", ":folders" or ":commands".  Trouble is silence.
+ * shell knows a line ":files", ":folders" or ":commands".  Errors print
+ * nothing.
  */
 int complete(struct smtpdb *t, const struct command *commands, size_t ncommands,
     uint64_t global);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Or -1, with errno. */
+/* Returns a descriptor, or -1 with errno. */
 static int
 open_stream(int family, const struct sockaddr *address, socklen_t len)
 {

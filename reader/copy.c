@@ -1,7 +1,8 @@
 /*
- * copy: all rows of a database into another.  Each end is a process, since each
- * becomes the owner of its database, and one of PostgreSQL is another program; a
- * stream is between them, which may as well go by way of another host.
+ * copy: copies all rows of a database into another.  One process reads and one
+ * writes, since each becomes the owner of its database, and a database of
+ * PostgreSQL needs another program.  A stream joins the two, which can also
+ * lead to another host.
  */
 #include <sys/wait.h>
 
@@ -18,7 +19,9 @@
 #include "smtpdb.h"
 #include "terminal.h"
 
-/* What the end that writes says first, for the other to leave that out. */
+/*
+ * The writing end says this first, and the reading end leaves these mails out.
+ */
 #define HAS_MAIL "has mail up to %" PRId64 "\n"
 
 static const char stream[] = "-";
@@ -93,10 +96,10 @@ load(struct smtpdb *t)
 }
 
 /*
- * Both
+ * Both ends
  */
 
-/* Runs `smtpdb copy` with the descriptors; -1: it cannot. */
+/* Starts `smtpdb copy` with these descriptors.  -1: it cannot be started. */
 static pid_t
 start(const char *from, const char *to, const char *after, int in, int out)
 {
@@ -110,7 +113,10 @@ start(const char *from, const char *to, const char *after, int in, int out)
 	_exit(smtpdb_fail_errno(EX_OSERR, "smtpdb"));
 }
 
-/* The status of one that may not have been started. */
+/*
+ * Waits for a process and returns its status.  `pid` is -1 if it was not
+ * started.
+ */
 static int
 status_of(pid_t pid)
 {
@@ -126,7 +132,7 @@ status_of(pid_t pid)
 	return smtpdb_fail(EX_OSERR, "killed by signal %d", WTERMSIG(status));
 }
 
-/* What the end that writes says is ours to say. */
+/* Prints what the writing end says. */
 static int
 relay(FILE *from)
 {
@@ -166,7 +172,11 @@ copy_between(struct smtpdb *t)
 	}
 	if (said)
 		fclose(said);
-	/* Who reads tells that it failed; who writes, that too little came. */
+	/*
+	 * If the reading end fails, it tells the cause; the writing end can
+	 * only tell that too little came.  EX_IOERR: the writing end failed
+	 * first.
+	 */
 	if (read_status != EX_OK && read_status != EX_IOERR)
 		status = read_status;
 	read_status = status_of(writer);

@@ -15,13 +15,13 @@
 #include "terminal.h"
 
 enum {
-	/* The shared memory, and what one mail puts into the WAL. */
+	/* For the wal-index, and for what one mail adds to the WAL. */
 	ROOM_OCTETS = 64 * 1024,
 };
 
 /*
- * What is deleted is written to the WAL first; and what that holds already may
- * be more than the database has room for.
+ * A deletion is written to the WAL first, and the database file may have no
+ * room for what the WAL holds already.
  */
 static int
 fail_delete(const struct smtpdb *t, int status)
@@ -57,7 +57,7 @@ delete_range(struct archive *a, int64_t first, int64_t last)
 	return result < 0 ? -1 : (int64_t)p.mails;
 }
 
-/* One that is not there does not keep the others. */
+/* A mail that is not there does not keep the others from being deleted. */
 static int
 rm_ids(struct smtpdb *t, const char *arg, bool *ret_missing)
 {
@@ -80,7 +80,10 @@ rm_ids(struct smtpdb *t, const char *arg, bool *ret_missing)
 int
 rm_run(struct smtpdb *t)
 {
-	/* A slip in the last one deletes nothing. */
+	/*
+	 * All arguments are checked first: a typing error in the last one
+	 * deletes nothing.
+	 */
 	int status = smtpdb_check_ids(t);
 	bool missing = false;
 
@@ -95,7 +98,7 @@ rm_run(struct smtpdb *t)
  * prune
  */
 
-/* What goes because newer ones stay: the highest id of all that is said. */
+/* Finds the highest id to delete, by --keep and --max-bytes. */
 static int
 find_id(struct smtpdb *t, struct archive_prune *p)
 {
@@ -138,7 +141,7 @@ find_what(struct smtpdb *t, struct archive_prune *p)
 	p->had_by = t->options[OPT_HAD_BY];
 	if (status == EX_OK)
 		status = find_id(t, p);
-	/* Of what it has had, all. */
+	/* --had-by alone deletes all mails that the consumer has had. */
 	if (p->had_by && !t->options[OPT_OLDER] && !t->options[OPT_KEEP] &&
 	    !t->options[OPT_MAX_BYTES])
 		p->up_to_id = INT64_MAX;

@@ -2,8 +2,8 @@
  * deliver: hands mails to a command, to sendmail, or to an LMTP server.
  *
  * With --new a mail is leased first, so that several processes share the work,
- * and marked done when the command has succeeded: a crash between the two
- * delivers it twice, never not at all.
+ * and marked as done when the command has succeeded.  After a crash between
+ * the two the mail is delivered twice; it is never lost.
  */
 #include <sys/wait.h>
 
@@ -30,7 +30,7 @@
 enum {
 	LEASE_SEC = 3600,
 	WRITE_MIN = 64 * 1024, /* octets that are written at once */
-	/* Of one variable; Linux takes 128 KiB with its name. */
+	/* Octets of one variable; Linux takes 128 KiB with its name. */
 	ENVIRONMENT_MAX = 128 * 1024 - 64,
 };
 
@@ -60,8 +60,9 @@ list_recipients(const struct envelope *e)
 }
 
 /*
- * SMTPD_ID, SMTPD_SENDER, SMTPD_RECIPIENTS.  A mail of so many recipients that
- * no program could be run with them does not keep back the others.
+ * Sets SMTPD_ID, SMTPD_SENDER and SMTPD_RECIPIENTS.  A mail with more
+ * recipients than an environment can hold fails alone and does not keep back
+ * the others.
  */
 static int
 set_environment(const struct delivery *d, const struct archive_mail *m)
@@ -72,7 +73,7 @@ set_environment(const struct delivery *d, const struct archive_mail *m)
 
 	snprintf(id, sizeof id, "%lld", (long long)m->id);
 	if (list && strlen(list) > ENVIRONMENT_MAX && d->sendmail)
-		*list = '\0'; /* they are its arguments */
+		*list = '\0'; /* sendmail gets them as arguments */
 	if (list && strlen(list) > ENVIRONMENT_MAX)
 		status = smtpdb_fail(EX_DATAERR,
 		    "mail %s: its %u recipients do not fit into "
@@ -112,7 +113,10 @@ sendmail_args(const struct delivery *d, const struct archive_mail *m)
 	return args;
 }
 
-/* Its standard input is `input`; the signals are as they are for others. */
+/*
+ * Starts a command that reads `input`.  SIGPIPE, which this process ignores,
+ * is reset to its default for it.
+ */
 static int
 spawn(char **args, int input, pid_t *ret)
 {
@@ -161,8 +165,8 @@ put_pipe(void *arg, struct span piece)
 }
 
 /*
- * On Unix sendmail's lines end in LF, whatever ended them in the mail; any
- * other command gets the octets.
+ * sendmail wants lines that end in LF, whatever ended them in the mail; any
+ * other command gets the octets as they are.
  */
 static void
 write_mail(int fd, const struct archive_mail *m, bool line_feeds)
@@ -181,7 +185,7 @@ write_mail(int fd, const struct archive_mail *m, bool line_feeds)
 	text_free(&p.waiting);
 }
 
-/* Its exit status, or EX_TEMPFAIL when a signal ended it. */
+/* Returns the command's exit status, or EX_TEMPFAIL when a signal ended it. */
 static int
 wait_for(pid_t pid, const char *name)
 {
@@ -225,9 +229,10 @@ run_command(const struct delivery *d, char **args, const struct archive_mail *m)
 }
 
 /*
- * A mail that is refused does not keep back those behind it; trouble that will
- * meet them as well does: what is to be tried again, and a command that cannot
- * be run (126 and 127 are what the shell says of one).
+ * Will the failure meet other mails as well?  Then they are kept back.  So it
+ * is with a temporary failure and a command that cannot be run (a shell
+ * returns 126 or 127 then).  A mail that is refused does not keep back the
+ * others.
  */
 static bool
 is_general(int status)
@@ -271,7 +276,7 @@ hand_over(
  * Mails
  */
 
-/* `until`: of the lease; 0: there is none. */
+/* `until` is the end of the lease; 0: there is none. */
 static int
 mark(const struct delivery *d, int64_t id, int64_t until, int status)
 {
@@ -298,8 +303,9 @@ deliver_one(struct smtpdb *t, const struct archive_mail *m, void *arg)
 }
 
 /*
- * EX_OK also where another process has it, or it was deleted meanwhile.  What
- * cannot be marked as done must not go on.
+ * EX_OK also where another process has the mail, or it was deleted meanwhile.
+ * Delivery ends when a mail cannot be marked as done: the next ones could not
+ * be marked either.
  */
 static int
 deliver_leased(const struct delivery *d, int64_t id, bool *ret_general)
@@ -355,7 +361,10 @@ reset:
 	return status == EX_OK && stop_asked() ? EX_TEMPFAIL : status;
 }
 
-/* --sendmail, which takes no arguments of a command, behind it. */
+/*
+ * Takes --sendmail behind COMMAND as an option of deliver, since another
+ * sendmail has no arguments of its own.
+ */
 static void
 take_sendmail(const struct smtpdb *t, struct delivery *d)
 {

@@ -14,8 +14,8 @@ struct delivery {
 };
 
 /*
- * To those of its mailboxes that lack it.  Returns a status, and in `*ret_lost`
- * whether other mails will fare no better.
+ * Delivers the mail to those of its mailboxes that lack it.  Returns a status,
+ * and in `*ret_lost` whether other mails will fare no better.
  */
 int deliver_by_lmtp(
     const struct delivery *d, const struct archive_mail *m, bool *ret_lost);

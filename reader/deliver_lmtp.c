@@ -1,6 +1,7 @@
 /*
  * deliver --lmtp.  A server can take a mail for some recipients and not for
- * others.  Who has it is kept as a consumer "NAME#POSITION", until all have it.
+ * others.  Each recipient that has it is kept as a consumer "NAME#POSITION",
+ * until all have it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,14 +22,14 @@ name_part(const struct delivery *d, unsigned i)
 	return asprintf(&name, "%s#%u", d->consumer, i + 1) < 0 ? NULL : name;
 }
 
-/* Which recipients have it of an earlier try.  Returns 0 or -1. */
+/* Reads which recipients got the mail in an earlier try.  Returns 0 or -1. */
 static int
 read_parts(const struct delivery *d, const struct archive_mail *m, bool *had)
 {
 	struct archive *a = d->t->archive;
 	int result = archive_is_done(a, d->consumer, m->id);
 
-	if (result != 0) /* of all, which are to have it again */
+	if (result != 0) /* all have it, and are to have it again */
 		return result < 0 ? -1 : 0;
 	for (unsigned i = 0; i < m->envelope.nrecipients && result >= 0; i++) {
 		char *name = name_part(d, i);

@@ -10,7 +10,7 @@ compare(const void *a, const void *b)
 	return strcasecmp(a, b);
 }
 
-/* Without memory it is taken for the first. */
+/* Without memory a text counts as new. */
 bool
 distinct_add(struct distinct *d, const char *text)
 {

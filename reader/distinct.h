@@ -1,4 +1,4 @@
-/* Which texts have come before, in any case of ASCII. */
+/* A set of texts; the case of ASCII letters does not count. */
 #ifndef READER_DISTINCT_H
 #define READER_DISTINCT_H
 
@@ -9,7 +9,9 @@ struct distinct {
 	void *tree;
 };
 
-/* True: it is the first of its kind.  Borrows the text until the reset. */
+/*
+ * Adds a text, which is borrowed until the reset.  True: it is new in the set.
+ */
 bool distinct_add(struct distinct *d, const char *text);
 void distinct_reset(struct distinct *d);
 

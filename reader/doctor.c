@@ -60,8 +60,8 @@ check_mark(const struct patient *p, struct finding *f)
 }
 
 /*
- * What saves the mails of a damaged database into a new one.  Debian's sqlite3
- * has no .recover that works.
+ * Suggests how to save the mails of a damaged database into a new one.
+ * Debian's sqlite3 has no .recover that works.
  */
 static void
 mend_damage(const char *first, const char *path, struct finding *f)
@@ -108,7 +108,10 @@ check_log(const struct patient *p, struct finding *f)
 	MEND(f, "fuser -v %s-wal", p->path);
 }
 
-/* Those of the folder's owner and group must be able to read and write. */
+/*
+ * The files beside the database must have its owner and mode, and no others on
+ * the host may read them or write to the folder.
+ */
 static void
 check_permissions(const struct patient *p, struct finding *f)
 {
@@ -144,7 +147,7 @@ check_permissions(const struct patient *p, struct finding *f)
 		    "wants a folder of its own",
 		    p->folder);
 		if (!(folder.st_mode &
-			S_ISVTX)) /* no /tmp, which others need */
+			S_ISVTX)) /* other users must write to /tmp */
 			MEND(f, "chmod o-w %s", p->folder);
 	} else if (folder.st_uid != st.st_uid && folder.st_gid != st.st_gid) {
 		f->state = STATE_BAD;
@@ -198,7 +201,7 @@ check_quota(const struct patient *p, struct finding *f)
 	MEND(f, "smtpdb --database=%s prune --older=30d", p->path);
 }
 
-/* What systemctl says of a socket; to be freed.  NULL: nothing. */
+/* Returns what systemctl says of a socket, to be freed.  NULL: nothing. */
 static char *
 ask_systemctl(const char *unit)
 {
@@ -228,7 +231,10 @@ ask_systemctl(const char *unit)
 	return (char *)answer.p;
 }
 
-/* Where connections are limited in a time, a burst stops the socket for good. */
+/*
+ * With a trigger limit, systemd stops the socket for good after a burst of
+ * connections.
+ */
 static void
 check_units(const struct patient *p, struct finding *f)
 {
@@ -267,7 +273,7 @@ check_units(const struct patient *p, struct finding *f)
 		    "neither smtpd-listen.socket nor smtpd.socket is in use");
 }
 
-/* Of a server, who cannot look at itself as a file is looked at. */
+/* Checks the settings of a PostgreSQL server, whose files are out of reach. */
 static void
 check_settings(const struct patient *p, struct finding *f)
 {
@@ -350,7 +356,7 @@ print(const struct smtpdb *t, const char *name, const struct finding *f)
 	json_close(&j, '}');
 }
 
-/* One that is too damaged to be opened has no other findings. */
+/* A database that is too damaged to be opened has no other findings. */
 static int
 tell_damage(const struct smtpdb *t)
 {
@@ -413,7 +419,7 @@ doctor_run(struct smtpdb *t)
 	if (slash)
 		*slash = '\0';
 	patient.folder = folder;
-	/* Where they cannot be read, the integrity is the finding. */
+	/* If the numbers cannot be read, check_integrity() tells why. */
 	archive_stats(t->archive, &patient.stats);
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
 		struct finding finding = { .state = STATE_OK };

@@ -1,6 +1,6 @@
 /*
- * What the checks of doctor share.  Each fills a finding, which is STATE_OK
- * before.
+ * What the checks of doctor share.  Each check fills a finding, which is
+ * STATE_OK before.
  */
 #ifndef READER_DOCTOR_H
 #define READER_DOCTOR_H

@@ -60,7 +60,7 @@ check_accounts(const struct auth_options *o, const struct archive_auth *a,
 	}
 }
 
-/* Rows of a table that nobody can satisfy. */
+/* Finds rows that ask for an account where nobody can have one. */
 static void
 check_asking(const struct auth_options *o, const struct archive_auth *a,
     struct finding *f)
@@ -75,7 +75,7 @@ check_asking(const struct auth_options *o, const struct archive_auth *a,
 	MEND(f, "editor " DEFAULTS "  # SMTPD_OPTIONS=--auth=rows");
 }
 
-/* With rows a name in account_address means one of account. */
+/* With --auth=rows a name in account_address must be in account, too. */
 static void
 check_bindings(const struct auth_options *o, const struct archive_auth *a,
     struct finding *f)
@@ -122,7 +122,7 @@ check_guesses(const struct auth_options *o, const struct archive_auth *a,
 	MEND(f, "journalctl -t smtpd SMTPD_CLIENT=%s", a->most_from);
 }
 
-/* Where smtpdb finds it, smtpd does: they are installed together. */
+/* smtpd finds smtpd-auth where smtpdb does: they are installed together. */
 static void
 check_program(const struct auth_options *o, const struct archive_auth *a,
     struct finding *f)
@@ -136,7 +136,7 @@ check_program(const struct auth_options *o, const struct archive_auth *a,
 	MEND(f, "apt-get install smtpd-auth");
 }
 
-/* 0, or an error. */
+/* Returns 0, or an error number. */
 static int
 try_socket(const char *path)
 {
@@ -154,7 +154,9 @@ try_socket(const char *path)
 	return error;
 }
 
-/* Who may not connect knows nothing: it is smtpd that has to. */
+/*
+ * If this user may not connect, nothing is known: smtpd is who has to connect.
+ */
 static void
 check_dovecot(const struct auth_options *o, const struct archive_auth *a,
     struct finding *f)

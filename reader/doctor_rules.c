@@ -11,7 +11,7 @@
 #include "doctor.h"
 #include "names.h"
 
-/* A copy in quotes of the shell; to be freed. */
+/* Returns a copy in quotes for the shell, to be freed. */
 static char *
 quote(const char *text)
 {
@@ -51,7 +51,7 @@ domain_of(const char *address)
 	return at ? at + 1 : address;
 }
 
-/* 1, 0 or -1. */
+/* Is the address's domain one that is served?  1, 0 or -1. */
 static int
 is_served(const struct patient *p, const char *address)
 {
@@ -66,7 +66,7 @@ is_served(const struct patient *p, const char *address)
 	return archive_rules_has(p->archive, RULES_DOMAIN, &keys);
 }
 
-/* Is this a name that a client's can be found by? */
+/* Is this a name that smtpd looks up for a domain that a client names? */
 static bool
 can_count(const char *name)
 {

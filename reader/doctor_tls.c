@@ -1,6 +1,6 @@
 /*
- * The certificates and keys that smtpd's options name: those of the variable that
- * its units have, in the environment or in the file that they read.
+ * Checks the certificates and keys that smtpd's options name.  The options are
+ * those of SMTPD_OPTIONS, from the environment or from /etc/default/smtpd.
  *
  * Of a certificate only the end of its validity is read (RFC 5280 s. 4.1), which
  * needs no library.
@@ -35,7 +35,7 @@ enum {
  * Certificates
  */
 
-/* Cuts the first element off.  0: there is none; else its tag. */
+/* Cuts the first element off and returns its tag; 0: there is none. */
 static unsigned
 take(struct span *text, struct span *ret)
 {
@@ -104,7 +104,9 @@ find_end(struct span der)
 	return read_time(tag, when);
 }
 
-/* Of the first certificate of a PEM file, which is changed. */
+/*
+ * Returns when the first certificate of a PEM file ends; the text is changed.
+ */
 static time_t
 read_end(struct span pem)
 {
@@ -192,7 +194,7 @@ check_key(const char *path, struct finding *f)
 	MEND(f, "chmod o-rwx %s", path);
 }
 
-/* The worst that is found of any file is told. */
+/* Tells the worst finding of all files. */
 static void
 check_file(const char *option, const char *path, struct finding *f)
 {
@@ -218,7 +220,10 @@ find_file(const char *name, char *buffer, size_t size)
 	return access(buffer, F_OK) == 0 ? buffer : name;
 }
 
-/* The words of the options; what is quoted has no blank in it here. */
+/*
+ * Checks the files that the options name.  A blank ends a word, also inside
+ * quotes, so that no name with a blank is found.
+ */
 static void
 check_options(char *options, struct finding *f)
 {

@@ -46,7 +46,10 @@ write_recipient(FILE *f, const struct recipient *r)
 	write_word(f, "mailbox", r->mailbox);
 }
 
-/* In words that fit into a line; together they are what is told. */
+/*
+ * Writes the line ends as one or more words "ends=", each of which fits into a
+ * line; a reader joins them.
+ */
 static void
 write_ends(FILE *f, const struct envelope_form *form)
 {
@@ -62,7 +65,7 @@ write_ends(FILE *f, const struct envelope_form *form)
 }
 
 /* clang-format off */
-/* What is in words of its own. */
+/* Facts that have a word of their own. */
 static const struct {
 	const char *name;
 	enum fact fact;
@@ -73,7 +76,7 @@ static const struct {
 };
 /* clang-format on */
 
-/* A line each, and only those that there are. */
+/* Writes a line for each of them that the mail has. */
 static void
 write_security(FILE *f, const struct archive_mail *m)
 {
@@ -130,7 +133,7 @@ envelope_write(const struct archive_mail *m, const struct envelope_form *form)
  * Finding
  */
 
-/* Octets of the next line with its LF. */
+/* Returns the octets of the next line with its LF. */
 static size_t
 line_len(struct span text)
 {
@@ -166,8 +169,8 @@ is_last(struct span line)
 }
 
 /*
- * A mail can begin with a blank, and what its sender wrote is no more of the
- * field than of the envelope: our own ends with a word of its own.
+ * The field ends behind "end=1".  The mail that follows can begin with a
+ * blank, and its first line must not be taken for a folded line of the field.
  */
 static void
 skip_field(struct span *text)
@@ -279,7 +282,7 @@ struct reader {
 	bool has_end;
 };
 
-/* Each takes the value of one word.  False: it cannot be. */
+/* Adds the recipient that has been read, if any.  False: it cannot be added. */
 
 static bool
 end_recipient(struct reader *r)
@@ -298,7 +301,10 @@ read_number(const char *value, uint64_t max, uint64_t *ret)
 	return span_number(span_of(value), ret) && *ret <= max;
 }
 
-/* The numbers and words that are no text of the envelope. */
+/*
+ * Takes a word that is no text of the envelope; `*ret_taken`: it is one of
+ * these.  False: it cannot have this value.
+ */
 static bool
 take_plain(
     struct reader *r, const char *name, const char *value, bool *ret_taken)
@@ -328,7 +334,7 @@ take_plain(
 		ok = read_number(value, 1, &n);
 		r->form->open = n;
 	} else if (strcmp(name, "lines") == 0) {
-		/* "exact" was said before line ends were told. */
+		/* Older versions wrote "exact", before there was "ends". */
 		r->form->line_feeds = strcmp(value, "lf") == 0;
 		ok = r->form->line_feeds || strcmp(value, "crlf") == 0 ||
 		     strcmp(value, "exact") == 0;
@@ -357,7 +363,7 @@ is_text(const char *value)
 	return *value == '\0' || utf8_is_printable(span_of(value));
 }
 
-/* What the client had proved, when it came. */
+/* Takes what the client had proved when the mail came. */
 static bool
 take_fact(
     struct reader *r, const char *name, const char *value, bool *ret_taken)
@@ -375,7 +381,7 @@ take_fact(
 	return true;
 }
 
-/* The rest, which the envelope keeps. */
+/* Takes a word that is a text of the envelope. */
 static bool
 take_text(struct reader *r, const char *name, const char *value)
 {
@@ -412,7 +418,7 @@ take_text(struct reader *r, const char *name, const char *value)
 		*texts[i].field = envelope_text(e, span_of(value));
 		return *texts[i].field;
 	}
-	return true; /* of a newer version */
+	return true; /* a word of a newer version */
 }
 
 static bool

@@ -16,8 +16,9 @@
  *	 end=1
  *	Subject: hi
  *
- * Words are "name=value"; "%HH" stands for an octet; what a mail has not is left out.  "end" is the last one, so
- * that a mail which begins with a blank does not go on with the field.
+ * Words are "name=value"; "%HH" stands for an octet; words for which the mail
+ * has no value are left out.  "end" is the last word, so that a mail which
+ * begins with a blank is not taken for more of the field.
  */
 #ifndef READER_ENVELOPE_FIELD_H
 #define READER_ENVELOPE_FIELD_H
@@ -49,8 +50,8 @@ bool envelope_find(struct span mail, struct span *ret_before,
 
 /*
  * Reads the field into `m`, which starts as { 0 }, all but the octets of the
- * mail.  `ret_form->ends` is to be freed, whatever is returned.  False: it is
- * none of ours, or was damaged.
+ * mail.  `ret_form->ends` is to be freed, whatever is returned.  False: smtpdb
+ * did not write the field, or it was damaged.
  */
 bool envelope_read(
     struct span field, struct archive_mail *m, struct envelope_form *ret_form);

@@ -20,7 +20,7 @@
 #include "smtpdb.h"
 #include "terminal.h"
 
-/* Who asks, and which filters would be asked then; NULL: none. */
+/* Who asks, and which filters would be asked after the tables; NULL: none. */
 struct asked {
 	const struct policy_asker *asker;
 	char *policies, *milters;
@@ -89,7 +89,7 @@ print_text(const char *what, const struct answer *a, int code, const char *text,
 	putchar('\n');
 }
 
-/* As the command line names them, or the service has them. */
+/* Returns the filters that the command line names, or else the service's. */
 static char *
 list_of(const struct smtpdb *t, enum smtpdb_option option, const char *prefix)
 {
@@ -97,7 +97,10 @@ list_of(const struct smtpdb *t, enum smtpdb_option option, const char *prefix)
 				  : service_option(prefix);
 }
 
-/* They are asked about what the rows take; policy servers of recipients alone. */
+/*
+ * Filters are asked only about what the tables accept, and policy servers only
+ * about recipients.
+ */
 static void
 print(const struct smtpdb *t, const struct policy_asker *asker,
     const char *what, const struct answer *a, bool is_rcpt)
@@ -139,7 +142,10 @@ explain(struct smtpdb *t, const struct policy_asker *asker,
 	return EX_OK;
 }
 
-/* An account that nobody can prove would make the answer a false promise. */
+/*
+ * Warns of an account that nobody can authenticate as: smtpd would never give
+ * this answer.
+ */
 static int
 warn_unknown(struct smtpdb *t, const char *account)
 {
@@ -156,7 +162,7 @@ warn_unknown(struct smtpdb *t, const char *account)
 	return found < 0 ? smtpdb_fail_archive(t) : EX_OK;
 }
 
-/* Only those who have authenticated, as its options say? */
+/* Do smtpd's options let only those send who have authenticated? */
 static bool
 requires_auth(void)
 {

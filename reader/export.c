@@ -159,8 +159,9 @@ export_to_eml(const struct target *to, const struct archive_mail *m)
 }
 
 /*
- * In "tmp" first (cr.yp.to/proto/maildir.html), by a name of this process: one that
- * was killed may have left its own.
+ * Makes the file in "tmp" first (cr.yp.to/proto/maildir.html).  Its name there
+ * has the process id and the time, since a process that was killed may have
+ * left a file.
  */
 static int
 export_to_maildir(const struct target *to, const struct archive_mail *m)
@@ -183,7 +184,7 @@ export_to_maildir(const struct target *to, const struct archive_mail *m)
 	if (status != EX_OK)
 		return status;
 	rights_begin();
-	/* The name is that of one mail, so this one is there already. */
+	/* The name belongs to one mail, which is there already, then. */
 	if (linkat(to->folder, made, to->new_folder, name, 0) < 0 &&
 	    errno != EEXIST)
 		status = smtpdb_fail_errno(EX_CANTCREAT, name);
@@ -235,7 +236,7 @@ open_maildir(struct target *to)
 	return to->new_folder < 0 ? -1 : to->folder;
 }
 
-/* A file that is there is not touched. */
+/* Refuses a file that is there already. */
 static FILE *
 open_mbox(const char *path)
 {
@@ -277,7 +278,9 @@ open_target(const struct smtpdb *t, struct target *to)
 	return ok ? EX_OK : smtpdb_fail_errno(EX_CANTCREAT, to->path);
 }
 
-/* Half an mbox, which nobody could tell from a whole one, does not stay. */
+/*
+ * Removes an mbox that is not complete: nobody could tell it from a whole one.
+ */
 static int
 close_mbox(struct target *to, int status)
 {
@@ -326,7 +329,7 @@ export_id(struct smtpdb *t, const struct archive_mail *m, void *to)
 	return export_one(to, m);
 }
 
-/* One that was deleted since it was listed is passed over. */
+/* A mail that was deleted since it was listed is passed over. */
 static int
 export_page(
     struct smtpdb *t, const struct target *to, const struct archive_page *page)

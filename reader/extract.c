@@ -22,7 +22,7 @@
 #include "terminal.h"
 
 enum {
-	NUMBER_MAX = 1 << 30, /* of several with one name */
+	NUMBER_MAX = 1 << 30, /* of files with one name */
 	TRIES_MAX = 1000,     /* until a name is given up */
 };
 
@@ -50,8 +50,9 @@ is_taken(int folder, const char *name, int n)
 }
 
 /*
- * A number that is free, and the one before it is not: those of one mail are
- * given in order, and it may have thousands of files of one name.
+ * Finds a free number such that the one before it is taken, by bisection: a
+ * mail may have thousands of files of one name, and they are numbered in
+ * order.
  */
 static int
 find_number(int folder, const char *name)
@@ -82,7 +83,7 @@ make_file(int folder, const char *name, char *ret_name, size_t size)
 	int n = find_number(folder, name);
 	int fd = -1;
 
-	/* Another process may make some as well. */
+	/* Another process may make such files as well. */
 	for (int i = 0; i < TRIES_MAX && fd < 0; i++) {
 		numbered_name(name, n + i, ret_name, size);
 		fd = openat(folder, ret_name,
@@ -135,7 +136,7 @@ extract_to(int folder, const struct mime_part *part, size_t number)
 	return EX_IOERR;
 }
 
-/* All that show lists. */
+/* Extracts all parts that show lists. */
 static int
 extract_attachments(struct smtpdb *t, const struct mime *m)
 {
@@ -175,7 +176,10 @@ write_output(const char *path, const struct mime_part *part)
 	return EX_IOERR;
 }
 
-/* To a file or to standard output; a terminal gets what is harmless of it. */
+/*
+ * Writes the part to a file or to standard output; a terminal gets it made
+ * harmless.
+ */
 static int
 extract_one(struct smtpdb *t, const struct mime_part *part)
 {
@@ -200,7 +204,7 @@ extract(struct smtpdb *t, const struct mime *m)
 	int status;
 
 	if (t->nargs == 1 || t->options[OPT_OUTPUT])
-		stop_catch(); /* no half file is to stay */
+		stop_catch(); /* to remove a file that is not complete */
 	if (t->nargs == 1)
 		return extract_attachments(t, m);
 	status = options_number("PART", t->args[1], &number);

@@ -1,4 +1,4 @@
-/* Files that the tool writes and reads. */
+/* Reading and writing whole files. */
 #ifndef READER_FILE_H
 #define READER_FILE_H
 

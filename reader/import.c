@@ -1,8 +1,8 @@
 /*
- * import: what export wrote, and the files of others.
+ * import: stores what export wrote, and the files of other programs.
  *
- * A mail of export has X-Smtpd-Envelope, and becomes the row that it was but
- * for its id.  Any other has no envelope: its recipient comes from
+ * A mail that export wrote has X-Smtpd-Envelope, and becomes the row that it
+ * was, with a new id.  Any other mail has no envelope: its recipient comes from
  * --recipient, or from the field that a delivery agent left; nothing is ever
  * taken from To.
  */
@@ -29,7 +29,10 @@
 #include "terminal.h"
 
 enum {
-	/* Mails of one transaction, which keeps sessions waiting. */
+	/*
+	 * Mails of one transaction, during which sessions wait for the write
+	 * lock.
+	 */
 	WAITING_MAX = 100,
 	WAITING_OCTETS_MAX = 1024 * 1024,
 };
@@ -39,7 +42,7 @@ struct source {
 	const char *name; /* of the file, for messages */
 	struct import_source of;
 	uint64_t mails;
-	/* That are read, and not stored yet. */
+	/* Mails that are read and not stored yet. */
 	struct archive_mail waiting[WAITING_MAX];
 	size_t nwaiting, octets;
 	struct progress progress;
@@ -91,7 +94,7 @@ unquoted(struct span line)
 	return line;
 }
 
-/* What a mail without an envelope may have of one. */
+/* Keeps what the From line says, for a mail that has no envelope. */
 static void
 begin_mail(struct source *s, struct span sender, int64_t date)
 {
@@ -103,7 +106,7 @@ begin_mail(struct source *s, struct span sender, int64_t date)
 	s->of.date = date * INT64_C(1000000);
 }
 
-/* A line without its end is as empty as one with it. */
+/* Is the line empty, with or without a line end? */
 static bool
 is_empty(struct span line)
 {
@@ -120,7 +123,7 @@ ends_in(const struct text *text, const char *end)
 	       memcmp(text->p + text->len - len, end, len) == 0;
 }
 
-/* The mail is over: without the empty line behind it. */
+/* Imports the mail that has ended, without the empty line behind it. */
 static int
 end_mail(struct source *s, struct text *mail)
 {
@@ -218,7 +221,7 @@ import_file(struct source *s, const char *path)
 	free((char *)mail.p);
 	if (fd >= 0)
 		close(fd);
-	s->name = NULL; /* lent */
+	s->name = NULL; /* `path` is only lent */
 	return status;
 }
 
@@ -236,7 +239,10 @@ is_eml(const struct dirent *entry)
 	return is_visible(entry) && dot && strcasecmp(dot, ".eml") == 0;
 }
 
-/* In the order of the numbers in their names, which is that of the ids. */
+/*
+ * Imports files in the order of the numbers in their names, which is that of
+ * the ids.
+ */
 static int
 import_folder(
     struct source *s, const char *path, int (*wanted)(const struct dirent *))
@@ -286,7 +292,7 @@ import_eml(struct source *s, const char *path)
 	return import_folder(s, path, is_eml);
 }
 
-/* Which may be so, or the wrong folder. */
+/* Warns that no mail was found: it may be the wrong folder. */
 static void
 tell_what_is_missing(const struct smtpdb *t)
 {
@@ -332,7 +338,7 @@ import_run(struct smtpdb *t)
 		status = import_maildir(&s, t->options[OPT_MAILDIR]);
 	else
 		status = import_eml(&s, t->options[OPT_EML]);
-	/* Those before one that is not in order stay. */
+	/* Mails before one that cannot be imported are stored. */
 	stored = store_waiting(&s);
 	if (status == EX_OK)
 		status = stored;

@@ -12,7 +12,7 @@
  * Line ends
  */
 
-/* A copy, in which CRLF stands for each LF; to be freed. */
+/* Returns a copy in which CRLF stands for each LF; to be freed. */
 static struct span
 with_crlf(struct span text)
 {
@@ -48,7 +48,7 @@ copy_of(struct span text)
  * One mail
  */
 
-/* The row's columns are text: what is before the field must be. */
+/* What stands before the field becomes the column `trace`, which is text. */
 static bool
 is_trace(struct span text)
 {
@@ -65,7 +65,9 @@ is_trace(struct span text)
 	return true;
 }
 
-/* The octets that the client sent.  False: the field is not in order. */
+/*
+ * Restores the octets that the client sent.  False: the field is not in order.
+ */
 static bool
 restore_data(
     const struct envelope_form *form, struct span text, struct archive_mail *m)
@@ -76,7 +78,7 @@ restore_data(
 	if (form->open && text.len > 0 && text.p[text.len - 1] == '\n')
 		text.len--;
 	if (form->open && text.len > 0 && text.p[text.len - 1] == '\r')
-		text.len--; /* of who has changed the file's line ends */
+		text.len--; /* added by who converted the file to CRLF */
 	if (form->ends.len > 0) {
 		struct span ends = { form->ends.p, form->ends.len };
 
@@ -112,7 +114,7 @@ restore(struct span mail, struct archive_mail *m)
 	return m->trace;
 }
 
-/* The address that a field "<a@b>" or "a@b" holds; NULL: none. */
+/* Returns the address of a field "<a@b>" or "a@b"; NULL: there is none. */
 static const char *
 read_address(struct envelope *e, char *value)
 {
@@ -144,7 +146,7 @@ find_address(
 	return address;
 }
 
-/* What agents write when they deliver; To is no envelope. */
+/* Takes the envelope from the fields of delivery agents; To is no envelope. */
 static bool
 find_envelope(
     const struct import_source *s, const struct mime *mime, struct envelope *e)

@@ -117,13 +117,13 @@ line_ends_tell(struct span text, struct text *to)
 		tell_run(n, run, to);
 }
 
-/* What is left of the run that is told. */
+/* What is left of the present run. */
 struct run {
 	uint64_t n;
 	enum line_end end;
 };
 
-/* Takes one line end of it, or of the next. */
+/* Takes one line end of the run, or of the next run in `told`. */
 static bool
 take_end(struct run *run, struct span *told)
 {

@@ -213,7 +213,7 @@ listing_print(struct listing *l, struct archive *a)
 {
 	int result = 1;
 
-	/* Who reads it may have seen enough. */
+	/* Whoever reads the output may have closed it. */
 	while (l->printed < l->most && !ferror(stdout) &&
 	       (result = archive_list(a, &l->filter, &l->page)) > 0)
 		print_page(l);
@@ -221,7 +221,10 @@ listing_print(struct listing *l, struct archive *a)
 	return result < 0 ? -1 : 0;
 }
 
-/* Few are read from the end, once; more are counted before they are read. */
+/*
+ * A few mails are read from the end at once.  For more, the place where they
+ * begin is found first, and they are read in pages from there.
+ */
 int
 listing_print_newest(struct listing *l, struct archive *a)
 {

@@ -17,13 +17,16 @@ void list_print(const struct lister *l, const struct archive_row *row);
 struct listing {
 	struct lister lister;
 	struct archive_filter filter;
-	int64_t newest; /* only so many of them; -1: all */
-	uint64_t most;  /* after which it ends */
+	int64_t newest; /* only so many of the newest; -1: all */
+	uint64_t most;  /* how many are printed at most */
 	uint64_t printed;
 	struct archive_page page;
 };
 
-/* As the options say; starts as { 0 }.  EX_OK, or tells what is wrong. */
+/*
+ * Fills the listing, which starts as { 0 }, from the options.  EX_OK, or a
+ * status that was told.
+ */
 int listing_start(struct listing *l, struct smtpdb *t);
 /* Prints all that match, and goes on behind them the next time.  0 or -1. */
 int listing_print(struct listing *l, struct archive *a);

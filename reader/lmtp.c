@@ -1,6 +1,7 @@
 /*
- * One connection a mail, one command at a time.  Which mailboxes have the mail
- * is handed back, so that a later try gives nobody a second copy.
+ * One connection for each mail, one command at a time.  The caller learns
+ * which mailboxes have the mail, so that a later try gives nobody a second
+ * copy.
  */
 #include "lmtp.h"
 
@@ -27,7 +28,7 @@
 enum {
 	TIMEOUT_SEC = 300, /* RFC 5321 s. 4.5.3.2; DATA's end wants 600 */
 	REPLY_MAX = 1024,
-	LINE_OCTETS_MAX = 65536, /* one that never ends is no reply */
+	LINE_OCTETS_MAX = 65536, /* a longer line is no reply */
 	/* Lines of one reply, of which LHLO has the most. */
 	REPLY_LINES_MAX = 200,
 };
@@ -40,7 +41,7 @@ struct lmtp {
 	char input[REPLY_MAX];
 	size_t at, len;
 	char reply[REPLY_MAX]; /* the last line of it */
-	const char *why;       /* there is none */
+	const char *why;       /* why there is no reply */
 	bool has_8bitmime, has_smtputf8;
 	bool lost; /* the server, not the mail, is the trouble */
 };
@@ -79,7 +80,7 @@ note_keyword(struct lmtp *l, const char *keyword)
 	l->has_smtputf8 |= span_is(word, "SMTPUTF8");
 }
 
-/* What a server says goes to a terminal. */
+/* A server's replies are printed on a terminal. */
 static void
 make_harmless(char *reply)
 {
@@ -89,7 +90,7 @@ make_harmless(char *reply)
 	}
 }
 
-/* Why there is no reply. */
+/* Notes why there is no reply. */
 static int
 fail_reply(struct lmtp *l, const char *why)
 {
@@ -97,7 +98,7 @@ fail_reply(struct lmtp *l, const char *why)
 	return -1;
 }
 
-/* The next octet, or -1: there is none, and why. */
+/* Returns the next octet, or -1 after noting why there is none. */
 static int
 read_octet(struct lmtp *l, int64_t until)
 {
@@ -145,8 +146,8 @@ read_line(struct lmtp *l, int64_t until)
 }
 
 /*
- * Reads a reply to its end.  Its code, or 0: there is none.  The deadline is
- * for all of it, however slowly it comes.
+ * Reads a reply to its end and returns its code; 0: there is none.  The
+ * deadline is for all of it, however slowly it comes.
  */
 static int
 read_reply(struct lmtp *l)
@@ -166,8 +167,9 @@ read_reply(struct lmtp *l)
 }
 
 /*
- * EX_OK where the reply's first digit is as wanted.  Who has closed the
- * connection may have said why before.
+ * EX_OK where the reply's first digit is as wanted.  A reply is read even
+ * after a failed write: a server that has closed the connection may have said
+ * why.
  */
 static int
 expect(struct lmtp *l, char wanted, const char *what)
@@ -233,7 +235,7 @@ send_mail(FILE *f, const struct archive_mail *m)
 	fputs(at_start ? ".\r\n" : "\r\n.\r\n", f);
 }
 
-/* To be tried again counts more than to be refused. */
+/* A failure that is to be tried again counts more than a refusal. */
 static int
 worse(int a, int b)
 {
@@ -248,7 +250,10 @@ is_ascii(const char *text)
 	return !*text;
 }
 
-/* Has it an address that only SMTPUTF8 allows?  smtpd takes such without. */
+/*
+ * Does an address need SMTPUTF8?  smtpd accepts such addresses without it,
+ * too.
+ */
 static bool
 needs_utf8(const struct envelope *e)
 {
@@ -259,7 +264,10 @@ needs_utf8(const struct envelope *e)
 	return needed;
 }
 
-/* Names those that lack the mail; `taken` is set for those that will do. */
+/*
+ * Sends MAIL, and RCPT for each recipient that lacks the mail; sets `taken`
+ * for those that the server accepts.
+ */
 static int
 send_envelope(
     struct lmtp *l, const struct envelope *e, const bool *had, bool *taken)

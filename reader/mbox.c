@@ -6,7 +6,7 @@
 #include <time.h>
 
 enum {
-	WORDS_MAX = 10, /* of a date, and what may stand behind it */
+	WORDS_MAX = 10, /* of a date, and of what may stand behind it */
 	LINE_MAX_LEN = 4096,
 };
 
@@ -15,7 +15,7 @@ static const char *const days[] = { "Mon", "Tue", "Wed", "Thu", "Fri", "Sat",
 static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
 	"Jul", "Aug", "Sep", "Oct", "Nov", "Dec", NULL };
 
-/* Those that stand in old mboxes; any other is taken for UTC. */
+/* Time zones that stand in old mboxes; any other is taken for UTC. */
 static const struct {
 	const char *name;
 	int hours;
@@ -77,7 +77,7 @@ split(struct span text, struct words *ret)
 	}
 }
 
-/* Its place in the list, also with a comma behind it; -1: it is none. */
+/* Returns the word's place in the list, or -1; a comma may stand behind it. */
 static int
 find(struct span word, const char *const *names)
 {

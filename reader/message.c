@@ -1,5 +1,5 @@
 /*
- * What is told of trouble, and whether the output was written.
+ * Messages on standard error, and whether standard output was written.
  */
 #include <errno.h>
 #include <poll.h>
@@ -34,7 +34,10 @@ smtpdb_fail_errno(int status, const char *what)
 int
 smtpdb_fail_output(void)
 {
-	/* As SIGPIPE would have ended us, had nobody ignored it. */
+	/*
+	 * Silent, as the process would have ended by SIGPIPE if it were not
+	 * ignored.
+	 */
 	if (errno == EPIPE)
 		return EX_IOERR;
 	return smtpdb_fail_errno(EX_IOERR, "standard output");

@@ -22,7 +22,10 @@ static const struct cli_option rows[OPT__COUNT] = {
 	[OPT_JSON] = { 'j', "json", NULL, "one JSON object a line" },
 	[OPT_FROM] = { 'f', "from", "TEXT", "sender, or From, holds TEXT" },
 	[OPT_TO] = { 't', "to", "TEXT", "a recipient, or To, holds TEXT" },
-	/* Of explain: whom it is about, and not what mails hold. */
+	/*
+	 * These two are explain's, and name addresses, not texts to search
+	 * for.
+	 */
 	[OPT_SENT_FROM] = { 'f', "from", "ADDRESS", "the sender, as in MAIL FROM" },
 	[OPT_SENT_TO] = { 't', "to", "ADDRESS", "a recipient, as in RCPT TO" },
 	[OPT_SUBJECT] = { 's', "subject", "TEXT", "Subject holds TEXT" },
@@ -180,7 +183,7 @@ options_find(uint64_t set, const char *word, bool *ret_wants_next)
  * Values
  */
 
-/* With one reader of cli.h. */
+/* Reads a value with one of the readers of cli.h. */
 static int
 read_value(const char *what, const char *text, int64_t *ret,
     bool (*read)(const char *, uint64_t *), const char *kind)
@@ -214,7 +217,7 @@ options_duration(const char *what, const char *text, int64_t *ret)
 	    "time: a number with s, m, h, d, w or y, such as 12h or 2y");
 }
 
-/* A number of 1 or more, or "last", in the first `len` octets. */
+/* Reads an id, 1 or more, or "last", from the first `len` octets. */
 static bool
 read_id(const char *text, size_t len, int64_t *ret)
 {
@@ -276,7 +279,7 @@ read_date(const char *text, int64_t *ret)
 		if (!end || (*end != '\0' && strcmp(end, "Z") != 0))
 			continue;
 		*ret = timegm(&utc);
-		/* 30 February would be one of March. */
+		/* timegm() makes a day of March of 30 February. */
 		if (utc.tm_mday != tm.tm_mday)
 			return false;
 		if (*end == '\0')
@@ -290,7 +293,7 @@ read_date(const char *text, int64_t *ret)
 }
 
 /*
- * A time in microseconds: "2026-11-21", "2026-11-21T20:41",
+ * Reads a time as microseconds: "2026-11-21", "2026-11-21T20:41" or
  * "2026-11-21T20:41:05", local, or in UTC with a "Z"; or how long ago.
  */
 static int

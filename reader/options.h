@@ -1,6 +1,6 @@
 /*
- * The options of all commands, one table: what getopt_long() wants and --help
- * prints comes from it.  And the values that options and arguments have.
+ * The options of all commands in one table, from which come what getopt_long()
+ * wants and what --help prints; and the values of options and arguments.
  */
 #ifndef READER_OPTIONS_H
 #define READER_OPTIONS_H
@@ -34,7 +34,7 @@ enum smtpdb_option options_find(
  * Mails: "5", "5-9", "last" for the newest that there is, or "5-last".
  */
 enum {
-	OPTIONS_LAST = 0, /* which is the number of none */
+	OPTIONS_LAST = 0, /* the id of no mail */
 };
 struct ids {
 	int64_t first, last;

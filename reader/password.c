@@ -1,6 +1,6 @@
 /*
- * How a verifier is made is known to smtpd-auth alone, which has the library for
- * it; the password goes there by a pipe.
+ * smtpd-auth makes the verifier, since it alone links the library for that.
+ * It gets the password through a pipe.
  */
 #include "password.h"
 
@@ -187,7 +187,10 @@ password_read_verifier(const char *account, char ret[PASSWORD_VERIFIER_SIZE])
 		return smtpdb_fail_errno(EX_OSERR, "smtpd-auth");
 	len = strlen(password);
 	password[len++] = '\n';
-	/* It fits into a pipe; of one that has ended its status says why. */
+	/*
+	 * The password fits into the pipe, so this does not block.  If
+	 * smtpd-auth has ended, its exit status says why.
+	 */
 	on_pipe = signal(SIGPIPE, SIG_IGN);
 	if (write(to[1], password, len) != (ssize_t)len && errno != EPIPE)
 		smtpdb_fail_errno(0, "smtpd-auth");

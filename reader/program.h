@@ -5,8 +5,8 @@
 #define READER_PROGRAM_H
 
 /*
- * Becomes that program: the one beside this, as where it was built; else wherever
- * programs are.  Returns only if there is none.
+ * Becomes that program: the one beside this executable, or else the one in
+ * $PATH.  Returns only if there is none.
  */
 void program_run(const char *name, char *const *args);
 

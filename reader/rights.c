@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 enum {
-	GROUPS_MAX = 256, /* of root, who is in few */
+	GROUPS_MAX = 256, /* root is in few groups */
 };
 
 static uid_t owner;
@@ -21,7 +21,10 @@ static gid_t groups[GROUPS_MAX];
 static int ngroups;
 static bool may_return;
 
-/* The owner of the folder in which the path ends.  0: root, or nobody knows. */
+/*
+ * Returns the owner of the folder in which the path ends.  0: root, or not
+ * known.
+ */
 static uid_t
 owner_of_folder(const char *path, gid_t *ret_group)
 {
@@ -36,8 +39,9 @@ owner_of_folder(const char *path, gid_t *ret_group)
 }
 
 /*
- * That of the path as it is named first: whoever owns that folder says where a
- * link in it leads.
+ * Returns the owner of the folder that the path names, or, if that is root, of
+ * the folder to which its links lead.  The first one decides: whoever owns it
+ * says where a link in it leads.
  */
 static uid_t
 find_owner(const char *database, gid_t *ret_group)

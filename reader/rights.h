@@ -18,11 +18,11 @@
  */
 int rights_become_owner(const char *database, bool for_good);
 
-/* Around what is done with the caller's rights; errno stays. */
+/* Enclose what is done with the caller's rights; errno stays. */
 void rights_begin(void);
 void rights_end(void);
 
-/* open(2) with those; nothing that is run inherits it. */
+/* open(2) with the caller's rights, and with O_CLOEXEC. */
 int rights_open(const char *path, int flags, mode_t mode);
 
 #endif

@@ -10,7 +10,7 @@
 #include "options.h"
 
 enum {
-	/* Of schema.sql. */
+	/* As in schema.sql. */
 	MOVED_TO_MAX = 254,
 	TEXT_MAX = 400,
 	WINDOW_MAX = 604800,
@@ -19,7 +19,8 @@ enum {
 static const uint64_t limit_max = UINT64_C(9000000000000000000);
 
 /*
- * What is wrong with a value, behind its option's name; NULL: nothing.
+ * Each check returns what is wrong with a value, to be printed behind the
+ * option's name; NULL: nothing.
  */
 
 static const char *
@@ -137,8 +138,8 @@ find_fill(const char *column)
 }
 
 /*
- * SQLite compares a text with a number without a word, so what is to be a
- * number is read here; `room` is for it.
+ * SQLite does not complain of a text that is compared with a number, so
+ * numbers are read here; `room` is for their digits.
  */
 static int
 read_number(
@@ -209,8 +210,9 @@ enum {
 };
 
 /*
- * A rule that is added refuses, unless it says that it allows, also where one
- * was there that allowed.  One that asks for an account allows to who has one.
+ * A rule that is added refuses unless --allow is given, even if the row that
+ * it replaces allowed.  A rule with --authenticated allows those who have
+ * authenticated.
  */
 static int
 complete_allow(
@@ -239,8 +241,8 @@ complete_allow(
 }
 
 /*
- * A reply's two codes agree in their first digit, so one that is said brings the
- * other along.
+ * A reply's two codes agree in their first digit, so when only one is given,
+ * the other is set to match it.
  */
 static int
 complete_reply(const struct smtpdb *t, struct rule_values *v)

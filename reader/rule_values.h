@@ -1,6 +1,6 @@
 /*
- * What a person says of a row that tells what is accepted, as the values of its
- * columns.  What the table would refuse is refused here, in words.
+ * Makes the values of a row's columns from the options of a command.  What the
+ * table would refuse is refused here, in words.
  */
 #ifndef READER_RULE_VALUES_H
 #define READER_RULE_VALUES_H
@@ -12,7 +12,7 @@ enum {
 };
 
 struct rule_values {
-	/* At the place of its column; NULL: nothing is said of it. */
+	/* At the place of its column; NULL: no option gives it. */
 	const char *value[RULES_COLUMNS_MAX];
 	char room[RULES_COLUMNS_MAX][RULE_NUMBER_SIZE];
 	unsigned nsaid;

@@ -1,7 +1,7 @@
 /*
- * domain, mailbox, alias, rule, quota and rate: add, rm and list of the rows that
- * say what is accepted.  One way for all: arguments become keys, and options
- * the columns behind them.
+ * domain, mailbox, alias, rule, quota and rate: add, rm and list for the rows
+ * that say what is accepted.  All work in the same way: arguments become keys,
+ * and options become the columns behind them.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@
  * Keys
  */
 
-/* Their names, which `ret` points to. */
+/* The texts of the names that an archive_keys points to. */
 struct key_names {
 	struct names names[RULES_KEYS_MAX];
 };
@@ -40,7 +40,7 @@ check_scope(const char *text)
 	    text);
 }
 
-/* What no client could name would never count. */
+/* Refuses a key that no client could name: it would never count. */
 static int
 check_key(enum archive_rules which, const char *text)
 {
@@ -59,7 +59,7 @@ check_key(enum archive_rules which, const char *text)
 			   : rule_check_address(text, true);
 	case RULES_RATE:
 		return check_scope(text);
-	case RULES_CLIENT: /* is read elsewhere */
+	case RULES_CLIENT: /* options_network() has read it */
 	case RULES_QUOTA:
 	case RULES__COUNT:
 		break;
@@ -86,7 +86,7 @@ is_for_dns(const char *name)
 	return true;
 }
 
-/* By which names it may stand in a row, and which it is to have there. */
+/* Finds the names by which rows may have the key; a new row gets the first. */
 static int
 find_names(const char *text, bool is_new, struct names *names, const char **ret)
 {
@@ -151,7 +151,7 @@ warn_unserved(struct smtpdb *t, const char *address)
 	return EX_OK;
 }
 
-/* Values are checked one by one before; this is what they are together. */
+/* Each value was checked before, so the table refuses their combination. */
 static int
 fail_refused(enum archive_rules which)
 {
@@ -376,7 +376,7 @@ list(struct smtpdb *t, enum archive_rules which)
 
 static const char *const verbs[] = { "add", "rm", "list", NULL };
 
-/* The word that was meant is said as well. */
+/* Suggests the word that was probably meant. */
 static int
 fail_verb(const char *command, const char *given)
 {
@@ -387,7 +387,7 @@ fail_verb(const char *command, const char *given)
 	    meant ? ", if you meant that" : "");
 }
 
-/* "add KEY..." and so on; the keys are those behind the first word. */
+/* Runs "add KEY..." and so on; the keys are the words behind the first. */
 static int
 run(struct smtpdb *t, const char *command, enum archive_rules which,
     char **given, int ngiven)

@@ -16,7 +16,7 @@
 enum {
 	NOTHING_FOUND = 1, /* exit status, as grep(1) has it */
 	FOUND_MAX = 1000,
-	PAGES = 16, /* of one transaction of the index */
+	PAGES = 16, /* indexed in one transaction */
 };
 
 static int
@@ -55,7 +55,7 @@ index_run(struct smtpdb *t)
 	return status;
 }
 
-/* One that is gone meanwhile is passed over. */
+/* A mail that was deleted meanwhile is passed over. */
 static int
 print_found(struct smtpdb *t, const struct lister *l, int64_t id)
 {
@@ -98,7 +98,7 @@ search(struct smtpdb *t, struct search *s, const char *words)
 	return n < 0 ? smtpdb_fail_archive(t) : print_all(t, ids, n);
 }
 
-/* What has come since is not found; that is no reason to find nothing. */
+/* Tells of mails that are not indexed; the others are searched all the same. */
 static int
 tell_missing(struct smtpdb *t, struct search *s)
 {

@@ -25,7 +25,7 @@ read_defaults(void)
 	return text;
 }
 
-/* Leaves out what is commented out. */
+/* Looks for the option in a line, unless the line is commented out. */
 static void
 take_line(char *line, const char *prefix, char **ret)
 {

@@ -1,6 +1,6 @@
 /*
- * What the units give smtpd as options: SMTPD_OPTIONS, in the environment or in
- * /etc/default/smtpd.
+ * The options that the units give smtpd: SMTPD_OPTIONS, in the environment or
+ * in /etc/default/smtpd.
  */
 #ifndef READER_SERVICE_H
 #define READER_SERVICE_H
@@ -8,11 +8,12 @@
 #include <stdbool.h>
 
 /*
- * The value of the last word that begins so ("--milter="), or "" for one that
- * has none ("--auth-required"); to be freed.  NULL: there is none.
+ * Returns the value of the last word that begins so ("--milter="), or "" for
+ * one that has no value ("--auth-required"); to be freed.  NULL: there is
+ * none.
  */
 char *service_option(const char *prefix);
-/* False: nobody may see, or they are not installed. */
+/* False: the file of options is not there or cannot be read. */
 bool service_is_known(void);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * show and raw: one mail, for a person and as it is.
+ * show and raw: mails as a person reads them, and as they are.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +38,10 @@ print_field(const struct view *v, struct span name, const char *value)
 	putchar('\n');
 }
 
-/* The fields that people look at, in this order.  False: there are none. */
+/*
+ * Prints the fields that people look at, in this order.  False: there are
+ * none.
+ */
 static bool
 print_some_fields(const struct view *v)
 {
@@ -77,7 +80,7 @@ print_all_fields(const struct view *v)
 	}
 }
 
-/* Where text can look like a field, all of them are shown. */
+/* Prints all fields where text of the mail may be taken for one. */
 static void
 print_header(const struct view *v)
 {
@@ -86,7 +89,9 @@ print_header(const struct view *v)
 		print_all_fields(v);
 }
 
-/* Rows from `i` on that are of one RCPT: the mailboxes of an alias. */
+/*
+ * Counts the rows from `i` on that are of one RCPT: the mailboxes of an alias.
+ */
 static unsigned
 count_ways(const struct envelope *e, unsigned i)
 {
@@ -99,7 +104,10 @@ count_ways(const struct envelope *e, unsigned i)
 	return n;
 }
 
-/* "<all@x> went to bob@x, carl@x", where tables have led it elsewhere. */
+/*
+ * Prints "<all@x> went to bob@x, carl@x" where the tables have led it
+ * elsewhere.
+ */
 static void
 print_way(const struct recipient *r, unsigned n)
 {
@@ -130,7 +138,7 @@ print_ways(const struct envelope *e)
 	distinct_reset(&seen);
 }
 
-/* A line of what is known beside it; `text` NULL or "": nothing is. */
+/* Prints a line, unless `text` is NULL or empty. */
 static void
 print_known(const char *what, const char *text)
 {
@@ -141,7 +149,7 @@ print_known(const char *what, const char *text)
 	putchar('\n');
 }
 
-/* Who sent it, as TLS and AUTH say. */
+/* Prints who sent it, as TLS and AUTH say. */
 static void
 print_security(const struct archive_mail *m)
 {
@@ -154,7 +162,7 @@ print_security(const struct archive_mail *m)
 		puts("to be passed on inside TLS alone (REQUIRETLS)");
 }
 
-/* "from <a@x> to <b@y>, <c@z>": what MAIL and RCPT said. */
+/* Prints what MAIL and RCPT said: "<a@x> to <b@y>, <c@z>". */
 static void
 print_envelope(const struct view *v)
 {
@@ -251,7 +259,7 @@ print_mail(const struct view *v)
  * JSON
  */
 
-/* To whom it was sent, each once; and where that led. */
+/* Adds to whom it was sent, each recipient once, and where that led. */
 static void
 json_recipients(struct json *j, const struct envelope *e)
 {
@@ -308,7 +316,7 @@ json_envelope(struct json *j, const struct archive_mail *m)
 	json_text(j, "trace", m->trace);
 }
 
-/* A text as a person reads it, and HTML as it is. */
+/* Adds a part: its text as a person reads it, its HTML as it is. */
 static void
 json_part(struct json *j, const struct mime_part *part, size_t number)
 {
@@ -371,7 +379,6 @@ print_json(const struct view *v)
  * Commands
  */
 
-/* A terminal gets what is harmless of it. */
 static bool
 put_output(void *arg, struct span piece)
 {
@@ -379,7 +386,10 @@ put_output(void *arg, struct span piece)
 	return fwrite(piece.p, 1, piece.len, stdout) == piece.len;
 }
 
-/* As UTF-8, whatever its charset was. */
+/*
+ * Prints the HTML as UTF-8, whatever its charset was; a terminal gets it made
+ * harmless.
+ */
 static int
 print_html(const struct view *v)
 {
@@ -441,7 +451,7 @@ show_run(struct smtpdb *t)
 	return status == EX_OK ? smtpdb_each_arg(t, show, &begun) : status;
 }
 
-/* A terminal gets what is harmless of it. */
+/* Writes the octets as they are; a terminal gets them made harmless. */
 static void
 write_octets(struct span octets)
 {

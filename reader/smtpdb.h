@@ -3,22 +3,27 @@
  * function, which gets its arguments parsed and returns an exit status of
  * sysexits.h; ../smtpdb.c has the table of them.  In this folder are
  *
- *	list, show, extract, search, stats		what reads
- *	doctor, doctor_rules, doctor_auth		what is wrong
- *	tell						the same for ../reader.h
- *	web, elsewhere					other programs
- *	export, import, copy, deliver, deliver_lmtp, delete	what takes mails out and in
- *	rules, rule_values, names, explain		what is accepted
- *	envelope_field, import_mail, mbox, lmtp, connect	formats of mail
- *	tool						what commands do first
- *	rights						who opens what
- *	program						who runs those
- *	stop						who ends them
- *	options, terminal, columns, file, distinct,
- *	message						words in, words out
+ *	list, watch, show, extract,
+ *	search, stats			commands that read
+ *	export, import, copy, deliver,
+ *	delete				commands that move or delete mails
+ *	rules, account, explain		commands about what is accepted
+ *	doctor, doctor_*		the command that finds faults
+ *	web, elsewhere			other programs that do the work
+ *	complete			completion for shells
+ *	tell				the commands of ../reader.h
+ *	rule_values, password		what rows are made of
+ *	deliver_lmtp, lmtp, connect	delivery by LMTP
+ *	import_mail, envelope_field,
+ *	mbox, line_ends			mail in files
+ *	tool, service			the database, the options of smtpd
+ *	rights, program, stop		users, other programs, signals
+ *	options, names, terminal,
+ *	columns, file, distinct,
+ *	message				input and output
  *
- * Arrows point down, and at last to ../archive.h, the database; ../find.h, search;
- * and ../mime/, what a mail says.
+ * Includes point down this list, and from its end to ../archive.h, the
+ * database, ../find.h, the search, and ../mime/, the content of a mail.
  */
 #ifndef READER_SMTPDB_H
 #define READER_SMTPDB_H
@@ -104,7 +109,10 @@ _Static_assert(OPT__COUNT <= 64, "a set of options is 64 bits");
 struct ids;
 
 struct smtpdb {
-	/* Value of each option; "" where it takes none, cli_no; or NULL. */
+	/*
+	 * Value of each option; "" if it takes none, cli_no for its contrary;
+	 * or NULL.
+	 */
 	const char *options[OPT__COUNT];
 	char **argv; /* what the program was started with */
 	char **args; /* what stands behind the command, NULL at the end */
@@ -114,7 +122,7 @@ struct smtpdb {
 	struct names mailbox; /* of --mailbox */
 	struct archive_conf conf;
 	struct archive *archive;
-	bool names_files; /* files or programs of the caller's (rights.h) */
+	bool names_files; /* uses files or programs of the caller (rights.h) */
 };
 
 struct command {
@@ -128,64 +136,66 @@ struct command {
 };
 
 /*
- * message.c: to standard error, after the name of the program.
+ * message.c: prints to standard error, behind the name of the program.
  */
 
 __attribute__((format(printf, 2, 3))) int smtpdb_fail(
     int status, const char *format, ...); /* returns `status` */
 /* The same for errno and the file that it came from. */
 int smtpdb_fail_errno(int status, const char *what);
-/* Was all that was printed also written?  EX_OK or EX_IOERR. */
+/* Has all that was printed been written?  EX_OK or EX_IOERR. */
 int smtpdb_flush(void);
 /* The same for a write that has failed; silent where the reader has gone. */
 int smtpdb_fail_output(void);
 /*
- * Waits, or until `fd` can be read, if it is not -1.  False: whoever read standard
- * output has gone meanwhile.
+ * Waits for so long, or until `fd` can be read, unless it is -1.  False:
+ * whoever read standard output has gone meanwhile.
  */
 bool smtpdb_pause(int ms, int fd);
 
 /*
- * tool.c: the database.  What fails has been told.
+ * tool.c: the database.  Errors have been told.
  */
 
 /*
- * Is it for this program (elsewhere.c)?  Otherwise becomes the one that it is
- * for, and returns only, with a status, if that cannot be.
+ * Is the database one for this program (elsewhere.c)?  If not, becomes the
+ * program that it is for, and returns only if that fails, with a status.
  */
 int smtpdb_change_over(const struct smtpdb *t);
-/* It must exist, unless `make`. */
+/* Opens the database, which must exist unless `make`. */
 int smtpdb_open(struct smtpdb *t, bool make);
-/* The same, but trouble of the archive is told by smtpdb_fail_archive() only. */
+/*
+ * The same, but an error of the archive is told only by smtpdb_fail_archive().
+ */
 int smtpdb_try_open(struct smtpdb *t, bool make);
 /*
- * Waits for it up to t->deadline_ms, if it is not there but its folder is, and
- * says so.  EX_NOINPUT: it did not come.
+ * Opens the database; if only its folder is there, says so and waits for it up
+ * to t->deadline_ms.  EX_NOINPUT: it did not come.
  */
 int smtpdb_open_soon(struct smtpdb *t, bool *ret_waited);
-/* Are all arguments numbers of mails, as options_ids() reads them? */
+/* Are all arguments ids of mails, as options_ids() reads them? */
 int smtpdb_check_ids(const struct smtpdb *t);
-/* What they are in the database that is open. */
+/* Reads ids, with "last" as it is in the open database. */
 int smtpdb_find_ids(struct smtpdb *t, const char *arg, struct ids *ret);
-/* Reads the one mail of that number. */
+/* Reads the one mail that `id` names. */
 int smtpdb_read(struct smtpdb *t, const char *id, struct archive_mail *ret);
 /*
- * Reads the mail of that number, or one after the other those of a range, and
+ * Reads the mail of that id, or one after the other those of a range, and
  * calls `one` with each, until that is not EX_OK.  EX_NOINPUT: there is none.
  */
 int smtpdb_each(struct smtpdb *t, const char *ids,
     int (*one)(struct smtpdb *t, const struct archive_mail *m, void *arg),
     void *arg);
-/* The same for each of the arguments, which are all looked at first. */
+/* The same for each of the arguments, which are all checked first. */
 int smtpdb_each_arg(struct smtpdb *t,
     int (*one)(struct smtpdb *t, const struct archive_mail *m, void *arg),
     void *arg);
-/* Tells what the archive's last call failed of, and returns the status. */
+/* Tells why the archive's last call failed, and returns the status. */
 int smtpdb_fail_archive(const struct smtpdb *t);
 
 /*
- * The database that `copy` of these arguments has: the one that is not "-".  NULL:
- * it starts a process for each of two.
+ * Returns the database that `copy` opens itself: the argument beside "-".
+ * NULL: there is no "-", and copy starts a process for each database.
  */
 const char *copy_database(const struct smtpdb *t);
 

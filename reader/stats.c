@@ -54,13 +54,13 @@ print_text(const struct archive_stats *s)
 }
 
 /* clang-format off */
-/* What each number is called elsewhere. */
+/* The names of each number in JSON and in OpenMetrics. */
 static const struct metric {
 	size_t field;
 	const char *json;
 	const char *metric;
 	const char *unit; /* or NULL */
-	bool counts;      /* up only: a counter */
+	bool counts;      /* only grows: a counter */
 	const char *help;
 } metrics[] = {
 #define FIELD(name) offsetof(struct archive_stats, name)
@@ -149,7 +149,7 @@ write_script(FILE *f, const struct archive_hour *hours, int n)
 	fputs("e\n", f);
 }
 
-/* False, with errno: it is not all there. */
+/* False, with errno: the picture is not complete. */
 static bool
 copy_picture(int from, int to)
 {
@@ -164,14 +164,16 @@ copy_picture(int from, int to)
 				return false;
 		}
 	}
-	/* What was longer before; but /dev/stdout may be a pipe. */
+	/*
+	 * Cuts the rest of a longer file; /dev/stdout may be a pipe (EINVAL).
+	 */
 	return ftruncate(to, lseek(to, 0, SEEK_CUR)) == 0 || errno == EINVAL;
 }
 
 /*
- * gnuplot draws on its standard output: a path in its script could end a line
- * of that and begin a command.  That is memory, since gnuplot does not say that
- * it could not write.
+ * gnuplot draws on its standard output, since a path in the script could hold
+ * a line end and a command.  That output is memory, since gnuplot does not
+ * tell of a write that fails.
  */
 static int
 plot(const char *path, const struct archive_hour *hours, int n)

@@ -11,7 +11,7 @@ note(int signo)
 	asked = signo;
 }
 
-/* Whoever started us may have had one ignored (nohup). */
+/* A signal that was ignored before (nohup) stays ignored. */
 void
 stop_catch(void)
 {

@@ -7,10 +7,10 @@
 
 #include <stdbool.h>
 
-/* From now on they are only noted. */
+/* From now on these signals are only noted. */
 void stop_catch(void);
 bool stop_asked(void);
-/* If there was one, ends the process by it, as who waits for us expects. */
+/* If a signal came, ends the process by it, as its parent expects. */
 void stop_now(void);
 
 #endif

@@ -10,7 +10,7 @@ enum {
 	HOURS_MAX = 24 * 14,
 };
 
-/* What stats --plot draws. */
+/* Prints the numbers that stats --plot draws. */
 static int
 hours_run(struct smtpdb *t)
 {

@@ -97,7 +97,7 @@ terminal_safe(struct span text, enum terminal_form form)
 	return text_take(&safe);
 }
 
-/* Most of it is: nothing is to be made safe. */
+/* Is nothing to be made safe?  Most texts are so. */
 static bool
 is_plain(struct span text)
 {
@@ -122,7 +122,7 @@ put(void *arg, struct span piece)
 	while (piece.len > 0) {
 		size_t len = piece.len < PIECE_MAX ? piece.len : PIECE_MAX;
 
-		/* Between two characters. */
+		/* The cut is between two characters. */
 		while (len < piece.len && len > 1 &&
 		       ((unsigned char)piece.p[len] & 0xC0) == 0x80)
 			len--;
@@ -199,7 +199,10 @@ terminal_width(const char *safe)
 	return width;
 }
 
-/* The octets that fit into so many columns, of which `*ret_width` are taken. */
+/*
+ * Returns how many octets fit into the columns, and how many columns they
+ * take.
+ */
 static size_t
 fit(const char *safe, int columns, int *ret_width)
 {

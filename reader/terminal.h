@@ -1,6 +1,6 @@
 /*
- * What people see: text that strangers wrote, made harmless; columns; and how
- * far a long work is.
+ * Output for people: text that strangers wrote, made harmless; columns; and
+ * the progress of long work.
  */
 #ifndef READER_TERMINAL_H
 #define READER_TERMINAL_H
@@ -15,7 +15,7 @@
 /* What standard output is. */
 struct terminal {
 	bool is_one;
-	bool colour; /* one, and $NO_COLOR is not set */
+	bool colour; /* a terminal, and $NO_COLOR is not set */
 	int columns;
 };
 
@@ -38,7 +38,7 @@ void terminal_print(struct span text, enum terminal_form form);
 /* The same for a text that comes in pieces; starts as { .form = form }. */
 struct terminal_text {
 	enum terminal_form form;
-	bool has_cr;  /* what comes next tells what it is */
+	bool has_cr;  /* a CR has come; the next octet tells what it is */
 	bool is_open; /* the last line has no end */
 };
 
@@ -65,10 +65,13 @@ enum {
 };
 void terminal_time(int64_t microseconds, char *ret);
 
-/* What stands behind the word for so many of them: "s", or nothing. */
+/* The ending of a word for so many things: "s", or nothing. */
 const char *plural(int64_t n);
 
-/* Tells on standard error, if it is a terminal, what takes over a second. */
+/*
+ * Tells on standard error, if it is a terminal, how far work is that takes
+ * over a second.
+ */
 struct progress {
 	const char *what;
 	int64_t began_at;

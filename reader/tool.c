@@ -51,7 +51,7 @@ smtpdb_fail_archive(const struct smtpdb *t)
 	    archive_error(t->archive));
 }
 
-/* Is it not there, though it could be made? */
+/* Is the file missing while its folder is there? */
 static bool
 is_to_come(const char *path)
 {
@@ -164,7 +164,7 @@ smtpdb_read(struct smtpdb *t, const char *arg, struct archive_mail *ret)
 	return found > 0 ? EX_OK : fail_missing(arg);
 }
 
-/* One that is deleted meanwhile is passed over. */
+/* A mail that is deleted meanwhile is passed over. */
 static int
 each_of_range(struct smtpdb *t, const struct ids *ids,
     int (*one)(struct smtpdb *t, const struct archive_mail *m, void *arg),

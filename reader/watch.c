@@ -10,14 +10,14 @@
 
 enum {
 	WATCH_EVERY_MS = 200,
-	/* Where it is told of mails that come, but not of what else goes on. */
+	/* Where the database tells of new mails, but not of other changes. */
 	LISTEN_EVERY_MS = 2000,
-	NONE_CAME = 1, /* the exit status of that */
+	NONE_CAME = 1, /* exit status: no mail came in time */
 };
 
 /*
- * Begins with the mails that are still to come, after the newest of --number;
- * or with all since --since.
+ * Skips the mails that are there, but for the newest that --number wants, or
+ * those since --since.
  */
 static int
 skip_old(const struct smtpdb *t, struct listing *l)
@@ -38,8 +38,9 @@ skip_old(const struct smtpdb *t, struct listing *l)
 }
 
 /*
- * Goes on behind what was looked at, also where nothing matched.  Ids grow in
- * the order of the commits, so what came meanwhile is behind that as well.
+ * Next time, goes on behind all that was looked at, also where nothing
+ * matched.  The last id is read first: ids grow in the order of the commits,
+ * so what comes meanwhile has a higher one.
  */
 static int
 print_new(struct listing *l, struct archive *a)
@@ -90,7 +91,7 @@ watch_run(struct smtpdb *t)
 		return NONE_CAME;
 	if (status != EX_OK)
 		return status;
-	/* What came into a database that was not there is new. */
+	/* In a database that was not there before, all mails are new. */
 	if (!waited && skip_old(t, &l) < 0)
 		return smtpdb_fail_archive(t);
 	return watch(t, &l);

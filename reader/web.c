@@ -7,7 +7,7 @@
 #include "program.h"
 #include "smtpdb.h"
 
-/* The arguments are all its own. */
+/* All arguments behind `web` are those of smtpdb-web. */
 int
 web_run(struct smtpdb *t)
 {
