@@ -25,7 +25,7 @@ take(struct text *t)
 	return decoded;
 }
 
-/* Without the blanks that may stand anywhere in it. */
+/* Takes the text without the blanks that may stand anywhere in an address. */
 static char *
 take_address(struct text *t)
 {
@@ -72,7 +72,10 @@ end_one(struct reading *r)
 	r->has_angle = false;
 }
 
-/* What stands in quotes or parentheses, without the escapes; its length. */
+/*
+ * Reads what stands in quotes or parentheses, without the escapes; returns the
+ * octets taken.
+ */
 static size_t
 read_enclosed(struct span rest, char end, struct text *to)
 {

@@ -19,7 +19,10 @@ struct addresses {
 	size_t n;
 };
 
-/* Adds those of a field's value, as it stands in the mail.  Nothing is an error. */
+/*
+ * Adds the addresses of a field's value, as it stands in the mail.  Any text
+ * is accepted.
+ */
 void addresses_read(struct span value, struct addresses *to);
 void addresses_add(struct addresses *to, const char *name, const char *address);
 /* Is the address among them?  Its case does not count. */

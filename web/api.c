@@ -1,6 +1,6 @@
 /*
- * Mailpit's API v1, that part of it that its clients read with.  Names of fields
- * and their forms are Mailpit's.
+ * The part of Mailpit's API v1 that reads.  Names of fields and their forms
+ * are Mailpit's.
  */
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -58,7 +58,7 @@ add_none(struct json *j, const char *name)
 	json_close(j, ']');
 }
 
-/* What lists and single mails have alike. */
+/* Adds what lists and single mails have alike. */
 static void
 add_brief(struct json *j, const struct brief *b)
 {
@@ -203,7 +203,7 @@ add_parts(struct json *j, const char *name, const struct letter *l,
 	json_close(j, ']');
 }
 
-/* Links in angle brackets (RFC 2369). */
+/* Adds the links, which stand in angle brackets (RFC 2369). */
 static void
 add_unsubscribe(struct json *j, const struct letter *l)
 {
@@ -251,7 +251,7 @@ api_message(struct request *r, struct response *ret)
 	letter_close(&l);
 }
 
-/* Has a field of the name been before the one at `at`? */
+/* Does a field of this name stand before the one at `at`? */
 static bool
 is_told(const struct letter *l, struct span name, const char *at)
 {
@@ -285,7 +285,7 @@ add_values(struct json *j, const struct letter *l, struct span name)
 }
 
 enum {
-	FIELDS_MAX = 500, /* that are compared with each other */
+	FIELDS_MAX = 500, /* fields that are compared with each other */
 };
 
 void
@@ -369,7 +369,7 @@ api_info(struct request *r, struct response *ret)
 	response_json(ret, 200, j.to);
 }
 
-/* What Mailpit's page may offer: little of it is here. */
+/* Says what Mailpit's page may offer, of which little is here. */
 void
 api_config(struct request *r, struct response *ret)
 {

@@ -1,6 +1,6 @@
 /*
- * Mailpit's API v1, what it changes: what was read, and deletion where that is
- * allowed.  No ids means all, as there.
+ * The part of Mailpit's API v1 that changes: it marks mails as read, and
+ * deletes them where that is allowed.  As in Mailpit, no ids means all mails.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -66,8 +66,8 @@ static int delete (struct request *r, const int64_t *ids, size_t n, bool read)
 }
 
 /*
- * MailHog's clients take any body for JSON and want none; they do not say what
- * they accept, and Mailpit's do.
+ * Is the client one of MailHog's?  Those parse any body as JSON and want an
+ * empty one.  They send no Accept, and Mailpit's clients do.
  */
 static bool
 is_of_hog(const struct request *r)

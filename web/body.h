@@ -1,4 +1,4 @@
-/* What PUT and DELETE say in their body, as JSON. */
+/* The body of PUT and DELETE, which is JSON. */
 #ifndef WEB_BODY_H
 #define WEB_BODY_H
 
@@ -10,14 +10,17 @@
 
 /* {"IDs":["1","2"],"Read":true,"Search":"words"}; other members are passed over. */
 struct body {
-	int64_t *ids; /* those that can be one of a mail */
+	int64_t *ids; /* those that can be ids of mails */
 	size_t nids;
 	bool has_ids; /* the member is there and not empty */
 	bool read;
 	char *search; /* NULL: not there */
 };
 
-/* False: it is no such object.  To be reset in any case; starts as { 0 }. */
+/*
+ * Starts as { 0 }, and is to be reset in any case.  False: the text is no such
+ * object.
+ */
 bool body_read(struct body *b, struct span json);
 void body_reset(struct body *b);
 

@@ -14,7 +14,7 @@
  * Host
  */
 
-/* The name without the port; false: it is none. */
+/* Returns the host's name without the port; false: there is none. */
 static bool
 host_name(const char *host, char ret[REQUEST_HOST_SIZE])
 {
@@ -32,7 +32,7 @@ host_name(const char *host, char ret[REQUEST_HOST_SIZE])
 	return true;
 }
 
-/* An address is what no DNS can turn into another. */
+/* An IP address is always accepted: no DNS can make it another host's. */
 static bool
 is_our_name(const struct web_options *o, const char *name)
 {
@@ -63,7 +63,7 @@ is_for_us(const struct request *r)
  * Origin
  */
 
-/* "http://host:port" of the page that the request has as its Host? */
+/* Is the Origin, "http://host:port", the host that the request is for? */
 static bool
 is_origin_ours(const struct request *r)
 {
@@ -79,7 +79,7 @@ is_origin_ours(const struct request *r)
 		   strncmp(origin, "https:", 6) == 0);
 }
 
-/* Browsers tell; what is no browser can ask for anything anyway. */
+/* Browsers send this field; any other client can send whatever it wants. */
 static bool
 is_other_site(const struct request *r)
 {
@@ -89,7 +89,9 @@ is_other_site(const struct request *r)
 	       strcmp(site, "none") != 0;
 }
 
-/* A link to one of our pages, in a window of its own, may stand anywhere. */
+/*
+ * Is it a link to a page, in a window of its own?  Other sites may have those.
+ */
 static bool
 is_link(const struct request *r)
 {
@@ -108,7 +110,7 @@ is_change(const struct request *r)
 	return strcmp(r->method, "GET") != 0 && strcmp(r->method, "HEAD") != 0;
 }
 
-/* No form of another page can send this type. */
+/* A form on another site's page cannot send this type. */
 static bool
 is_json(const struct request *r)
 {

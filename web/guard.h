@@ -1,14 +1,16 @@
 /*
- * Who may ask.  A browser sends what any page makes it send, so each request is
- * looked at: for whom it was meant (Host: another name may lead here by its
- * DNS), and which page has caused it (Origin, Sec-Fetch-Site).
+ * Who may ask.  A browser sends what any page makes it send, so each request
+ * is checked: for which host it was meant (Host: the DNS may lead another name
+ * here), and which page has caused it (Origin, Sec-Fetch-Site).
  */
 #ifndef WEB_GUARD_H
 #define WEB_GUARD_H
 
 #include "request.h"
 
-/* False: `ret` says why not.  Fills what the request is to know of it. */
+/*
+ * Fills is_cross_site and consumer of the request.  False: `ret` says why not.
+ */
 bool guard(struct request *r, struct response *ret);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * MailHog's API v2, as far as test suites use it.  A part's content is given
- * decoded, or as base64, with fields that say so, whatever it travelled in.
+ * decoded, or as base64, with fields that say so, whatever its encoding was.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 enum {
 	LIMIT = 50,
-	LIMIT_MAX = 250, /* whole mails */
+	LIMIT_MAX = 250, /* of whole mails */
 };
 
 /* "ann@a.example" in its two halves. */

@@ -5,7 +5,7 @@
 #include "../mail/scan.h"
 
 enum {
-	DEPTH_MAX = 32, /* of what is passed over */
+	DEPTH_MAX = 32, /* of a value that is passed over */
 };
 
 void
@@ -43,7 +43,7 @@ hex(const char *p)
 	return code;
 }
 
-/* Behind the backslash; how many octets it took. */
+/* Reads what follows a backslash; returns the octets taken. */
 static size_t
 read_escape(struct span s, struct text *to)
 {
@@ -89,7 +89,6 @@ json_read_string(struct span *s, struct text *to)
 	return json_take(s, '"');
 }
 
-/* Any value. */
 bool
 json_skip(struct span *s)
 {

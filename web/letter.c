@@ -63,7 +63,7 @@ find_bcc(struct brief *b, const struct envelope *e)
 	}
 }
 
-/* Blanks in a row are one. */
+/* Adds a piece, in which one blank stands for several. */
 static bool
 put_snippet(void *arg, struct span piece)
 {

@@ -1,5 +1,5 @@
 /*
- * One mail as pages and APIs tell of it: who, to whom, what, and its parts.
+ * One mail as pages and APIs show it: its people, its subject, its parts.
  */
 #ifndef WEB_LETTER_H
 #define WEB_LETTER_H
@@ -13,7 +13,7 @@
 #include "addresses.h"
 
 enum part_role {
-	PART_TEXT,     /* of what a person reads, and no HTML */
+	PART_TEXT,     /* text that a person reads, without HTML */
 	PART_HTML,     /* the same as HTML */
 	PART_INLINE,   /* what the HTML shows by cid: */
 	PART_ATTACHED, /* a file */
@@ -21,9 +21,9 @@ enum part_role {
 
 enum part_role part_role(const struct mime_part *part);
 
-/* Everything but what is said at length.  Starts as { 0 }. */
+/* What lists show of a mail.  Starts as { 0 }. */
 struct brief {
-	int64_t id; /* 0: nothing is known */
+	int64_t id; /* 0: the struct is empty */
 	int64_t received_at;
 	int64_t size;
 	size_t nattached;
@@ -46,7 +46,7 @@ struct letter {
 	struct brief brief;
 };
 
-/* 1; 0: there is none; -1.  To be closed in any case. */
+/* Returns 1; 0: there is no such mail; or -1.  To be closed in any case. */
 int letter_open(struct letter *l, struct archive *a, int64_t id);
 void letter_close(struct letter *l);
 

@@ -11,9 +11,9 @@
 enum {
 	/* So many new mails are indexed while a search waits. */
 	INDEX_AT_ONCE = 4 * ARCHIVE_PAGE,
-	/* What takes longer to count is counted when nobody asks. */
+	/* If a count takes longer, the next is made while no request waits. */
 	COUNT_AT_ONCE_US = 20000,
-	AT_ONCE = 200, /* changes of one transaction */
+	AT_ONCE = 200, /* changes in one transaction */
 };
 
 int
@@ -32,7 +32,7 @@ mails_open(struct mails *m, const char *path, bool read_only)
 	m->archive = archive_new(&m->conf);
 	if (!m->archive || archive_open(m->archive) != VERDICT_OK)
 		return -1;
-	/* The first page is not to wait for it. */
+	/* Counts now, so that the first page does not wait for it. */
 	return mails_count(m, &n);
 }
 
@@ -55,7 +55,7 @@ mails_error(const struct mails *m)
  * How much
  */
 
-/* All, or those that have come. */
+/* Counts all mails, or only those that have come since the last count. */
 static int
 count(struct mails *m, bool anew)
 {
@@ -69,13 +69,15 @@ count(struct mails *m, bool anew)
 	if (anew) {
 		m->cost_us = clock_us() - began;
 		m->is_count_old = false;
-		/* So that it takes a hundredth of the time at most. */
+		/* Counting takes at most a hundredth of the time. */
 		m->count_at_ms = clock_ms() + m->cost_us / 10;
 	}
 	return 0;
 }
 
-/* Everything of this process's own is counted as well. */
+/*
+ * Makes the next look see a change: the version tells only of other processes.
+ */
 static void
 forget_version(struct mails *m)
 {
@@ -149,7 +151,7 @@ index_some(struct mails *m)
 {
 	int n = m->read_only ? 0 : find_index_some(m->archive, m->index, 1);
 
-	if (n < 0) { /* what was begun is taken back */
+	if (n < 0) { /* closing it rolls back what was begun */
 		search_close(m->index);
 		m->index = NULL;
 	}
@@ -188,7 +190,7 @@ mails_tidy(struct mails *m)
  * Lists
  */
 
-/* The words without is:unread and is:read, to be freed. */
+/* Returns the words without is:unread and is:read, to be freed. */
 static char *
 take_state(const char *words, bool *ret_unread, bool *ret_read)
 {
@@ -209,7 +211,7 @@ take_state(const char *words, bool *ret_unread, bool *ret_read)
 	return text_take(&left);
 }
 
-/* All that the words find, then the page of it. */
+/* Finds all mails that have the words, then takes the page from them. */
 static int
 search(struct mails *m, const struct mails_query *q,
     const struct archive_filter *which, const char *words,
@@ -234,7 +236,7 @@ least(int64_t wanted)
 	return wanted < ARCHIVE_PAGE ? (size_t)wanted : ARCHIVE_PAGE;
 }
 
-/* Where the list begins, if that can be told without looking at each. */
+/* Finds where the list begins, if no mail has to be looked at for that. */
 static int
 skip(struct mails *m, struct archive_filter *filter, int64_t *start)
 {
@@ -244,12 +246,12 @@ skip(struct mails *m, struct archive_filter *filter, int64_t *start)
 	if (archive_id_behind(m->archive, *start, &filter->up_to_id) < 0)
 		return -1;
 	if (filter->up_to_id == 0)
-		filter->up_to_id = -1; /* it ends before */
+		filter->up_to_id = -1; /* the list ends before that */
 	*start = 0;
 	return 0;
 }
 
-/* Those that are asked for, in pages as the archive has them. */
+/* Lists the mails that are asked for, in pages as the archive has them. */
 static int
 list(struct mails *m, const struct mails_query *q, struct archive_filter *which,
     struct mails_found *ret)
@@ -278,7 +280,7 @@ list(struct mails *m, const struct mails_query *q, struct archive_filter *which,
 	return 0;
 }
 
-/* How many are asked for, of all. */
+/* Counts all mails, or all that are read or unread. */
 static int
 count_asked(struct mails *m, const struct mails_query *q, bool unread,
     bool read, int64_t *ret)
@@ -298,7 +300,7 @@ mails_find(
     struct mails *m, const struct mails_query *q, struct mails_found *ret)
 {
 	struct archive_filter which = {
-		/* Before 1 there is none, and 0 would be all. */
+		/* Before 1 there is no id, and 0 would mean all. */
 		.up_to_id = q->before == 1 ? -1 : q->before - 1,
 		.now = clock_us() / 1000000,
 	};
@@ -332,7 +334,7 @@ mails_brief(struct mails *m, int64_t id)
 	struct brief *b = &m->briefs[(size_t)id % MAILS_BRIEFS];
 	struct letter letter = { .mime = NULL };
 
-	/* One that was deleted is in no list. */
+	/* A mail that was deleted is in no list, so it is not asked for. */
 	if (b->id == id)
 		return b;
 	if (letter_open(&letter, m->archive, id) > 0) {

@@ -13,8 +13,8 @@
 
 enum {
 	MAILS_FOUND_MAX =
-	    1000,           /* by a search, of those that match the newest */
-	MAILS_BRIEFS = 512, /* that are remembered */
+	    1000,           /* by a search: the newest of those that match */
+	MAILS_BRIEFS = 512, /* briefs that are remembered */
 	MAILS_CONSUMER_MAX = 80,
 };
 
@@ -28,9 +28,9 @@ struct mails {
 	/* What was counted, and what the archive was then. */
 	int64_t version, last_id, count, counted_up_to;
 	int64_t cost_us;     /* of counting */
-	int64_t count_at_ms; /* not before that */
+	int64_t count_at_ms; /* the next count, not before that */
 	bool is_count_old;
-	/* How many a consumer has read, and after how many changes. */
+	/* How many mails `done_by` has read, and after how many changes. */
 	int64_t changes, done, done_at;
 	char done_by[MAILS_CONSUMER_MAX];
 	struct brief briefs[MAILS_BRIEFS];
@@ -43,23 +43,23 @@ const char *mails_error(const struct mails *m);
 
 /* Has anything changed since the last call?  Cheap. */
 bool mails_have_changed(struct mails *m);
-/* What is left to do while nobody asks.  True: there is more. */
+/* Does some of the work that is left for idle times.  True: there is more. */
 bool mails_tidy(struct mails *m);
 
 /*
- * How many there are, and how many of them this consumer has not read.  In an
- * archive that takes long to count, deletions by others show a moment later.
+ * How many mails there are, and how many of them this consumer has not read.
+ * If counting takes long, deletions by others show a moment later.
  */
 int mails_count(struct mails *m, int64_t *ret);
 int mails_unread(struct mails *m, const char *consumer, int64_t *ret);
 int mails_last_id(struct mails *m, int64_t *ret);
 
-/* Which mails, the newest first; 0 and NULL say nothing. */
+/* Which mails to find, the newest first; 0 and NULL say nothing. */
 struct mails_query {
 	const char
 	    *words;     /* as smtpdb search has them, and is:unread, is:read */
-	int64_t before; /* only lower ids */
-	int64_t start;  /* so many are passed over */
+	int64_t before; /* only ids below it */
+	int64_t start;  /* how many are passed over */
 	int64_t limit;  /* up to MAILS_FOUND_MAX */
 	const char *consumer; /* who reads */
 };
@@ -68,7 +68,7 @@ struct mails_found {
 	int64_t ids[MAILS_FOUND_MAX];
 	size_t n;      /* of this page */
 	int64_t total; /* that match; for a search up to MAILS_FOUND_MAX */
-	int64_t not_indexed; /* so many new ones were not searched */
+	int64_t not_indexed; /* how many new mails were not searched */
 };
 
 int mails_find(

@@ -25,7 +25,10 @@
 #include "serve.h"
 #include "teller.h"
 
-/* What the C library would open when it needs it: that cannot be opened then. */
+/*
+ * Loads what the C library would open only when it needs it: once the process
+ * is confined, it cannot.
+ */
 static void
 load(void)
 {
@@ -42,7 +45,7 @@ confine(void *arg)
 	return o->no_confine || confine_web(o->database);
 }
 
-/* A descriptor that is readable when it is time to end. */
+/* Returns a descriptor that is readable when it is time to end. */
 static int
 take_signals(void)
 {
@@ -67,7 +70,10 @@ run(struct web *w, const struct start *start, const struct bound *bound)
 	};
 
 	load();
-	/* Before the database is open, which no two processes can share. */
+	/*
+	 * Forks before the database is open: two processes cannot share a
+	 * connection to it.
+	 */
 	w->teller = teller_start(o->database, confine, (void *)o);
 	if (!w->teller) {
 		log_line(LOG_ERR, "no process: %s", strerror(errno));
@@ -85,7 +91,7 @@ run(struct web *w, const struct start *start, const struct bound *bound)
 	return serve(w, &conf) < 0 ? EX_OSERR : EX_OK;
 }
 
-/* Sockets to listen on, or a connection. */
+/* Finds or makes sockets to listen on, or a connection. */
 static int
 find_sockets(
     const struct web_options *o, struct start *start, struct bound *bound)

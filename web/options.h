@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 enum {
-	WEB_VALUES_MAX = 32, /* of --listen, of --host */
+	WEB_VALUES_MAX = 32, /* values of --listen, and of --host */
 };
 
 struct web_options {
@@ -22,7 +22,7 @@ struct web_options {
 	bool no_confine;
 };
 
-/* 0; or -1: the program ends with that status. */
+/* Returns 0; or -1: the program ends with `*ret_status`. */
 int web_options_read(
     int argc, char **argv, struct web_options *ret, int *ret_status);
 

@@ -1,6 +1,6 @@
 /*
- * The list, the layout of all pages, and files.  What a page says stands in
- * web/files; here is what it is filled with.
+ * The list, the layout of all pages, and files.  The templates of pages are in
+ * web/files; here are the values that fill them.
  */
 #include "page.h"
 
@@ -17,7 +17,7 @@ enum {
 	ROWS = 50,
 };
 
-/* No script, style or picture but our files; frames only for mails. */
+/* Only our own scripts, styles and pictures; frames only for mails. */
 static const char policy[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; frame-src 'self'; form-action 'self'; "
@@ -190,7 +190,7 @@ add_row(struct text *to, struct request *r, int64_t id)
 	free(names);
 }
 
-/* The query as it stands in a URL. */
+/* Returns the query as it stands in a URL. */
 static char *
 url_of(const char *words)
 {
@@ -266,7 +266,7 @@ page_list(struct request *r, struct response *ret)
 }
 
 /*
- * What is always the same
+ * Pages that are always the same
  */
 
 void

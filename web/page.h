@@ -14,7 +14,7 @@ enum {
 /* Puts `main` into the layout, and frees it. */
 void page_end(struct request *r, struct response *ret, unsigned status,
     const char *title, struct text *main);
-/* A page that says one thing. */
+/* Makes a page that tells only what went wrong. */
 void page_fail(
     struct request *r, struct response *ret, unsigned status, const char *why);
 
@@ -26,11 +26,13 @@ const char *page_time(int64_t seconds, char ret[PAGE_TIME_SIZE]);
 
 /* page_links.c */
 
-/* Adds the text with its links, which open a window that does not know ours. */
+/*
+ * Adds the text with its links, which open in a window without access to ours.
+ */
 void links_add(struct text *to, struct span text);
 /*
- * Lists the links of a mail's HTML, each once, since in its frame they lead
- * nowhere; to be freed.
+ * Returns a list of the links of a mail's HTML, each once, since in the frame
+ * of the mail they lead nowhere; to be freed.
  */
 char *links_of_html(const struct letter *l);
 

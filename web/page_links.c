@@ -1,5 +1,5 @@
 /*
- * Links in what a mail says.
+ * Links in the text of a mail.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +10,10 @@
 
 enum {
 	URL_MAX = 2000,
-	LINKS_MAX = 100, /* of one mail's HTML that are listed */
+	LINKS_MAX = 100, /* links of one mail's HTML that are listed */
 };
 
-/* Of the URL that the text begins with; 0: none. */
+/* Returns the length of the URL that the text begins with; 0: none. */
 static size_t
 url_len(struct span text)
 {
@@ -57,7 +57,7 @@ links_add(struct text *to, struct span text)
 	template_escape(to, text);
 }
 
-/* HTML as text, in which links stand; to be freed. */
+/* Returns the HTML as text, in which links stand; to be freed. */
 static char *
 html_as_text(const struct letter *l, size_t *ret_len)
 {

@@ -1,5 +1,5 @@
 /*
- * One mail: who and what, its views, its parts, and how it came.
+ * The page of one mail: its people, its views, its parts, and how it came.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +33,7 @@ list_addresses(const struct addresses *a)
  * What is read
  */
 
-/* As smtpdb show has it: what a person reads, HTML as text. */
+/* The text that smtpdb show prints: what a person reads, HTML as text. */
 static char *
 text_view(const struct letter *l)
 {
@@ -159,7 +159,7 @@ has_role(const struct letter *l, enum part_role role)
  * How it came
  */
 
-/* The row that decides about this recipient, as the tables are now. */
+/* Finds the row that decides about this recipient, as the tables are now. */
 static void
 explain(struct mails *m, const struct letter *l, const char *path,
     struct answer *ret)
@@ -219,7 +219,7 @@ static const struct view {
 	const char *name;
 	char *(*make)(const struct letter *l);
 } views[] = {
-	{ "html", links_of_html }, /* beside the frame */
+	{ "html", links_of_html }, /* beside the frame, which shows the HTML */
 	{ "text", text_view },
 	{ "headers", headers_view },
 	{ "source", source_view },
@@ -230,7 +230,7 @@ enum {
 	NVIEWS = sizeof views / sizeof *views,
 };
 
-/* The one that is asked for; else HTML, if there is any. */
+/* Returns the view that is asked for; else HTML, if there is any. */
 static const struct view *
 find_view(const struct request *r, const struct letter *l)
 {
@@ -244,7 +244,7 @@ find_view(const struct request *r, const struct letter *l)
 	return &views[has_html ? 0 : 1];
 }
 
-/* The ids beside it in the list; 0: there is none. */
+/* Finds the ids beside this one in the list; 0: there is none. */
 static void
 find_neighbours(struct mails *m, int64_t id, int64_t *older, int64_t *newer)
 {
@@ -265,7 +265,7 @@ add_body(struct text *to, const struct request *r, const struct letter *l,
     const struct view *view)
 {
 	const char *remote = request_query(r, "remote");
-	/* No link of another site has pictures fetched. */
+	/* A link on another site cannot have remote pictures fetched. */
 	bool is_remote = remote && *remote == '1' && !r->is_cross_site;
 	char *made = view->make(l);
 	char id[PAGE_NUMBER_SIZE], file[32];

@@ -1,5 +1,5 @@
 /*
- * What smtpdb tells as JSON, a line for each object, as tables.
+ * Pages with tables of what smtpdb tells as JSON, one object a line.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@ enum {
 	BAR_WIDTH = 3,
 };
 
-/* One object, flat. */
+/* One JSON object, without others inside. */
 struct object {
 	char *names[COLUMNS_MAX];
 	char *values[COLUMNS_MAX];
@@ -45,7 +45,7 @@ value_of(const struct object *o, const char *name)
 	return "";
 }
 
-/* The next one of the lines; false: there are no more. */
+/* Reads the next object of the lines; false: there are no more. */
 static bool
 read_object(struct span *lines, struct object *o)
 {
@@ -70,7 +70,10 @@ read_object(struct span *lines, struct object *o)
 	return json_take(lines, '}');
 }
 
-/* False: it is not there yet, and the response waits. */
+/*
+ * Asks for what a command tells.  False: that is not there yet, and the
+ * response waits.
+ */
 static bool
 ask(struct request *r, struct response *ret, const char *what,
     struct span *lines)
@@ -94,7 +97,7 @@ add_cell(struct text *to, const char *file, const char *value)
 	    to, file, (struct value[]){ { "value", value }, { NULL, NULL } });
 }
 
-/* The names are the head. */
+/* Adds a table of the objects, with their names as its head. */
 static void
 add_table(
     struct text *to, const char *title, const char *none, struct span lines)
@@ -182,7 +185,7 @@ read_bars(struct span lines, struct bar bars[PLOT_HOURS], int64_t *ret_max)
 	return n;
 }
 
-/* The last two weeks that had mail, an hour a bar. */
+/* Draws the two weeks up to the last mail, a bar for each hour. */
 static void
 add_plot(struct text *to, struct span lines)
 {
@@ -290,7 +293,7 @@ page_metrics(struct request *r, struct response *ret)
 	    &body);
 }
 
-/* What lies outside of the folder that this process can see. */
+/* Does the check need files outside of the folder that this process can see? */
 static bool
 needs_more(const char *check)
 {

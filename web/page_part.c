@@ -1,7 +1,7 @@
 /*
- * Mails and parts as they are.  None of it is of our site to a browser: HTML has
- * a policy that lets nothing run, be fetched or leave, and other parts are
- * files to be kept, but for a few kinds of pictures.
+ * Mails and parts as they are.  For a browser none of it belongs to our site:
+ * HTML has a policy that lets nothing run, be fetched or leave, and other
+ * parts are files to be saved, but for a few kinds of pictures.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +53,7 @@ find_cid(const struct letter *l, const char *id)
 	return NULL;
 }
 
-/* The id behind "cid:", without escapes; its length there. */
+/* Reads the id behind "cid:", without escapes; returns the octets taken. */
 static size_t
 read_cid(struct span rest, struct text *id)
 {
@@ -75,7 +75,10 @@ read_cid(struct span rest, struct text *id)
 	return at;
 }
 
-/* "cid:..." becomes the picture itself.  How much of `rest` it was; 0: none. */
+/*
+ * Puts the picture itself in place of "cid:...".  Returns how much of `rest`
+ * that was; 0: there is no picture.
+ */
 static size_t
 add_picture(
     struct text *to, const struct letter *l, struct span rest, size_t *room)
@@ -101,9 +104,9 @@ add_picture(
 }
 
 /*
- * Elements that reach other hosts or pages, whatever the policy says: a link can
- * have names looked up and connections made ahead.  Under another name they
- * are nothing.
+ * Is it an element that reaches other hosts or pages, whatever the policy
+ * says?  <link> can have names looked up and connections made ahead.  By
+ * another name these elements have no effect.
  */
 static bool
 is_unwanted(struct span rest)
@@ -153,7 +156,10 @@ page_html(struct request *r, struct response *ret)
 		return;
 	letter_text(&l, PART_HTML, sink_to_text(&source));
 	add_html(&html, &l, (struct span){ source.p, source.len });
-	/* They would lead to a page that is blocked; the page lists links. */
+	/*
+	 * Links would lead to a page that is blocked; the page around lists
+	 * them.
+	 */
 	text_add(&html, span_of("<style>a,area,button,input{pointer-events:none"
 				"!important}</style>"));
 	text_free(&source);
@@ -184,7 +190,7 @@ page_view_text(struct request *r, struct response *ret)
 	response_take(ret, 200, "text/plain; charset=utf-8", &text);
 }
 
-/* With what the server has added, octet for octet. */
+/* Sends the mail octet for octet, behind what the server has added. */
 void
 page_source(struct request *r, struct response *ret)
 {
@@ -206,7 +212,7 @@ page_source(struct request *r, struct response *ret)
  * Parts
  */
 
-/* The name, percent-encoded (RFC 8187). */
+/* Sets the file name, percent-encoded (RFC 8187). */
 static void
 set_disposition(
     struct response *ret, const struct mime_part *part, size_t number)
@@ -221,7 +227,7 @@ set_disposition(
 		at += sprintf(at, "%%%02X", (unsigned char)*p);
 }
 
-/* Nothing but what types are made of. */
+/* Does it have only characters that a media type can have? */
 static bool
 is_type(const char *type)
 {
@@ -229,7 +235,10 @@ is_type(const char *type)
 				 "!#$&^_.+-/")] == '\0';
 }
 
-/* Borrowed for the program's life: types are a few words. */
+/*
+ * Returns a type that is valid until the next call; the response is queued
+ * before that.
+ */
 static const char *
 find_type(const char *type)
 {
@@ -271,7 +280,7 @@ page_part(struct request *r, struct response *ret)
 	letter_close(&l);
 }
 
-/* The picture itself: browsers make it small.  Of other parts, an icon. */
+/* Sends the picture itself, which browsers scale; for other parts, an icon. */
 void
 page_thumb(struct request *r, struct response *ret)
 {

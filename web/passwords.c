@@ -15,8 +15,11 @@
 
 enum {
 	USERS_MAX = 1000,
-	REMEMBERED = 16, /* fields that were right */
-	/* Of the time that a wrong password takes: then the next is looked at. */
+	REMEMBERED = 16, /* fields with a right password */
+	/*
+	 * After a wrong password the next one waits: so many times as long as
+	 * the check took.
+	 */
 	WAIT_TIMES = 4,
 };
 
@@ -35,7 +38,7 @@ struct passwords {
 	struct crypt_data data;
 };
 
-/* "name:hash" */
+/* Adds the user of a line "name:hash". */
 static bool
 add_line(struct passwords *p, char *line)
 {
@@ -44,7 +47,7 @@ add_line(struct passwords *p, char *line)
 	line[strcspn(line, "\r\n")] = '\0';
 	if (*line == '\0' || *line == '#')
 		return true;
-	/* Hashes that are quick to find a password for are none. */
+	/* Refuses hashes for which a password is found quickly. */
 	if (!colon || colon == line || colon[1] != '$' ||
 	    strncmp(colon + 1, "$apr1$", 6) == 0 ||
 	    strncmp(colon + 1, "$1$", 3) == 0 || p->n == USERS_MAX)
@@ -101,7 +104,7 @@ passwords_free(struct passwords *p)
 	free(p);
 }
 
-/* Its time says nothing of where they differ. */
+/* Takes as long wherever the texts differ. */
 static bool
 is_equal(const char *a, const char *b)
 {
@@ -115,7 +118,7 @@ is_equal(const char *a, const char *b)
 	return differ == 0;
 }
 
-/* One that is not there takes as long as the others. */
+/* A user who is not there takes as long as the others. */
 static bool
 is_right(struct passwords *p, const char *name, const char *password,
     size_t *ret_user)
@@ -134,7 +137,7 @@ is_right(struct passwords *p, const char *name, const char *password,
 	return made && *made != '*' && is_equal(made, hash) && found;
 }
 
-/* "Basic " and "name:password" as base64, of which the copy is to be freed. */
+/* Splits "Basic " and "name:password" as base64; `copy` is to be freed. */
 static bool
 split(const char *field, struct text *copy, char **ret_password)
 {

@@ -7,7 +7,7 @@ struct passwords;
 enum passwords_verdict {
 	PASSWORDS_RIGHT,
 	PASSWORDS_WRONG,
-	PASSWORDS_LATER, /* so soon after a wrong one, none is looked at */
+	PASSWORDS_LATER, /* too soon after a wrong one to be checked */
 };
 
 /* NULL, logged: the file cannot be used. */
@@ -15,8 +15,8 @@ struct passwords *passwords_read(const char *path);
 void passwords_free(struct passwords *p);
 
 /*
- * Looks at a field Authorization (RFC 7617), or NULL.  `ret_user` is borrowed
- * from `p`.  What is right is remembered, since to find out is meant to be slow.
+ * Checks a field Authorization (RFC 7617), or NULL.  `ret_user` is borrowed
+ * from `p`.  A right field is remembered, since each check is slow by design.
  */
 enum passwords_verdict passwords_check(
     struct passwords *p, const char *authorization, const char **ret_user);

@@ -39,32 +39,41 @@ struct request {
 	const char *path;
 	struct text body;
 	bool is_body_too_big;
-	/* By a socket of this machine that only who has the right can open. */
+	/* It came by a Unix socket, whose permissions say who may connect. */
 	bool is_by_path;
 	bool is_cross_site; /* another site has led the browser here */
 	char consumer[MAILS_CONSUMER_MAX];
-	/* What stands for "*" in the route. */
+	/* What "*" stands for in the route. */
 	char args[REQUEST_ARGS_MAX][REQUEST_ARG_SIZE];
 	int64_t began_ms;
 };
 
 struct response;
 
-/* Of the query, "?name=value"; NULL: it is not there. */
+/* Returns a value of the query, "?name=value"; NULL: it is not there. */
 const char *request_query(const struct request *r, const char *name);
-/* As a number, also one that is no higher than `max`. */
+/* The same as a number; request_bounded() returns `max` for a higher one. */
 int64_t request_number(
     const struct request *r, const char *name, int64_t otherwise);
 int64_t request_bounded(
     const struct request *r, const char *name, int64_t otherwise, int64_t max);
 const char *request_header(const struct request *r, const char *name);
-/* The mail that the path names, also as "latest".  0: the response says why. */
+/*
+ * Returns the id that the path names, which may be "latest".  0: there is
+ * none, and the response says why.
+ */
 int64_t request_id(struct request *r, struct response *ret);
-/* The same, opened.  False: closed, and the response says why. */
+/*
+ * The same, and opens the mail.  False: it is closed, and the response says
+ * why.
+ */
 bool request_letter(struct request *r, struct letter *l, struct response *ret);
 
 struct response {
-	/* 0: not yet; asked again when anything has changed, or at that time. */
+	/*
+	 * 0: no answer yet; route() runs again when anything has changed, or
+	 * at that time.
+	 */
 	unsigned status;
 	int64_t until_ms; /* by clock_ms() */
 	const char *type;
@@ -76,17 +85,18 @@ struct response {
 	const char *challenge;  /* WWW-Authenticate */
 	const char *location;
 	bool is_events; /* goes on as long as the client wants */
-	bool is_static; /* the same until the program is another */
+	bool is_static; /* changes only with the program */
 };
 
-/* A body of JSON or text that is written to the FILE, and then taken. */
+/* The body is written to the FILE, which response_json() closes. */
 FILE *response_open(struct response *r);
 void response_json(struct response *r, unsigned status, FILE *f);
 void response_text(struct response *r, unsigned status, const char *text);
 void response_take(
     struct response *r, unsigned status, const char *type, struct text *body);
 /*
- * Lets it wait so long, from its beginning.  False: that is over.
+ * Lets the request wait so long, from its beginning.  False: that time is
+ * over.
  */
 bool response_wait(struct response *r, const struct request *of, int64_t ms);
 /* Trouble of the archive: 503 and its cause. */

@@ -1,8 +1,8 @@
 /*
- * One thread does it all: SQLite wants its connection to be one's, a request
- * takes milliseconds, and a process that has no threads can be confined.  Who
- * waits for mail is put aside (MHD_suspend_connection) and asks again when the
- * archive has changed.
+ * One thread does everything: a connection of SQLite belongs to one thread, a
+ * request takes milliseconds, and a process without threads can be confined.
+ * A request that waits for mail is suspended (MHD_suspend_connection), and
+ * runs again when the archive has changed.
  */
 #include "serve.h"
 
@@ -31,7 +31,7 @@ enum {
 	BACKLOG = 16,                  /* accepted in a row */
 };
 
-/* Somebody who waits: for an answer, or between two events. */
+/* A connection that waits for an answer, or between two events. */
 struct waiter {
 	struct MHD_Connection *connection;
 	int64_t deadline_ms;
@@ -42,7 +42,7 @@ static struct {
 	struct MHD_Daemon *daemon;
 	struct waiter waiters[CONNECTIONS_MAX];
 	size_t nwaiters;
-	int64_t changes; /* of the archive, that were seen */
+	int64_t changes; /* changes of the archive that were seen */
 } here;
 
 static bool
@@ -56,7 +56,7 @@ put_aside(struct MHD_Connection *connection, int64_t deadline_ms)
 	return true;
 }
 
-/* All, or those whose time is over. */
+/* Resumes all that wait, or those whose time is over. */
 static void
 call_back(bool all)
 {
@@ -80,11 +80,11 @@ call_back(bool all)
 
 struct events {
 	struct MHD_Connection *connection;
-	int64_t changes; /* told */
+	int64_t changes; /* changes that were told */
 	int64_t told_at_ms;
 };
 
-/* What comes next of the stream; nothing, and then it is put aside. */
+/* Writes the next event; without one, suspends the connection. */
 static ssize_t
 read_events(void *arg, uint64_t position, char *ret, size_t max)
 {
@@ -113,7 +113,10 @@ make_events(struct MHD_Connection *connection)
 {
 	struct events *e = text_resize(NULL, sizeof *e);
 
-	/* A word at once, so that the browser knows that it is connected. */
+	/*
+	 * The first ping comes at once, to tell the browser that it is
+	 * connected.
+	 */
 	*e = (struct events){ connection, here.changes, -PING_EVERY_MS };
 	return MHD_create_response_from_callback(
 	    MHD_SIZE_UNKNOWN, 256, read_events, e, free);
@@ -206,7 +209,7 @@ handle(void *arg, struct MHD_Connection *connection, const char *url,
 	struct request *r = *state;
 
 	(void)version;
-	/* Some clients put one too many. */
+	/* Some clients put one slash too many. */
 	while (url[0] == '/' && url[1] == '/')
 		url++;
 	if (!r) {
@@ -293,7 +296,10 @@ wait_ms(bool is_busy)
 	return ms;
 }
 
-/* Also what a request of this process has changed. */
+/*
+ * Looks for changes, also by requests of this process, and resumes those that
+ * wait for them.
+ */
 static void
 look(void)
 {
@@ -341,7 +347,7 @@ stop(void)
 {
 	call_back(true);
 	MHD_run(here.daemon);
-	/* Those that were put aside again by that. */
+	/* MHD_run() may have suspended some again. */
 	call_back(true);
 	MHD_stop_daemon(here.daemon);
 }

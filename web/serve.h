@@ -1,4 +1,4 @@
-/* The loop: connections, those who wait for mail, and what has changed. */
+/* The loop: connections, requests that wait for mail, and changes. */
 #ifndef WEB_SERVE_H
 #define WEB_SERVE_H
 
@@ -11,7 +11,7 @@ struct serve_conf {
 	int signals;    /* a signalfd that says when to end */
 };
 
-/* Returns when it was told to end, or the one connection has; 0 or -1. */
+/* Returns when a signal says so, or the one connection has ended.  0 or -1. */
 int serve(struct web *w, const struct serve_conf *conf);
 
 #endif

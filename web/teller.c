@@ -24,7 +24,7 @@ enum {
 	NAME_SIZE = 16,
 	KEEP_MS = 60000,               /* even if nothing changes */
 	ANSWER_MAX = 16 * 1024 * 1024, /* octets; the rest is left out */
-	NICE = 10,                     /* behind who waits for a page */
+	NICE = 10,                     /* so that pages come first */
 };
 
 struct telling {
@@ -116,7 +116,7 @@ teller_fd(const struct teller *t)
 	return t->fd;
 }
 
-/* The first one that has been asked and not sent. */
+/* Sends the first question that has not been sent. */
 static void
 ask_next(struct teller *t)
 {
@@ -174,7 +174,7 @@ teller_read(struct teller *t)
 	}
 	if (len < 0 && (errno == EAGAIN || errno == EINTR))
 		return ended;
-	/* It has died: nobody is to wait for it. */
+	/* The process has died, so nobody is to wait for it. */
 	close(t->fd);
 	t->fd = -1;
 	end_answer(t);
@@ -213,7 +213,7 @@ teller_ask(
 		one->is_asked = true;
 		one->version = version;
 		ask_next(t);
-		/* There is no such process any more. */
+		/* There is no process any more. */
 		if (!one->is_asked)
 			return true;
 	}

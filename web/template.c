@@ -15,7 +15,7 @@ file_find(const char *name)
 	return NULL;
 }
 
-/* NUL and what is no UTF-8 is U+FFFD; other controls are nothing in HTML. */
+/* CR is left out; what is no UTF-8, NUL and other controls become U+FFFD. */
 void
 template_escape(struct text *to, struct span text)
 {

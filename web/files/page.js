@@ -1,16 +1,16 @@
 /*
- * What the page does by itself: it shows mail as it comes, searches while one
- * types, and has keys.  All of it is the server's HTML, of which <main> is
- * replaced; without this script each of these is a link or a form.
+ * What the page does by itself: it shows mail as it comes, searches while
+ * somebody types, and has keys.  The server makes all HTML, and <main> is
+ * replaced by it; without this script each of these is a link or a form.
  */
 "use strict";
 
 const search = document.querySelector("input[type=search]");
 const live = document.getElementById("live");
 let request = null;
-let changed = false; /* since the page was asked for that is to come */
+let changed = false; /* since the page under way was asked for */
 
-/* Parsed by the browser without its scripts. */
+/* Fetches a page, which the browser parses without running its scripts. */
 function fetchPage(url, done) {
   const mine = new XMLHttpRequest();
 
@@ -54,7 +54,7 @@ function isList() {
   return location.pathname === "/";
 }
 
-/* What somebody has asked for is not given up for mail that comes. */
+/* New mail does not cancel a page that somebody has asked for. */
 function reload() {
   changed = request !== null;
   if (isList() && !request) fetchPage(location.href, show);
@@ -73,12 +73,12 @@ search.addEventListener("input", () => {
   }, 150);
 });
 
-/* Only a list can be gone back to without loading it. */
+/* Going back changes only the address, so the page has to be loaded. */
 addEventListener("popstate", () => location.reload());
 
 /*
- * Mail as it comes: for a list that somebody sees, since a browser makes but six
- * connections to one host.
+ * Mail as it comes: only for a list that is visible, since a browser makes
+ * only six connections to one host.
  */
 let events = null;
 let told = null;
