@@ -5,10 +5,10 @@
 --
 -- There is always one partition more than is used.  When a month begins, or the
 -- present one is half full, ids leap to the first of the next one, and another is
--- made behind it.  What falls into none, ids that a copy brought, is in the default
--- one; so no mail is ever refused for want of a partition.
+-- made behind it.  Ids outside of all partitions, which a copy can bring, are in the
+-- default partition; so no mail is ever refused for want of one.
 
--- Each is a table of this number for each of the four: main.message_1...
+-- A partition is four tables that have its number: main.message_1, ...
 CREATE TABLE main.partition (
   number   bigint PRIMARY KEY,
   first_id bigint NOT NULL,
@@ -16,7 +16,7 @@ CREATE TABLE main.partition (
   begun_at timestamptz      -- NULL: not yet
 );
 
--- Makes those tables, for ids FROM (...) TO (...), or DEFAULT.
+-- Makes the four tables of a partition, for ids FROM (...) TO (...), or DEFAULT.
 CREATE FUNCTION main.add_partition(name text, ids text)
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -35,7 +35,7 @@ BEGIN
   END LOOP;
 END $$;
 
--- Goes on to the next partition if it is time, and sees that there is another one.
+-- Goes on to the next partition when it is time, and makes the one behind it.
 -- Writers call it every few minutes.
 CREATE FUNCTION main.keep_partitions(at timestamptz DEFAULT now())
 RETURNS void LANGUAGE plpgsql SET lock_timeout = '5s' AS $$
@@ -83,8 +83,8 @@ BEGIN
   END IF;
 END $$;
 
--- Drops partitions with nothing but mails up to that id, or received before that
--- (microseconds), as if each had been deleted.
+-- Drops partitions in which all mails have ids up to `up_to_id`, or were received
+-- before `before` (microseconds), as if each mail had been deleted.
 CREATE FUNCTION main.drop_partitions(
   up_to_id bigint, before bigint, OUT mails bigint, OUT octets bigint)
 LANGUAGE plpgsql SET lock_timeout = '5s' AS $$
@@ -130,7 +130,7 @@ BEGIN
   END LOOP;
 END $$;
 
--- The tables become partitioned ones; views, triggers and rights of others go along.
+-- Makes the tables partitioned; views, triggers and rights of others are kept.
 DO $$
 DECLARE
   tables oid[] := ARRAY['main.message'::regclass, 'recipient'::regclass,

@@ -15,7 +15,7 @@ INSERT INTO main.version VALUES (4);
 -- Mails
 --
 
--- What there is of mails.  Read them by the view `message`.
+-- The mails, to be read by the view `message`.
 CREATE TABLE main.message (
   id             bigint PRIMARY KEY,
   received_at    bigint NOT NULL,
@@ -48,22 +48,23 @@ CREATE TABLE main.message (
   -- The transaction that stored it.
   xact           xid8 NOT NULL DEFAULT pg_current_xact_id()
 );
--- Mails do not get smaller, and of one that is not compressed a part can be read.
+-- Not compressed: mails would hardly get smaller, and a part of a mail can be read
+-- by itself only if the mail is not compressed.
 ALTER TABLE main.message ALTER data SET STORAGE EXTERNAL;
 
 CREATE SEQUENCE main.message_id;
 
--- Writers, each with the last of its transactions that stored mails.  One whose
--- COMMIT had no answer finds out here what became of it.
+-- Writers, each with the last of its transactions that stored mails.  A writer whose
+-- COMMIT had no answer finds out here what became of the transaction.
 CREATE TABLE main.writer (
   token text PRIMARY KEY,
   batch bigint NOT NULL,
   at    timestamptz NOT NULL DEFAULT now()
 );
 
--- Gives out ids for so many mails, and returns the first.  Under one lock with the
--- transaction's number, so that ids and numbers have the same order; and the lock
--- is free again at once, not when the standbys have the mails.
+-- Gives out ids for so many mails, and returns the first.  The ids and the number of
+-- the transaction are taken under one lock, so that both have the same order.  The
+-- lock is released at once, not by the COMMIT, which waits for the standbys.
 CREATE FUNCTION main.begin_batch(writer text, batch bigint, mails bigint)
 RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
@@ -81,9 +82,9 @@ BEGIN
   RETURN first;
 END $$;
 
--- A mail is here when all transactions that began to store before it have ended,
--- so ids appear in their order: id > ? never misses one.  (One with a number that
--- is yet to come has been copied from another server.)
+-- The view has a mail when all transactions that began to store before its own have
+-- ended, so ids appear in their order: who asks for id > ? never misses a mail.  (A
+-- transaction number that is yet to come is that of a mail from another server.)
 CREATE VIEW message AS
 SELECT id, received_at, client_address, client_port, helo, protocol, verb,
   reverse_path, body_type, smtputf8, envelope_id, dsn_return, size, trace,
@@ -139,7 +140,7 @@ CREATE TABLE delivery (
 );
 
 --
--- What is accepted.  Upper case is as lower case (of ASCII, so collation "C").
+-- What is accepted.  The case of ASCII letters does not count (collation "C").
 --
 
 CREATE TABLE domain (
@@ -269,7 +270,7 @@ CREATE TABLE account_secret (
 );
 
 --
--- What a deleted mail no longer counts for
+-- What is deleted and counted together with a mail that is deleted
 --
 
 CREATE FUNCTION main.message_deleting() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -82,8 +82,8 @@ CREATE TABLE filter_change (
 );
 
 -- SQLite obeys ON DELETE CASCADE only where a connection asks for it (PRAGMA
--- foreign_keys); this holds for all of them.  Before the mail goes, since its
--- size is needed for what is counted below.
+-- foreign_keys); this trigger works for all connections.  It runs before the mail
+-- goes, whose size is needed for the counts below.
 CREATE TRIGGER message_deleting BEFORE DELETE ON message
 BEGIN
   DELETE FROM recipient WHERE message_id = old.id;
@@ -92,7 +92,7 @@ BEGIN
   UPDATE quota SET messages = messages - 1, octets = octets - old.size;
 END;
 
--- What a person looks for; not what a filter has put aside.
+-- Mails as a person looks for them, without those that a filter has put aside.
 CREATE VIEW inbox AS
 SELECT id,
   strftime('%Y-%m-%dT%H:%M:%SZ', received_at / 1000000, 'unixepoch') AS received,
@@ -115,9 +115,9 @@ CREATE TABLE delivery (
 ) WITHOUT ROWID;
 
 --
--- What is accepted.  These are read at each command, so a change counts from
--- the next one on; but while no table of the policy had a row at MAIL, RCPT asks
--- nothing.  Addresses and domains are compared without regard to the case of
+-- What is accepted.  These tables are read at each command, so a change counts
+-- from the next command on; but if none of them had a row at MAIL, RCPT does not
+-- look at them.  Addresses and domains are compared without regard to the case of
 -- ASCII letters; a domain may stand in its A-label form (xn--...) or in its
 -- U-label form (UTF-8, lower case).
 --
@@ -129,9 +129,9 @@ CREATE TABLE delivery (
 -- which of these tables have never had a row: those are not looked at.
 --
 
--- While this has no row, every recipient is taken, and mailbox and alias are not
--- looked at.  From the first row on, only these domains are; one that has rows
--- in mailbox or alias takes only those.
+-- While this table has no row, every recipient is accepted, and mailbox and alias
+-- are not looked at.  From the first row on, only recipients in these domains are
+-- accepted; in a domain that has rows in mailbox or alias, only those addresses.
 CREATE TABLE domain (
   name TEXT NOT NULL UNIQUE COLLATE NOCASE
     CHECK (typeof(name) = 'text' AND name <> '' AND length(name) <= 255
@@ -178,7 +178,7 @@ END;
 
 -- Another name for one or several mailboxes, of which each gets a row in
 -- recipient.  Targets may be aliases themselves, ten deep.  '*@domain' is for
--- what has no row of its own.
+-- addresses that have no row of their own.
 CREATE TABLE alias (
   address TEXT NOT NULL COLLATE NOCASE
     CHECK (typeof(address) = 'text' AND address GLOB '?*@?*' AND length(address) <= 320),
@@ -189,7 +189,7 @@ CREATE TABLE alias (
   UNIQUE (address, target)
 );
 
--- Is a domain one with mailboxes?  What follows the last "@".
+-- Do mailboxes or aliases have this domain?  It is what follows the last "@".
 CREATE INDEX mailbox_domain ON mailbox (
   substr(address, length(rtrim(address, replace(address, '@', ''))) + 1)
   COLLATE NOCASE);
@@ -228,8 +228,8 @@ CREATE TABLE sender_rule (
 
 -- The same by the client's address: 'ADDRESS' or 'ADDRESS/BITS', written as
 -- smtpd writes addresses (message.client_address), the bits behind the prefix
--- zero; the longest prefix counts.  'local' is who has no address; whose address
--- is unknown is refused where '0.0.0.0/0' or '::/0' is.
+-- zero; the longest prefix counts.  'local' is a client without an address.  A
+-- client whose address is unknown is refused where '0.0.0.0/0' or '::/0' is.
 CREATE TABLE client_rule (
   network TEXT NOT NULL UNIQUE COLLATE NOCASE
     CHECK (typeof(network) = 'text'
@@ -275,8 +275,8 @@ CREATE TABLE account (
   id INTEGER PRIMARY KEY AUTOINCREMENT
 );
 
--- The reverse-paths of an account: an address or a domain.  One without a row
--- may use any.
+-- The reverse-paths that an account may use: addresses or domains.  An account
+-- without a row may use any.
 CREATE TABLE account_address (
   name    TEXT NOT NULL,
   pattern TEXT NOT NULL COLLATE NOCASE CHECK (typeof(pattern) = 'text'),
@@ -289,14 +289,14 @@ BEGIN
   DELETE FROM account_address WHERE name = old.name;
 END;
 
--- From this come the salts of names that there are not, so that nobody learns
--- which there are.  smtpd-auth makes it.
+-- A secret from which smtpd-auth makes salts for names without an account, so that
+-- nobody learns which names have one.  smtpd-auth makes the secret.
 CREATE TABLE account_secret (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   secret BLOB NOT NULL
 );
 
--- What came in the windows that are open; smtpd deletes what is over.
+-- What came in the windows that are open; smtpd deletes rows of those that are over.
 CREATE TABLE rate_count (
   scope TEXT NOT NULL,
   key   TEXT NOT NULL COLLATE NOCASE, -- address or network, reverse-path, or ''
