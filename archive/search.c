@@ -22,6 +22,7 @@ struct search {
 	sqlite3 *db;
 	sqlite3_stmt
 	    *insert; /* of search_add(); made when it is first needed */
+	int rc;      /* why it could not be told what the file is */
 };
 
 static int
@@ -59,11 +60,13 @@ query_integer(struct search *s, const char *sql)
 	sqlite3_stmt *q;
 	int n = -1;
 
-	if (sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) != SQLITE_OK)
+	s->rc = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL);
+	if (s->rc != SQLITE_OK)
 		return -1;
 	if (sqlite3_step(q) == SQLITE_ROW)
 		n = sqlite3_column_int(q, 0);
-	return sqlite3_finalize(q) == SQLITE_OK ? n : -1;
+	s->rc = sqlite3_finalize(q);
+	return s->rc == SQLITE_OK ? n : -1;
 }
 
 /* Is it an index of this version? */
@@ -75,12 +78,22 @@ is_ours(struct search *s)
 	       query_integer(s, "PRAGMA user_version") == WORDS_VERSION;
 }
 
+/* A file that is locked, or cannot be read now, may be one all the same. */
+static bool
+is_unknown(const struct search *s)
+{
+	int why = s->rc & 0xff;
+
+	return why != SQLITE_OK && why != SQLITE_NOTADB &&
+	       why != SQLITE_CORRUPT;
+}
+
 /* Is it an index of this version, or a new file that may become one? */
 static bool
 is_usable(struct search *s, bool make)
 {
 	return is_ours(s) ||
-	       (make &&
+	       (make && !is_unknown(s) &&
 		   query_integer(s, "SELECT count(*) FROM sqlite_schema") == 0);
 }
 
@@ -129,6 +142,8 @@ begin(struct search *s, const char *path, bool make)
 	if (connect(s, path, make) < 0)
 		return -1;
 	if (!is_usable(s, make)) {
+		if (is_unknown(s))
+			return fail(s, path);
 		if (!make)
 			return -1;
 		sqlite3_close(s->db);
