@@ -18,13 +18,13 @@ static const struct row {
 } rows[] = {
 	{ { CHARSET_LENIENT, NULL },
 	  " ascii usascii ansix341968 ansix341986 iso646irv1991 iso646us"
-	  " iso646 isoir6 ibm367 cp367 csascii us 646" },
+	  " iso646 isoir6 ibm367 cp367 csascii us 646 " },
 	{ { CHARSET_UTF8, NULL },
 	  " unicode11utf8 utf8 xutf8 unicode20utf8 utf8mb4 cp65001 csutf8 " },
 	{ { CHARSET_WINDOWS_1252, NULL },
 	  " cp1252 cp819 csisolatin1 ibm819 iso88591 isoir100"
 	  " iso885911987 l1 latin1 windows1252 xcp1252 iso88591windows"
-	  " ansi xansi isolatin1 iso8859" },
+	  " ansi xansi isolatin1 iso8859 " },
 	{ { CHARSET_ICONV, "CP866" },
 	  " 866 cp866 csibm866 ibm866 " },
 	{ { CHARSET_ICONV, "ISO-8859-2" },
