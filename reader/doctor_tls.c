@@ -17,6 +17,7 @@
 #include "../mail/base64.h"
 #include "doctor.h"
 #include "file.h"
+#include "service.h"
 
 #define DEFAULTS "/etc/default/smtpd"
 
@@ -220,40 +221,28 @@ find_file(const char *name, char *buffer, size_t size)
 	return access(buffer, F_OK) == 0 ? buffer : name;
 }
 
-/*
- * Checks the files that the options name.  A blank ends a word, also inside
- * quotes, so that no name with a blank is found.
- */
 static void
-check_options(char *options, struct finding *f)
+check_cert(const char *name, void *arg)
 {
-	static const char prefix[] = "--tls-";
-	char *rest = options, *word;
 	char buffer[PATH_MAX];
 
-	while ((word = strsep(&rest, " \t\n\"'"))) {
-		char *value = strchr(word, '=');
+	check_file("cert", find_file(name, buffer, sizeof buffer), arg);
+}
 
-		if (strncmp(word, prefix, sizeof prefix - 1) != 0 || !value)
-			continue;
-		*value++ = '\0';
-		word += sizeof prefix - 1;
-		if (strcmp(word, "cert") == 0 || strcmp(word, "key") == 0)
-			check_file(
-			    word, find_file(value, buffer, sizeof buffer), f);
-	}
+static void
+check_its_key(const char *name, void *arg)
+{
+	char buffer[PATH_MAX];
+
+	check_file("key", find_file(name, buffer, sizeof buffer), arg);
 }
 
 void
 doctor_check_tls(const struct patient *p, struct finding *f)
 {
-	const char *given = getenv("SMTPD_OPTIONS");
-	char *options = given ? strdup(given) : read_whole(DEFAULTS);
-
 	(void)p;
-	if (options)
-		check_options(options, f);
-	free(options);
+	service_each("--tls-cert=", check_cert, f);
+	service_each("--tls-key=", check_its_key, f);
 	if (!*f->text)
 		SAY(f, "no certificate is named in " DEFAULTS);
 }

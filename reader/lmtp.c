@@ -26,7 +26,8 @@
 #include "terminal.h"
 
 enum {
-	TIMEOUT_SEC = 300, /* RFC 5321 s. 4.5.3.2; DATA's end wants 600 */
+	TIMEOUT_SEC =
+	    600, /* as long as DATA's end may take (RFC 5321 s. 4.5.3.2.6) */
 	REPLY_MAX = 1024,
 	LINE_OCTETS_MAX = 65536, /* a longer line is no reply */
 	/* Lines of one reply, of which LHLO has the most. */

@@ -27,7 +27,7 @@ read_defaults(void)
 
 /* Looks for the option in a line, unless the line is commented out. */
 static void
-take_line(char *line, const char *prefix, char **ret)
+take_line(char *line, const char *prefix, service_takes *take, void *arg)
 {
 	size_t len = strcspn(prefix, "=");
 	bool has_value = prefix[len] == '=';
@@ -40,22 +40,38 @@ take_line(char *line, const char *prefix, char **ret)
 		if (strncmp(word, prefix, len) != 0 || word[len] != '\0' ||
 		    (has_value && !line))
 			continue;
-		free(*ret);
-		*ret = has_value ? strndup(line, strcspn(line, " \t\"'"))
-				 : strdup("");
+		word = has_value ? strsep(&line, " \t\"'") : "";
+		take(word, arg);
 	}
+}
+
+void
+service_each(const char *prefix, service_takes *take, void *arg)
+{
+	const char *given = getenv("SMTPD_OPTIONS");
+	char *text = given ? strdup(given) : read_defaults();
+	char *rest = text, *line;
+
+	while (rest && (line = strsep(&rest, "\n")))
+		take_line(line, prefix, take, arg);
+	free(text);
+}
+
+static void
+keep(const char *value, void *arg)
+{
+	char **last = arg;
+
+	free(*last);
+	*last = strdup(value);
 }
 
 char *
 service_option(const char *prefix)
 {
-	const char *given = getenv("SMTPD_OPTIONS");
-	char *text = given ? strdup(given) : read_defaults();
-	char *rest = text, *line, *value = NULL;
+	char *value = NULL;
 
-	while (rest && (line = strsep(&rest, "\n")))
-		take_line(line, prefix, &value);
-	free(text);
+	service_each(prefix, keep, &value);
 	return value;
 }
 

@@ -7,11 +7,14 @@
 
 #include <stdbool.h>
 
+typedef void service_takes(const char *value, void *arg);
+
 /*
- * Returns the value of the last word that begins so ("--milter="), or "" for
- * one that has no value ("--auth-required"); to be freed.  NULL: there is
- * none.
+ * Calls `take` with the value of each word that begins so ("--milter="), or ""
+ * for one that has no value ("--auth-required").
  */
+void service_each(const char *prefix, service_takes *take, void *arg);
+/* Returns the last of these values, to be freed.  NULL: there is none. */
 char *service_option(const char *prefix);
 /* False: the file of options is not there or cannot be read. */
 bool service_is_known(void);
