@@ -57,6 +57,8 @@ drop(struct database *db, struct statement *s)
 	bool is_there = talk_has_prepared(s) &&
 			PQtransactionStatus(db->connection) != PQTRANS_INERROR;
 
+	if (is_there)
+		rounds_collect(db);
 	if (is_there) {
 		snprintf(sql, sizeof sql, "DEALLOCATE %s", s->name);
 		query_run(db, sql);
