@@ -1,7 +1,7 @@
 /*
  * smtpdb: finds the command and runs it.
  */
-#include "reader/smtpdb.h"
+#include "reader/private.h"
 
 #include <locale.h>
 #include <stdio.h>

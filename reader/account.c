@@ -11,8 +11,8 @@
 #include "../mime/json.h"
 #include "columns.h"
 #include "password.h"
+#include "private.h"
 #include "rule_values.h"
-#include "smtpdb.h"
 
 static int
 check_name(const char *name)

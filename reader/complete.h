@@ -4,7 +4,7 @@
 #ifndef READER_COMPLETE_H
 #define READER_COMPLETE_H
 
-#include "smtpdb.h"
+#include "private.h"
 
 /*
  * The arguments are the words up to the cursor, the last of which is to be

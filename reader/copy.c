@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "options.h"
+#include "private.h"
 #include "program.h"
-#include "smtpdb.h"
 #include "terminal.h"
 
 /*

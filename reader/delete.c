@@ -11,7 +11,7 @@
 
 #include "../clock.h"
 #include "options.h"
-#include "smtpdb.h"
+#include "private.h"
 #include "terminal.h"
 
 enum {

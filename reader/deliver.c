@@ -23,8 +23,8 @@
 #include "file.h"
 #include "line_ends.h"
 #include "options.h"
+#include "private.h"
 #include "rights.h"
-#include "smtpdb.h"
 #include "stop.h"
 
 enum {

@@ -2,7 +2,7 @@
 #ifndef READER_DELIVER_H
 #define READER_DELIVER_H
 
-#include "smtpdb.h"
+#include "private.h"
 
 struct delivery {
 	struct smtpdb *t;

@@ -22,7 +22,7 @@
 #include "doctor.h"
 #include "file.h"
 #include "options.h"
-#include "smtpdb.h"
+#include "private.h"
 #include "terminal.h"
 
 enum {

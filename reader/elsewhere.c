@@ -5,8 +5,8 @@
 #include <sysexits.h>
 
 #include "../cli.h"
+#include "private.h"
 #include "program.h"
-#include "smtpdb.h"
 
 int
 smtpdb_change_over(const struct smtpdb *t)

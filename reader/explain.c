@@ -16,8 +16,8 @@
 #include "../mime/json.h"
 #include "envelope_field.h"
 #include "options.h"
+#include "private.h"
 #include "service.h"
-#include "smtpdb.h"
 #include "terminal.h"
 
 /* Who asks, and which filters would be asked after the tables; NULL: none. */

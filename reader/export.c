@@ -23,8 +23,8 @@
 #include "line_ends.h"
 #include "mbox.h"
 #include "options.h"
+#include "private.h"
 #include "rights.h"
-#include "smtpdb.h"
 #include "stop.h"
 #include "terminal.h"
 

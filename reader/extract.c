@@ -16,8 +16,8 @@
 #include "../mime/mime.h"
 #include "file.h"
 #include "options.h"
+#include "private.h"
 #include "rights.h"
-#include "smtpdb.h"
 #include "stop.h"
 #include "terminal.h"
 

@@ -23,8 +23,8 @@
 #include "import_mail.h"
 #include "mbox.h"
 #include "options.h"
+#include "private.h"
 #include "rights.h"
-#include "smtpdb.h"
 #include "stop.h"
 #include "terminal.h"
 

@@ -2,7 +2,7 @@
 #ifndef READER_LIST_H
 #define READER_LIST_H
 
-#include "smtpdb.h"
+#include "private.h"
 #include "terminal.h"
 
 struct lister {

@@ -21,8 +21,8 @@
 #include "../clock.h"
 #include "connect.h"
 #include "line_ends.h"
+#include "private.h"
 #include "rights.h"
-#include "smtpdb.h"
 #include "terminal.h"
 
 enum {

@@ -9,7 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "smtpdb.h"
+#include "private.h"
 
 int
 smtpdb_fail(int status, const char *format, ...)

@@ -6,7 +6,7 @@
 #define READER_OPTIONS_H
 
 #include "../mail/ip.h"
-#include "smtpdb.h"
+#include "private.h"
 
 /*
  * Reads the options of the set; stops at the first argument when `in_order`.

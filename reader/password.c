@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "../mail/auth.h"
-#include "smtpdb.h"
+#include "private.h"
 
 enum {
 	PASSWORD_SIZE = 1024,

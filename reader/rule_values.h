@@ -5,7 +5,7 @@
 #ifndef READER_RULE_VALUES_H
 #define READER_RULE_VALUES_H
 
-#include "smtpdb.h"
+#include "private.h"
 
 enum {
 	RULE_NUMBER_SIZE = 24,

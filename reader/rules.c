@@ -12,8 +12,8 @@
 #include "../mime/json.h"
 #include "columns.h"
 #include "options.h"
+#include "private.h"
 #include "rule_values.h"
-#include "smtpdb.h"
 #include "terminal.h"
 
 /*

@@ -10,7 +10,7 @@
 #include "../find.h"
 #include "list.h"
 #include "options.h"
-#include "smtpdb.h"
+#include "private.h"
 #include "terminal.h"
 
 enum {

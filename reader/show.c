@@ -12,7 +12,7 @@
 #include "../mime/mime.h"
 #include "distinct.h"
 #include "options.h"
-#include "smtpdb.h"
+#include "private.h"
 #include "terminal.h"
 
 struct view {

@@ -17,8 +17,8 @@
 #include "../archive.h"
 #include "../mime/json.h"
 #include "options.h"
+#include "private.h"
 #include "rights.h"
-#include "smtpdb.h"
 #include "terminal.h"
 
 enum {

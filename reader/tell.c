@@ -4,7 +4,7 @@
 #include <sysexits.h>
 
 #include "../mime/json.h"
-#include "smtpdb.h"
+#include "private.h"
 
 enum {
 	HOURS_MAX = 24 * 14,

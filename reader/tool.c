@@ -15,8 +15,8 @@
 #include "../clock.h"
 #include "../mime/mime.h"
 #include "options.h"
+#include "private.h"
 #include "rights.h"
-#include "smtpdb.h"
 
 enum {
 	WAIT_EVERY_MS = 100,

@@ -4,8 +4,8 @@
 #include <sysexits.h>
 
 #include "../mime/text.h"
+#include "private.h"
 #include "program.h"
-#include "smtpdb.h"
 
 /* All arguments behind `web` are those of smtpdb-web. */
 int

@@ -12,7 +12,7 @@
 #include "../../mail/address.h"
 #include "../../mail/utf8.h"
 #include "../../reader/envelope_field.h"
-#include "../../reader/smtpdb.h"
+#include "../../reader/private.h"
 #include "../../reader/terminal.h"
 #include "fuzz.h"
 

@@ -25,8 +25,8 @@
  * Includes point down this list, and from its end to ../archive.h, the
  * database, ../find.h, the search, and ../mime/, the content of a mail.
  */
-#ifndef READER_SMTPDB_H
-#define READER_SMTPDB_H
+#ifndef READER_PRIVATE_H
+#define READER_PRIVATE_H
 
 #include <stdbool.h>
 #include <stdint.h>
