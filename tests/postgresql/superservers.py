@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 
 import cluster
 import common
@@ -127,7 +128,12 @@ class Bench:
             self.check(set(codes(heard)) <= {"220", "250", "451", "503", "500", "221"}
                        and "451" in codes(heard), f"{name}, no server: {codes(heard)}")
             self.it.primary.start()
-            heard = talk(connect(port), SESSION % ((name.encode(),) * 4))
+            # A listener's writer has a moment between two tries to connect.
+            for _ in range(20):
+                heard = talk(connect(port), SESSION % ((name.encode(),) * 4))
+                if codes(heard) == GOOD:
+                    break
+                time.sleep(0.1)
             self.check(codes(heard) == GOOD, f"{name}, again: {codes(heard)}")
         finally:
             os.killpg(process.pid, signal.SIGTERM)

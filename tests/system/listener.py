@@ -426,6 +426,7 @@ def at_terminal(options, folder, *before):
         pass
     pid, terminal = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests
         for fd in (1, 2):  # nohup(1) makes a file where 1 is a terminal
             os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND), fd)
         os.execvp([*before, options.smtpd][0],
