@@ -14,7 +14,7 @@ ROUNDS = 6
 
 
 def refused(i, turn):
-    """One to three of a round, one of them big enough to go ahead of the others."""
+    """One to three of a round; the second has 200,000 octets."""
     return i in (3, 11, 20)[:1 + turn % 3]
 
 
