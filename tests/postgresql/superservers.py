@@ -83,6 +83,14 @@ def codes(heard):
 GOOD = ["220", "250"] + 2 * ["250", "250", "354", "250"] + ["221"]
 
 
+def is_deferred(heard):
+    """No mail was taken, and each reply is a known one.  A listener's writer may
+    learn of the lost server with the mail itself: then MAIL was still taken."""
+    ends = [after for reply, after in zip(heard, heard[1:]) if reply == "354"]
+    return ("451" in heard and set(ends) <= {"451"} and heard[-1:] == ["221"]
+            and set(heard) <= {"220", "250", "354", "451", "503", "500", "221"})
+
+
 class Bench:
     def __init__(self, smtpd):
         self.report = common.Report()
@@ -125,8 +133,7 @@ class Bench:
                        f"{name}, a big mail: {codes(heard)}")
             self.it.primary.kill()
             heard = talk(connect(port), SESSION % ((name.encode(),) * 4))
-            self.check(set(codes(heard)) <= {"220", "250", "451", "503", "500", "221"}
-                       and "451" in codes(heard), f"{name}, no server: {codes(heard)}")
+            self.check(is_deferred(codes(heard)), f"{name}, no server: {codes(heard)}")
             self.it.primary.start()
             # A listener's writer has a moment between two tries to connect.
             for _ in range(20):
