@@ -502,6 +502,25 @@ bool archive_is_file(void);
  * NULL: the check failed.
  */
 char *archive_check(struct archive *a);
+/* A table, column or other part of the schema that is not as it should be. */
+struct archive_flaw {
+	const char *kind; /* "table" */
+	const char *name; /* "message.tls" for a column */
+	bool is_there;    /* but in another form */
+	/*
+	 * SQL that mends it.  NULL: there is none, but a copy of all rows into
+	 * a new database does, unless what is not there held some.
+	 */
+	const char *remedy;
+};
+
+/*
+ * Compares the schema with that of a new database, and calls `one` with each
+ * part of that which is not there, or in another form; what else there is does
+ * not count.  Returns 0 or -1.
+ */
+int archive_check_schema(struct archive *a,
+    void (*one)(void *context, const struct archive_flaw *flaw), void *context);
 /* Does a COMMIT wait until another server has it?  1, 0 or -1. */
 int archive_has_copies(struct archive *a);
 /* Has a sync failed, and no process healed the WAL since? */

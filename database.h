@@ -300,6 +300,15 @@ struct database_sizes {
 
 /* What cannot be told is 0. */
 int database_read_sizes(struct database *db, struct database_sizes *ret);
+/* The statements that make a new database of this version (schema.sql). */
+extern const char database_schema[];
+/*
+ * The statements that would make it as it is, each with ";" behind it; to be
+ * freed.  PostgreSQL keeps no such texts: of a column there is the name, the
+ * type, and NOT NULL, DEFAULT, CHECK, UNIQUE and PRIMARY KEY where it has
+ * them; of what columns share, and of others but functions, no more than that.
+ */
+int database_read_schema(struct database *db, char **ret);
 /* The first damage that it finds in itself, or "ok"; to be freed. */
 int database_check(struct database *db, char **ret);
 /* Does another server have each COMMIT before it ends? */

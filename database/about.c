@@ -103,6 +103,21 @@ database_check(struct database *db, char **ret)
 	return statement_end(q);
 }
 
+/* A comment may stand at the end of a text, so ";" has a line of its own. */
+int
+database_read_schema(struct database *db, char **ret)
+{
+	struct statement *q = statement_take(db,
+	    "SELECT coalesce(group_concat(sql || char(10) || ';' || char(10),"
+	    " ''), '') FROM sqlite_schema WHERE sql IS NOT NULL");
+	const char *text = statement_row(q) ? statement_text(q, 0) : NULL;
+	int rc;
+
+	*ret = strdup(text ? text : "");
+	rc = statement_end(q);
+	return rc == DATABASE_OK && !*ret ? DATABASE_NO_MEMORY : rc;
+}
+
 int
 database_has_copies(struct database *db, bool *ret)
 {

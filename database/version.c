@@ -12,7 +12,7 @@ enum {
 	OLDEST = 2, /* that can be updated */
 };
 
-static const char schema[] = {
+const char database_schema[] = {
 #include "schema.inc"
 	, '\0'
 };
@@ -115,10 +115,15 @@ identify(struct database *db, int64_t *ret_version)
 		    "%s is the database of another application", db->path);
 	if (is.version < OLDEST || is.version > DATABASE_VERSION)
 		return database_fail(db, VERDICT_UNUSABLE,
-		    "%s has version %lld, of %s smtpd; this one knows %d to %d",
+		    "%s has version %lld, of %s smtpd; this one knows %d to "
+		    "%d: "
+		    "%s",
 		    db->path, (long long)is.version,
 		    is.version < OLDEST ? "an older" : "a newer", OLDEST,
-		    DATABASE_VERSION);
+		    DATABASE_VERSION,
+		    is.version < OLDEST
+			? "export the mails with that one, and import them"
+			: "install that one");
 	return VERDICT_OK;
 }
 
@@ -149,7 +154,7 @@ remake(struct database *db, const char *beginning)
 {
 	sqlite3_stmt *q;
 	int rc = sqlite3_prepare_v2(
-	    db->sqlite, strstr(schema, beginning), -1, &q, NULL);
+	    db->sqlite, strstr(database_schema, beginning), -1, &q, NULL);
 
 	if (rc != SQLITE_OK)
 		return rc;
@@ -173,7 +178,7 @@ static int
 lead_on(struct database *db, int64_t version)
 {
 	char pragmas[96];
-	int rc = version == 0 ? statement_exec(db, schema) : SQLITE_OK;
+	int rc = version == 0 ? statement_exec(db, database_schema) : SQLITE_OK;
 
 	for (; version > 0 && version < DATABASE_VERSION && rc == SQLITE_OK;
 	     version++)

@@ -12,7 +12,7 @@
 
 #include "private.h"
 
-static const char schema[] = {
+const char database_schema[] = {
 #include "schema-postgresql.inc"
 	, '\0'
 };
@@ -194,7 +194,8 @@ read_version(struct database *db, int *ret)
 	}
 	if (result == VERDICT_OK && *ret != 0 && *ret != DATABASE_VERSION)
 		return database_fail(db, VERDICT_UNUSABLE,
-		    "%s has version %d, of %s smtpd; this one knows %d",
+		    "%s has version %d, of %s smtpd; this one knows %d: "
+		    "install that one",
 		    db->place, *ret,
 		    *ret < DATABASE_VERSION ? "an older" : "a newer",
 		    DATABASE_VERSION);
@@ -215,7 +216,7 @@ make_tables(struct database *db)
 	if (rc == DATABASE_OK)
 		result = read_version(db, &version);
 	if (rc == DATABASE_OK && result == VERDICT_OK && version == 0)
-		rc = query_run(db, schema);
+		rc = query_run(db, database_schema);
 	if (rc == DATABASE_OK && result == VERDICT_OK && version == 0)
 		rc = partition_make(db);
 	if (rc == DATABASE_OK && result == VERDICT_OK)

@@ -314,6 +314,7 @@ static const struct check {
 	{ "library", check_library, OF_ALL },
 	{ "sync", check_mark, OF_FILES },
 	{ "integrity", check_integrity, OF_FILES },
+	{ "schema", doctor_check_schema, OF_ALL },
 	{ "log", check_log, OF_FILES },
 	{ "permissions", check_permissions, OF_FILES },
 	{ "disk", check_disk, OF_FILES },

@@ -39,6 +39,12 @@ struct patient {
 #define SAY(f, ...) snprintf((f)->text, sizeof(f)->text, __VA_ARGS__)
 #define MEND(f, ...) snprintf((f)->remedy, sizeof(f)->remedy, __VA_ARGS__)
 
+/* A copy in quotes for the shell, to be freed. */
+char *doctor_quote(const char *text);
+
+/* The tables, columns and so on: doctor_schema.c. */
+void doctor_check_schema(const struct patient *p, struct finding *f);
+
 /* The rows that say what is accepted: doctor_rules.c. */
 void doctor_check_domains(const struct patient *p, struct finding *f);
 void doctor_check_aliases(const struct patient *p, struct finding *f);

@@ -188,8 +188,11 @@ doctor_check_auth(const struct patient *p, struct finding *f)
 	struct auth_options o = { .auth = NULL };
 	struct archive_auth a;
 
-	if (archive_auth(p->archive, clock_us() / 1000000, &a) < 0)
+	if (archive_auth(p->archive, clock_us() / 1000000, &a) < 0) {
+		f->state = STATE_BAD;
+		SAY(f, "%s", archive_error(p->archive));
 		return;
+	}
 	read_options(&o);
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
 		struct finding one = { .state = STATE_OK };

@@ -11,9 +11,8 @@
 #include "doctor.h"
 #include "names.h"
 
-/* Returns a copy in quotes for the shell, to be freed. */
-static char *
-quote(const char *text)
+char *
+doctor_quote(const char *text)
 {
 	char *quoted = malloc(4 * strlen(text) + 3);
 	char *at = quoted;
@@ -35,7 +34,7 @@ static void
 mend(const struct patient *p, struct finding *f, const char *what,
     const char *a, const char *b)
 {
-	char *first = quote(a), *second = b ? quote(b) : NULL;
+	char *first = doctor_quote(a), *second = b ? doctor_quote(b) : NULL;
 
 	MEND(f, "smtpdb --database=%s %s %s%s%s", p->path, what, first,
 	    second ? " " : "", second ? second : "");
