@@ -109,7 +109,7 @@ const struct reply_text replies[REPLY__COUNT] = {
 	[REPLY_MEMBER]         = { 250, "2.1.5", "<@>\nA member whose address needs SMTPUTF8" },
 	[REPLY_WILL_FORWARD]   = { 251, "2.1.5", "User not local; will forward to <@>\nUser not local; will forward" },
 	[REPLY_MAILBOX_BUSY]   = { 450, "4.2.1", "Mailbox busy, try again later" },
-	[REPLY_RATE]           = { 450, "4.7.1", "Too much mail, try again in @ seconds" },
+	[REPLY_RATE]           = { 450, "4.7.1", "Too much mail, try again in @" },
 	[REPLY_ALIAS_TROUBLE]  = { 451, "4.2.4", "Alias leads nowhere or too far" },
 	[REPLY_MAILBOX_OVER_QUOTA]
 	                       = { 452, "4.2.2", "Mailbox full, try again later" },
@@ -229,11 +229,18 @@ may_be_said(const char *detail, bool utf8)
 	return utf8_is_printable(text);
 }
 
+static bool
+is_plural_ending(const char *text)
+{
+	return *text == 's' && strchr(" ,\n", text[1]);
+}
+
 static void
 put_text(
     struct line *to, const struct reply_text *r, const struct reply_values *v)
 {
 	const uint64_t *number = v->numbers;
+	bool is_one = false; /* the number before this word */
 	const char *text = r->text, *instead = strchr(text, '\n');
 
 	if (instead && !may_be_said(v->detail, v->utf8))
@@ -241,10 +248,13 @@ put_text(
 	for (; *text && *text != '\n'; text++) {
 		if (*text == '%')
 			put_string(to, v->hostname);
-		else if (*text == '#')
-			put_number(to, *number++);
 		else if (*text == '@')
 			put_string(to, v->detail);
+		else if (*text == '#') {
+			is_one = *number == 1;
+			put_number(to, *number++);
+		} else if (is_one && is_plural_ending(text))
+			is_one = false;
 		else
 			put(to, text, 1);
 	}

@@ -102,7 +102,7 @@ enum reply {
 	REPLY_MEMBER,
 	REPLY_WILL_FORWARD,
 	REPLY_MAILBOX_BUSY,
-	REPLY_RATE, /* the detail is the seconds to wait */
+	REPLY_RATE, /* the detail is how long to wait */
 	REPLY_ALIAS_TROUBLE,
 	REPLY_MAILBOX_OVER_QUOTA,
 	REPLY_NO_MAILBOX,
@@ -163,8 +163,8 @@ struct reply_text {
 	const char *enhanced; /* NULL: none */
 	/*
 	 * One line without CR, LF and peer data.  "%" stands for the host
-	 * name, each "#" for the next number, "@" for the detail.  A text
-	 * behind "\n" stands in for the first if the detail may not be said.
+	 * name, each "#" for the next number, behind which a word loses its "s"
+	 * if the number is 1; "@" for the detail.  A text behind "\n" stands in for the first if the detail may not be said.
 	 */
 	const char *text;
 };

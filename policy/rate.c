@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../mail/plural.h"
 #include "private.h"
 
 const char *const policy_scopes[] = { "client", "sender", "total" };
@@ -46,13 +47,14 @@ static void
 refuse(struct decision *d, struct statement *limit)
 {
 	int64_t ends_at = statement_integer(limit, 7), now = d->asker->now;
-	char seconds[24];
-
 	/* No window is open if this mail alone exceeds the limit. */
-	snprintf(seconds, sizeof seconds, "%lld",
-	    (long long)(ends_at > now ? ends_at - now : 1));
+	int64_t seconds = ends_at > now ? ends_at - now : 1;
+	char wait[32];
+
+	snprintf(wait, sizeof wait, "%lld second%s", (long long)seconds,
+	    plural(seconds));
 	answer_note_row(d->answer, "rate_limit", lookup_text(limit, 0));
-	answer_say(d->answer, REPLY_RATE, seconds);
+	answer_say(d->answer, REPLY_RATE, wait);
 	answer_drop_mailboxes(d->answer);
 }
 

@@ -14,6 +14,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "../mail/plural.h"
 #include "options.h"
 #include "private.h"
 #include "program.h"

@@ -10,6 +10,7 @@
 #include <sysexits.h>
 
 #include "../clock.h"
+#include "../mail/plural.h"
 #include "options.h"
 #include "private.h"
 #include "terminal.h"

@@ -18,6 +18,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "../mail/plural.h"
 #include "../mime/json.h"
 #include "doctor.h"
 #include "file.h"

@@ -143,8 +143,8 @@ doctor_check_domains(const struct patient *p, struct finding *f)
 	} else if (unserved.n > 0) {
 		f->state = STATE_NOTE;
 		SAY(f,
-		    "%zu rows of mailbox and alias are of domains that are not "
-		    "served, and do not count; the first is the %s %s",
+		    "rows of mailbox and alias that do not count, since their "
+		    "domain is not served: %zu; the first is the %s %s",
 		    unserved.n, unserved.table, unserved.first);
 		mend(p, f, "domain add", domain_of(unserved.first), NULL);
 	}

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../mail/base64.h"
+#include "../mail/plural.h"
 #include "doctor.h"
 #include "file.h"
 #include "service.h"
@@ -179,7 +180,8 @@ check_end(const char *path, struct finding *f)
 		SAY(f, "the certificate %s has ended", path);
 	} else {
 		f->state = days < DAYS_NEAR ? STATE_NOTE : STATE_OK;
-		SAY(f, "the certificate %s ends in %ld days", path, days);
+		SAY(f, "the certificate %s ends in %ld day%s", path, days,
+		    plural(days));
 	}
 }
 

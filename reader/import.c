@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "../clock.h"
+#include "../mail/plural.h"
 #include "envelope_field.h"
 #include "file.h"
 #include "import_mail.h"

@@ -8,6 +8,7 @@
 
 #include "../archive.h"
 #include "../find.h"
+#include "../mail/plural.h"
 #include "list.h"
 #include "options.h"
 #include "private.h"

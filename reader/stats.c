@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../archive.h"
+#include "../mail/plural.h"
 #include "../mime/json.h"
 #include "options.h"
 #include "private.h"
@@ -38,9 +39,9 @@ print_text(const struct archive_stats *s)
 	terminal_size(s->pages * s->page_size, file);
 	terminal_size(s->free_pages * s->page_size, spare);
 	terminal_size(s->log_octets, log);
-	printf("mails       %lld (%s octets), for %lld recipient%s\n",
-	    (long long)s->messages, size, (long long)s->recipients,
-	    plural(s->recipients));
+	printf("mails       %lld (%s octet%s), for %lld recipient%s\n",
+	    (long long)s->messages, size, plural(s->octets),
+	    (long long)s->recipients, plural(s->recipients));
 	printf("ever        %lld\n", (long long)s->last_id);
 	if (s->messages > 0)
 		printf("received    %s to %s\n", first, last);
@@ -50,7 +51,8 @@ print_text(const struct archive_stats *s)
 		printf("quota       %lld mail%s\n", (long long)s->max_messages,
 		    plural(s->max_messages));
 	if (s->max_octets > 0)
-		printf("quota       %lld octets\n", (long long)s->max_octets);
+		printf("quota       %lld octet%s\n", (long long)s->max_octets,
+		    plural(s->max_octets));
 }
 
 /* clang-format off */

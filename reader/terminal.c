@@ -271,12 +271,6 @@ terminal_time(int64_t microseconds, char *ret)
 		strcpy(ret, "?");
 }
 
-const char *
-plural(int64_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
 /*
  * Progress
  */

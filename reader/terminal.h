@@ -65,9 +65,6 @@ enum {
 };
 void terminal_time(int64_t microseconds, char *ret);
 
-/* The ending of a word for so many things: "s", or nothing. */
-const char *plural(int64_t n);
-
 /*
  * Tells on standard error, if it is a terminal, how far work is that takes
  * over a second.

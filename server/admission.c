@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../clock.h"
+#include "../mail/plural.h"
 #include "log.h"
 #include "peer.h"
 #include "sockets.h"
@@ -171,8 +172,8 @@ tell_crowd(struct admission *a)
 	if (now < a->crowd_told_at + CROWD_TOLD_MS)
 		return;
 	a->crowd_told_at = now;
-	log_line(LOG_NOTICE, "%zu connections of %zu: idle ones have to leave",
-	    a->children.n, a->children.max);
+	log_line(LOG_NOTICE, "%zu connection%s of %zu: idle ones have to leave",
+	    a->children.n, plural((int64_t)a->children.n), a->children.max);
 }
 
 static unsigned

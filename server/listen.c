@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "../clock.h"
+#include "../mail/plural.h"
 #include "admission.h"
 #include "log.h"
 #include "sockets.h"
@@ -270,8 +271,9 @@ tell_status(struct listener *l)
 	l->status_at = clock_ms();
 	l->admission.changed = false;
 	snprintf(status, sizeof status,
-	    "STATUS=%zu connections; %llu served, %llu refused\nWATCHDOG=1",
-	    l->admission.children.n, (unsigned long long)l->admission.served,
+	    "STATUS=%zu connection%s; %llu served, %llu refused\nWATCHDOG=1",
+	    l->admission.children.n, plural((int64_t)l->admission.children.n),
+	    (unsigned long long)l->admission.served,
 	    (unsigned long long)l->admission.refused);
 	systemd_notify(status);
 }
@@ -280,8 +282,10 @@ tell_status(struct listener *l)
 static void
 stop(struct listener *l)
 {
-	log_line(LOG_INFO, "stopping, %zu connections left",
-	    l->admission.children.n);
+	size_t n = l->admission.children.n;
+
+	log_line(
+	    LOG_INFO, "stopping, %zu connection%s left", n, plural((int64_t)n));
 	systemd_notify("STOPPING=1");
 	l->stop_at = clock_ms() + (int64_t)l->conf->stop_timeout_sec * 1000;
 }
@@ -432,8 +436,9 @@ finish(struct listener *l)
 		waitpid(worker, NULL, 0);
 	if (l->writer > 0)
 		waitpid(l->writer, NULL, 0);
-	log_line(LOG_INFO, "ended, %llu connections served, %llu refused",
+	log_line(LOG_INFO, "ended, %llu connection%s served, %llu refused",
 	    (unsigned long long)l->admission.served,
+	    plural((int64_t)l->admission.served),
 	    (unsigned long long)l->admission.refused);
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../clock.h"
+#include "../mail/plural.h"
 #include "log.h"
 
 enum {
@@ -43,9 +44,10 @@ sockets_allow(uint64_t sessions, bool helpers)
 	if (enough >= sessions)
 		return sessions;
 	log_line(LOG_WARNING,
-	    "%llu descriptors are enough for %llu connections (ulimit -Hn, "
+	    "%llu descriptors are enough for %llu connection%s (ulimit -Hn, "
 	    "LimitNOFILE=)",
-	    (unsigned long long)is.rlim_max, (unsigned long long)enough);
+	    (unsigned long long)is.rlim_max, (unsigned long long)enough,
+	    plural((int64_t)enough));
 	return enough;
 }
 

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "../clock.h"
+#include "../mail/plural.h"
 #include "../version.h"
 #include "routes.h"
 
@@ -229,6 +230,7 @@ add_list(struct text *to, struct request *r, const struct mails_query *q,
 		{ "total", page_number(found->total, total) },
 		{ "many", found->total >= MAILS_FOUND_MAX && *words ? "or more"
 								    : "" },
+		{ "s", plural(found->total) },
 		{ "found", *words ? "yes" : "" },
 		{ "all", *words ? "" : "yes" },
 		{ "missing", found->not_indexed > 0

@@ -177,13 +177,6 @@ smtpdb_fail_archive(const struct smtpdb *t)
 	abort();
 }
 
-const char *
-plural(int64_t n)
-{
-	(void)n;
-	return "";
-}
-
 void
 progress_begin(struct progress *p, const char *what)
 {

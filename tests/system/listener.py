@@ -448,7 +448,7 @@ def ends_with_its_terminal(options, report, folder):
     report.check(reply[0] == 250 and "stopping" not in read(log),
                  f"SIGHUP: {reply}, {read(log)}")
     os.close(terminal)
-    report.check(until(lambda: "stopping, 1 connections left" in read(log)),
+    report.check(until(lambda: "stopping, 1 connection left" in read(log)),
                  f"the terminal is gone: {read(log)}")
     reply = client.mail(MAIL)
     report.check(reply[0] == 250, f"its session goes on: {reply}")

@@ -62,7 +62,7 @@ holds "is of a domain that is served" out
 "$tool" mailbox add x@unserved.example 2>err
 "$tool" alias add y@unserved.example bob@b.example 2>err
 status 0 "$tool" doctor
-holds "2 rows of mailbox and alias are of domains that are not served" out
+holds "since their domain is not served: 2; the first is" out
 holds "domain add 'unserved.example'" out
 "$tool" mailbox rm x@unserved.example
 "$tool" alias rm y@unserved.example
