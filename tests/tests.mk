@@ -9,7 +9,7 @@ POOR = $(patsubst $(B)/%,$(B)/poor/%,$(SESSION) $(MAIL))
 MIME = $(call folders,mime) $(call files,find/query reader/line_ends reader/mbox)
 UNITS_USE = $(POOR) $(STORE) $(MIME) $(call folders,writer filters) $(call files,cli \
 	server/introduce server/log server/new_mail server/peer server/proxy \
-	server/systemd web/addresses web/body web/json_read)
+	server/systemd web/addresses web/body web/json_read web/places)
 
 $(B)/poor/%.o: $(B)/%.o tests/support/poor.syms
 	@mkdir -p $(@D)
@@ -69,6 +69,7 @@ test: all ## all: real clients, superservers, kills, power cuts
 test-system: all bench-programs check-smtpdb $(B)/tests/misbehave $(B)/tests/play
 	python3 tests/mime/bounds.py --octets 8e6
 	OUT=$(OUT) /usr/bin/python3 -B -W ignore tests/web/api.py
+	OUT=$(OUT) /usr/bin/python3 -B tests/web/slow.py
 	/usr/bin/python3 -B tests/system/confine.py
 	/usr/bin/python3 -B bench/faults.py --most 46 $(OUT)/smtpd
 	sh tests/system/hardening.sh smtpd smtpdb $(wildcard smtpd-tls smtpd-auth)

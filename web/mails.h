@@ -24,7 +24,6 @@ struct mails {
 	struct archive_conf conf;
 	struct archive *archive;
 	struct search *index; /* NULL: not opened yet */
-	bool has_index_failed;
 	/* What was counted, and what the archive was then. */
 	int64_t version, last_id, count, counted_up_to;
 	int64_t cost_us;     /* of counting */

@@ -30,6 +30,7 @@ struct web {
 	struct passwords *passwords; /* NULL: nobody is asked */
 	struct teller *teller;
 	int64_t started_at; /* seconds since 1970 */
+	int64_t changes;    /* of the archive, that those who wait have seen */
 };
 
 struct request {
@@ -83,9 +84,8 @@ struct response {
 	bool is_framed;     /* may stand in a frame of our page */
 	char disposition[1024]; /* Content-Disposition; "": none */
 	const char *challenge;  /* WWW-Authenticate */
-	const char *location;
-	bool is_events; /* goes on as long as the client wants */
-	bool is_static; /* changes only with the program */
+	bool is_events;         /* goes on as long as the client wants */
+	bool is_static;         /* changes only with the program */
 };
 
 /* The body is written to the FILE, which response_json() closes. */
