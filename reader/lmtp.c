@@ -225,15 +225,30 @@ put_file(void *arg, struct span piece)
 	return fwrite(piece.p, 1, piece.len, arg) == piece.len;
 }
 
-static void
-send_mail(FILE *f, const struct archive_mail *m)
+/*
+ * Where a write fails, octets are missing, so nothing may follow them: with its
+ * end, the mail would be a whole one to the server.
+ */
+static int
+send_mail(struct lmtp *l, const struct archive_mail *m)
 {
-	struct sink to = { put_file, f };
+	struct sink to = { put_file, l->out };
+	struct span data = { m->data, m->len };
 	bool at_start = true;
+	int error;
 
-	line_convert_to_smtp(span_of(m->trace), &at_start, to);
-	line_convert_to_smtp((struct span){ m->data, m->len }, &at_start, to);
-	fputs(at_start ? ".\r\n" : "\r\n.\r\n", f);
+	if (line_convert_to_smtp(span_of(m->trace), &at_start, to) &&
+	    line_convert_to_smtp(data, &at_start, to) &&
+	    fputs(at_start ? ".\r\n" : "\r\n.\r\n", l->out) >= 0 &&
+	    fflush(l->out) == 0)
+		return EX_OK;
+	error = errno;
+	shutdown(l->fd, SHUT_WR);
+	if (error == EPIPE || error == ECONNRESET)
+		return EX_OK; /* the server may have said why */
+	l->lost = true;
+	return smtpdb_fail(
+	    EX_TEMPFAIL, "%s: sending the mail: %s", l->where, strerror(error));
 }
 
 /* A failure that is to be tried again counts more than a refusal. */
@@ -348,10 +363,10 @@ converse(struct lmtp *l, const struct archive_mail *m, bool *had, bool *taken)
 		return status;
 	say(l, "DATA");
 	data = expect(l, '3', "DATA");
-	if (data == EX_OK) {
-		send_mail(l->out, m);
+	if (data == EX_OK)
+		data = send_mail(l, m);
+	if (data == EX_OK)
 		data = read_verdicts(l, e, taken, had);
-	}
 	return worse(status, data);
 }
 

@@ -177,4 +177,59 @@ chmod +x fake
 status 0 "$tool" deliver --sendmail 1 ./fake
 is "by sendmail as well" "-i -f a@a.example -- bob@b.example carl@b.example" "$(cat args)"
 
+# A signal while a server does not read: what is missing cannot be sent any more,
+# so the server must see no end behind it.  Lines of two octets make each even
+# place the end of one; the two mails begin at an even and an odd place.
+cat >slow.py <<'PY'
+import fcntl, os, re, socket, struct, termios, time
+def waiting(c):
+    return struct.unpack('i', fcntl.ioctl(c, termios.FIONREAD, bytes(4)))[0]
+s = socket.socket(socket.AF_UNIX)
+s.bind('sock'); s.listen(5); s.settimeout(20); print('up', flush=True)
+with s.accept()[0] as c:
+    c.settimeout(20)
+    replies = c.makefile('rb')
+    c.sendall(b'220 hi\r\n')
+    while not (line := replies.readline()).startswith(b'DATA'):
+        c.sendall(b'250 ok\r\n')
+    c.sendall(b'354 go\r\n')
+    was = -1
+    while was <= 0 or was != waiting(c):  # until no more has room
+        was = waiting(c)
+        time.sleep(0.5)
+    print('full', flush=True)
+    while not os.path.exists('told'): time.sleep(0.05)
+    mail = b''
+    while line := replies.readline():
+        mail += line
+        if line == b'.\r\n':
+            c.sendall(b'250 ok\r\n')
+            break
+    print('end' if line else 'no end', len(re.findall(b'\n', mail)), flush=True)
+PY
+use cut
+lines=1000000
+for subject in one four; do
+	{ printf 'Subject: %s\n\n' $subject; yes '' | head -n $lines; } |
+	    send a@a.example bob@b.example
+done
+for id in 1 2; do
+	rm -f sock up told
+	timeout 60 python3 slow.py >up 2>&1 </dev/null &
+	server=$!
+	await 'grep -q up up'
+	"$tool" deliver --consumer=cut --lmtp=./sock $id 2>err &
+	deliverer=$!
+	await 'grep -q full up'
+	kill $deliverer
+	touch told
+	wait $deliverer
+	is "SIGTERM while a server does not read" 75 $?
+	wait $server
+	is "it gets all of mail $id, or no end" 0 \
+	    "$(awk -v lines=$lines '$1 == "end" && $2 < lines' up | wc -l)"
+	is "mail $id was not delivered" "$(grep -c '^end' up)" \
+	    "$(sql "SELECT count(*) FROM delivery WHERE consumer = 'cut' AND message_id = $id")"
+done
+
 finish
