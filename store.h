@@ -203,7 +203,7 @@ bool store_settle(struct store *st, bool keep);
 /*
  * For a mail that another process spools: makes the file, whose descriptor
  * stays the store's; then takes it with so many octets.  The second returns 0,
- * or -1: it has not so many.
+ * or -1: it has not so many, or they are too few for a file.
  */
 enum verdict store_open_spool(struct store *st, int *ret_fd);
 int store_take_spool(struct store *st, uint64_t size);

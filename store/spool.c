@@ -81,7 +81,7 @@ spool_take(struct spool *sp, uint64_t size)
 
 	if (fstat(sp->fd, &st) < 0)
 		return -1;
-	if ((uint64_t)st.st_size < size) {
+	if ((uint64_t)st.st_size < size || size <= SPOOL_MEMORY) {
 		errno = EIO;
 		return -1;
 	}

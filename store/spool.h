@@ -37,8 +37,9 @@ int spool_open(struct spool *sp, const char *folder);
 void spool_use(struct spool *sp, int fd);
 /*
  * Takes the mail that another process has written into the file of
- * spool_open(), which it may still have open.  Returns 0, or -1 with errno if
- * the file has fewer octets.
+ * spool_open(), which it may still have open, and cut short.  Returns 0, or -1
+ * with errno if the file has fewer octets, or the mail is one that stays in
+ * memory.
  */
 int spool_take(struct spool *sp, uint64_t size);
 

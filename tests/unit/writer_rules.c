@@ -11,25 +11,42 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "../../mail/change.h"
 #include "../support/sessions.h"
 
-TestSuite(
-    writer_rules, .init = sessions_begin, .fini = sessions_end, .timeout = 60);
+static void
+change(const char *sql)
+{
+	sqlite3 *db = scratch_connect(&sessions_box);
+
+	scratch_exec(db, sql);
+	sqlite3_close(db);
+}
+
+/*
+ * After a mail it is known that no table has anything to say, and a session need
+ * not ask about recipients.
+ */
+static void
+begin(void)
+{
+	struct store *st;
+	int64_t id = 0;
+
+	sessions_begin();
+	st = sessions_connect_store();
+	EXPECT_RESULT(st, VERDICT_OK, sessions_put(st, 10, &id));
+	store_free(st);
+	change("DELETE FROM message");
+}
+
+TestSuite(writer_rules, .init = begin, .fini = sessions_end, .timeout = 60);
 
 /* Makes the policy say something, so that each recipient is to be asked. */
 static void
 close_the_policy(void)
 {
-	struct store *st = sessions_connect_store();
-	int64_t id = 0;
-	sqlite3 *db;
-
-	EXPECT_RESULT(st, VERDICT_OK, sessions_put(st, 10, &id));
-	db = scratch_connect(&sessions_box);
-	scratch_exec(db, "INSERT INTO domain (name) VALUES ('b.example');"
-			 "DELETE FROM message");
-	sqlite3_close(db);
-	store_free(st);
+	change("INSERT INTO domain (name) VALUES ('b.example')");
 }
 
 /* The other sessions do not notice, and nothing was stored. */
@@ -87,8 +104,9 @@ Test(writer_rules, takes_no_more_recipients_than_there_may_be)
 	int fd = sessions_connect("192.0.2.1");
 
 	sessions_begin_mail(fd);
-	sessions_send_last(
-	    fd, 1, false, (unsigned)sessions_conf.max_recipients + 1, 1);
+	sessions_send_last(fd, 1, false,
+	    (unsigned)sessions_conf.max_recipients + CHANGE_RECIPIENTS_MAX + 1,
+	    1);
 	expect_nothing_of(fd);
 }
 
@@ -219,17 +237,53 @@ Test(writer_rules, takes_no_file_that_it_did_not_open)
 	expect_nothing_of(fd);
 }
 
+/* Asks for a file, and gives it so many octets. */
+static void
+fill_file(int fd, off_t octets)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+	char reply[4096];
+	struct iovec data = { reply, sizeof reply };
+	struct msghdr head = {
+		.msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof control,
+	};
+	struct pack m = { .p = sessions_message,
+		.size = sizeof sessions_message };
+	int file;
+
+	wire_begin(&m, WIRE_SPOOL);
+	sessions_send(fd, &m);
+	cr_assert(gt(int, (int)recvmsg(fd, &head, 0), 0));
+	cr_assert(not(zero(ptr, CMSG_FIRSTHDR(&head))));
+	memcpy(&file, CMSG_DATA(CMSG_FIRSTHDR(&head)), sizeof file);
+	cr_assert(zero(int, ftruncate(file, octets)));
+	close(file);
+}
+
 Test(writer_rules, takes_no_file_that_is_shorter_than_said)
 {
 	int fd = sessions_connect("192.0.2.1");
-	struct pack m = { .p = sessions_message,
-		.size = sizeof sessions_message };
 
 	sessions_begin_mail(fd);
-	wire_begin(&m, WIRE_SPOOL);
-	sessions_send(fd, &m);
-	sessions_expect_reply(fd, WIRE_RESULT);
-	sessions_send_last(fd, 1000, true, 1, 0);
+	fill_file(fd, WIRE_DATA_MAX);
+	sessions_send_last(fd, WIRE_DATA_MAX + 1, true, 1, 0);
+	expect_nothing_of(fd);
+}
+
+/*
+ * A session may cut its file short while the mail is written, and a small mail
+ * is one value, which would then end in whatever the memory held.
+ */
+Test(writer_rules, takes_no_file_of_a_mail_that_messages_have_room_for)
+{
+	int fd = sessions_connect("192.0.2.1");
+
+	sessions_begin_mail(fd);
+	fill_file(fd, WIRE_DATA_MAX);
+	sessions_send_last(fd, WIRE_DATA_MAX, true, 1, 0);
 	expect_nothing_of(fd);
 }
 
@@ -252,6 +306,7 @@ Test(writer_rules, takes_no_claim_in_place_of_an_account)
 {
 	int fd;
 
+	close_the_policy();
 	sessions_stop_writer();
 	sessions_conf.auth_required = true;
 	sessions_start_writer();
