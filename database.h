@@ -276,8 +276,11 @@ void database_distrust(struct sqlite3 *sqlite);
 
 /* Is it a file, with others beside it? */
 bool database_is_file(void);
-/* Changes whenever others have changed it. */
-int database_data_version(struct database *db, int64_t *ret);
+/*
+ * Changes whenever others have changed it.  Where it fails for a database that
+ * we may only read, the next call opens that anew.
+ */
+enum verdict database_data_version(struct database *db, int64_t *ret);
 /*
  * A descriptor that can be read when others have stored mails, until the next
  * database_data_version(); it is open as long as the database.  -1: there is none.

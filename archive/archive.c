@@ -125,9 +125,9 @@ archive_last_id(struct archive *a, int64_t *ret)
 int
 archive_version(struct archive *a, int64_t *ret)
 {
-	int rc = database_data_version(a->db, ret);
+	enum verdict result = database_data_version(a->db, ret);
 
-	return rc == DATABASE_OK ? 0 : archive_fail(a, "version", rc);
+	return result == VERDICT_OK ? 0 : archive_fail_result(a, result);
 }
 
 int

@@ -14,17 +14,32 @@ database_is_file(void)
 	return true;
 }
 
-int
+static int
+ask_version(struct database *db, int64_t *ret)
+{
+	return statement_run_integer(
+	    statement_take(db, "PRAGMA data_version"), ret);
+}
+
+enum verdict
 database_data_version(struct database *db, int64_t *ret)
 {
 	int64_t n = 0;
-	int rc;
+	enum verdict result = copy_follow(db);
+	int rc = result == VERDICT_OK ? ask_version(db, &n) : SQLITE_OK;
 
-	copy_follow(db);
-	rc = statement_run_integer(
-	    statement_take(db, "PRAGMA data_version"), &n);
+	/* Who began just now has not made the wal-index that it has announced. */
+	if (rc == SQLITE_READONLY_RECOVERY) {
+		database_close(db);
+		result = copy_follow(db);
+		rc = result == VERDICT_OK ? ask_version(db, &n) : SQLITE_OK;
+	}
+	if (result != VERDICT_OK)
+		return result;
+	if (rc != SQLITE_OK)
+		return database_fail_code(db, "version", rc);
 	*ret = n + (db->times_followed << 32);
-	return rc;
+	return VERDICT_OK;
 }
 
 int

@@ -14,9 +14,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "private.h"
+
+enum {
+	TRIES = 100,
+	TRY_EVERY_MS = 10,
+};
 
 /* The options of SQLite's URI; the longest is MAX. */
 static const char uri_in_use[] = "?readonly_shm=1"; /* makes no wal-index */
@@ -170,6 +176,24 @@ open_for_reading(struct database *db)
 	return result;
 }
 
+/*
+ * Whoever begins or ends with the database makes files beside it and deletes
+ * them, one after the other.  What finds only some of them fails, and does not a
+ * moment later.
+ */
+static enum verdict
+open_with_patience(struct database *db)
+{
+	const struct timespec pause = { .tv_nsec = TRY_EVERY_MS * 1000000L };
+	enum verdict result = open_for_reading(db);
+
+	for (int i = 1; i < TRIES && result == VERDICT_FAILED; i++) {
+		nanosleep(&pause, NULL);
+		result = open_for_reading(db);
+	}
+	return result;
+}
+
 bool
 database_is_torn(struct database *db)
 {
@@ -186,16 +210,16 @@ database_is_torn(struct database *db)
 enum verdict
 copy_follow(struct database *db)
 {
-	if (!db->sqlite || !db->is_frozen ||
-	    !(database_is_torn(db) || has_company(db, F_OK)))
+	if (db->sqlite &&
+	    !(db->is_frozen && (database_is_torn(db) || has_company(db, F_OK))))
 		return VERDICT_OK;
 	database_close(db);
 	db->times_followed++;
-	return open_for_reading(db);
+	return open_with_patience(db);
 }
 
 enum verdict
 database_open_as_it_is(struct database *db)
 {
-	return is_for_reading(db) ? open_for_reading(db) : database_open(db);
+	return is_for_reading(db) ? open_with_patience(db) : database_open(db);
 }

@@ -43,7 +43,7 @@ forget_notices(struct database *db)
  * A notice that came while the version was read may tell of a mail that it
  * does not count yet: the version is read again.
  */
-int
+enum verdict
 database_data_version(struct database *db, int64_t *ret)
 {
 	int rc;
@@ -51,7 +51,8 @@ database_data_version(struct database *db, int64_t *ret)
 	do
 		rc = ask_version(db, ret);
 	while (rc == DATABASE_OK && forget_notices(db));
-	return rc;
+	return rc == DATABASE_OK ? VERDICT_OK
+				 : database_fail_code(db, "version", rc);
 }
 
 /*

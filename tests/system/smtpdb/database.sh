@@ -97,6 +97,23 @@ elif have setpriv "other users"; then
 	holds "was written to meanwhile" err
 	wait $watcher
 	holds "	in between" watched
+	# Others may come and go all the time, and make and delete files.
+	: >some
+	(
+		use readonly/mail
+		while [ -e some ]; do
+			echo 'Subject: more' | send ann@a.example bob@live.example
+		done
+	) &
+	others=$!
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		for j in 1 2 3 4 5; do
+			$stranger "$tool" --database=readonly/mail.db domain list
+		done
+	done >seen 2>err
+	rm some
+	wait $others
+	is "while others come and go" "50 " "$(grep -c live seen) $(cat err)"
 	rm readonly/mail.db-lock
 	chmod 000 readonly/mail.db
 	status 74 $stranger "$tool" --database=readonly/mail.db list
