@@ -324,8 +324,9 @@ def other_programs():
         'smtpdb.1', 'sqlite3(1), litecli(1), sqlitebrowser(1)')
     send(3)
     if has('mutt', 'script'):
-        # Without a name of its host mutt asks the DNS for it, which may be slow.
-        config = 'set hostname=localhost copy=yes quit=yes move=no confirmappend=no' \
+        # Without a name of its host mutt asks the DNS for it, which may be slow;
+        # without the folder of its mails it asks whether to make it.
+        config = 'set hostname=localhost folder=. copy=yes quit=yes move=no confirmappend=no' \
             ' confirmcreate=no mbox_type=Maildir wait_key=no record=""'
         with open('muttrc', 'w') as file:
             file.write(config + '\npush "<tag-pattern>~A<enter><tag-prefix>'

@@ -101,9 +101,10 @@ m = mailbox.mbox('exported.mbox')
 sys.exit(0 if m[0]['Subject'] and len(m) > 10 else 1)
 PY
 ok "Python reads the mbox" $?
-# Without a name of its host mutt asks the DNS for it, for as long as that takes.
+# Without a name of its host mutt asks the DNS for it, for as long as that takes;
+# without the folder of its mails it asks whether to make it, which takes a key.
 cat >muttrc <<'RC'
-set hostname=localhost mbox_type=Maildir copy=yes delete=yes quit=yes move=no
+set hostname=localhost folder=. mbox_type=Maildir copy=yes delete=yes quit=yes move=no
 set confirmappend=no confirmcreate=no record="" wait_key=no
 RC
 # It syncs each mail that it copies, which takes long while a disk has much else
