@@ -15,7 +15,7 @@ send() {
 # change ID POSITION ACTION PLACE NAME [VALUE]: the value with printf's escapes.
 change() {
 	value=NULL
-	[ $# -lt 6 ] || value=$(octets "$(printf '%b' "$6" | xxd -p)")
+	[ $# -lt 6 ] || value=$(octets "$(printf '%b' "$6" | hex)")
 	sql "INSERT INTO filter_change VALUES ($1, $2, 'unix:x', '$3', $4, $5, $value)"
 }
 # raw ID: without what the server adds, as lines.

@@ -49,6 +49,11 @@ octets() {
 	fi
 }
 
+# hex: its input's octets.
+hex() {
+	od -An -v -tx1 | tr -d ' \n'
+}
+
 use mail
 unset NO_COLOR
 TZ=UTC

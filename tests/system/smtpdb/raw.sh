@@ -3,29 +3,27 @@
 . "$(dirname "$0")/prelude.sh"
 make_zoo
 
-# column NAME ID: its octets.
-column() {
-	if of_files; then
-		sql "SELECT hex($1) FROM message WHERE id = $2"
-	else
-		sql "SELECT encode(CAST($1 AS bytea), 'hex') FROM message WHERE id = $2"
-	fi | xxd -r -p
+# columns ID NAME...: their octets, as hex() has them.
+columns() {
+	id=$1
+	shift
+	for name; do
+		if of_files; then
+			sql "SELECT lower(hex($name)) FROM message WHERE id = $id"
+		else
+			sql "SELECT encode(CAST($name AS bytea), 'hex')
+			    FROM message WHERE id = $id"
+		fi
+	done | tr -d '\n'
 }
 
 status 0 "$tool" raw --data 2
-column data 2 >want
-cmp -s want out
-ok "raw --data" $?
+is "raw --data" "$(columns 2 data)" "$(hex <out)"
 status 0 "$tool" raw 2
-column trace 2 >want
-column data 2 >>want
-cmp -s want out
-ok "raw" $?
+is "raw" "$(columns 2 trace data)" "$(hex <out)"
 status 0 "$tool" raw 2-3
-column trace 3 >>want
-column data 3 >>want
-cat want | cmp -s - out
-ok "raw of a range" $?
+is "raw of a range" "$(columns 2 trace data)$(columns 3 trace data)" \
+    "$(hex <out)"
 if have script "raw on a terminal"; then
 	on_terminal 80 "'$tool' raw 1 4"
 	lacks "$(printf '\033')" out
