@@ -147,8 +147,7 @@ def exim(w):
         folder = pathlib.Path(w.folder)
 
     os.chmod(w.folder, 0o755)
-    if not beside.unpack_peers(Place):
-        print("skipped: AUTH by Exim, since it is not there")
+    if not beside.unpack_peers(Place, "AUTH by Exim"):
         return
     for mechanism, says in (("PLAIN", f"^{NAME}^{PASSWORD}"),
                             ("LOGIN", f": {NAME} : {PASSWORD}")):

@@ -17,7 +17,7 @@ from tls_world import MAIL, RECIPIENT, SENDER, play, run  # noqa: E402
 
 def sslscan(w, listener):
     if not shutil.which("sslscan"):
-        print("skipped: sslscan")
+        print("skipped: sslscan, since there is none")
         return
     status, text = run("sslscan", "--no-colour", "--starttls-smtp", "--show-ciphers",
                        f"127.0.0.1:{listener.port}")
@@ -52,7 +52,7 @@ def programs(w, listener):
              f"--from={SENDER}", RECIPIENT]
     for command in (swaks, curl, msmtp):
         if not shutil.which(command[0]):
-            print(f"skipped: {command[0]}")
+            print(f"skipped: {command[0]} with TLS, since there is none")
             continue
         w.expect(command[0], listener, run(*command, input=MAIL.replace(b"\r", b"")))
     with smtplib.SMTP("127.0.0.1", port, "client.example") as s:
@@ -74,12 +74,12 @@ require('nodemailer').createTransport({ host: '127.0.0.1', port,
 
 def nodemailer(w, listener):
     if not shutil.which("npm"):
-        print("skipped: nodemailer, since there is no npm")
+        print("skipped: nodemailer with TLS, since there is no npm")
         return
     status, _ = run("npm", "install", "--no-audit", "--no-fund", "--ignore-scripts",
                     "--prefix", w.folder, "nodemailer@6.9.16")
     if status != 0:
-        print("skipped: nodemailer, since npm installs nothing")
+        print("skipped: nodemailer with TLS, since npm installs nothing")
         return
     path = w.folder / "nodemailer.js"
     path.write_text(NODEMAILER)
@@ -90,7 +90,7 @@ def nodemailer(w, listener):
 def postfix(w, listener):
     """As a client: with TLS if there is any, and not without."""
     if not shutil.which("postfix"):
-        print("skipped: Postfix")
+        print("skipped: Postfix with TLS, since there is none")
         return
     for level in ("may", "encrypt"):
         folder = w.folder / f"postfix-{level}"
@@ -119,8 +119,7 @@ EXIM = """\
 
 
 def exim(w, listener):
-    if not beside.unpack_peers(w):
-        print("skipped: Exim")
+    if not beside.unpack_peers(w, "Exim as a client with TLS"):
         return
     for require in ("", "*"):
         server = beside.EximRelay(

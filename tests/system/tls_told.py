@@ -61,7 +61,7 @@ def milters(w):
     try:
         import Milter  # noqa: F401, PLC0415 (only whether it is there)
     except ImportError:
-        print("skipped: python3-milter")
+        print("skipped: what milters hear of TLS, since there is no python3-milter")
         return
     with filtering.milter(str(w.folder)), \
             w.listen(f"--tls-ca={w.keys.ca[0]}",
@@ -107,7 +107,7 @@ def superservers(w):
     user = ["--user", "nobody"] if os.getuid() == 0 else []
     for tool in ("inetd", "tcpserver", "recordio"):
         if not shutil.which(tool):
-            print(f"skipped: {tool}")
+            print(f"skipped: TLS by {tool}, since there is none")
             continue
         for what, first in (("STARTTLS", False), ("smtpd-tls -- smtpd", True)):
             folder = tempfile.mkdtemp(dir=w.folder)
