@@ -2,9 +2,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "../mail/scan.h"
 #include "charset.h"
+#include "flowed.h"
 #include "html.h"
 #include "mime_split.h"
 #include "param.h"
@@ -170,6 +172,17 @@ charset_label(struct span type)
 	return text_take(&label);
 }
 
+/* Has the parameter that value, whatever its case? */
+static bool
+says(struct span type, const char *name, const char *value)
+{
+	char *text = param_text(type, name);
+	bool result = text && strcasecmp(text, value) == 0;
+
+	free(text);
+	return result;
+}
+
 static bool
 is_attachment(struct span disposition)
 {
@@ -211,6 +224,9 @@ describe(const struct mime_leaf *leaf, struct mime_part *ret)
 	ret->octets = leaf->content;
 	ret->is_text = strncmp(ret->type, "text/", 5) == 0;
 	ret->is_html = strcmp(ret->type, "text/html") == 0;
+	ret->is_flowed = strcmp(ret->type, "text/plain") == 0 &&
+			 says(type, "format", "flowed");
+	ret->deletes_space = ret->is_flowed && says(type, "delsp", "yes");
 	ret->id = content_id(leaf->header);
 	ret->is_attachment = is_attachment(disposition);
 	ret->is_body = ret->is_text && !ret->is_attachment;
@@ -432,12 +448,25 @@ mime_source(const struct mime_part *part, struct sink to)
 	return more;
 }
 
+static bool
+flowed_text(const struct mime_part *part, struct sink to)
+{
+	struct flowed flowed;
+	bool more;
+
+	flowed_begin(&flowed, part->deletes_space, to);
+	more = mime_source(part, flowed_sink(&flowed));
+	return flowed_end(&flowed) && more;
+}
+
 bool
 mime_text(const struct mime_part *part, struct sink to)
 {
 	struct html *html;
 	bool more;
 
+	if (part->is_flowed)
+		return flowed_text(part, to);
 	if (!part->is_html)
 		return mime_source(part, to);
 	html = html_begin(to);

@@ -62,6 +62,8 @@ struct mime_part {
 	struct span octets; /* of the mail */
 	char *charset;      /* its label; "" for none */
 	int transfer;
+	bool is_flowed;     /* RFC 3676 */
+	bool deletes_space; /* the same, with DelSp=yes */
 };
 
 /* The leaves, in the order of the mail; the first one is part 1. */
@@ -74,7 +76,7 @@ bool mime_content(const struct mime_part *part, struct sink to);
 size_t mime_size(const struct mime_part *part);
 /* A text as UTF-8, in pieces of whole characters. */
 bool mime_source(const struct mime_part *part, struct sink to);
-/* The same, and HTML as text. */
+/* The same as a person reads it: HTML as text, flowed text with whole lines. */
 bool mime_text(const struct mime_part *part, struct sink to);
 
 #endif

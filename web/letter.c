@@ -211,7 +211,9 @@ letter_text(const struct letter *l, enum part_role role, struct sink to)
 	for (size_t i = 0; i < mime_nparts(l->mime); i++) {
 		const struct mime_part *part = mime_part(l->mime, i);
 
-		if (part_role(part) == role && !mime_source(part, to))
+		if (part_role(part) != role)
+			continue;
+		if (!(role == PART_HTML ? mime_source : mime_text)(part, to))
 			return;
 	}
 }

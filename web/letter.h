@@ -52,7 +52,7 @@ void letter_close(struct letter *l);
 
 /* The time of the field Date in seconds since 1970; else when it came. */
 int64_t letter_date(const struct letter *l);
-/* All texts of that role, as UTF-8. */
+/* All texts of that role, as UTF-8; PART_TEXT as mime_text() has it. */
 void letter_text(const struct letter *l, enum part_role role, struct sink to);
 
 #endif

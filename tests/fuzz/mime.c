@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../../mime/charset.h"
+#include "../../mime/flowed.h"
 #include "../../mime/html.h"
 #include "../../mime/text.h"
 #include "fuzz.h"
@@ -200,12 +201,11 @@ convert(struct span label, struct span octets, size_t step, struct text *ret)
 	*ret = w.all;
 }
 
+/* Puts the text as a whole, or each character alone. */
 static void
-read_html(const struct text *html, bool cut, struct text *ret)
+put_all(struct sink to, const struct text *text, bool cut)
 {
-	struct watch w = { .is_text = true };
-	struct html *h = html_begin(sink_of(&w));
-	struct span rest = { html->p, html->len };
+	struct span rest = { text->p, text->len };
 
 	while (rest.len > 0) {
 		struct span piece = rest;
@@ -213,11 +213,32 @@ read_html(const struct text *html, bool cut, struct text *ret)
 
 		if (cut)
 			piece.len = text_read(rest, &code);
-		sink_put(html_sink(h), piece);
+		sink_put(to, piece);
 		rest.p += piece.len;
 		rest.len -= piece.len;
 	}
+}
+
+static void
+read_html(const struct text *html, bool cut, struct text *ret)
+{
+	struct watch w = { .is_text = true };
+	struct html *h = html_begin(sink_of(&w));
+
+	put_all(html_sink(h), html, cut);
 	html_end(h);
+	*ret = w.all;
+}
+
+static void
+read_flowed(const struct text *text, bool cut, struct text *ret)
+{
+	struct watch w = { .is_text = true };
+	struct flowed f;
+
+	flowed_begin(&f, false, sink_of(&w));
+	put_all(flowed_sink(&f), text, cut);
+	flowed_end(&f);
 	*ret = w.all;
 }
 
@@ -245,7 +266,7 @@ read_text(struct span input)
 {
 	const char *lf = memchr(input.p, '\n', input.len);
 	struct span label = { input.p, lf ? (size_t)(lf - input.p) : 0 };
-	struct text whole, cut, shown, shown_cut;
+	struct text whole, cut, shown, shown_cut, flowed, flowed_cut;
 
 	charset_of_mark(input);
 	html_charset(input);
@@ -257,6 +278,12 @@ read_text(struct span input)
 	read_html(&whole, true, &shown_cut);
 	fuzz_promise(
 	    is_same(&shown, &shown_cut), "how HTML is cut has no meaning");
+	read_flowed(&whole, false, &flowed);
+	read_flowed(&whole, true, &flowed_cut);
+	fuzz_promise(is_same(&flowed, &flowed_cut),
+	    "how flowed text is cut has no meaning");
+	text_free(&flowed);
+	text_free(&flowed_cut);
 	text_free(&whole);
 	text_free(&cut);
 	text_free(&shown);

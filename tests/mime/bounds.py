@@ -98,6 +98,10 @@ MAILS = {
     'base64-ends': (b'Content-Transfer-Encoding: base64\r\n\r\n', b'Q=', b''),
     'uuencode': (b'Content-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 x\r\n',
                  b'M\n', b''),
+    'flowed': text(b'utf-8; format=flowed', b'a \r\n'),
+    'flowed-blanks': text(b'utf-8; format=flowed', b'a  '),
+    'flowed-depths': text(b'utf-8; format=flowed', b'>>a \r\n>b \r\n'),
+    'flowed-quotes': text(b'utf-8; format=flowed; delsp=yes', b'>'),
     # HTML
     'html-divs': html(b'<div>'),
     'html-quotes': html(b'<blockquote>x'),
