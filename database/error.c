@@ -125,9 +125,12 @@ error_on(struct database *db, sqlite3 *sqlite, const char *what, int rc)
 				  ? sqlite3_errmsg(sqlite)
 				  : sqlite3_errstr(rc);
 
-	if ((rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN)
+	if (rc == SQLITE_NOTADB)
+		message = "file is not a database, or its beginning is damaged";
+	if (error != 0 &&
+	    ((rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN))
 		return database_fail(db, verdict_of_sqlite(rc, error),
-		    "%s: %s (%d): %s", what, message, rc, strerror(error));
+		    "%s: %s (%s, %d)", what, strerror(error), message, rc);
 	return database_fail(
 	    db, verdict_of_sqlite(rc, error), "%s: %s (%d)", what, message, rc);
 }

@@ -163,9 +163,10 @@ prune(struct smtpdb *t, struct archive_prune *p)
 	if (result < 0)
 		return fail_delete(t, smtpdb_fail_archive(t));
 	terminal_size((int64_t)p->octets, size);
-	printf("%s %llu mail%s of %s\n",
+	printf("%s %llu mail%s of %s octet%s\n",
 	    p->dry_run ? "would delete" : "deleted",
-	    (unsigned long long)p->mails, plural((int64_t)p->mails), size);
+	    (unsigned long long)p->mails, plural((int64_t)p->mails), size,
+	    plural((int64_t)p->octets));
 	return EX_OK;
 }
 

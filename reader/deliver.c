@@ -394,7 +394,7 @@ check(const struct smtpdb *t, struct delivery *d, bool is_new)
 	take_sendmail(t, d);
 	if (d->lmtp ? d->sendmail || *d->command : !d->sendmail && !*d->command)
 		return smtpdb_fail(EX_USAGE,
-		    "whereto?  Say one of COMMAND, --sendmail and --lmtp");
+		    "where to?  Say one of COMMAND, --sendmail and --lmtp");
 	if (t->options[OPT_LEASE])
 		status = options_duration(
 		    "--lease", t->options[OPT_LEASE], &d->lease_sec);

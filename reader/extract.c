@@ -211,8 +211,9 @@ extract(struct smtpdb *t, const struct mime *m)
 	if (status != EX_OK)
 		return status;
 	if (number < 1 || (uint64_t)number > mime_nparts(m))
-		return smtpdb_fail(EX_NOINPUT, "mail %s has parts 1 to %zu",
-		    t->args[0], mime_nparts(m));
+		return smtpdb_fail(EX_NOINPUT,
+		    "mail %s has no part %s; the last is %zu", t->args[0],
+		    t->args[1], mime_nparts(m));
 	return extract_one(t, mime_part(m, (size_t)number - 1));
 }
 

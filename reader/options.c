@@ -113,13 +113,13 @@ options_parse(
 	cli_start(&cli);
 	while ((i = cli_next(&cli, argc, argv, &value)) != CLI_END) {
 		if (i == CLI_BAD)
-			return smtpdb_fail(-1, "%s", cli.error);
+			return smtpdb_fail(-1, "%s; see --help", cli.error);
 		if (!value)
 			value = "";
 		if (contraries[i] && ret_values[i] &&
 		    strcmp(ret_values[i], value) != 0)
-			return smtpdb_fail(
-			    -1, "--%s, or the contrary: say one", rows[i].name);
+			return smtpdb_fail(-1, "--%s or --%s: say one",
+			    rows[i].name, contraries[i]);
 		ret_values[i] = value;
 	}
 	return optind;

@@ -222,6 +222,11 @@ stats_run(struct smtpdb *t)
 	bool waited;
 	int status;
 
+	if (!!t->options[OPT_PLOT] + !!t->options[OPT_OPENMETRICS] +
+		!!t->options[OPT_JSON] >
+	    1)
+		return smtpdb_fail(
+		    EX_USAGE, "--json, --openmetrics or --plot: say one");
 	t->names_files = t->options[OPT_PLOT];
 	status = smtpdb_open_soon(t, &waited);
 	if (status != EX_OK)

@@ -37,6 +37,7 @@ hours_run(struct smtpdb *t)
 static int
 metrics_run(struct smtpdb *t)
 {
+	t->options[OPT_JSON] = NULL;
 	t->options[OPT_OPENMETRICS] = "";
 	return stats_run(t);
 }

@@ -122,7 +122,9 @@ take(const struct cli *c, const struct cli_option *row, const char *value,
 	case KIND_NETWORKS:
 		if (networks_add((struct networks *)(void *)field, value))
 			return 0;
-		log_line(LOG_ERR, "--%s: '%s' is not a list of networks",
+		log_line(LOG_ERR,
+		    "--%s: '%s' is not a list of networks, such as "
+		    "192.0.2.0/24,2001:db8::1,local",
 		    row->name, value);
 		*ret_status = EX_USAGE;
 		return -1;
@@ -187,7 +189,7 @@ read_all(int argc, char **argv, struct options *ret, int *ret_status)
 	}
 	if (optind < argc)
 		return usage_error_of(
-		    argv[optind], "takes no arguments", ret_status);
+		    argv[optind], "all arguments are options", ret_status);
 	return 0;
 }
 
@@ -207,8 +209,8 @@ read_filters(struct options *o, int *ret_status)
 	o->milter_accepts = strcmp(o->milter_default, "accept") == 0;
 	if (o->milter_accepts || strcmp(o->milter_default, "tempfail") == 0)
 		return 0;
-	return usage_error_of(
-	    o->milter_default, "neither tempfail nor accept", ret_status);
+	return usage_error(
+	    "--milter-default is neither tempfail nor accept", ret_status);
 }
 
 /* NULL: nothing is wrong with them. */

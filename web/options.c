@@ -144,7 +144,8 @@ web_options_read(
 			return -1;
 	}
 	if (optind < argc) {
-		log_line(LOG_ERR, "'%s': takes no arguments", argv[optind]);
+		log_line(
+		    LOG_ERR, "'%s': all arguments are options", argv[optind]);
 		return end(EX_USAGE, ret_status);
 	}
 	if (!ret->database)
