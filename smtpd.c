@@ -15,6 +15,7 @@
 #include "mail/trace.h"
 #include "mail/wire.h"
 #include "policy.h"
+#include "server/absent.h"
 #include "server/authenticate.h"
 #include "server/begin.h"
 #include "server/bind.h"
@@ -406,6 +407,7 @@ listen_and_serve(
 	conf.max_connections =
 	    sockets_allow(conf.max_connections, conf.helpers);
 	start_clear_descriptors(start);
+	absent_tell(o);
 	store_start(); /* once, not in each session */
 	confine_prepare();
 	switch (listen_run(&conf, start->listening, start->nlistening, &fd)) {

@@ -293,9 +293,42 @@ def filter_that_is_started_again(options, report, folder):
             report.check(server.send()[1] == 250, "its connections were closed")
 
 
+def told_at_the_start(options, report, folder):
+    """Who is not there is told of before the first client comes, who is there not."""
+    here, gone = folder + "/here", folder + "/gone"
+    for default, says in (("tempfail", "clients are told to try again"),
+                          ("accept", "mails are taken without it")):
+        within = os.path.join(folder, default)
+        os.mkdir(within)
+        filtering.common.give_away(within)
+        with Fake(here, fake_milter("", b"")), \
+                Server(options, within, f"--milter=unix:{here},unix:{gone}1",
+                       f"--policy=unix:{gone}2", f"--policy-at-end=unix:{gone}3",
+                       f"--auth=dovecot:{gone}4", "--auth-insecure",
+                       f"--milter-default={default}") as server:
+            server.connect().close()
+            with open(server.log, encoding="utf-8") as f:
+                log = f.read()
+        for n in 1, 2, 3:
+            line = f"filter unix:{gone}{n}: No such file or directory; until it is " \
+                   f"there, {says}\n"
+            report.check(log.count(line) == 1, f"{line} in {log}")
+        line = f"--auth: unix:{gone}4: No such file or directory; until it is there," \
+               " nobody can authenticate\n"
+        report.check(log.count(line) == 1, f"{line} in {log}")
+        report.check(here not in log, f"not {here} in {log}")
+    with Fake(here, lambda connection: None), \
+            Server(options, folder, "--auth=dovecot:" + here,
+                   "--auth-insecure") as server:
+        server.connect().close()
+        with open(server.log, encoding="utf-8") as f:
+            report.check("until it is there" not in f.read(), "Dovecot is there")
+
+
 TESTS = (verdicts_of_a_milter, acceptance_and_discarding, what_a_milter_is_shown,
          changes_of_a_milter, recipients_that_no_row_takes, several_milters,
-         progress_keeps_a_milter, failing_milters, filter_that_is_started_again)
+         progress_keeps_a_milter, failing_milters, filter_that_is_started_again,
+         told_at_the_start)
 BY_PYTHON = TESTS[:7]
 
 
