@@ -303,6 +303,8 @@ struct database_sizes {
 
 /* What cannot be told is 0. */
 int database_read_sizes(struct database *db, struct database_sizes *ret);
+/* As store_look() says. */
+const char *database_look(const char *path);
 /* The statements that make a new database of this version (schema.sql). */
 extern const char database_schema[];
 /*

@@ -118,6 +118,11 @@ struct policy *store_policy(struct store *st);
  * be.  Costs nothing once that has worked; until then, every call tries again.
  */
 enum verdict store_open(struct store *st);
+/*
+ * What the beginning of the file at `path` says against storing mails there,
+ * without opening it as a database; NULL: nothing, as far as it goes.
+ */
+const char *store_look(const char *path);
 /* Like store_open(), but never waits, makes or updates. */
 void store_open_ahead(struct store *st);
 bool store_is_open(const struct store *st);

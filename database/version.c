@@ -3,13 +3,19 @@
  * user_version in its header (sqlite.org/fileformat).  Makes the tables of a
  * new one, and updates an older one version by version.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "private.h"
 
 enum {
 	OLDEST = 2, /* that can be updated */
+	/* The header. */
+	HEADER_SIZE = 100,
+	VERSION_AT = 60,
+	APPLICATION_AT = 68,
 };
 
 const char database_schema[] = {
@@ -78,6 +84,40 @@ query_integer(struct database *db, const char *sql, int64_t *ret)
 	if (sqlite3_step(q) == SQLITE_ROW)
 		*ret = sqlite3_column_int64(q, 0);
 	return sqlite3_finalize(q);
+}
+
+static uint32_t
+read_number(const unsigned char *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
+	       (uint32_t)p[2] << 8 | p[3];
+}
+
+/* What the WAL has is not in the header yet: no application is none known. */
+const char *
+database_look(const char *path)
+{
+	static const char magic[] = "SQLite format 3"; /* with its NUL */
+	unsigned char header[HEADER_SIZE];
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t n = fd >= 0 ? read(fd, header, sizeof header) : 0;
+	uint32_t version, application;
+
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return NULL;
+	if (n < HEADER_SIZE || memcmp(header, magic, sizeof magic) != 0)
+		return "this is no database";
+	version = read_number(header + VERSION_AT);
+	application = read_number(header + APPLICATION_AT);
+	if (application == 0)
+		return NULL;
+	if (application != DATABASE_APPLICATION_ID)
+		return "it is another application's";
+	if (version > DATABASE_VERSION)
+		return "it is of a newer smtpd";
+	return version < OLDEST ? "it is of an older smtpd" : NULL;
 }
 
 struct identity {

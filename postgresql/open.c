@@ -322,6 +322,13 @@ database_open_ahead(struct database *db)
  * What only a database in a file needs
  */
 
+const char *
+database_look(const char *path)
+{
+	(void)path;
+	return NULL;
+}
+
 bool
 database_leave_if_moved(struct database *db)
 {

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../cli.h"
+#include "../store.h"
 #include "log.h"
 #include "peer.h"
 #include "systemd.h"
@@ -159,20 +160,6 @@ start_clear_descriptors(struct start *start)
 	close(null);
 }
 
-static bool
-has_other_content(const char *path)
-{
-	static const char header[] = "SQLite format 3"; /* with its NUL */
-	char found[sizeof header];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd >= 0 ? read(fd, found, sizeof found) : -1;
-
-	if (fd >= 0)
-		close(fd);
-	return n > 0 && (n < (ssize_t)sizeof found ||
-			    memcmp(found, header, sizeof found) != 0);
-}
-
 /* Returns why no mail can be stored there; NULL: it is not known. */
 static const char *
 trouble_with(const char *database)
@@ -190,9 +177,8 @@ trouble_with(const char *database)
 		return strerror(errno);
 	if (stat(database, &st) < 0) /* yet to be made */
 		return NULL;
-	return !S_ISREG(st.st_mode) || has_other_content(database)
-		   ? "this is no database"
-		   : NULL;
+	return S_ISREG(st.st_mode) ? store_look(database)
+				   : "this is no database";
 }
 
 void

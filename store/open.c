@@ -16,6 +16,12 @@ store_open_ahead(struct store *st)
 	database_open_ahead(st->db);
 }
 
+const char *
+store_look(const char *path)
+{
+	return database_look(path);
+}
+
 bool
 store_is_open(const struct store *st)
 {

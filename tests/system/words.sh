@@ -74,6 +74,21 @@ stored() {
 stored "mail goes to new.db" new.db
 stored "folder: a folder; the database is a file in it" folder
 stored "other: this is no database" other
+for version in 1 5; do
+	"$bin/smtpdb" -d v$version.db domain add x.example 2>/dev/null
+	[ "$(id -u)" -ne 0 ] || chown 65534 v$version.db*
+	sqlite3 v$version.db "PRAGMA user_version = $version" >log
+done
+stored "no mail can be stored in v1.db: it is of an older smtpd" v1.db
+stored "no mail can be stored in v5.db: it is of a newer smtpd" v5.db
+sqlite3 foreign.db 'CREATE TABLE x (y); PRAGMA application_id = 7'
+[ "$(id -u)" -ne 0 ] || chown 65534 foreign.db
+stored "no mail can be stored in foreign.db: it is another application's" foreign.db
+said 64 "--json, --openmetrics or --plot: say one" \
+    "$bin/smtpdb" -d new.db stats --json --openmetrics
+said 64 "--allow or --deny: say one" \
+    "$bin/smtpdb" -d new.db rule add client ::1 --allow --deny
+said 64 "unknown option --jsn (did you mean --json?); see --help" "$bin/smtpdb" -d new.db list --jsn
 stored "nowhere/mail.db: No such file or directory" nowhere/mail.db
 said 66 "yet.db is not there yet: smtpd makes it" "$bin/smtpdb" -d yet.db list
 said 78 "folder is a folder; the database is a file" "$bin/smtpdb" -d folder list
