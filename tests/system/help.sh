@@ -66,6 +66,42 @@ sed -n -e '/^\.Sh ENVIRONMENT/q' -e 's/^\.Ss //p' smtpdb.1 >"$work/in-manual"
 diff "$work/in-help" "$work/in-manual" ||
 	fail "smtpdb --help and smtpdb.1 have other headings"
 
+# long_options: those that the help on standard input begins lines with.
+long_options() {
+	grep -oE '^  +(-., )?--[][a-z-]+' | grep -oE -- '-[][a-z-]{2,}' |
+		sed -e 's/^-*//' -e 's/\[no-]//' | sort -u
+}
+# manual_options PAGE: those that it names, with one letter before.
+manual_options() {
+	grep -E '(^|[^a-z])Fl ' "$1" | grep -oE '(^| )-[a-z][a-z-]+' |
+		sed 's/^ *-//' | sort -u
+}
+for command in $commands; do
+	"$bin/smtpdb" help "$command"
+done | long_options >"$work/in-help"
+manual_options smtpdb.1 >"$work/in-manual"
+for page in smtpdb smtpdb-web.1 smtpd-tls.8 smtpd-auth.8; do
+	if [ "$page" != smtpdb ]; then
+		[ -x "$bin/${page%.*}" ] || continue
+		"$bin/${page%.*}" --help | long_options >"$work/in-help"
+		manual_options "$page" >"$work/in-manual"
+	fi
+	[ "$(wc -l <"$work/in-help")" -gt 5 ] || fail "$page: no options"
+	comm -23 "$work/in-help" "$work/in-manual" >"$work/lost"
+	[ ! -s "$work/lost" ] || fail "$page: not in the manual: $(cat "$work/lost")"
+done
+# And no other ones, but those of smtpd.
+manual_options smtpdb.1 | while read -r option; do
+	for program in smtpd smtpdb; do
+		"$bin/$program" --help
+		[ $program = smtpd ] || for command in $commands; do
+			"$bin/smtpdb" help "$command"
+		done
+	done | grep -qE -e "--(\[no-])?${option#no-}\>" ||
+		echo "$option"
+done >"$work/strange"
+[ ! -s "$work/strange" ] || fail "smtpdb.1 names what is no option: $(cat "$work/strange")"
+
 sed -n '/^    \$ \.\/smtpd --help$/,/^    Sizes are /p' README.md |
 	sed -e 1d -e 's/^    //' >"$work/in-readme"
 diff "$work/in-readme" "$work/smtpd" ||
