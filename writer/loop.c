@@ -84,6 +84,7 @@ static void
 meet_all(struct loop *l)
 {
 	struct introduction i;
+	int why;
 
 	if (l->listener < 0)
 		return;
@@ -95,11 +96,11 @@ meet_all(struct loop *l)
 		if (!met)
 			log_line(LOG_ERR, "writer: %s", strerror(errno));
 	}
-	if (errno == EMFILE)
+	why = errno; /* a log that takes no more sets it anew */
+	if (why == EMFILE)
 		log_line(LOG_ERR, "writer: a session was turned away: %s",
-		    strerror(errno));
-	if (errno == EAGAIN || errno == EINTR || errno == EPROTO ||
-	    errno == EMFILE)
+		    strerror(why));
+	if (why == EAGAIN || why == EINTR || why == EPROTO || why == EMFILE)
 		return;
 	close(l->listener);
 	l->listener = -1;

@@ -1,6 +1,9 @@
 /*
  * The writer in a process of its own, and sessions that keep to the rules.
  */
+#include <sys/resource.h>
+
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -269,6 +272,47 @@ Test(writer, forgets_a_session_whose_socket_the_listener_still_has_open)
 		cr_expect(eq(i64, id, i));
 	}
 	close(ends[1]);
+	store_free(st);
+}
+
+/* Has the writer, when it is started next, log to a disk that is full. */
+static void
+begin_with_a_full_log(void)
+{
+	int log = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	int own = dup(STDERR_FILENO);
+
+	sessions_begin();
+	sessions_stop_writer();
+	cr_assert(ge(int, dup2(log, STDERR_FILENO), 0));
+	sessions_start_writer();
+	dup2(own, STDERR_FILENO);
+	close(own);
+	close(log);
+}
+
+Test(writer, goes_on_when_it_cannot_log_that_it_has_no_descriptor,
+    .init = begin_with_a_full_log)
+{
+	struct rlimit few = { 0, 0 }, all;
+	struct store *st = sessions_connect_store();
+	int64_t id = 0;
+	int fd;
+
+	EXPECT_RESULT(st, VERDICT_OK, sessions_put(st, 10, &id));
+	store_free(st);
+	cr_assert(
+	    zero(int, prlimit(sessions_writer(), RLIMIT_NOFILE, NULL, &all)));
+	few.rlim_max = all.rlim_max;
+	cr_assert(
+	    zero(int, prlimit(sessions_writer(), RLIMIT_NOFILE, &few, NULL)));
+	fd = sessions_connect("192.0.2.1");
+	cr_expect(sessions_is_hung_up(fd));
+	close(fd);
+	cr_assert(
+	    zero(int, prlimit(sessions_writer(), RLIMIT_NOFILE, &all, NULL)));
+	st = sessions_connect_store();
+	EXPECT_RESULT(st, VERDICT_OK, sessions_put(st, 10, &id));
 	store_free(st);
 }
 
