@@ -289,17 +289,26 @@ archive_vacuum(struct archive *a)
  * Consumers
  */
 
-/* Runs it as one transaction; 1 when a row was changed. */
+/*
+ * Changes what a consumer has of a mail, as one transaction; 1 when a row was
+ * changed.  The statement is taken in it: a connection that was lost since the
+ * last one is made anew when it begins.
+ */
 static int
-change_delivery(struct archive *a, struct statement *s)
+change_delivery(struct archive *a, const char *sql, const char *consumer,
+    int64_t id, int64_t now, int64_t until)
 {
+	struct statement *q;
 	int result;
 
-	if (archive_begin(a) < 0) {
-		statement_end(s);
+	if (archive_begin(a) < 0)
 		return -1;
-	}
-	result = archive_run(a, s, "delivery");
+	q = statement_take(a->db, sql);
+	statement_bind_text(q, ":consumer", consumer);
+	statement_bind_integer(q, ":id", id);
+	statement_bind_integer(q, ":now", now);
+	statement_bind_integer(q, ":until", until);
+	result = archive_run(a, q, "delivery");
 	if (result == 0)
 		result = database_changes(a->db) > 0;
 	return archive_end(a, result);
@@ -309,32 +318,33 @@ int
 archive_lease(struct archive *a, const char *consumer, int64_t id, int64_t now,
     int64_t until)
 {
-	struct statement *q = statement_take(a->db,
+	return change_delivery(a,
 	    "INSERT INTO delivery (message_id, consumer, done, at)"
 	    " SELECT id, :consumer, 0, :until FROM message WHERE id = :id"
 	    " ON CONFLICT (message_id, consumer) DO UPDATE SET at = excluded.at"
-	    " WHERE delivery.done = 0 AND delivery.at <= :now");
-
-	statement_bind_text(q, ":consumer", consumer);
-	statement_bind_integer(q, ":id", id);
-	statement_bind_integer(q, ":now", now);
-	statement_bind_integer(q, ":until", until);
-	return change_delivery(a, q);
+	    " WHERE delivery.done = 0 AND delivery.at <= :now",
+	    consumer, id, now, until);
 }
 
 int
 archive_done(struct archive *a, const char *consumer, int64_t id, int64_t now)
 {
-	struct statement *q = statement_take(a->db,
+	return change_delivery(a,
 	    "INSERT INTO delivery (message_id, consumer, done, at)"
 	    " SELECT id, :consumer, 1, :now FROM message WHERE id = :id"
 	    " ON CONFLICT (message_id, consumer) DO UPDATE SET done = 1, at = "
-	    "excluded.at");
+	    "excluded.at",
+	    consumer, id, now, 0);
+}
 
-	statement_bind_text(q, ":consumer", consumer);
-	statement_bind_integer(q, ":id", id);
-	statement_bind_integer(q, ":now", now);
-	return change_delivery(a, q);
+int
+archive_give_back(
+    struct archive *a, const char *consumer, int64_t id, int64_t until)
+{
+	return change_delivery(a,
+	    "DELETE FROM delivery WHERE message_id = :id"
+	    " AND consumer = :consumer AND done = 0 AND at = :until",
+	    consumer, id, 0, until);
 }
 
 int
@@ -365,18 +375,4 @@ archive_consumers(struct archive *a)
 		names = archive_column(q, 0);
 	statement_end(q);
 	return names;
-}
-
-int
-archive_give_back(
-    struct archive *a, const char *consumer, int64_t id, int64_t until)
-{
-	struct statement *q = statement_take(a->db,
-	    "DELETE FROM delivery WHERE message_id = :id"
-	    " AND consumer = :consumer AND done = 0 AND at = :until");
-
-	statement_bind_text(q, ":consumer", consumer);
-	statement_bind_integer(q, ":until", until);
-	statement_bind_integer(q, ":id", id);
-	return change_delivery(a, q);
 }

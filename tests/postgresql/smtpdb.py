@@ -236,6 +236,17 @@ def waits(b):
     b.it.primary.ask("SELECT pg_reload_conf()")
 
 
+def connection_lost(b):
+    """While a command has the mail: that it is delivered is written all the same."""
+    end = ("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+           " WHERE application_name = 'smtpd'")
+    command = (f"cat >/dev/null; psql -Xq -h {b.it.primary.folder} -U smtpd mail"
+               f" -c \"{end}\" >/dev/null")
+    b.works(b.uri(), "deliver", "--new", "--consumer=cut", "--", "sh", "-c", command)
+    found = b.it.primary.ask("SELECT done FROM delivery WHERE consumer = 'cut'", "mail")
+    b.check("what was delivered is done", found == [(1,)], found)
+
+
 def last_query(b):
     return b.it.primary.ask("SELECT query_start FROM pg_stat_activity WHERE"
                             " application_name = 'smtpd'")[0][0]
@@ -298,7 +309,7 @@ def main():
         subprocess.run([smtpd, "-d", b.uri()], input=MAIL, text=True, check=True,
                        capture_output=True)
         for test in (standby, services, rights, passwords, versions, settings, waits,
-                     listens, files):
+                     connection_lost, listens, files):
             test(b)
         env = {**os.environ, "SMTPDB_TEST_POSTGRESQL": it.primary.folder,
                "SMTPD_PROGRAM": smtpd, "SMTPDB_PROGRAM": b.smtpdb}
