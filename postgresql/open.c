@@ -39,7 +39,6 @@ database_new(const char *path)
 	for (size_t i = 0; i < sizeof octets; i++)
 		sprintf(db->token + 2 * i, "%02x", octets[i]);
 	db->path = path;
-	db->expected = 1;
 	database_set_wait(db, 30000);
 	return db;
 }

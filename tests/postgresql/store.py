@@ -84,7 +84,8 @@ def accounts(b):
     reply = client.command("AUTH PLAIN " + word(b"secret"))
     b.check(reply[0] == 235, f"AUTH: {reply}")
     reply = client.mail(common.mail(1, 100), 1)
-    b.check(row(common.id_of(reply))[0] == "ann", f"authenticated: {reply}")
+    last_id = common.id_of(reply)
+    b.check(row(last_id)[0] == "ann", f"authenticated: {reply}")
     client.close()
     replies = []
     for _ in range(5):
@@ -108,6 +109,7 @@ def accounts(b):
     rows = [row(id_) for id_ in ids]
     want = ("ann", "TLSv1.3", "ESMTPSA", "/CN=ann")
     b.check(rows == [want, want], f"by hand: {rows} {done.stdout} {done.stderr}")
+    b.check(ids == [last_id + 1, last_id + 2], f"AUTH has taken an id: {last_id} {ids}")
     for table in ("account", "rate_limit", "rate_count"):
         b.ask(f"DELETE FROM {table}")
 
