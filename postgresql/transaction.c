@@ -175,6 +175,9 @@ database_end_read(struct database *db)
 {
 	db->begins_read = false;
 	rounds_end(db);
+	/* A question that failed may have left answers, and the transaction. */
+	if (db->is_pipelined)
+		bulk_await(db);
 	if (talk_is_in_transaction(db))
 		query_send(db, "COMMIT");
 }

@@ -37,7 +37,7 @@ find_program(char ret[PATH_MAX])
 int
 elsewhere_run(const struct options *o, int listener)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX] = "";
 
 	if (dup2(listener, STDIN_FILENO) >= 0 && find_program(path))
 		execv(path, o->argv);
