@@ -1,6 +1,6 @@
 /*
  * Opens the database: checks that it has our tables in a known version, or
- * makes them; and that the settings of its server keep what was committed.
+ * makes them.
  */
 #include <sys/random.h>
 
@@ -137,41 +137,6 @@ be_missed(struct database *db)
 				 : database_fail_code(db, db->place, rc);
 }
 
-/* The settings with which a COMMIT that has returned survives a crash. */
-enum verdict
-settings_check(struct database *db, bool allow_unsafe)
-{
-	static const struct {
-		const char *ask, *name;
-		const char *good[2];
-	} settings[] = {
-		{ "SHOW server_encoding", "server_encoding", { "UTF8" } },
-		{ "SHOW fsync", "fsync", { "on" } },
-		{ "SHOW full_page_writes", "full_page_writes", { "on" } },
-		{ "SHOW synchronous_commit", "synchronous_commit",
-		    { "on", "remote_apply" } },
-	};
-
-	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
-		char value[64];
-		enum verdict result =
-		    ask(db, settings[i].ask, value, sizeof value);
-
-		if (result != VERDICT_OK)
-			return result;
-		if (strcmp(value, settings[i].good[0]) == 0 ||
-		    (settings[i].good[1] &&
-			strcmp(value, settings[i].good[1]) == 0) ||
-		    (i > 0 && allow_unsafe))
-			continue;
-		return database_fail(db, VERDICT_UNUSABLE, "%s has %s = %s%s",
-		    db->place, settings[i].name, value,
-		    i > 0 ? ", and so may lose mails (--allow-unsafe)"
-			  : "; it must be UTF8");
-	}
-	return VERDICT_OK;
-}
-
 /*
  * Versions
  */
@@ -252,8 +217,7 @@ make_ready(struct database *db, bool may_make)
 	if (result == VERDICT_OK)
 		result = be_missed(db);
 	if (result == VERDICT_OK)
-		result = settings_check(
-		    db, db->as_it_is || getenv("SMTPD_POSTGRESQL_UNSAFE"));
+		result = settings_check(db, settings_may_be_unsafe(db));
 	if (result == VERDICT_OK)
 		result = read_version(db, &version);
 	if (result == VERDICT_OK && version == 0)

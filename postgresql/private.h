@@ -2,8 +2,8 @@
  * What the modules of postgresql/ share.  Each builds on those before it:
  * error.c, dialect.c; talk.c (one connection: sending, waiting with a
  * deadline); pipeline.c, bulk.c, query.c, rounds.c, statement.c, ids.c,
- * blob.c; partition.c; open.c (which database it is, and whether it may be
- * trusted); transaction.c (what a commit's end means); about.c.
+ * blob.c; partition.c; settings.c (whether the server may be trusted); open.c
+ * (which database it is); transaction.c (what a commit's end means); about.c.
  */
 #ifndef POSTGRESQL_PRIVATE_H
 #define POSTGRESQL_PRIVATE_H
@@ -247,9 +247,19 @@ void partition_divide(struct database *db);
 /* Makes the next partition when it is time. */
 void partition_look(struct database *db);
 
-/* open.c */
+/* settings.c */
 
-/* Fails if a setting of the server may lose mails. */
+/* A column of a SELECT: what settings_judge() is to look at. */
+#define SETTINGS                                                               \
+	"concat_ws(' ', current_setting('server_encoding'),"                   \
+	" current_setting('fsync'), current_setting('full_page_writes'),"      \
+	" current_setting('synchronous_commit'))"
+/* Fails if one of these values may lose mails, and that is not allowed. */
+enum verdict settings_judge(
+    struct database *db, const char *values, bool allow_unsafe);
+/* The same of what the server says now. */
 enum verdict settings_check(struct database *db, bool allow_unsafe);
+/* Is it allowed here: by --allow-unsafe, or to who takes what there is? */
+bool settings_may_be_unsafe(const struct database *db);
 
 #endif

@@ -68,6 +68,16 @@ send_begin(struct database *db)
 						 : rc;
 }
 
+/* A server that was set so since we connected is refused as one found so. */
+static int
+look_at_settings(struct database *db, const char *values)
+{
+	if (settings_judge(db, values, settings_may_be_unsafe(db)) ==
+	    VERDICT_OK)
+		return DATABASE_OK;
+	return error_own(db, DATABASE_IO_ERROR, VERDICT_UNUSABLE, db->error);
+}
+
 /*
  * Begins, takes ids, and asks which tables have rows, in one round trip.  The
  * lock in begin_batch() belongs to the connection until it is released, so
@@ -82,7 +92,8 @@ begin_batch(struct database *db)
 	struct statement *used = statement_take(db, database_tables_used);
 	struct statement *s = statement_take(db,
 	    "SELECT main.begin_batch(:token, :batch, :mails), set_config("
-	    "'idle_in_transaction_session_timeout', :wait_ms, true)");
+	    "'idle_in_transaction_session_timeout', :wait_ms, "
+	    "true), " SETTINGS);
 	char wait_ms[NUMBER_SIZE];
 	int rc = DATABASE_OK;
 
@@ -97,6 +108,8 @@ begin_batch(struct database *db)
 	    (rc = pipeline_send(db, s)) == DATABASE_OK &&
 	    (rc = pipeline_send(db, used)) == DATABASE_OK)
 		rc = pipeline_read(db, talk_deadline(db, false), got, 3);
+	if (rc == DATABASE_OK)
+		rc = look_at_settings(db, PQgetvalue(got[1], 0, 2));
 	if (rc == DATABASE_OK) {
 		db->next_id = strtoll(PQgetvalue(got[1], 0, 0), NULL, 10);
 		db->last_id = db->next_id + db->expected - 1;

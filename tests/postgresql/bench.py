@@ -47,6 +47,16 @@ class Bench:
         line = self.listener.said().splitlines()[-1]
         self.check(cause in self.listener.said()[-2000:], f"{what}: log: {line}")
 
+    def comes_to(self, what, code, cause, seconds=30):
+        """The same, once the server's processes have heard of it."""
+        end = time.monotonic() + seconds
+        reply = self.send()
+        while reply[0] != code and time.monotonic() < end:
+            time.sleep(0.1)
+            reply = self.send()
+        self.check(reply[0] == code, f"{what}: {reply}, not {code}")
+        self.check(cause in self.listener.said()[-2000:], f"{what}: log")
+
     def recovers(self, what, listener=None, seconds=30):
         end = time.monotonic() + seconds
         reply = self.send(listener)

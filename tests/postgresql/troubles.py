@@ -73,6 +73,21 @@ def unsafe(b):
     b.reload("synchronous_commit", "on")
 
 
+def unsafe_meanwhile(b):
+    """A setting is changed under a writer that stays connected."""
+    with_leave = b.listen(b.it.uri(), "--allow-unsafe")
+    b.stored("--allow-unsafe, before", with_leave)
+    for setting in "fsync", "full_page_writes", "synchronous_commit":
+        b.stored(f"{setting}, on")
+        b.reload(setting, "off")
+        b.comes_to(setting, 421, f"{setting} = off, and so may lose mails")
+        b.deferred(f"still {setting}", 421, f"{setting} = off")
+        b.stored(f"--allow-unsafe, {setting}", with_leave)
+        b.reload(setting, "on")
+        b.recovers(f"{setting} is on again")
+    with_leave.end()
+
+
 def newer_version(b):
     b.ask("UPDATE main.version SET number = number + 1")
     b.end_connections()
@@ -235,8 +250,8 @@ def full_wal(b):
         subprocess.run(["umount", "-l", folder], check=False)
 
 
-CHECKS = [missing_standby, cancelled_wait, unknown_end, unsafe, newer_version,
-          too_many_connections, server_gone, password, full_disk, full_wal]
+CHECKS = [missing_standby, cancelled_wait, unknown_end, unsafe, unsafe_meanwhile,
+          newer_version, too_many_connections, server_gone, password, full_disk, full_wal]
 
 
 if __name__ == "__main__":
