@@ -212,6 +212,8 @@ bool store_settle(struct store *st, bool keep);
  */
 enum verdict store_open_spool(struct store *st, int *ret_fd);
 int store_take_spool(struct store *st, uint64_t size);
+/* Of the file between mails: what a session has filled it with meanwhile. */
+uint64_t store_kept_octets(const struct store *st);
 /* Octets that are free on the disk of the database; 0: unknown. */
 uint64_t store_free_octets(struct store *st);
 

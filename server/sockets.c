@@ -15,11 +15,12 @@
 enum {
 	REFUSE_MS = 1000,
 	/*
-	 * Descriptors of smtpd-tls for a session: its socket, a child's, and
-	 * the clear text.  The writer has one.
+	 * Descriptors for a session: of smtpd-tls its socket, a child's, and
+	 * the clear text; of the writer its socket and its spool.
 	 */
 	OF_HELPER = 3,
-	OTHERS = 64, /* of the database, and spools */
+	OF_WRITER = 2,
+	OTHERS = 64, /* of the database */
 };
 
 void
@@ -32,7 +33,7 @@ sockets_set_nonblocking(const int *fds, size_t nfds)
 uint64_t
 sockets_allow(uint64_t sessions, bool helpers)
 {
-	uint64_t each = helpers ? OF_HELPER : 1, enough = 1;
+	uint64_t each = helpers ? OF_HELPER : OF_WRITER, enough = 1;
 	struct rlimit is;
 
 	if (getrlimit(RLIMIT_NOFILE, &is) < 0)

@@ -11,6 +11,8 @@
 
 struct spool {
 	int fd;           /* -1: all of it is in memory */
+	int kept;         /* an empty file for the next mail; -1: none */
+	bool is_lent;     /* `fd` is of spool_use() */
 	uint64_t on_disk; /* octets in the file, before those in `buf` */
 	size_t len;
 	/*
@@ -27,7 +29,7 @@ spool_new(void)
 
 	if (!sp)
 		return NULL;
-	sp->fd = -1;
+	sp->fd = sp->kept = -1;
 	return sp;
 }
 
@@ -37,6 +39,8 @@ spool_free(struct spool *sp)
 	if (!sp)
 		return;
 	spool_reset(sp);
+	if (sp->kept >= 0)
+		close(sp->kept);
 	free(sp->buf);
 	free(sp);
 }
@@ -59,9 +63,23 @@ open_unlinked(const char *folder)
 	return fd;
 }
 
+/* Who was lent the file may have written since. */
+static bool
+take_kept(struct spool *sp)
+{
+	sp->fd = sp->kept;
+	sp->kept = -1;
+	return sp->fd >= 0 && ftruncate(sp->fd, 0) == 0;
+}
+
 int
 spool_open(struct spool *sp, const char *folder)
 {
+	sp->is_lent = false;
+	if (sp->kept >= 0 && take_kept(sp))
+		return sp->fd;
+	if (sp->fd >= 0)
+		close(sp->fd);
 	sp->fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (sp->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR))
 		sp->fd = open_unlinked(folder);
@@ -72,6 +90,7 @@ void
 spool_use(struct spool *sp, int fd)
 {
 	sp->fd = fd;
+	sp->is_lent = true;
 }
 
 int
@@ -133,11 +152,24 @@ spool_append(struct spool *sp, struct span *data)
 void
 spool_reset(struct spool *sp)
 {
-	if (sp->fd >= 0)
+	if (sp->fd >= 0 && !sp->is_lent && sp->kept < 0 &&
+	    ftruncate(sp->fd, 0) == 0)
+		sp->kept = sp->fd;
+	else if (sp->fd >= 0)
 		close(sp->fd);
 	sp->fd = -1;
 	sp->on_disk = 0;
 	sp->len = 0;
+}
+
+uint64_t
+spool_kept_octets(const struct spool *sp)
+{
+	struct stat st;
+
+	return sp->kept >= 0 && fstat(sp->kept, &st) == 0
+		   ? (uint64_t)st.st_blocks * 512
+		   : 0;
 }
 
 uint64_t

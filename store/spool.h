@@ -29,8 +29,9 @@ void spool_free(struct spool *sp);
  */
 bool spool_needs_file(const struct spool *sp);
 /*
- * Makes an unlinked file in `folder` for it.  Returns the descriptor, which
- * stays the spool's; or -1 with errno.
+ * Makes an unlinked file in `folder` for it, once: the same is for all mails of
+ * the spool, so a process that it was lent to has no more than one.  Returns the
+ * descriptor, which stays the spool's; or -1 with errno.
  */
 int spool_open(struct spool *sp, const char *folder);
 /* Takes over a file that somebody else has made. */
@@ -53,6 +54,11 @@ int spool_flush(struct spool *sp);
 
 /* Forgets the mail and gives its disk space back. */
 void spool_reset(struct spool *sp);
+/*
+ * Between mails: the octets on the disk of the file of spool_open().  They are
+ * not 0 if somebody has filled it who was lent it.
+ */
+uint64_t spool_kept_octets(const struct spool *sp);
 
 uint64_t spool_size(const struct spool *sp);
 /* Is it more than stays in memory? */

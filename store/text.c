@@ -39,6 +39,12 @@ store_free_octets(struct store *st)
 		   : 0;
 }
 
+uint64_t
+store_kept_octets(const struct store *st)
+{
+	return spool_kept_octets(st->spool);
+}
+
 int
 store_take_spool(struct store *st, uint64_t size)
 {

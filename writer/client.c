@@ -63,7 +63,6 @@ drop_mail(struct client *c)
 {
 	store_drop(c->store);
 	envelope_reset(&c->envelope);
-	c->writer->spooled -= c->granted;
 	c->granted = c->received = c->changes = 0;
 	c->quarantine[0] = '\0';
 	c->state = CLIENT_IDLE;
@@ -275,29 +274,44 @@ retract(struct client *c, const struct unpack *in)
  */
 
 /*
+ * The octets of big mails on their way.  Between mails a session has no use for
+ * its file, but one that was taken over can fill it.
+ */
+static uint64_t
+count_spooled(const struct writer *w)
+{
+	uint64_t octets = 0;
+
+	for (const struct client *c = w->clients; c; c = c->behind)
+		octets +=
+		    c->granted ? c->granted : store_kept_octets(c->store);
+	return octets;
+}
+
+/*
  * How many octets all big mails may hold together: the option, or a quarter of
  * the disk that was free when the first one came; and one mail at least.
  */
 static uint64_t
-spool_limit(const struct client *c)
+spool_limit(const struct client *c, uint64_t spooled)
 {
 	struct writer *w = c->writer;
 
 	if (w->conf->max_spool > 0)
 		return w->conf->max_spool;
-	if (w->spooled == 0)
+	if (spooled == 0)
 		w->spool_limit = store_free_octets(c->store) / SPOOL_SHARE;
 	return w->spool_limit > w->conf->max_size ? w->spool_limit
 						  : w->conf->max_size;
 }
 
 static bool
-refuse_spool(struct client *c)
+refuse_spool(struct client *c, uint64_t spooled)
 {
 	c->result = (struct wire_result){ .verdict = VERDICT_FULL };
 	snprintf(c->result.cause, sizeof c->result.cause,
 	    "big mails on their way hold %llu octets (--max-spool)",
-	    (unsigned long long)c->writer->spooled);
+	    (unsigned long long)spooled);
 	return send_result(c, -1);
 }
 
@@ -305,21 +319,19 @@ refuse_spool(struct client *c)
 static bool
 grant_file(struct client *c, struct unpack *in)
 {
-	struct writer *w = c->writer;
-	uint64_t size = w->conf->max_size;
+	uint64_t size = c->writer->conf->max_size, spooled;
 	enum verdict verdict;
 	int file = -1;
 
 	if (!unpack_is_done(in) || c->state != CLIENT_MAIL || c->granted ||
 	    c->received)
 		return false;
-	if (w->spooled + size > spool_limit(c))
-		return refuse_spool(c);
+	spooled = count_spooled(c->writer);
+	if (spooled + size > spool_limit(c, spooled))
+		return refuse_spool(c, spooled);
 	verdict = store_open_spool(c->store, &file);
-	if (verdict == VERDICT_OK) {
-		w->spooled += size;
+	if (verdict == VERDICT_OK)
 		c->granted = size;
-	}
 	return send_verdict(c, verdict, file);
 }
 

@@ -41,8 +41,7 @@ struct writer {
 	} small, big;
 	struct client *clients; /* all */
 	struct teller *tellers;
-	uint64_t spooled; /* octets granted for big mails on their way */
-	uint64_t spool_limit;
+	uint64_t spool_limit; /* octets; see client.c */
 };
 
 /* One session, and the mail that it has begun. */

@@ -221,7 +221,7 @@ talk(struct place *p, struct span input)
 	}
 	client_free(c);
 	close(ends[1]);
-	fuzz_promise(!find_queue(&p->writer)->first && p->writer.spooled == 0,
+	fuzz_promise(!find_queue(&p->writer)->first && !p->writer.clients,
 	    "a session that is gone leaves nothing");
 }
 

@@ -573,7 +573,7 @@ def descriptors(options, report, folder):
         found = replies(listener, 60)
         report.check(found[0] == 250 and set(found) == {250, 421},
                      f"60 of 100 descriptors: {found}")
-        report.check("100 descriptors are enough for 36 connections" in
+        report.check("100 descriptors are enough for 18 connections" in
                      read(listener.log), read(listener.log))
 
 

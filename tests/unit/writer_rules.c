@@ -3,6 +3,7 @@
  * is stored, and the others do not notice.
  */
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -285,6 +286,102 @@ Test(writer_rules, takes_no_file_of_a_mail_that_messages_have_room_for)
 	fill_file(fd, WIRE_DATA_MAX);
 	sessions_send_last(fd, WIRE_DATA_MAX, true, 1, 0);
 	expect_nothing_of(fd);
+}
+
+/* Has a mail begun and asks for a file; -1: it was refused. */
+static int
+ask_for_file(int fd)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+	struct iovec data = { sessions_message, sizeof sessions_message };
+	struct msghdr head = { .msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof control };
+	struct pack m = { .p = sessions_message,
+		.size = sizeof sessions_message };
+	int file = -1;
+
+	sessions_begin_mail(fd);
+	wire_begin(&m, WIRE_SPOOL);
+	sessions_send(fd, &m);
+	cr_assert(gt(long, recvmsg(fd, &head, 0), 0));
+	if (CMSG_FIRSTHDR(&head))
+		memcpy(&file, CMSG_DATA(CMSG_FIRSTHDR(&head)), sizeof file);
+	return file;
+}
+
+static void
+drop_mail(int fd)
+{
+	struct pack m = { .p = sessions_message,
+		.size = sizeof sessions_message };
+
+	wire_begin(&m, WIRE_DROP);
+	sessions_send(fd, &m);
+}
+
+static void
+fill(int file, size_t octets)
+{
+	static const char kib[1024] = { 'x' };
+
+	for (size_t at = 0; at < octets; at += sizeof kib)
+		cr_assert(eq(long, pwrite(file, kib, sizeof kib, (off_t)at),
+		    sizeof kib));
+}
+
+Test(writer_rules, lends_a_session_one_file_for_all_its_mails)
+{
+	int fd = sessions_connect("192.0.2.1"), first = ask_for_file(fd);
+	struct stat one, other;
+
+	cr_assert(ge(int, first, 0));
+	drop_mail(fd);
+	fill(first, 300000);
+	cr_assert(eq(int, fstat(first, &one), 0));
+	for (int i = 0; i < 3; i++) {
+		int file = ask_for_file(fd);
+
+		cr_assert(ge(int, file, 0));
+		cr_assert(eq(int, fstat(file, &other), 0));
+		cr_expect(eq(u64, other.st_ino, one.st_ino));
+		cr_expect(eq(long, other.st_size, 0));
+		close(file);
+		drop_mail(fd);
+	}
+	close(first);
+	close(fd);
+}
+
+static void
+begin_with_little_room(void)
+{
+	sessions_begin();
+	sessions_stop_writer();
+	sessions_conf.max_spool = SESSIONS_MAX_SIZE * 2;
+	sessions_start_writer();
+}
+
+Test(writer_rules, counts_the_files_that_sessions_fill_between_mails,
+    .init = begin_with_little_room)
+{
+	int filler = sessions_connect("192.0.2.1"),
+	    other = sessions_connect("192.0.2.2");
+	int file = ask_for_file(filler);
+
+	cr_assert(ge(int, file, 0));
+	drop_mail(filler);
+	/* The writer has taken the file back when it answers. */
+	sessions_begin_mail(filler);
+	fill(file, SESSIONS_MAX_SIZE + 100000);
+	cr_expect(lt(int, ask_for_file(other), 0));
+	cr_expect(eq(int, ftruncate(file, 0), 0));
+	drop_mail(other);
+	cr_expect(ge(int, ask_for_file(other), 0));
+	close(file);
+	close(filler);
+	close(other);
 }
 
 static void
