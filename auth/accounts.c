@@ -233,36 +233,59 @@ write_source(const struct peer *peer, char ret[IP_TEXT_SIZE])
 		snprintf(ret, IP_TEXT_SIZE, "%s", peer->address);
 }
 
+static bool
+is_over(const struct window *w)
+{
+	return w->is_limited && w->failures >= w->max;
+}
+
+/* Once there are too many, there is nothing more to count. */
+static enum auth_result
+check_and_count(struct accounts *a, const char *key, int64_t now)
+{
+	struct window w;
+	int rc;
+
+	if (database_begin(a->db) != VERDICT_OK) {
+		fail(a);
+		return AUTH_TROUBLE;
+	}
+	rc = read_window(a, key, now, &w);
+	if (rc == DATABASE_OK && !is_over(&w))
+		rc = count_failure(a, key, now, w.sec);
+	if (rc != DATABASE_OK)
+		fail_sqlite(a, rc);
+	if (rc != DATABASE_OK || is_over(&w)) {
+		database_rollback(a->db);
+		return rc != DATABASE_OK ? AUTH_TROUBLE : AUTH_TOO_OFTEN;
+	}
+	if (database_commit(a->db) == VERDICT_OK)
+		return AUTH_DONE;
+	fail(a);
+	return AUTH_TROUBLE;
+}
+
+/* Only who has something to count takes the write lock. */
 enum auth_result
 accounts_check(struct accounts *a, const struct peer *peer, bool failed)
 {
 	int64_t now = clock_us() / 1000000;
 	char key[IP_TEXT_SIZE];
 	struct window w;
-	bool is_over = false;
 	int rc;
 
 	write_source(peer, key);
-	if (database_open(a->db) != VERDICT_OK ||
-	    database_begin(a->db) != VERDICT_OK) {
+	database_leave_if_moved(a->db);
+	if (database_open(a->db) != VERDICT_OK) {
 		fail(a);
 		return AUTH_TROUBLE;
 	}
+	if (failed)
+		return check_and_count(a, key, now);
 	rc = read_window(a, key, now, &w);
-	if (rc == DATABASE_OK)
-		is_over = w.is_limited && w.failures >= w.max;
-	if (rc == DATABASE_OK && failed && !is_over)
-		rc = count_failure(a, key, now, w.sec);
 	if (rc != DATABASE_OK) {
 		fail_sqlite(a, rc);
-		database_rollback(a->db);
 		return AUTH_TROUBLE;
 	}
-	if (!failed || is_over)
-		database_rollback(a->db);
-	else if (database_commit(a->db) != VERDICT_OK) {
-		fail(a);
-		return AUTH_TROUBLE;
-	}
-	return is_over ? AUTH_TOO_OFTEN : AUTH_DONE;
+	return is_over(&w) ? AUTH_TOO_OFTEN : AUTH_DONE;
 }

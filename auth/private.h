@@ -72,7 +72,8 @@ bool accounts_find(struct accounts *a, struct span key, bool by_subject,
     char ret[VERIFIER_SIZE]);
 /*
  * May this client go on, or has it guessed too often?  With `failed`, counts
- * one more wrong guess, in one transaction with the look.  AUTH_DONE: it may.
+ * one more wrong guess, in one transaction with the look, and without it, only
+ * reads.  AUTH_DONE: it may.
  */
 enum auth_result accounts_check(
     struct accounts *a, const struct peer *peer, bool failed);

@@ -22,12 +22,19 @@
 
 #include "../mail/wire.h"
 #include "../server/confine.h"
+#include "../server/log.h"
 #include "serve.h"
 
 enum {
 	WRITER_MS = 5000, /* for the writer to answer, which may sync */
 	DELAY_MS = 1000,  /* of the first wrong guess; each makes it double */
 	DELAYS_MAX = 4,
+	/*
+	 * A session ends a client that errs more seldom than that
+	 * (--max-errors); one that was taken over could go on, and each
+	 * exchange costs a process.
+	 */
+	EXCHANGES_MAX = 100,
 };
 
 /* One message at a time. */
@@ -129,6 +136,21 @@ learn_client(const struct server *sv, struct session *s)
 	return true;
 }
 
+/* In front of an exchange.  AUTH_DONE: it may begin, and its child is there. */
+static enum auth_result
+begin_exchange(struct server *sv, struct session *s)
+{
+	enum auth_result may;
+
+	end_exchange(sv, s);
+	if (!learn_client(sv, s))
+		return AUTH_TROUBLE;
+	may = accounts_check(sv->accounts, &s->base.peer, false);
+	if (may == AUTH_DONE && !start_exchange(sv, s))
+		may = AUTH_TROUBLE;
+	return may;
+}
+
 /* Passes the session's step to its child, or to a new one. */
 static void
 read_link(struct server *sv, struct session *s)
@@ -146,15 +168,15 @@ read_link(struct server *sv, struct session *s)
 		end_session(sv, s);
 		return;
 	}
+	if (step.mechanism.p && ++s->nbegun > EXCHANGES_MAX) {
+		log_line(LOG_WARNING,
+		    "AUTH: a session has begun %d times, and may not again",
+		    EXCHANGES_MAX);
+		end_session(sv, s);
+		return;
+	}
 	if (step.mechanism.p) {
-		end_exchange(sv, s);
-		if (!learn_client(sv, s))
-			may = AUTH_TROUBLE;
-		else
-			may =
-			    accounts_check(sv->accounts, &s->base.peer, false);
-		if (may == AUTH_DONE && !start_exchange(sv, s))
-			may = AUTH_TROUBLE;
+		may = begin_exchange(sv, s);
 	} else if (s->base.child.fd < 0) {
 		may = AUTH_MALFORMED;
 	}
@@ -206,6 +228,8 @@ judge(struct server *sv, struct session *s, struct auth_answer *a)
 		a->wait_ms = (uint32_t)DELAY_MS << (s->nfailures - 1);
 	if (a->result == AUTH_DONE && !tell_writer(sv, s))
 		a->result = AUTH_TROUBLE;
+	if (a->result == AUTH_DONE)
+		s->nbegun = 0;
 }
 
 /* The account is the one that it has asked for; Dovecot says which it is. */

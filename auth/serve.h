@@ -13,6 +13,7 @@
 struct session {
 	struct helper_session base;
 	unsigned nfailures;
+	unsigned nbegun;              /* exchanges, since one has succeeded */
 	char name[AUTH_NAME_MAX + 1]; /* that the child has asked for */
 	char subject[FACT_SIZE];      /* of the certificate; "": unknown */
 	bool has_asked;

@@ -34,7 +34,8 @@ $(B)/tests/play: $(call files,tests/play) $(PLAYER) $(SESSION) $(MAIL)
 # A session that misbehaves when its client asks for it.
 $(B)/tests/misbehave: $(B)/tests/system/misbehave.o $(SMTPD)
 	$(call SAY,LD)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) \
-	    -Wl,--wrap=connection_read -Wl,--wrap=confine_session_of_listener -o $@ $^ \
+	    -Wl,--wrap=connection_read -Wl,--wrap=confine_session_of_listener \
+	    -Wl,--wrap=authenticate_offer -o $@ $^ \
 	    $(SQLITE_LIBS)
 
 FAULTS = tests/durability/faults.c tests/durability/rules.c

@@ -11,6 +11,7 @@ the program.
 import argparse
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -67,14 +68,14 @@ class Alone:
 class Listener:
     """One for all attempts."""
 
-    def __init__(self, program, folder):
+    def __init__(self, program, folder, *options):
         self.log = f'{folder}/log'
         self.tries = 0
         with open(self.log, 'ab') as log, \
                 socket.create_server(('127.0.0.1', 0)) as listening:
             self.port = listening.getsockname()[1]
             self.process = subprocess.Popen(
-                [program, '-d', f'{folder}/none.db', '-n', 'mx'],
+                [program, '-d', f'{folder}/none.db', '-n', 'mx', *options],
                 stdin=listening, stderr=log)
 
     def killed(self):
@@ -170,6 +171,28 @@ def attempts(options, folder):
     subprocess.run(['rm', '-r', outside], check=True)
 
 
+def accounts(program):
+    """smtpd-auth, where it is beside smtpd, counts what a session begins."""
+    auth = f'{SOURCE}/smtpd-auth'
+    if not os.path.exists(auth):
+        print('skipped: AUTH without end, since there is no smtpd-auth')
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        for name in program, auth:
+            shutil.copy(name, folder)
+        if os.geteuid() == 0:
+            os.chown(folder, 65534, 65534)
+        listener = Listener(f'{folder}/misbehave', folder, '--auth=rows')
+        begun = listener.try_('auth', '')
+        check('AUTH is begun, and not without end', begun == '100', begun)
+        with open(listener.log, encoding='ascii') as log:
+            said = log.read()
+        check('and that is logged', 'has begun 100 times' in said, said)
+        check('another session is served', listener.try_('auth', '') == '100')
+        listener.end()
+
+
 def manual():
     """A call stands in the manual's list of each that may make it."""
     rows = re.findall(r'^(CALL\w*|REFUSE)\((\w+), ([\w |]+),',
@@ -205,6 +228,7 @@ def main():
         if os.geteuid() == 0:  # which does not serve a network
             os.chown(folder, 65534, 65534)
         attempts(options, folder)
+    accounts(options.program)
     manual()
     print(f'confine: {len(failures)} failed')
     return 1 if failures else 0

@@ -4,6 +4,8 @@
  * client that sends "TRY name path" is told what the kernel said, "ok" or the
  * name of the error; or nothing, when that was the end of the process.
  * "TRY list" is answered with the names.  confine.py tries them all.
+ * "TRY auth" begins AUTH until smtpd-auth does not listen any more, and is
+ * answered with how often; -1: there was no end.
  */
 #include <sys/mman.h>
 #include <sys/ptrace.h>
@@ -22,6 +24,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "../../mail/auth.h"
+#include "../../server/authenticate.h"
 #include "../../server/confine.h"
 #include "../../server/connection.h"
 
@@ -31,6 +35,8 @@ enum connection_result __wrap_connection_read(
     struct connection *c, char *buf, size_t size, size_t *ret_len);
 bool __real_confine_session_of_listener(uint64_t max_file);
 bool __wrap_confine_session_of_listener(uint64_t max_file);
+void __real_authenticate_offer(const struct context *c);
+void __wrap_authenticate_offer(const struct context *c);
 
 /* Arguments that are known when an attempt is made. */
 enum {
@@ -150,6 +156,7 @@ static const struct attempt {
 };
 /* clang-format on */
 
+static const struct context *context; /* of the client, once AUTH is offered */
 static int udp = -1;
 static int folder = -1;
 static pid_t parent;
@@ -215,6 +222,31 @@ try(const struct attempt *a, const char *path)
 	return result >= 0 ? "ok" : strerrorname_np(errno);
 }
 
+/* Begins AUTH again and again, and returns how often it was served. */
+static int
+begin_auth(void)
+{
+	const struct auth_step step = { .mechanism = { "LOGIN", 5 } };
+	char message[AUTH_MESSAGE_MAX];
+
+	for (int n = 0; n < 2000; n++) {
+		struct pack m = { .p = message, .size = sizeof message };
+		struct unpack in = { .rest = { message, 0 } };
+		struct auth_answer answer;
+		ssize_t len;
+
+		auth_write_step(&m, &step, (struct span){ NULL, 0 });
+		if (send(context->auth, m.p, m.len, MSG_NOSIGNAL) < 0)
+			return n;
+		len = recv(context->auth, message, sizeof message, 0);
+		in.rest.len = len > 0 ? (size_t)len : 0;
+		if (!auth_read_answer(&in, &answer) ||
+		    answer.result != AUTH_MORE)
+			return n;
+	}
+	return -1;
+}
+
 static void
 obey(const struct connection *c, char *command)
 {
@@ -230,6 +262,8 @@ obey(const struct connection *c, char *command)
 		else if (strcmp(name, a->name) == 0)
 			strcpy(reply, try(a, path));
 	}
+	if (strcmp(name, "auth") == 0)
+		sprintf(reply, "%d", begin_auth());
 	strcat(reply, "\r\n");
 	send(c->out, reply, strlen(reply), MSG_NOSIGNAL);
 }
@@ -247,6 +281,13 @@ __wrap_connection_read(
 		buf[*ret_len] = '\0';
 		obey(c, buf + 4);
 	}
+}
+
+void
+__wrap_authenticate_offer(const struct context *c)
+{
+	context = c;
+	__real_authenticate_offer(c);
 }
 
 /* Who started a session of the listener is asked for while it may. */
