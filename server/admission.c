@@ -159,7 +159,9 @@ start_session(struct admission *a, const struct newcomer *who)
 		return;
 	}
 	close(who->fd);
-	children_add(&a->children, pid, find_source(a, &who->source));
+	children_add(&a->children, pid, find_source(a, &who->source),
+	    clock_ms() + (int64_t)a->conf->session_timeout_sec * 1000 +
+		SESSION_END_MS);
 	a->changed = true;
 	a->served++;
 }
@@ -201,6 +203,7 @@ make_room(struct admission *a, const struct source *source)
 	if (n < max - max / 4)
 		return true;
 	tell_crowd(a);
+	children_end_overdue(&a->children, clock_ms());
 	if (n < max - max / 8) {
 		children_press(&a->children, HASTE_SOON, 0);
 		return true;

@@ -19,12 +19,14 @@ children_close(struct children *c)
 }
 
 void
-children_add(struct children *c, pid_t pid, struct source *source)
+children_add(
+    struct children *c, pid_t pid, struct source *source, int64_t overdue_at)
 {
 	c->rows[c->n++] = (struct child){
 		.pid = pid,
 		.source = source,
 		.number = ++c->last_number,
+		.overdue_at = overdue_at,
 	};
 	if (source)
 		source->nsessions++;
@@ -83,8 +85,22 @@ children_press(struct children *c, enum connection_haste haste, unsigned than)
 }
 
 void
-children_end(const struct children *c)
+children_end_overdue(const struct children *c, int64_t now)
 {
-	for (size_t i = 0; i < c->n; i++)
-		kill(c->rows[i].pid, SIGTERM);
+	for (size_t i = 0; i < c->n; i++) {
+		if (now >= c->rows[i].overdue_at)
+			kill(c->rows[i].pid, SIGKILL);
+	}
+}
+
+void
+children_end(struct children *c, int64_t overdue_at)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		struct child *at = &c->rows[i];
+
+		kill(at->pid, SIGTERM);
+		if (at->overdue_at > overdue_at)
+			at->overdue_at = overdue_at;
+	}
 }

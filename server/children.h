@@ -18,6 +18,7 @@ struct child {
 	pid_t pid;
 	struct source *source; /* NULL: the client has no address */
 	uint64_t number;       /* in the order that they came */
+	int64_t overdue_at;    /* ms, CLOCK_MONOTONIC: it should have ended */
 	enum connection_haste haste;
 };
 
@@ -31,8 +32,12 @@ struct children {
 bool children_open(struct children *c, size_t max);
 void children_close(struct children *c);
 
-/* Only while there is room. */
-void children_add(struct children *c, pid_t pid, struct source *source);
+/*
+ * Only while there is room.  A session ends by itself before `overdue_at`, but
+ * one that was taken over need not.
+ */
+void children_add(
+    struct children *c, pid_t pid, struct source *source, int64_t overdue_at);
 /* NULL: it is no session. */
 struct child *children_find(const struct children *c, pid_t pid);
 void children_remove(struct children *c, struct child *child);
@@ -44,7 +49,9 @@ void children_remove(struct children *c, struct child *child);
  */
 bool children_press(
     struct children *c, enum connection_haste haste, unsigned than);
-/* Sends SIGTERM to all sessions. */
-void children_end(const struct children *c);
+/* Ends those that are overdue, by SIGKILL. */
+void children_end_overdue(const struct children *c, int64_t now);
+/* Sends SIGTERM to all sessions.  From then on, they are overdue earlier. */
+void children_end(struct children *c, int64_t overdue_at);
 
 #endif

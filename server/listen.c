@@ -327,6 +327,15 @@ read_signals(struct listener *l)
 	reap(l);
 }
 
+static void
+end_sessions(struct listener *l)
+{
+	struct children *c = &l->admission.children;
+
+	children_end(c, clock_ms() + SESSION_END_MS);
+	children_end_overdue(c, clock_ms());
+}
+
 /* Is everything over? */
 static bool
 is_done(struct listener *l)
@@ -335,7 +344,7 @@ is_done(struct listener *l)
 
 	if (l->admission.children.n > 0) {
 		if (l->stop_at > 0 && clock_ms() >= l->stop_at) {
-			children_end(&l->admission.children);
+			end_sessions(l);
 			l->stop_at = clock_ms() + 1000; /* and again */
 		}
 		return false;

@@ -15,13 +15,23 @@
 
 struct helper_conf;
 
+enum {
+	/*
+	 * A session that is to end may yet wait for filters, for its writer
+	 * to commit a mail, and for its client to take the reply; but not as
+	 * long as this.
+	 */
+	SESSION_END_MS = 1800 * 1000,
+};
+
 struct listen_conf {
 	const char *hostname;     /* for the 421 over a limit */
 	uint64_t max_connections; /* at once */
 	uint64_t max_per_source;  /* of one IPv4 address, one IPv6 /64 */
 	/* Who brings the clients of others is not counted; NULL: nobody. */
 	const struct fronts *fronts;
-	uint64_t idle_exit_sec; /* without a connection; 0: never */
+	uint64_t session_timeout_sec; /* a session ends itself then */
+	uint64_t idle_exit_sec;       /* without a connection; 0: never */
 	/* A worker may end before its connection comes (filters.h). */
 	bool workers_leave;
 	uint64_t stop_timeout_sec; /* for sessions to end after SIGTERM */

@@ -309,6 +309,7 @@ options_listen(const struct options *o)
 		.max_per_source = o->max_per_source,
 		.fronts = &o->fronts,
 		.idle_exit_sec = o->idle_exit_sec,
+		.session_timeout_sec = o->session_timeout_sec,
 		.workers_leave = o->milters || o->policies || o->end_policies,
 		.stop_timeout_sec = o->stop_timeout_sec,
 	};

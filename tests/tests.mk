@@ -8,8 +8,8 @@ POOR = $(patsubst $(B)/%,$(B)/poor/%,$(SESSION) $(MAIL))
 # What a mail says, without the commands of smtpdb.
 MIME = $(call folders,mime) $(call files,find/query reader/line_ends reader/mbox)
 UNITS_USE = $(POOR) $(STORE) $(MIME) $(call folders,writer filters) $(call files,cli \
-	server/introduce server/log server/new_mail server/peer server/proxy \
-	server/systemd web/addresses web/body web/json_read web/places)
+	$(addprefix server/,children connection introduce log new_mail peer proxy systemd) \
+	web/addresses web/body web/json_read web/places)
 
 $(B)/poor/%.o: $(B)/%.o tests/support/poor.syms
 	@mkdir -p $(@D)
