@@ -14,7 +14,6 @@
 #include "mail/header.h"
 #include "mail/trace.h"
 #include "mail/wire.h"
-#include "policy.h"
 #include "server/absent.h"
 #include "server/authenticate.h"
 #include "server/begin.h"
@@ -130,13 +129,7 @@ answer_question(struct server *sv)
 {
 	struct context *c = &sv->context;
 	const struct question *q = session_question(c->session);
-	struct policy_asker asker = {
-		.hostname = c->options->hostname,
-		.client_address = c->peer.address,
-		.now = clock_us() / 1000000,
-		.account = c->facts.text[FACT_ACCOUNT],
-		.auth_required = c->options->auth_required,
-	};
+	const struct policy_asker asker = context_asker(c);
 
 	if (sv->has_writer && q->kind == QUESTION_MAIL)
 		store_tell(c->store, ELSEWHERE_SESSION, &c->facts);

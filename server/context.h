@@ -10,6 +10,7 @@
 #include "../mail/header.h"
 #include "../mail/peer.h"
 #include "../mail/question.h"
+#include "../policy.h"
 #include "../session.h"
 #include "../store.h"
 #include "connection.h"
@@ -38,5 +39,8 @@ struct context {
 	struct header header;  /* of the mail begun */
 	struct answer *answer; /* to the last question, or room for one */
 };
+
+/* Who asks the rows now: the client, by what is known of it. */
+struct policy_asker context_asker(const struct context *c);
 
 #endif

@@ -2,11 +2,9 @@
 
 #include <stdio.h>
 
-#include "../clock.h"
 #include "../mail/address.h"
 #include "../mail/change.h"
 #include "../mail/wire.h"
-#include "../policy.h"
 #include "../version.h"
 #include "log.h"
 
@@ -70,11 +68,7 @@ add_recipient(struct context *c, struct span address)
 {
 	const struct envelope *e = session_envelope(c->session);
 	char text[CHANGE_PATH_MAX + 3];
-	const struct policy_asker asker = {
-		.hostname = c->options->hostname,
-		.client_address = c->peer.address,
-		.now = clock_us() / 1000000,
-	};
+	const struct policy_asker asker = context_asker(c);
 	struct question q = {
 		.kind = QUESTION_RCPT,
 		.sender = span_of(e->reverse_path),

@@ -8,6 +8,7 @@ dying, hanging and talking nonsense.
 import contextlib
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -160,6 +161,26 @@ def recipients_that_no_row_takes(options, report, folder):
         report.check(client.command("RCPT TO:<r0@mx.example>")[0] == 550, "refused")
         report.check(client.command("DATA")[0] == 554, "no recipient is left")
         client.close()
+
+
+def recipients_of_who_has_an_account(options, report, folder):
+    """One that a filter adds is asked about as those of the client are."""
+    at = os.path.join(folder, "alone.db")
+    lines = ["EHLO x", "XCLIENT LOGIN=ann", "EHLO recipients.example",
+             "MAIL FROM:<a@client.example>", "RCPT TO:<r1@mx.example>", "DATA",
+             "Subject: x", "", "x", ".", "QUIT"]
+    with milter(folder):
+        alone(options, folder, lines)
+        with sqlite3.connect(at) as db:
+            db.execute("INSERT INTO domain (name) VALUES ('mx.example')")
+            db.execute("INSERT INTO mailbox (address, authenticated) VALUES"
+                       " ('r1@mx.example', 0), ('added@mx.example', 1)")
+        codes = alone(options, folder, lines, "--xclient=local",
+                      "--milter=unix:" + folder + "/milter")
+        with sqlite3.connect(at) as db:
+            rows = db.execute("SELECT mailbox FROM recipient WHERE message_id = 2"
+                              " ORDER BY position").fetchall()
+        report.check(rows == [("r1@mx.example",), ("added@mx.example",)], (codes, rows))
 
 
 def progress_keeps_a_milter(options, report, folder):
@@ -326,10 +347,10 @@ def told_at_the_start(options, report, folder):
 
 
 TESTS = (verdicts_of_a_milter, acceptance_and_discarding, what_a_milter_is_shown,
-         changes_of_a_milter, recipients_that_no_row_takes, several_milters,
-         progress_keeps_a_milter, failing_milters, filter_that_is_started_again,
-         told_at_the_start)
-BY_PYTHON = TESTS[:7]
+         changes_of_a_milter, recipients_that_no_row_takes,
+         recipients_of_who_has_an_account, several_milters, progress_keeps_a_milter,
+         failing_milters, filter_that_is_started_again, told_at_the_start)
+BY_PYTHON = TESTS[:8]
 
 
 def main():
