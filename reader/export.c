@@ -139,8 +139,10 @@ write_file(
 	if (!f)
 		return smtpdb_fail_errno(EX_CANTCREAT, name);
 	status = write_mail(f, to, m);
-	if (fflush(f) != 0 || fsync(fd) < 0) {
+	/* What a write has lost, a later one does not bring back. */
+	if (status == EX_OK && (ferror(f) || fflush(f) != 0 || fsync(fd) < 0))
 		status = smtpdb_fail_errno(EX_IOERR, name);
+	if (status != EX_OK) {
 		rights_begin();
 		unlinkat(to->folder, name, 0);
 		rights_end();
