@@ -20,7 +20,7 @@ def refused(i, turn):
 
 def send_all(listener, turn):
     """All at the same time: when the first is written, the others are a batch."""
-    ready = threading.Barrier(CLIENTS)
+    ready = threading.Barrier(CLIENTS, timeout=cluster.PATIENCE)
     replies = [None] * CLIENTS
 
     def send(i):
@@ -39,11 +39,12 @@ def send_all(listener, turn):
         replies[i] = client.reply()
         client.close()
 
-    threads = [threading.Thread(target=send, args=(i,)) for i in range(CLIENTS)]
+    threads = [threading.Thread(target=send, args=(i,), daemon=True)
+               for i in range(CLIENTS)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(100)
+        thread.join(2 * cluster.PATIENCE)
     return replies
 
 
@@ -54,8 +55,8 @@ def go(report, it, listener):
         if what:
             it.primary.ask(what, "mail")
             # That a table has its first row is seen within a moment.
-            while not it.primary.ask("SELECT 1 FROM rate_count LIMIT 1", "mail"):
-                listener.deliver(0)
+            cluster.until(lambda: listener.deliver(0) and it.primary.ask(
+                "SELECT 1 FROM rate_count LIMIT 1", "mail"), "a mail that is counted")
         for turn in range(ROUNDS):
             it.primary.ask("DELETE FROM message", "mail")
             it.primary.ask("DELETE FROM rate_count", "mail")
@@ -65,7 +66,7 @@ def go(report, it, listener):
             report.check(not wrong, f"round {turn}: {wrong}")
             want = sorted(turn * CLIENTS + i for i in range(CLIENTS)
                           if not refused(i, turn))
-            got = it.primary.ask("SELECT data FROM message", "mail")
+            got = it.primary.ask("SELECT data FROM main.message", "mail")
             numbers = sorted(common.number_of(bytes(data))[0] for data, in got)
             report.check(numbers == want, f"round {turn} stored {numbers}")
             if what:

@@ -10,7 +10,9 @@ import psycopg2
 import cluster
 import common
 
-TIMEOUT = 8
+# Seconds that a server has for an answer: less than without a word (30), and enough
+# for what a check does meanwhile.
+TIMEOUT = 25
 
 
 class Bench:
@@ -25,8 +27,8 @@ class Bench:
         self.listener, self.other = (self.listen(uri) for uri in self.it.uris())
         self.number = 0
 
-    def listen(self, uri, *options):
-        return self.it.listen(self.smtpd, uri, *options, timeout=TIMEOUT)
+    def listen(self, uri, *options, timeout=TIMEOUT):
+        return self.it.listen(self.smtpd, uri, *options, timeout=timeout)
 
     def check(self, ok, what):
         self.report.check(ok, what)
@@ -47,7 +49,7 @@ class Bench:
         line = self.listener.said().splitlines()[-1]
         self.check(cause in self.listener.said()[-2000:], f"{what}: log: {line}")
 
-    def comes_to(self, what, code, cause, seconds=30):
+    def comes_to(self, what, code, cause, seconds=cluster.PATIENCE):
         """The same, once the server's processes have heard of it."""
         end = time.monotonic() + seconds
         reply = self.send()
@@ -57,7 +59,7 @@ class Bench:
         self.check(reply[0] == code, f"{what}: {reply}, not {code}")
         self.check(cause in self.listener.said()[-2000:], f"{what}: log")
 
-    def recovers(self, what, listener=None, seconds=30):
+    def recovers(self, what, listener=None, seconds=cluster.PATIENCE):
         end = time.monotonic() + seconds
         reply = self.send(listener)
         while not common.is_stored(reply) and time.monotonic() < end:
@@ -76,21 +78,18 @@ class Bench:
 
     def reload(self, setting, value):
         self.it.primary.ask(f"ALTER SYSTEM SET {setting} = {value}")
-        self.it.primary.ask("SELECT pg_reload_conf()")
-        time.sleep(0.3)
+        self.it.primary.reload()
 
     def end_connections(self):
-        self.it.primary.ask(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE application_name = 'smtpd'")
-        time.sleep(0.2)
+        self.it.primary.end_connections()
 
     def in_commit(self):
-        return self.it.primary.in_commit()
+        """The process whose COMMIT waits for a standby, as soon as there is one."""
+        return cluster.until(self.it.primary.in_commit, "a COMMIT that waits")[0][0]
 
-    def times(self, number):
-        """In how many rows the mail stands."""
-        return self.ask("SELECT count(*) FROM message WHERE position(%s in data) = 1",
+    def times(self, number, table="main.message"):
+        """In how many rows the mail stands; a reader of `message` may see them later."""
+        return self.ask(f"SELECT count(*) FROM {table} WHERE position(%s in data) = 1",
                         psycopg2.Binary(b"X-Number: %d " % number))[0][0]
 
 
@@ -109,7 +108,7 @@ def main(about, checks, make=make):
         return
     b = Bench(make(), os.path.realpath(options.smtpd))
     try:
-        b.stored("the first mail, which makes the tables")
+        b.stored("the first mail, which makes the tables", b.other)
         for check in checks:
             if not options.only or check.__name__ in options.only:
                 check(b)

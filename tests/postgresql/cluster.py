@@ -17,6 +17,8 @@ import common  # noqa: E402
 
 BIN = "/usr/lib/postgresql/15/bin"
 NAMES = "abc"
+# Seconds until something that must come is given up: a slow machine's.
+PATIENCE = 180
 CONF = """
 listen_addresses = ''
 unix_socket_directories = '{folder}'
@@ -48,12 +50,40 @@ def as_nobody():
         os.setuid(common.NOBODY)
 
 
-def until(true, seconds, what):
+class NotInTime(SystemExit):
+    """The test ends, unless somebody knows better."""
+
+
+def until(true, what, seconds=PATIENCE):
+    """Returns what it has become."""
     end = time.monotonic() + seconds
-    while not true():
+    while not (is_ := true()):
         if time.monotonic() > end:
-            raise SystemExit(f"not in {seconds} s: {what}")
+            raise NotInTime(f"not in {seconds} s: {what}")
         time.sleep(0.05)
+    return is_
+
+
+def state_of(pid):
+    """Its letter and its parent, of proc(5); nothing, if there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
+            letter, parent = f.read().rpartition(")")[2].split()[:2]
+    except OSError:
+        return None, None
+    return letter, int(parent)
+
+
+def is_gone(pid):
+    """It runs no more, and whatever it had open is closed."""
+    return state_of(pid)[0] in (None, "Z", "X")
+
+
+def signal_to(pid, number):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
 
 
 class Node:
@@ -69,8 +99,10 @@ class Node:
         common.give_away(self.folder)
 
     def tool(self, *args):
+        # On a busy machine a server would take a copier for dead.
+        env = {**os.environ, "PGOPTIONS": "-c wal_sender_timeout=0"}
         subprocess.run([os.path.join(BIN, args[0]), *args[1:]], check=True,
-                       preexec_fn=as_nobody, cwd=self.folder,
+                       preexec_fn=as_nobody, cwd=self.folder, env=env,
                        stdout=subprocess.DEVNULL)
 
     def configure(self, standbys):
@@ -85,20 +117,11 @@ class Node:
         self.configure(standbys)
 
     def copy(self, primary, standbys):
-        self.take_copy(primary)
+        shutil.rmtree(self.data, ignore_errors=True)
+        self.tool("pg_basebackup", "-h", primary.folder, "-U", "smtpd", "-D",
+                  self.data, "-X", "stream", "-c", "fast", "--no-sync")
         self.configure(standbys)
         self.follow(primary)
-
-    def take_copy(self, primary, tries=5):
-        """On a busy machine the server may take the copier for dead."""
-        shutil.rmtree(self.data, ignore_errors=True)
-        try:
-            self.tool("pg_basebackup", "-h", primary.folder, "-U", "smtpd", "-D",
-                      self.data, "-X", "stream", "-c", "fast", "--no-sync")
-        except subprocess.CalledProcessError:
-            if tries == 1:
-                raise
-            self.take_copy(primary, tries - 1)
 
     def receive_from(self, where):
         with open(os.path.join(self.data, "postgresql.auto.conf"), "w",
@@ -119,7 +142,7 @@ class Node:
         """From now on it has no more than it has."""
         self.receive_from("")
         until(lambda: self.ask("SELECT count(*) FROM pg_stat_wal_receiver") == [(0,)],
-              60, f"{self.name} receives no more")
+              f"{self.name} receives no more")
 
     def start(self):
         with open(os.path.join(self.folder, "log"), "ab") as log:
@@ -127,11 +150,11 @@ class Node:
                 [os.path.join(BIN, "postgres"), "-D", self.data],
                 preexec_fn=as_nobody, start_new_session=True,
                 stdout=log, stderr=log, cwd=self.folder)
-        until(self.answers, 60, f"server {self.name}")
+        until(self.answers, f"server {self.name}")
 
     def connect(self, database="postgres"):
         db = psycopg2.connect(host=self.folder, user="smtpd", dbname=database,
-                              connect_timeout=5)
+                              connect_timeout=PATIENCE)
         db.autocommit = True
         return db
 
@@ -147,8 +170,21 @@ class Node:
     def answers(self):
         try:
             return self.ask("SELECT 1") == [(1,)]
-        except psycopg2.OperationalError:
+        except psycopg2.Error:
             return False
+
+    def reload(self):
+        """Who connects from now on meets what the files say."""
+        when = "SELECT pg_conf_load_time()"
+        before = self.ask(when)
+        self.ask("SELECT pg_reload_conf()")
+        until(lambda: self.ask(when) != before, f"{self.name} has read its files")
+
+    def end_connections(self, of="application_name = 'smtpd'"):
+        """When it returns, the clients can know."""
+        pids = [pid for pid, _ in self.ask(
+            "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE " + of)]
+        until(lambda: all(map(is_gone, pids)), "the end of connections")
 
     def in_commit(self):
         """The processes that wait for a standby."""
@@ -156,26 +192,26 @@ class Node:
                         " WHERE wait_event = 'SyncRep' AND query = 'COMMIT'")
 
     def processes(self):
-        """The postmaster and its children."""
-        pids = []
-        for entry in os.listdir("/proc"):
-            try:
-                with open(f"/proc/{entry}/stat", encoding="utf-8",
-                          errors="replace") as f:
-                    parent = f.read().rpartition(")")[2].split()[1]
-            except OSError:
-                continue
-            if int(parent) == self.process.pid:
-                pids.append(int(entry))
-        return pids + [self.process.pid]
+        """The postmaster's children, and it."""
+        return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()
+                and state_of(entry)[1] == self.process.pid] + [self.process.pid]
 
     def send(self, number):
-        """A signal to all its processes, the postmaster first."""
-        for pid in reversed(self.processes()):
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                pass
+        """A signal to all its processes.  The postmaster stands still first, so that
+        it makes no more of them."""
+        postmaster = self.process.pid
+        if self.process.poll() is not None:
+            return []
+        signal_to(postmaster, signal.SIGSTOP)
+        until(lambda: is_gone(postmaster) or state_of(postmaster)[0] == "T",
+              f"server {self.name} stands still")
+        pids = self.processes()
+        for pid in pids:
+            signal_to(pid, number)
+        if number == signal.SIGSTOP:
+            until(lambda: all(is_gone(p) or state_of(p)[0] == "T" for p in pids),
+                  f"all of server {self.name} stands still")
+        return pids
 
     def is_running(self):
         return self.process and self.process.poll() is None
@@ -183,17 +219,19 @@ class Node:
     def come_back(self):
         """From the loss of a process: by itself, but where that was the one which
         recovers from another's loss."""
-        until(lambda: self.answers() or not self.is_running(), 60,
+        until(lambda: self.answers() or not self.is_running(),
               f"server {self.name} again")
         if not self.is_running():
             self.clear()
             self.start()
 
     def kill(self):
+        """When it returns, whoever was connected can know."""
         if not self.process:
             return
-        self.send(signal.SIGKILL)
+        pids = self.send(signal.SIGKILL)
         self.process.wait()
+        until(lambda: all(map(is_gone, pids)), f"the end of server {self.name}")
         self.process = None
         self.clear()
 
@@ -205,6 +243,10 @@ class Node:
         pid_file = os.path.join(self.data, "postmaster.pid")
         if os.path.exists(pid_file):
             os.unlink(pid_file)
+
+    def has_standby(self, node):
+        return self.ask("SELECT 1 FROM pg_stat_replication WHERE state = 'streaming'"
+                        f" AND application_name = '{node.name}'")
 
     def received(self):
         return self.ask("SELECT greatest(pg_last_wal_receive_lsn(),"
@@ -227,7 +269,9 @@ class Cluster:
             node.copy(self.primary, self.names)
             node.start()
         self.primary.configure(self.names)
-        os.kill(self.primary.process.pid, signal.SIGHUP)
+        self.primary.reload()
+        # The checkpointer has each COMMIT wait, once it has read the file as well.
+        self.primary.ask("CHECKPOINT")
 
     def standbys(self):
         return [n for n in self.nodes if n is not self.primary]
@@ -264,9 +308,12 @@ class Cluster:
         other = [n for n in self.standbys() if n is not new]
         for node in other:
             node.follow(new)
-        new.ask("SELECT pg_promote()")
+        new.ask(f"SELECT pg_promote(true, {PATIENCE})")
         self.primary = new
         if cut_off:
+            # Nobody is left who would tell it that he has what it commits.
+            for node in other:
+                until(lambda: new.has_standby(node), "the other standby")
             # It does not know that it is not the primary any more.
             old.send(signal.SIGCONT)
             time.sleep(0.5)
@@ -281,6 +328,14 @@ class Cluster:
             for name in "smtpd", "smtpd-postgresql", "smtpdb", "smtpdb-postgresql":
                 shutil.copy(os.path.join(os.path.dirname(smtpd), name), self.root)
         return copy
+
+    def excuse(self):
+        """Why mails may be lost for which smtpd is not to blame, or None."""
+        return None
+
+    def excuse_for(self, late):
+        """The same where something did not come in time."""
+        raise late
 
     def end(self, keep=False):
         for node in self.nodes:
@@ -310,7 +365,7 @@ class Listener:
                 stdin=listening, stderr=f, preexec_fn=None if host else as_nobody,
                 env={**os.environ, **(env or {})})
 
-    def connect(self, seconds=90):
+    def connect(self, seconds=PATIENCE):
         sock = socket.create_connection(("127.0.0.1", self.port), seconds)
         return common.Client(sock, seconds)
 
@@ -328,16 +383,14 @@ class Listener:
     def children(self, name):
         found = []
         for entry in os.listdir("/proc"):
+            if state_of(entry)[1] != self.process.pid or is_gone(entry):
+                continue
             try:
-                with open(f"/proc/{entry}/stat", encoding="utf-8",
-                          errors="replace") as f:
-                    text = f.read()
+                with open(f"/proc/{entry}/comm", encoding="utf-8") as f:
+                    if f.read().rstrip("\n") == name:
+                        found.append(int(entry))
             except OSError:
                 continue
-            state, parent = text.rpartition(")")[2].split()[:2]
-            comm = text[text.index("(") + 1:text.rindex(")")]
-            if int(parent) == self.process.pid and state != "Z" and comm == name:
-                found.append(int(entry))
         return found
 
     def writer(self):
@@ -350,7 +403,7 @@ class Listener:
     def end(self):
         self.process.terminate()
         try:
-            self.process.wait(60)
+            self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

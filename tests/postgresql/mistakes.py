@@ -24,7 +24,7 @@ class Bench:
         self.primary, self.standby = self.it.nodes
         for node in self.it.nodes:
             node.configure("")
-            node.ask("SELECT pg_reload_conf()")
+            node.reload()
         self.smtpd = self.it.program(smtpd)
         self.log = os.path.join(self.it.root, "smtpd.log")
         self.hba = os.path.join(self.primary.data, "pg_hba.conf")
@@ -39,8 +39,7 @@ class Bench:
     def rule(self, lines=""):
         with open(self.hba, "w", encoding="utf-8") as f:
             f.write(lines + self.trust)
-        self.sql("SELECT pg_reload_conf()")
-        time.sleep(0.3)
+        self.primary.reload()
 
     def password(self, word, mode=0o600):
         with open(self.passwords, "w", encoding="utf-8") as f:
@@ -62,7 +61,7 @@ class Bench:
                 stdout=theirs, stderr=subprocess.PIPE, text=True,
                 preexec_fn=cluster.as_nobody) as process:
             theirs.close()
-            client = common.Client(ours, 30)
+            client = common.Client(ours, cluster.PATIENCE)
             reply = client.greet()
             if reply[0] < 400:
                 reply = client.mail(common.mail(1, 100), 1)
@@ -80,7 +79,8 @@ class Bench:
             causes = [line for line in listener.said().splitlines()
                       if "deferred" in line]
             self.report.check(reply[0] == code, f"{what}: {reply}")
-            self.report.check(took < 8, f"{what}: {took:.1f} s")
+            # A server has 30.
+            self.report.check(took < 25, f"{what}: {took:.1f} s")
             self.report.check(len(causes) == 1 and cause in causes[0],
                               f"{what}: {causes}")
             reply, said = self.by_hand(uri)
@@ -96,7 +96,7 @@ class Bench:
             listener.end()
 
     def recovers(self, what, uri, listener):
-        end = time.monotonic() + 20
+        end = time.monotonic() + cluster.PATIENCE
         reply = listener.deliver(2)
         while not common.is_stored(reply) and time.monotonic() < end:
             time.sleep(0.2)
@@ -172,6 +172,8 @@ def addresses(b):
             "No such file or directory")
     b.wrong("nobody listens", "postgresql://smtpd@127.0.0.1:1/mail", 451,
             "Connection refused")
+    # Where no name server answers, it takes long to find out.
+    os.environ["RES_OPTIONS"] = "timeout:1 attempts:1"
     b.wrong("no name", "postgresql://smtpd@none.invalid/mail", 451,
             "could not translate host name")
     b.wrong("a typo", "postgresql://smtpd@/mail?hots=x", 451, 'parameter: \\"hots\\"')
@@ -232,7 +234,7 @@ def only_a_standby(b):
     """It is promoted in the end."""
     b.sql("CREATE ROLE seven LOGIN", "CREATE DATABASE seven OWNER seven")
     cluster.until(lambda: b.standby.ask(
-        "SELECT 1 FROM pg_database WHERE datname = 'seven'"), 20, "a copy")
+        "SELECT 1 FROM pg_database WHERE datname = 'seven'"), "a copy")
     b.wrong("only a standby", b.uri("seven", node=b.standby), 451,
             "session is read-only", lambda: b.standby.ask("SELECT pg_promote()"))
 

@@ -38,7 +38,7 @@ class Host:
         self.holder = subprocess.Popen(["unshare", "--net", "--", "setpriv",
                                         "--pdeathsig", "KILL", "sleep", "infinity"])
         own = os.stat("/proc/self/ns/net").st_ino
-        cluster.until(lambda: not is_of(self.holder.pid, own), 10, "a namespace")
+        cluster.until(lambda: not is_of(self.holder.pid, own), "a namespace")
         self.namespace = os.stat(f"/proc/{self.holder.pid}/ns/net").st_ino
         ip("link", "set", "lo", "up", host=self)
 

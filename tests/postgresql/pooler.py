@@ -45,7 +45,7 @@ class Pooler:
             [PROGRAM, self.conf], preexec_fn=cluster.as_nobody,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         cluster.until(lambda: ".s.PGSQL.6432" in os.listdir(self.folder),
-                      20, "pgbouncer")
+                      "pgbouncer")
 
     def kill(self):
         self.process.kill()
@@ -71,12 +71,12 @@ def killed_at_commit(b, pooler, listener):
     thread = threading.Thread(target=lambda: replies.append(b.send(listener)))
     thread.start()
     try:
-        cluster.until(b.in_commit, 20, "a COMMIT that waits")
+        b.in_commit()
         pooler.kill()
     finally:
         standby.send(signal.SIGCONT)
     pooler.start()
-    thread.join(60)
+    thread.join(cluster.PATIENCE)
     b.check(replies and common.is_stored(replies[0]), f"{what}: {replies}")
     b.check(b.times(number) == 1, f"{what}: {b.times(number)} rows")
     b.recovers(what, listener)
@@ -86,7 +86,7 @@ def watches(b, mode, pooler):
     """It asks, since it cannot listen there."""
     watcher = subprocess.Popen(
         [os.path.join(os.path.dirname(b.smtpd), "smtpdb"), "-d", pooler.uri(), "watch",
-         "-n", "1", "--timeout=30"], stdout=subprocess.PIPE)
+         "-n", "1", f"--timeout={cluster.PATIENCE}"], stdout=subprocess.PIPE)
     watcher.stdout.readline()
     id_ = b.stored(f"{mode}: a mail that is watched for")
     line = watcher.stdout.readline()
