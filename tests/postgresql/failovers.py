@@ -14,6 +14,9 @@ import ledger
 import namespace
 import patroni
 
+# Patroni may make a server anew meanwhile.
+PATIENCE = 2 * cluster.PATIENCE
+
 
 class Killer(ledger.Killer):
     def kinds(self):
@@ -24,10 +27,11 @@ class Killer(ledger.Killer):
     def waits(self, what, old=None):
         """For another primary than `old`."""
         self.counts[what] += 1
-        cluster.until(lambda: self.it.writable(but=old), 180, f"{what}: another primary")
+        cluster.until(lambda: self.it.writable(but=old), f"{what}: another primary",
+                      PATIENCE)
 
     def whole(self):
-        cluster.until(self.it.is_whole, 240, "all is well again")
+        cluster.until(self.it.is_whole, "all is well again", PATIENCE)
 
     def backend(self):
         super().backend()
@@ -37,7 +41,7 @@ class Killer(ledger.Killer):
         node = self.choose.choice(self.it.standbys())
         node.kill()
         self.counts["standby's host"] += 1
-        time.sleep(self.choose.random() * 2 * patroni.TTL)
+        time.sleep(self.choose.random() * patroni.TTL)
         node.start()
         self.whole()
 
@@ -192,7 +196,7 @@ class Hole:
         """Acknowledged mails that the primary does not have, or, if there is none,
         no server; and whether there is one."""
         try:
-            cluster.until(self.it.is_whole, 4 * patroni.TTL, "whole")
+            cluster.until(self.it.is_whole, "whole", 4 * patroni.TTL)
         except SystemExit:
             pass
         primary = self.it.writable()
