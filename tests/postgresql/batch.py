@@ -2,8 +2,6 @@
 """One mail of a batch that the server refuses is deferred alone: the others of its
 batch are stored, once each, and what is counted is counted for them only."""
 
-import argparse
-import os
 import threading
 
 import cluster
@@ -48,7 +46,21 @@ def send_all(listener, turn):
     return replies
 
 
-def go(report, it, listener):
+class Bench(cluster.Bench):
+    def __init__(self, options):
+        super().__init__(options, cluster.Cluster(standbys=0))
+        self.listener = cluster.Listener(self.smtpd, self.it.uri(), self.log)
+        self.check(common.is_stored(self.listener.deliver(0)), "the first mail")
+        self.it.primary.ask("ALTER TABLE main.message ADD CONSTRAINT refused_helo"
+                            " CHECK (helo <> 'refused')", "mail")
+
+    def end(self):
+        self.listener.end()
+        super().end()
+
+
+def singles_out(b):
+    report, it, listener = b.report, b.it, b.listener
     for what in ("", "INSERT INTO rate_limit (scope, max_messages) VALUES"
                      " ('client', 99999), ('total', 99999);"
                      "INSERT INTO quota (max_messages) VALUES (99999)"):
@@ -77,27 +89,5 @@ def go(report, it, listener):
     report.check("refused_helo" in listener.said(), "the log has no cause")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("--smtpd", default="./smtpd")
-    options = parser.parse_args()
-    if not cluster.available():
-        print("skipped: tests/postgresql needs postgresql-15")
-        return
-    report = common.Report()
-    it = cluster.Cluster(standbys=0)
-    listener = cluster.Listener(it.program(os.path.realpath(options.smtpd)), it.uri(),
-                                os.path.join(it.root, "smtpd.log"))
-    try:
-        report.check(common.is_stored(listener.deliver(0)), "the first mail")
-        it.primary.ask("ALTER TABLE main.message ADD CONSTRAINT refused_helo"
-                       " CHECK (helo <> 'refused')", "mail")
-        go(report, it, listener)
-    finally:
-        listener.end()
-        it.end()
-    report.end()
-
-
 if __name__ == "__main__":
-    main()
+    cluster.main(__doc__, Bench, [singles_out])

@@ -1,8 +1,6 @@
 """A cluster of a primary and a standby with a listener, and what checks of it have
 in common."""
 
-import argparse
-import os
 import time
 
 import psycopg2
@@ -15,23 +13,26 @@ import common
 TIMEOUT = 25
 
 
-class Bench:
-    """A cluster with a listener, and what the checks have in common."""
+class Bench(cluster.Bench):
+    """Two listeners, and the tables made."""
 
-    def __init__(self, it, smtpd):
-        self.report = common.Report()
-        self.it = it
-        self.built = os.path.dirname(smtpd)
-        self.smtpd = self.it.program(smtpd)
-        self.log = os.path.join(self.it.root, "smtpd.log")
+    def __init__(self, options, it):
+        super().__init__(options, it)
         self.listener, self.other = (self.listen(uri) for uri in self.it.uris())
         self.number = 0
+        self.stored("the first mail, which makes the tables", self.other)
+
+    def end(self):
+        self.listener.end()
+        self.other.end()
+        if self.report.failed:
+            causes = [line for line in self.listener.said().splitlines()
+                      if "cause=" in line]
+            print("\n".join(causes[-40:]))
+        super().end()
 
     def listen(self, uri, *options, timeout=TIMEOUT):
         return self.it.listen(self.smtpd, uri, *options, timeout=timeout)
-
-    def check(self, ok, what):
-        self.report.check(ok, what)
 
     def send(self, listener=None, **more):
         self.number += 1
@@ -98,26 +99,4 @@ def make():
 
 
 def main(about, checks, make=make):
-    """Runs them one after the other, on one cluster."""
-    parser = argparse.ArgumentParser(description=about.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("--smtpd", default="./smtpd")
-    parser.add_argument("only", nargs="*", help="names of checks")
-    options = parser.parse_args()
-    if not cluster.available():
-        print("skipped: tests/postgresql needs postgresql-15")
-        return
-    b = Bench(make(), os.path.realpath(options.smtpd))
-    try:
-        b.stored("the first mail, which makes the tables", b.other)
-        for check in checks:
-            if not options.only or check.__name__ in options.only:
-                check(b)
-    finally:
-        b.listener.end()
-        b.other.end()
-        if b.report.failed:
-            causes = [line for line in b.listener.said().splitlines()
-                      if "cause=" in line]
-            print("\n".join(causes[-40:]))
-        b.it.end()
-    b.report.end()
+    cluster.main(about, lambda options: Bench(options, make()), checks)

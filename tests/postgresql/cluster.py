@@ -1,6 +1,8 @@
 """A PostgreSQL cluster under a temporary folder: one primary and standbys, of
 which ANY 1 has each commit; on AF_UNIX alone, as user nobody."""
 
+import argparse
+import atexit
 import os
 import shutil
 import signal
@@ -39,7 +41,6 @@ jit = off
 
 
 def available():
-    """What the tests need is there, or they say that they are skipped."""
     return os.path.exists(os.path.join(BIN, "initdb"))
 
 
@@ -145,6 +146,7 @@ class Node:
               f"{self.name} receives no more")
 
     def start(self):
+        atexit.register(self.kill)
         with open(os.path.join(self.folder, "log"), "ab") as log:
             self.process = subprocess.Popen(
                 [os.path.join(BIN, "postgres"), "-D", self.data],
@@ -364,6 +366,7 @@ class Listener:
                  *options],
                 stdin=listening, stderr=f, preexec_fn=None if host else as_nobody,
                 env={**os.environ, **(env or {})})
+        atexit.register(self.process.kill)
 
     def connect(self, seconds=PATIENCE):
         sock = socket.create_connection(("127.0.0.1", self.port), seconds)
@@ -407,3 +410,42 @@ class Listener:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+class Bench:
+    """What the checks of a test have in common."""
+
+    def __init__(self, options, it):
+        self.options, self.it = options, it
+        self.report = common.Report()
+        self.check = self.report.check
+        self.built = os.path.dirname(options.smtpd)
+        self.smtpd = it.program(options.smtpd)
+        self.log = os.path.join(it.root, "smtpd.log")
+
+    def end(self):
+        self.it.end()
+
+
+def arguments(about):
+    parser = argparse.ArgumentParser(description=about.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("--smtpd", type=os.path.realpath, default="./smtpd")
+    return parser
+
+
+def main(about, make_bench, checks, parser=None):
+    """Runs the checks one after the other, on one bench; or says that it cannot."""
+    parser = parser or arguments(about)
+    parser.add_argument("only", nargs="*", help="names of checks")
+    options = parser.parse_args()
+    if not available():
+        print(f"skipped: {parser.prog}, since postgresql-15 is not there")
+        return
+    b = make_bench(options)
+    try:
+        for check in checks:
+            if not options.only or check.__name__ in options.only:
+                check(b)
+    finally:
+        b.end()
+    b.report.end()

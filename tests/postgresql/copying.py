@@ -2,7 +2,6 @@
 """smtpdb copy: a table of SQLite into PostgreSQL and back, killed again and again
 and gone on with, while mail comes; then all rows are the same, with their ids."""
 
-import argparse
 import hashlib
 import os
 import random
@@ -39,12 +38,10 @@ INSERT INTO account_secret VALUES (1, x'00ff2c3a');
 """
 
 
-class Bench:
+class Bench(cluster.Bench):
     def __init__(self, options):
-        self.options = options
-        self.report = common.Report()
-        self.it = cluster.Cluster(standbys=0)
-        self.smtpd = self.it.program(os.path.realpath(options.smtpd))
+        super().__init__(options, cluster.Cluster(standbys=0))
+        print(f"seed {options.seed}", flush=True)
         self.smtpdb = os.path.join(self.it.root, "smtpdb")
         self.folder = os.path.join(self.it.root, "sqlite")
         os.mkdir(self.folder)
@@ -53,9 +50,6 @@ class Bench:
 
     def path(self, name):
         return os.path.join(self.folder, name)
-
-    def check(self, ok, what):
-        self.report.check(ok, what)
 
     def start(self, *args, **more):
         return subprocess.Popen([self.smtpdb, "copy", *args], text=True,
@@ -318,24 +312,12 @@ def family(session):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("--smtpd", default="./smtpd")
+    parser = cluster.arguments(__doc__)
     parser.add_argument("--mails", type=int, default=3000)
     parser.add_argument("--kills", type=int, default=4)
     parser.add_argument("--big", type=int, default=100, help="MB of the big mail")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    options = parser.parse_args()
-    if not cluster.available():
-        print("skipped: tests/postgresql needs postgresql-15")
-        return
-    print(f"seed {options.seed}", flush=True)
-    b = Bench(options)
-    try:
-        for check in there_and_back, meanwhile, refused, big:
-            check(b)
-    finally:
-        b.it.end()
-    b.report.end()
+    cluster.main(__doc__, Bench, [there_and_back, meanwhile, refused, big], parser)
 
 
 if __name__ == "__main__":

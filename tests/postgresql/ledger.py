@@ -4,7 +4,6 @@ while sessions, writers and servers are killed and the primary fails over; someb
 reads on by id meanwhile.  Every number acknowledged must be a row, with exact
 octets, and none may have come behind the one who reads on."""
 
-import argparse
 import collections
 import contextlib
 import os
@@ -382,9 +381,8 @@ def rounds(make, killer_of, options):
     report.end()
 
 
-def arguments(description):
-    parser = argparse.ArgumentParser(description=description.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("--smtpd", default="./smtpd")
+def arguments(about):
+    parser = cluster.arguments(about)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     return parser

@@ -3,7 +3,6 @@
 the log one line with the cause, and mail is taken once it is mended, by the same
 smtpd; by inetd's way as well."""
 
-import argparse
 import os
 import socket
 import struct
@@ -15,18 +14,15 @@ import cluster
 import common
 
 
-class Bench:
+class Bench(cluster.Bench):
     """A server, and one that follows it without being waited for."""
 
-    def __init__(self, smtpd):
-        self.report = common.Report()
-        self.it = cluster.Cluster(standbys=1)
+    def __init__(self, options):
+        super().__init__(options, cluster.Cluster(standbys=1))
         self.primary, self.standby = self.it.nodes
         for node in self.it.nodes:
             node.configure("")
             node.reload()
-        self.smtpd = self.it.program(smtpd)
-        self.log = os.path.join(self.it.root, "smtpd.log")
         self.hba = os.path.join(self.primary.data, "pg_hba.conf")
         with open(self.hba, encoding="utf-8") as f:
             self.trust = f.read()
@@ -242,23 +238,5 @@ def only_a_standby(b):
 CHECKS = [names, access, encodings, addresses, old_server, only_a_standby]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--smtpd", default="./smtpd")
-    parser.add_argument("only", nargs="*", help="names of checks")
-    options = parser.parse_args()
-    if not cluster.available():
-        print("skipped: tests/postgresql needs postgresql-15")
-        return
-    b = Bench(os.path.realpath(options.smtpd))
-    try:
-        for check in CHECKS:
-            if not options.only or check.__name__ in options.only:
-                check(b)
-    finally:
-        b.it.end()
-    b.report.end()
-
-
 if __name__ == "__main__":
-    main()
+    cluster.main(__doc__, Bench, CHECKS)

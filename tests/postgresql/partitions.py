@@ -3,7 +3,6 @@
 whole and counts as if each mail had been deleted, a table of before there were any
 becomes the first one, and mails are stored where none can be made."""
 
-import argparse
 import os
 import subprocess
 
@@ -19,20 +18,21 @@ INSERT INTO quota (max_messages) VALUES (99999);
 """
 
 
-class Bench:
-    def __init__(self, smtpd):
-        self.report = common.Report()
-        self.it = cluster.Cluster(standbys=0)
-        self.smtpd = self.it.program(smtpd)
+class Bench(cluster.Bench):
+    def __init__(self, options):
+        super().__init__(options, cluster.Cluster(standbys=0))
         self.uri = self.it.uri()
         self.number = 0
         self.listener = None
-        self.check = self.report.check
+        self.listen()
+
+    def end(self):
+        self.end_listener()
+        super().end()
 
     def listen(self):
         self.end_listener()
-        self.listener = cluster.Listener(self.smtpd, self.uri,
-                                         os.path.join(self.it.root, "log"))
+        self.listener = cluster.Listener(self.smtpd, self.uri, self.log)
 
     def end_listener(self):
         if self.listener:
@@ -220,23 +220,5 @@ def constraints(b):
 CHECKS = [months, drops, is_full, cannot, divided, constraints]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--smtpd", default="./smtpd")
-    options = parser.parse_args()
-    if not cluster.available():
-        print("skipped: tests/postgresql needs postgresql-15")
-        return
-    b = Bench(os.path.realpath(options.smtpd))
-    try:
-        b.listen()
-        for check in CHECKS:
-            check(b)
-    finally:
-        b.end_listener()
-        b.it.end()
-    b.report.end()
-
-
 if __name__ == "__main__":
-    main()
+    cluster.main(__doc__, Bench, CHECKS)

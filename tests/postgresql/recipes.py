@@ -2,7 +2,6 @@
 """Runs what smtpd-db(5) tells readers who have PostgreSQL to type, as it stands
 there, and the examples."""
 
-import argparse
 import os
 import re
 import subprocess
@@ -25,20 +24,19 @@ def blocks(section):
     return [d.replace("\\e", "\\").replace("\\&", "") for d in displays]
 
 
-class Bench:
-    def __init__(self, smtpd):
-        self.report = common.Report()
-        self.it = cluster.Cluster(standbys=0)
+class Bench(cluster.Bench):
+    def __init__(self, options):
+        super().__init__(options, cluster.Cluster(standbys=0))
         self.folder = self.it.root
-        self.listener = cluster.Listener(
-            self.it.program(smtpd), self.it.uri(),
-            os.path.join(self.folder, "smtpd.log"))
+        self.listener = cluster.Listener(self.smtpd, self.it.uri(), self.log)
         (self.roles, self.polling, self.taking, self.sharing, self.deleting,
          self.backup, self.restore) = blocks("PostgreSQL")
         self.number = 0
+        self.send(8)
 
-    def check(self, ok, what):
-        self.report.check(ok, what)
+    def end(self):
+        self.listener.end()
+        super().end()
 
     def env(self, user="smtpd", database="mail"):
         return {**os.environ, "PGHOST": self.it.primary.folder, "PGUSER": user,
@@ -174,8 +172,7 @@ def backup(b):
     b.check(done.returncode == 0, f"pg_restore: {done}")
     b.check(b.ids("restored") == want, f"restored: {b.ids('restored')}, not {want}")
     other = cluster.Listener(
-        b.listener.process.args[0], b.it.uri().replace("/mail?", "/restored?"),
-        b.listener.log)
+        b.smtpd, b.it.uri().replace("/mail?", "/restored?"), b.log)
     reply = other.deliver(1)
     b.check(common.is_stored(reply) and common.id_of(reply) == 123457,
             f"behind the restored ones: {reply}")
@@ -185,23 +182,5 @@ def backup(b):
 CHECKS = [roles, polling, taking, sharing, accepting, deleting, backup]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--smtpd", default="./smtpd")
-    options = parser.parse_args()
-    if not cluster.available():
-        print("skipped: tests/postgresql needs postgresql-15")
-        return
-    b = Bench(os.path.realpath(options.smtpd))
-    try:
-        b.send(8)
-        for check in CHECKS:
-            check(b)
-    finally:
-        b.listener.end()
-        b.it.end()
-    b.report.end()
-
-
 if __name__ == "__main__":
-    main()
+    cluster.main(__doc__, Bench, CHECKS)

@@ -3,7 +3,6 @@
 counted by a relay between smtpd and the server, by the times that smtpd says
 something after the server has.  Each wait is a round trip of the network."""
 
-import argparse
 import os
 import selectors
 import socket
@@ -74,8 +73,24 @@ class Relay(threading.Thread):
             pass  # which is read of it next
 
 
-def go(report, it, relay, listener):
-    client = listener.connect()
+class Bench(cluster.Bench):
+    def __init__(self, options):
+        super().__init__(options, cluster.Cluster(standbys=0))
+        self.relay = Relay(os.path.join(self.it.primary.folder, ".s.PGSQL.5432"))
+        self.relay.start()
+        self.listener = cluster.Listener(
+            self.smtpd, f"postgresql://smtpd@127.0.0.1:{self.relay.port}/mail", self.log)
+        self.check(common.is_stored(self.listener.deliver(0)), "the first mail")
+        self.it.primary.ask(RULES, "mail")
+
+    def end(self):
+        self.listener.end()
+        super().end()
+
+
+def waits_seldom(b):
+    report, it, relay = b.report, b.it, b.relay
+    client = b.listener.connect()
     client.greet()
 
     def waits(command, code, most):
@@ -112,29 +127,5 @@ def go(report, it, relay, listener):
     client.close()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("--smtpd", default="./smtpd")
-    options = parser.parse_args()
-    if not cluster.available():
-        print("skipped: tests/postgresql needs postgresql-15")
-        return
-    report = common.Report()
-    it = cluster.Cluster(standbys=0)
-    relay = Relay(os.path.join(it.primary.folder, ".s.PGSQL.5432"))
-    relay.start()
-    listener = cluster.Listener(it.program(os.path.realpath(options.smtpd)),
-                                f"postgresql://smtpd@127.0.0.1:{relay.port}/mail",
-                                os.path.join(it.root, "smtpd.log"))
-    try:
-        report.check(common.is_stored(listener.deliver(0)), "the first mail")
-        it.primary.ask(RULES, "mail")
-        go(report, it, relay, listener)
-    finally:
-        listener.end()
-        it.end()
-    report.end()
-
-
 if __name__ == "__main__":
-    main()
+    cluster.main(__doc__, Bench, [waits_seldom])

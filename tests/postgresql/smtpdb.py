@@ -1,16 +1,11 @@
 #!/usr/bin/python3 -B
 """smtpdb on PostgreSQL: the tests of its commands that SQLite has, and what
-servers refuse.
+servers refuse."""
 
-    tests/postgresql/smtpdb.py --smtpd ./smtpd
-"""
-
-import argparse
 import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 
@@ -29,12 +24,13 @@ MAIL = ("EHLO a\r\nMAIL FROM:<a@a.example>\r\nRCPT TO:<b@b.example>\r\nDATA\r\n"
         "Subject: x\r\n\r\ny\r\n.\r\nQUIT\r\n")
 
 
-class Bench:
-    def __init__(self, it, smtpd):
-        self.it = it
-        self.smtpd = smtpd
-        self.smtpdb = os.path.join(os.path.dirname(smtpd), "smtpdb")
-        self.passed = self.failed = 0
+class Bench(cluster.Bench):
+    def __init__(self, options):
+        super().__init__(options, cluster.Cluster(standbys=1))
+        self.smtpd, self.smtpdb = options.smtpd, os.path.join(self.built, "smtpdb")
+        self.check = lambda what, ok, said="": self.report.check(ok, f"{what}: {said}")
+        subprocess.run([self.smtpd, "-d", self.uri()], input=MAIL, text=True, check=True,
+                       capture_output=True)
 
     def uri(self, node=None, user="smtpd", more=""):
         folder = (node or self.it.primary).folder
@@ -45,12 +41,6 @@ class Bench:
                               capture_output=True, stdin=subprocess.DEVNULL,
                               timeout=cluster.PATIENCE,
                               env={**os.environ, **env})
-
-    def check(self, what, ok, said=""):
-        self.passed += ok
-        self.failed += not ok
-        if not ok:
-            print(f"failed: {what}: {said}", file=sys.stderr)
 
     def works(self, uri, *args, says=""):
         done = self.run(uri, *args)
@@ -324,36 +314,18 @@ def gone(b):
             said.count("\n") == 1, said)
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--smtpd", required=True)
-    smtpd = os.path.abspath(parser.parse_args().smtpd)
-    if not cluster.available():
-        print("skipped: smtpdb on PostgreSQL, since there is no PostgreSQL 15")
-        return
-    it = cluster.Cluster(standbys=1)
-    try:
-        b = Bench(it, smtpd)
-        subprocess.run([smtpd, "-d", b.uri()], input=MAIL, text=True, check=True,
-                       capture_output=True)
-        for test in (standby, services, rights, passwords, versions, settings, waits,
-                     connection_lost, listens, files):
-            test(b)
-        env = {**os.environ, "SMTPDB_TEST_POSTGRESQL": it.primary.folder,
-               "SMTPD_PROGRAM": smtpd, "SMTPDB_PROGRAM": b.smtpdb}
-        done = subprocess.run(["sh", "tests/system/smtpdb/run.sh", *COMMANDS],
-                              env=env, check=False)
-        b.check("the commands", done.returncode == 0)
-        with open(os.path.join(it.primary.folder, "log"), encoding="utf-8") as f:
-            found = NOT_UNDERSTOOD.findall(f.read())
-        b.check("the server has understood all", not found, found)
-        schema(b)
-        gone(b)
-    finally:
-        it.end()
-    print(f"{b.passed} passed, {b.failed} failed")
-    sys.exit(b.failed > 0)
+def commands(b):
+    env = {**os.environ, "SMTPDB_TEST_POSTGRESQL": b.it.primary.folder,
+           "SMTPD_PROGRAM": b.smtpd, "SMTPDB_PROGRAM": b.smtpdb}
+    done = subprocess.run(["sh", "tests/system/smtpdb/run.sh", *COMMANDS],
+                          env=env, check=False)
+    b.check("the commands", done.returncode == 0)
+    with open(os.path.join(b.it.primary.folder, "log"), encoding="utf-8") as f:
+        found = NOT_UNDERSTOOD.findall(f.read())
+    b.check("the server has understood all", not found, found)
 
 
 if __name__ == "__main__":
-    main()
+    cluster.main(__doc__, Bench, [
+        standby, services, rights, passwords, versions, settings, waits, connection_lost,
+        listens, files, commands, schema, gone])

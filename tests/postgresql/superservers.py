@@ -4,7 +4,6 @@ inetd, tcpserver, recordio, systemd-socket-activate, and a pipe.  Every octet to
 client is one of a reply, also where its connection is standard error and the server
 is not there."""
 
-import argparse
 import os
 import shutil
 import signal
@@ -89,11 +88,10 @@ def is_deferred(heard):
             and set(heard) <= {"220", "250", "354", "451", "503", "500", "221"})
 
 
-class Bench:
-    def __init__(self, smtpd):
-        self.report = common.Report()
-        self.it = cluster.Cluster(standbys=0)
-        self.smtpd = self.it.program(smtpd)
+class Bench(cluster.Bench):
+    def __init__(self, options):
+        super().__init__(options, cluster.Cluster(standbys=0))
+        self.log = os.path.join(self.it.root, "log")
         # Others can read it, for which libpq has a word on standard error.
         passwords = os.path.join(self.it.root, "passwords")
         with open(passwords, "w", encoding="utf-8") as f:
@@ -103,8 +101,11 @@ class Bench:
                         self.it.uri() + "&passfile=" + passwords,
                         "--hostname=mx.example"]
 
-    def check(self, ok, what):
-        self.report.check(ok, what)
+    def end(self):
+        if self.report.failed:
+            with open(self.log, encoding="utf-8") as f:
+                print(f.read()[-3000:])
+        super().end()
 
     def rows(self, name):
         return self.it.primary.ask(
@@ -117,7 +118,7 @@ class Bench:
             self.through_port(name, make, held.getsockname()[1])
 
     def through_port(self, name, make, port):
-        with open(os.path.join(self.it.root, "log"), "ab") as log:
+        with open(self.log, "ab") as log:
             process = subprocess.Popen(
                 make(self.it.root, port, self.command), stdout=log, stderr=log,
                 stdin=subprocess.DEVNULL, preexec_fn=cluster.as_nobody,
@@ -146,17 +147,6 @@ class Bench:
             os.killpg(process.pid, signal.SIGTERM)
             process.wait(cluster.PATIENCE)
 
-    def pipe(self):
-        for stderr in subprocess.PIPE, subprocess.STDOUT:
-            done = subprocess.run(
-                self.command, input=SESSION % ((b"pipe",) * 4), check=False,
-                stdout=subprocess.PIPE, stderr=stderr, timeout=cluster.PATIENCE)
-            heard = [c for c in codes(done.stdout) if not isinstance(c, bytes)]
-            self.check(heard == GOOD, f"a pipe: {done.stdout}")
-            self.check(done.returncode == 0, f"a pipe: {done.returncode}")
-        self.check(self.rows("pipe") == (4, "local"), f"pipe: {self.rows('pipe')}")
-        self.none_is_left()
-
     def none_is_left(self):
         """Writers end behind their sessions."""
         cluster.until(lambda: not [e for e in os.listdir("/proc") if self.is_writer(e)],
@@ -169,30 +159,27 @@ class Bench:
             return False
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--smtpd", default="./smtpd")
-    options = parser.parse_args()
-    if not cluster.available():
-        print("skipped: tests/postgresql needs postgresql-15")
-        return
-    b = Bench(os.path.realpath(options.smtpd))
-    try:
-        b.pipe()
-        for name, make in SUPERSERVERS.items():
-            program = make(b.it.root, 1, b.command)
-            if not shutil.which(program[0]):
-                print(f"skipped: {name} needs {program[0]}")
-                continue
+def pipe(b):
+    for stderr in subprocess.PIPE, subprocess.STDOUT:
+        done = subprocess.run(
+            b.command, input=SESSION % ((b"pipe",) * 4), check=False,
+            stdout=subprocess.PIPE, stderr=stderr, timeout=cluster.PATIENCE)
+        heard = [c for c in codes(done.stdout) if not isinstance(c, bytes)]
+        b.check(heard == GOOD, f"a pipe: {done.stdout}")
+        b.check(done.returncode == 0, f"a pipe: {done.returncode}")
+    b.check(b.rows("pipe") == (4, "local"), f"pipe: {b.rows('pipe')}")
+    b.none_is_left()
+
+
+def superservers(b):
+    for name, make in SUPERSERVERS.items():
+        program = make(b.it.root, 1, b.command)[0]
+        if shutil.which(program):
             b.through(name, make)
-        b.none_is_left()
-    finally:
-        if b.report.failed:
-            with open(os.path.join(b.it.root, "log"), encoding="utf-8") as f:
-                print(f.read()[-3000:])
-        b.it.end()
-    b.report.end()
+        else:
+            print(f"skipped: {name} needs {program}")
+    b.none_is_left()
 
 
 if __name__ == "__main__":
-    main()
+    cluster.main(__doc__, Bench, [pipe, superservers])
