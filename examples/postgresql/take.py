@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Takes each mail once, beside others that do the same: a transaction for each,
-which locks its row and passes over those that others have."""
+which locks its row and passes over those that others have.  With psycopg 2
+(python3-psycopg2 in Debian)."""
 
 import psycopg2
 
