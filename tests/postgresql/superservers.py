@@ -12,7 +12,6 @@ import subprocess
 import time
 
 import cluster
-import common
 
 SESSION = (b"EHLO client.example\r\n" + 2 * (
     b"MAIL FROM:<a@client.example>\r\nRCPT TO:<b@mx.example>\r\nDATA\r\n"
