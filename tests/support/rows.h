@@ -28,7 +28,7 @@ static inline void
 rows_begin(void)
 {
 	folder_make(&box);
-	conf = (struct store_conf){ .path = box.database, .wait_ms = 10000 };
+	conf = (struct store_conf){ .path = box.database, .wait_ms = 60000 };
 	st = store_new(&conf);
 	cr_assert(st && store_open(st) == VERDICT_OK);
 }
@@ -46,7 +46,7 @@ rows_run(const char *sql)
 {
 	sqlite3 *db;
 	bool ok = sqlite3_open(box.database, &db) == SQLITE_OK &&
-		  sqlite3_busy_timeout(db, 10000) == SQLITE_OK &&
+		  sqlite3_busy_timeout(db, 60000) == SQLITE_OK &&
 		  sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
 
 	if (!ok)

@@ -154,7 +154,7 @@ connect_to(const char *name, int flags)
 	int rc = sqlite3_open_v2(name, &db, flags, NULL);
 
 	must_sqlite(db, rc, name);
-	sqlite3_busy_timeout(db, 10000);
+	sqlite3_busy_timeout(db, 60000);
 	/* A consumer that never checkpoints, as the manual wants it. */
 	scratch_exec(db, "PRAGMA wal_autocheckpoint = 0");
 	return db;

@@ -13,7 +13,7 @@
 #include "../../server/introduce.h"
 
 enum {
-	PATIENCE_MS = 10000,
+	PATIENCE_MS = 60000,
 };
 
 struct scratch sessions_box;

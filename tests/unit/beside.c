@@ -27,7 +27,7 @@ begin(void)
 	scratch_write(victim, "secret", 6);
 }
 
-TestSuite(beside, .init = begin, .fini = suite_end, .timeout = 20);
+TestSuite(beside, .init = begin, .fini = suite_end, .timeout = 600);
 
 static const char *
 lock(void)

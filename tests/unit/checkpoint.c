@@ -15,7 +15,7 @@
 #include "../support/suite.h"
 
 enum {
-	PATIENCE_MS = 10000,
+	PATIENCE_MS = 60000,
 	MAIL = 2 << 20,
 	MAILS = 9, /* of that size: past the 2000 pages of store.c */
 };
@@ -26,7 +26,7 @@ begin(void)
 	suite_begin(PATIENCE_MS);
 }
 
-TestSuite(checkpoint, .init = begin, .fini = suite_end, .timeout = 60);
+TestSuite(checkpoint, .init = begin, .fini = suite_end, .timeout = 600);
 
 /* How many rows have reached the database file itself. */
 static int

@@ -338,10 +338,10 @@ Test(change, of_a_header_stays_one_field)
 static void
 begin(void)
 {
-	suite_begin(10000);
+	suite_begin(60000);
 }
 
-TestSuite(change_rows, .init = begin, .fini = suite_end, .timeout = 60);
+TestSuite(change_rows, .init = begin, .fini = suite_end, .timeout = 600);
 
 static uint64_t
 append_change(enum change_action action, const char *name, struct span value)

@@ -81,7 +81,7 @@ play_all_poor(const char *path)
 	script_free(s);
 }
 
-Test(no_memory, at_any_allocation_of_a_transcript_is_a_452, .timeout = 60)
+Test(no_memory, at_any_allocation_of_a_transcript_is_a_452, .timeout = 600)
 {
 	size_t nfiles = corpus_count();
 	struct corpus_file *files = calloc(nfiles + 1, sizeof *files);

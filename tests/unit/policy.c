@@ -7,7 +7,7 @@
 
 #include "../support/rows.h"
 
-TestSuite(policy, .init = rows_begin, .fini = rows_end, .timeout = 60);
+TestSuite(policy, .init = rows_begin, .fini = rows_end, .timeout = 600);
 
 /*
  * Shape

@@ -3,7 +3,7 @@
  */
 #include "../support/rows.h"
 
-TestSuite(policy_count, .init = rows_begin, .fini = rows_end, .timeout = 60);
+TestSuite(policy_count, .init = rows_begin, .fini = rows_end, .timeout = 600);
 
 /*
  * Counts

@@ -23,7 +23,7 @@
 #include "../support/script.h"
 
 enum {
-	TEST_TIMEOUT_S = 120,
+	TEST_TIMEOUT_S = 600,
 };
 
 /*
@@ -70,7 +70,7 @@ run_sql(const struct folder *f, const struct script *s,
 	sqlite3 *db;
 	int rc = sqlite3_open(f->database, &db);
 
-	sqlite3_busy_timeout(db, 10000);
+	sqlite3_busy_timeout(db, 60000);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(db, step->text.p, NULL, NULL, NULL);
 	if (rc != SQLITE_OK)
@@ -294,7 +294,7 @@ finish(const struct folder *f, struct client *c, const struct script *s,
 static void
 make_database(const struct folder *f)
 {
-	struct store_conf conf = { .path = f->database, .wait_ms = 10000 };
+	struct store_conf conf = { .path = f->database, .wait_ms = 60000 };
 	struct store *st = store_new(&conf);
 
 	cr_assert(st && store_open(st) == VERDICT_OK);

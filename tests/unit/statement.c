@@ -20,12 +20,12 @@ static struct database *db;
 static void
 begin(void)
 {
-	suite_begin(10000);
+	suite_begin(60000);
 	db = store_database(st);
 	cr_assert(eq(int, store_open(st), VERDICT_OK));
 }
 
-TestSuite(statement, .init = begin, .fini = suite_end, .timeout = 60);
+TestSuite(statement, .init = begin, .fini = suite_end, .timeout = 600);
 
 static int64_t
 answer(const char *sql)

@@ -20,7 +20,7 @@
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 enum {
-	PATIENCE_MS = 10000,
+	PATIENCE_MS = 60000,
 };
 
 static void
@@ -29,7 +29,7 @@ begin(void)
 	suite_begin(PATIENCE_MS);
 }
 
-TestSuite(store, .init = begin, .fini = suite_end, .timeout = 60);
+TestSuite(store, .init = begin, .fini = suite_end, .timeout = 600);
 
 /*
  * The database

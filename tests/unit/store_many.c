@@ -18,7 +18,7 @@
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 enum {
-	PATIENCE_MS = 10000,
+	PATIENCE_MS = 60000,
 };
 
 static void
@@ -27,7 +27,7 @@ begin(void)
 	suite_begin(PATIENCE_MS);
 }
 
-TestSuite(many_stores, .init = begin, .fini = suite_end, .timeout = 60);
+TestSuite(many_stores, .init = begin, .fini = suite_end, .timeout = 600);
 
 Test(many_stores, live_in_one_process)
 {
@@ -98,7 +98,7 @@ write_many(void *arg)
 static void
 consume(int64_t n)
 {
-	int64_t deadline = scratch_now_ms() + 40000, last = 0;
+	int64_t deadline = scratch_now_ms() + 240000, last = 0;
 	sqlite3 *db = scratch_connect(&box);
 	char sql[100], want[64];
 

@@ -41,7 +41,7 @@ end(void)
 	suite_end();
 }
 
-TestSuite(poor_store, .init = begin, .fini = end, .timeout = 60);
+TestSuite(poor_store, .init = begin, .fini = end, .timeout = 600);
 
 /*
  * Room

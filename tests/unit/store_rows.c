@@ -17,7 +17,7 @@
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 enum {
-	PATIENCE_MS = 10000,
+	PATIENCE_MS = 60000,
 };
 
 static void
@@ -26,7 +26,7 @@ begin(void)
 	suite_begin(PATIENCE_MS);
 }
 
-TestSuite(store_rows, .init = begin, .fini = suite_end, .timeout = 60);
+TestSuite(store_rows, .init = begin, .fini = suite_end, .timeout = 600);
 
 /* Commits what was appended; fails the test where that does not work. */
 static int64_t

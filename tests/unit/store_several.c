@@ -17,10 +17,10 @@
 static void
 begin(void)
 {
-	suite_begin(10000);
+	suite_begin(60000);
 }
 
-TestSuite(several_mails, .init = begin, .fini = suite_end, .timeout = 60);
+TestSuite(several_mails, .init = begin, .fini = suite_end, .timeout = 600);
 
 static enum verdict
 insert(struct store *into, unsigned seed, size_t size, int64_t *ret_id)

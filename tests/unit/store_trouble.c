@@ -31,7 +31,7 @@ begin(void)
 	suite_begin(WAIT_MS);
 }
 
-TestSuite(store_trouble, .init = begin, .fini = suite_end, .timeout = 60);
+TestSuite(store_trouble, .init = begin, .fini = suite_end, .timeout = 600);
 
 /* Closes the store, and starts again with an empty folder. */
 static void

@@ -21,7 +21,7 @@ static void
 begin(void)
 {
 	folder_make(&box);
-	conf = (struct store_conf){ .path = box.database, .wait_ms = 10000 };
+	conf = (struct store_conf){ .path = box.database, .wait_ms = 60000 };
 	st = store_new(&conf);
 	cr_assert(st);
 }
@@ -33,7 +33,7 @@ end(void)
 	folder_remove(&box);
 }
 
-TestSuite(version, .init = begin, .fini = end, .timeout = 60);
+TestSuite(version, .init = begin, .fini = end, .timeout = 600);
 
 /* As another program; what it answers, a line a row. */
 static const char *

@@ -27,10 +27,10 @@ enum {
 static void
 begin(void)
 {
-	suite_begin(10000);
+	suite_begin(60000);
 }
 
-TestSuite(vfs, .init = begin, .fini = suite_end, .timeout = 120);
+TestSuite(vfs, .init = begin, .fini = suite_end, .timeout = 600);
 
 /*
  * Transactions at random, of which the rows are known

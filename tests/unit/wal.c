@@ -20,7 +20,7 @@
 #include "../support/suite.h"
 
 enum {
-	PATIENCE_MS = 10000,
+	PATIENCE_MS = 60000,
 	MAIL = 2 << 20,
 };
 
@@ -30,7 +30,7 @@ begin(void)
 	suite_begin(PATIENCE_MS);
 }
 
-TestSuite(wal, .init = begin, .fini = suite_end, .timeout = 60);
+TestSuite(wal, .init = begin, .fini = suite_end, .timeout = 600);
 
 static int
 rows(void)

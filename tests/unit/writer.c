@@ -14,7 +14,7 @@
 
 #include "../support/sessions.h"
 
-TestSuite(writer, .init = sessions_begin, .fini = sessions_end, .timeout = 60);
+TestSuite(writer, .init = sessions_begin, .fini = sessions_end, .timeout = 600);
 
 Test(writer, stores_what_a_session_sends)
 {

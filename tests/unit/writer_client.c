@@ -9,8 +9,8 @@
 
 #include "../support/sessions.h"
 
-TestSuite(
-    writer_client, .init = sessions_begin, .fini = sessions_end, .timeout = 60);
+TestSuite(writer_client, .init = sessions_begin, .fini = sessions_end,
+    .timeout = 600);
 
 static struct fronts fronts;
 

@@ -13,7 +13,7 @@
 #include "../support/sessions.h"
 
 TestSuite(
-    writer_facts, .init = sessions_begin, .fini = sessions_end, .timeout = 60);
+    writer_facts, .init = sessions_begin, .fini = sessions_end, .timeout = 600);
 
 Test(writer_facts, hears_a_fact_before_what_the_session_says_next)
 {

@@ -41,7 +41,7 @@ begin(void)
 	change("DELETE FROM message");
 }
 
-TestSuite(writer_rules, .init = begin, .fini = sessions_end, .timeout = 60);
+TestSuite(writer_rules, .init = begin, .fini = sessions_end, .timeout = 600);
 
 /* Makes the policy say something, so that each recipient is to be asked. */
 static void

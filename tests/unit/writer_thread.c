@@ -13,8 +13,8 @@
 
 #include "../support/sessions.h"
 
-TestSuite(
-    writer_thread, .init = sessions_begin, .fini = sessions_end, .timeout = 60);
+TestSuite(writer_thread, .init = sessions_begin, .fini = sessions_end,
+    .timeout = 600);
 
 /* Takes the write lock, as another who writes for long. */
 static int
