@@ -29,10 +29,11 @@ def prepare():
                        ('smtpd-listen.socket', SOCKET)) * 2 + (
                       (SOCKET, 'smtpd-listen.socket'),):
         check(f'{start} takes over', systemctl('start', start))
-        check_equal(f'{end} has ended', show(end, 'ActiveState'), 'inactive')
-    check_equal('and the listener',
-                show('smtpd-listen.service', 'ActiveState'), 'inactive')
-    check_equal('nothing runs before the first client', instances(), [])
+        wait_equal(f'{end} has ended', lambda: show(end, 'ActiveState'),
+                   'inactive')
+    wait_equal('and the listener',
+               lambda: show('smtpd-listen.service', 'ActiveState'), 'inactive')
+    wait_equal('nothing runs before the first client', instances, [])
 
 
 def addresses():
@@ -54,8 +55,8 @@ def one_session():
     with Client() as client:
         check_equal('banner', client.reply(),
                     b'220 mx.lab.example ESMTP smtpd\r\n')
+        wait_equal('an instance for the session', lambda: len(instances()), 1)
         units = instances()
-        check_equal('an instance for the session', len(units), 1)
         name = f'127.0.0.1:25-127.0.0.1:{client.socket.getsockname()[1]}'
         check('named by the client', name in units[0], units[0])
         pid = int(show(units[0], 'MainPID'))
@@ -108,7 +109,7 @@ def per_source():
         other.quit()
     for client in clients:
         client.close()
-    wait_equal('all end', instances, [], 20)
+    wait_equal('all end', instances, [])
 
 
 def total():
@@ -129,7 +130,7 @@ def total():
 
 
 def time_limit():
-    drop_in(TEMPLATE, '[Service]\nRuntimeMaxSec=1s\n')
+    drop_in(TEMPLATE, '[Service]\nRuntimeMaxSec=5s\n')
     with Client() as client:
         client.reply()
         check_equal('RuntimeMaxSec: told to come back', client.reply()[:9],
@@ -152,17 +153,24 @@ def stop():
 
 def rudeness():
     rude_clients()
-    wait_equal('instances of rude clients end', instances, [], 30)
+    wait_equal('instances of rude clients end', instances, [])
     check_equal('nothing failed', failed_units(), [])
     check_equal('mail as ever', deliver()[:3], b'250')
 
 
 def crowd():
     """More than systemd lets through, in less than two seconds."""
-    start = time.monotonic()
-    clients = [Client(source=f'127.0.2.{i % 100 + 1}', timeout=60)
-               for i in range(300)]
-    took = time.monotonic() - start
+    took, clients = 2, []
+    for _ in range(10):  # a busy machine may need a second try
+        for client in clients:
+            client.close()
+        wait_equal('none is left', instances, [], 300)
+        start = time.monotonic()
+        clients = [Client(source=f'127.0.2.{i % 100 + 1}', timeout=300)
+                   for i in range(300)]
+        took = time.monotonic() - start
+        if took < 2:
+            break
     replies = in_threads([lambda c=c: c.reply()[:3] for c in clients])
     check('300 connections in two seconds', took < 2, took)
     check('are served, or closed when there are too many',
@@ -171,7 +179,7 @@ def crowd():
     for client in clients:
         client.close()
     check_equal('the socket is alive', show(SOCKET, 'ActiveState'), 'active')
-    wait_equal('the instances end', instances, [], 40)
+    wait_equal('the instances end', instances, [], 300)
     check_equal('nothing failed', failed_units(), [])
     check_equal('mail as ever', deliver()[:3], b'250')
 

@@ -43,7 +43,7 @@ def arrive(who, rounds):
         first = deliver()
         time.sleep(random.uniform(0, 0.2))
         ids = {message_id(first), message_id(deliver())}
-        if not wait_for(lambda: ids <= set(taken()), 3):
+        if not wait_for(lambda: ids <= set(taken())):
             late.append(ids - set(taken()))
     check_equal(f'{who}: mails that were not taken soon', late, [])
     senders = [lambda: [deliver() for _ in range(15)]] * 3
@@ -51,7 +51,7 @@ def arrive(who, rounds):
     ids = {message_id(r) for r in replies}
     check(f'{who}: 45 mails at once', len(ids - {None}) == 45, replies)
     check(f'{who}: all of them are taken',
-          wait_for(lambda: ids <= set(taken()), 5), ids - set(taken()))
+          wait_for(lambda: ids <= set(taken())), ids - set(taken()))
 
 
 def failure(who):

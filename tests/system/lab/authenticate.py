@@ -54,7 +54,7 @@ def restart(options, units=(SOCKET,)):
 
 def log_in(password=PASSWORD):
     """A mail of who has logged in, as the row has it; or the reply's code."""
-    with smtplib.SMTP('127.0.0.1', 25, 'client.example', timeout=20) as client:
+    with smtplib.SMTP('127.0.0.1', 25, 'client.example', timeout=120) as client:
         try:
             client.login(NAME, password)
         except smtplib.SMTPAuthenticationError as refused:
@@ -65,7 +65,7 @@ def log_in(password=PASSWORD):
 
 
 def refused():
-    with smtplib.SMTP('127.0.0.1', 25, 'client.example', timeout=20) as client:
+    with smtplib.SMTP('127.0.0.1', 25, 'client.example', timeout=120) as client:
         client.ehlo()
         return client.mail('a@b.example')[0]
 
@@ -73,7 +73,7 @@ def refused():
 def add_account():
     """As root, which gives the database to its owner."""
     done = subprocess.run(['smtpdb', 'account', 'add', NAME], text=True,
-                          input=PASSWORD + '\n', capture_output=True, timeout=90)
+                          input=PASSWORD + '\n', capture_output=True, timeout=300)
     check_equal('smtpdb account add', (done.returncode, done.stderr), (0, ''))
     check_equal('the files are still those of smtpd', {
         pwd.getpwuid(os.stat(f'/var/lib/smtpd/{name}').st_uid).pw_name
@@ -97,7 +97,7 @@ def rows():
     if not has_programs():
         return
     restart('')
-    with smtplib.SMTP('127.0.0.1', 25, 'client.example', timeout=20) as client:
+    with smtplib.SMTP('127.0.0.1', 25, 'client.example', timeout=120) as client:
         client.sendmail('ann@client.example', 'bob@mx.example', 'Subject: x\n')
     add_account()
     by_rows('the listener', (SOCKET,))

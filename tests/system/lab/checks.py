@@ -31,7 +31,7 @@ def main():
     wanted = sys.argv[1:]
     modules = (installed, listening, accepting, entries, readers, arrival,
                inetd, sandbox, secure, filters, authenticate, postgresql)
-    signal.alarm(600)  # a deadline for all
+    signal.alarm(1800)  # a deadline for all
     add_addresses()
     for group in [group for module in modules for group in module.GROUPS]:
         name = f'{group.__module__}.{group.__name__}'

@@ -3,11 +3,10 @@
 import fcntl
 import os
 import shutil
-import time
 
 from lab import (
     DATABASE, Client, check, check_equal, cursor, deliver, journal, message_id,
-    query, run, set_options, systemctl, until)
+    query, read, run, set_options, systemctl, until)
 
 STORED = '7dda3e52fbe64b25a60e133e91fe8267'
 UNANSWERED = 'f0dd28335c7b41d9829657e04de74b47'
@@ -135,6 +134,12 @@ def trouble():
     set_options()
 
 
+def somebody_waits_for(file):
+    inode = f':{os.fstat(file.fileno()).st_ino} '
+    return any('-> FLOCK' in line and inode in line
+               for line in read('/proc/locks').splitlines())
+
+
 def unanswered():
     """The client goes away while its mail waits to be committed."""
     deliver()
@@ -148,7 +153,7 @@ def unanswered():
                      b'DATA'):
             client.say(line)
         client.send(b'Subject: x\r\n\r\n.\r\n')
-        time.sleep(0.2)
+        until(lambda: somebody_waits_for(lock))
         client.reset()
     until(lambda: by_kind(journal(since), UNANSWERED))
     entry = by_kind(journal(since), UNANSWERED)[0]

@@ -52,7 +52,7 @@ def finish():
     sys.exit(1 if failed else 0)
 
 
-def wait_for(condition, seconds=10):
+def wait_for(condition, seconds=60):
     """The first true value of condition(); the last one after the deadline."""
     deadline = time.monotonic() + seconds
     while True:
@@ -62,13 +62,13 @@ def wait_for(condition, seconds=10):
         time.sleep(0.01)
 
 
-def until(condition, seconds=20):
+def until(condition, seconds=120):
     """For what must come true before the next check makes sense."""
     if not wait_for(condition, seconds):
         raise TimeoutError('waited in vain')
 
 
-def wait_equal(what, get, want, seconds=10):
+def wait_equal(what, get, want, seconds=60):
     wait_for(lambda: get() == want, seconds)
     return check_equal(what, get(), want)
 
@@ -78,7 +78,7 @@ def wait_equal(what, get, want, seconds=10):
 class Client:
     """One connection; every wait has a deadline."""
 
-    def __init__(self, to=('127.0.0.1', 25), source=None, timeout=20):
+    def __init__(self, to=('127.0.0.1', 25), source=None, timeout=120):
         if isinstance(to, str):
             self.socket = socket.socket(socket.AF_UNIX)
         else:
@@ -189,7 +189,7 @@ def rude_clients(to=('127.0.0.1', 25)):
             c.close()
 
 
-def in_threads(functions, seconds=60):
+def in_threads(functions, seconds=300):
     """Runs them at once; their results in order."""
     results = [None] * len(functions)
 
@@ -230,13 +230,13 @@ def run(*command, **settings):
     """What a command printed, errors too."""
     return subprocess.run(
         [*INSIDE, *command], stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, timeout=90, **settings).stdout
+        stderr=subprocess.STDOUT, text=True, timeout=300, **settings).stdout
 
 
 def systemctl(*arguments):
     done = subprocess.run(
         [*INSIDE, 'systemctl', *arguments], stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, timeout=90)
+        stderr=subprocess.STDOUT, text=True, timeout=300)
     return done.returncode == 0
 
 
@@ -248,7 +248,7 @@ def is_active(unit):
     return show(unit, 'ActiveState') == 'active'
 
 
-def wait_inactive(unit, seconds=40):
+def wait_inactive(unit, seconds=120):
     return wait_for(lambda: show(unit, 'ActiveState') == 'inactive', seconds)
 
 

@@ -219,7 +219,7 @@ start() {
 	    --fork --kill-child bash "$0" --enter "$folder" \
 	    </dev/null >"$folder/log" 2>&1 9>&- &
 	holder=$!
-	for ((i = 0; i < 3000; i++)); do
+	for ((i = 0; i < 12000; i++)); do
 		pid=$(cat "$folder/pid" 2>/dev/null || :)
 		[ -z "$pid" ] || [ ! -S "/proc/$pid/root/run/systemd/private" ] ||
 			break
@@ -231,7 +231,7 @@ start() {
 	done
 	inside=(nsenter --target "$pid" --mount --uts --ipc --net --pid --cgroup
 	    env -i HOME=/ LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin)
-	state=$("${inside[@]}" timeout 30 systemctl is-system-running --wait) ||
+	state=$("${inside[@]}" timeout 300 systemctl is-system-running --wait) ||
 		:
 	[ "$state" = running ] || {
 		echo "systemd says it is ${state:-not there}" >&2

@@ -8,7 +8,7 @@ import sys
 
 from lab import (
     DATABASE, Client, check, check_equal, deliver, message_id, query,
-    set_options, systemctl, until, wait_for)
+    set_options, systemctl, until, wait_equal, wait_for)
 
 # Prints each id as it comes, until its input ends.
 POLL = f"""
@@ -48,7 +48,7 @@ def as_user(user, code, groups=(), umask=0o022):
 
 def output_of(user, code, groups=()):
     process = as_user(user, code, groups)
-    return process.communicate(timeout=60)[0].strip()
+    return process.communicate(timeout=300)[0].strip()
 
 
 def as_reader(code):
@@ -102,9 +102,9 @@ def poll(start, stop, who):
     first = int(poller.stdout.readline())
     check(f'{who}: the poller has made the log', wait_for(lambda: owner('-shm')
           == 'reader'), owner('-shm'))
-    check_equal(f'{who}: for the group as well',
-                [stat.S_IMODE(os.stat(DATABASE + end).st_mode)
-                 for end in ('-wal', '-shm')], [0o660, 0o660])
+    wait_equal(f'{who}: for the group as well', lambda: [
+        stat.S_IMODE(os.stat(DATABASE + end).st_mode)
+        for end in ('-wal', '-shm')], [0o660, 0o660])
     start()
     replies = [deliver() for _ in range(5)]
     check_equal(f'{who}: mail into a log that is the reader\'s',
@@ -120,7 +120,7 @@ def poll(start, stop, who):
     stop()
     check_equal(f'{who}: and can go on when all sessions have ended',
                 poller.poll(), None)
-    poller.communicate(timeout=20)
+    poller.communicate(timeout=120)
     check_equal(f'{who}: it ends well', poller.returncode, 0)
     start()
     clear(stop)

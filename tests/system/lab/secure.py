@@ -54,19 +54,19 @@ def listener():
     systemctl('daemon-reload')
     systemctl('stop', 'smtpd.socket', SERVICE, SOCKET)
     systemctl('start', SOCKET, SUBMISSIONS)
-    client = smtplib.SMTP('127.0.0.1', 25, 'client.example', timeout=20)
+    client = smtplib.SMTP('127.0.0.1', 25, 'client.example', timeout=120)
     client.starttls(context=context())
     found = deliver(client)
     check('STARTTLS', found[0] and found[0].startswith('TLSv1.3') and
           found[1] == 'ESMTPS', found)
-    client = smtplib.SMTP_SSL('127.0.0.1', 465, 'client.example', timeout=20,
+    client = smtplib.SMTP_SSL('127.0.0.1', 465, 'client.example', timeout=120,
                               context=context())
     found = deliver(client)
     check('port 465', found[1] == 'ESMTPS', found)
 
 
 def confinement():
-    client = smtplib.SMTP('127.0.0.1', 25, 'client.example', timeout=20)
+    client = smtplib.SMTP('127.0.0.1', 25, 'client.example', timeout=120)
     client.starttls(context=context())
     found = wait_for(lambda: len(helpers()) == 2 and helpers())
     check('the helper, and what the client has', found, helpers())
@@ -86,7 +86,7 @@ def instance():
     drop_in(INSTANCE, CREDENTIALS, 'tls')
     systemctl('stop', SUBMISSIONS, SERVICE, SOCKET)
     systemctl('start', 'smtpd.socket')
-    client = smtplib.SMTP('127.0.0.1', 25, 'client.example', timeout=20)
+    client = smtplib.SMTP('127.0.0.1', 25, 'client.example', timeout=120)
     client.starttls(context=context())
     found = wait_for(helpers)
     check('its helper', found, helpers())
