@@ -16,7 +16,7 @@ said() {
 	want=$1
 	words=$2
 	shift 2
-	timeout --foreground -s INT 5 "$@" >log 2>&1 </dev/null
+	timeout --foreground -s INT 120 "$@" >log 2>&1 </dev/null
 	got=$?
 	if [ "$got" -eq "$want" ] && grep -qF -e "$words" log; then
 		passed=$((passed + 1))
@@ -57,13 +57,13 @@ stored() {
 	shift
 	$smtpd -n mx.example -d "$@" >log 2>&1 </dev/null &
 	n=0
-	while ! grep -qF -e "$words" log && [ $n -lt 100 ]; do
+	while ! grep -qF -e "$words" log && [ $n -lt 2400 ]; do
 		n=$((n + 1))
 		sleep 0.05
 	done
 	kill -INT $! 2>/dev/null # it may have ended
 	wait $!
-	if [ $n -lt 100 ]; then
+	if [ $n -lt 2400 ]; then
 		passed=$((passed + 1))
 	else
 		failed=$((failed + 1))

@@ -65,6 +65,6 @@ with 0 '' rm ann
 is "what it had is gone" 0 "$(sql 'SELECT count(*) FROM account_address')"
 
 # By a person, who sees no password.
-on_terminal 80 "(sleep 0.5; echo secret; echo secret) | script -qec '$tool account add tty' /dev/null"
+on_terminal 80 "(timeout 120 sh -c 'until grep -q Password: out; do sleep 0.05; done'; echo secret; echo secret) | script -qec '$tool account add tty' /dev/null"
 lacks secret out
 finish

@@ -76,7 +76,7 @@ elif have setpriv "other users"; then
 	status 74 $stranger "$tool" --database=snapshot/mail.db domain list
 	holds "snapshot/mail.db-wal: no permission to read" err
 	# Who comes meanwhile is seen, or it is said that he came.
-	$stranger "$tool" --database=readonly/mail.db watch --one --timeout=20s \
+	$stranger "$tool" --database=readonly/mail.db watch --one --timeout=100s \
 	    >watched 2>&1 &
 	watcher=$!
 	mkfifo pipe
@@ -87,7 +87,8 @@ elif have setpriv "other users"; then
 	} >pipe 2>err &
 	exec 9<pipe
 	head -c 1 <&9 >/dev/null
-	sleep 1
+	await "ls -l /proc/$watcher/fd | grep -q readonly/mail.db"
+	sleep 1 # between that and what it takes for old
 	use readonly/mail
 	echo 'Subject: in between' | send ann@a.example bob@live.example
 	use mail

@@ -52,8 +52,8 @@ is "only the first" 2 "$(cat out)"
 status 66 "$tool" deliver 1000 true
 # A database that is not there yet is waited for.
 if of_files; then
-	status 66 timeout 10 "$tool" -d later.db deliver --new --timeout=0 true
-	timeout 20 "$tool" -d later.db deliver --new echo came >came 2>told &
+	status 66 timeout 120 "$tool" -d later.db deliver --new --timeout=0 true
+	timeout 120 "$tool" -d later.db deliver --new echo came >came 2>told &
 	waiter=$!
 	await 'grep -q waiting told'
 	printf 'HELO me\nMAIL FROM:<a@a.example>\nRCPT TO:<b@b.example>\nDATA\n\nx\n.\nQUIT\n' |
@@ -69,7 +69,7 @@ echo $SMTPD_ID
 until [ -e go ]; do sleep 0.05; done
 SH
 chmod +x slow
-status 75 timeout 20 python3 interrupt.py 'grep -q . out' "$tool" deliver --new --consumer=slow ./slow
+status 75 timeout 120 python3 interrupt.py 'grep -q . out' "$tool" deliver --new --consumer=slow ./slow
 is "SIGINT during deliver" "1 1" \
     "$(sql "SELECT count(*), sum(done) FROM delivery WHERE consumer = 'slow'" | tr '|' ' ')"
 status 0 "$tool" deliver --new --consumer=slow ./slow

@@ -37,7 +37,7 @@ def serve(f):
         else: say(b'250 ok')
     open('lmtp.out', 'wb').write(data)
 s = socket.socket(socket.AF_UNIX)
-s.bind('sock'); s.listen(5); s.settimeout(20); print('up', flush=True)
+s.bind('sock'); s.listen(5); s.settimeout(120); print('up', flush=True)
 for i in range(int(ways.get('times', 1))):
     with s.accept()[0] as c: serve(c.makefile('rwb'))
 PY
@@ -47,9 +47,9 @@ lmtp() {
 	want_boxes=$2
 	shift 2
 	rm -f sock up lmtp.log
-	timeout 30 python3 lmtpd.py "$@" >up 2>&1 </dev/null &
+	timeout 120 python3 lmtpd.py "$@" >up 2>&1 </dev/null &
 	await 'test -s up'
-	status "$want_status" timeout 20 "$tool" deliver --consumer=lmtp --lmtp=./sock 1
+	status "$want_status" timeout 120 "$tool" deliver --consumer=lmtp --lmtp=./sock 1
 	wait
 	is "LMTP with $*" "$want_boxes" "$(tr '\n' ' ' <lmtp.log)"
 	is "escapes on standard error" 0 "$(grep -c "$(printf '\033')" err)"
@@ -67,18 +67,18 @@ cmp want lmtp.out
 ok "by LMTP" $?
 # One that is put off keeps no other back; a server that is gone keeps all.
 rm -f sock up lmtp.log
-timeout 30 python3 lmtpd.py times=2 rcpt:bob=450 rcpt:carl=450 >up 2>&1 </dev/null &
+timeout 120 python3 lmtpd.py times=2 rcpt:bob=450 rcpt:carl=450 >up 2>&1 </dev/null &
 server=$!
 await 'test -s up'
 sql "INSERT INTO delivery SELECT id, 'queue', 1, 1 FROM message WHERE id > 2"
-status 75 timeout 20 "$tool" deliver --new --consumer=queue --lmtp=./sock
+status 75 timeout 120 "$tool" deliver --new --consumer=queue --lmtp=./sock
 is "both were tried" 3 "$(wc -l <err)"
 wait $server
-status 75 timeout 20 "$tool" deliver --new --consumer=queue --lmtp=./nonesuch
+status 75 timeout 120 "$tool" deliver --new --consumer=queue --lmtp=./nonesuch
 is "the first try ends it" 1 "$(wc -l <err)"
 # A server that says nothing: SIGTERM ends the wait, and the lease.
 rm -f sock up
-timeout 30 python3 lmtpd.py mute=1 >up 2>&1 </dev/null &
+timeout 120 python3 lmtpd.py mute=1 >up 2>&1 </dev/null &
 server=$!
 await 'test -s up'
 "$tool" deliver --new --consumer=mute --lmtp=./sock 2>/dev/null &
@@ -109,10 +109,10 @@ line='220-still greeting
 '
 for said in "$line" 'still greeting'; do
 	rm -f sock up
-	timeout 30 python3 endless.py "$said" >up 2>&1 </dev/null &
+	timeout 120 python3 endless.py "$said" >up 2>&1 </dev/null &
 	server=$!
 	until [ -s up ]; do sleep 0.05; done
-	status 75 timeout 20 "$tool" deliver --consumer=lmtp --lmtp=./sock 1
+	status 75 timeout 120 "$tool" deliver --consumer=lmtp --lmtp=./sock 1
 	holds "it has no end" err
 	wait "$server"
 	is "the server was left" 0 $?
@@ -120,7 +120,7 @@ done
 
 # What went wrong is said.
 fails() {
-	status 75 timeout 20 "$tool" deliver --consumer=cause --lmtp="$1" 1
+	status 75 timeout 120 "$tool" deliver --consumer=cause --lmtp="$1" 1
 	holds "$2" err
 }
 fails ./nonesuch "./nonesuch: No such file or directory"
@@ -136,13 +136,13 @@ cat >sayd.py <<'PY'
 # Says one thing to who connects, and closes.
 import socket, sys
 s = socket.socket(socket.AF_UNIX)
-s.bind('sock'); s.listen(5); s.settimeout(20); print('up', flush=True)
+s.bind('sock'); s.listen(5); s.settimeout(120); print('up', flush=True)
 with s.accept()[0] as c: c.sendall(sys.argv[1].encode())
 PY
 # answers TEXT CAUSE: what is said of a server that only says this.
 answers() {
 	rm -f sock up
-	timeout 30 python3 sayd.py "$1" >up 2>&1 </dev/null &
+	timeout 120 python3 sayd.py "$1" >up 2>&1 </dev/null &
 	await 'test -s up'
 	fails ./sock "$2"
 	wait

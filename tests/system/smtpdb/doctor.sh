@@ -142,11 +142,9 @@ for kind in made vacuumed; do
 	done
 done
 status 64 "$tool" -d made.db doctor --new-schema=x.db
-"$smtpd" -d made.db --listen="$dir/filter" 2>/dev/null &
+"$smtpd" -d made.db --listen="$dir/filter" 2>listening &
 listening=$!
-for i in 1 2 3 4 5 6 7 8 9 10; do
-	[ -S filter ] || sleep 0.2
-done
+await 'grep -q "listens on" listening'
 status 0 "$tool" -d made.db doctor --milter=unix:"$dir/filter"
 holds "1 answered" out
 status 78 "$tool" -d made.db doctor --policy=unix:"$dir/filter",unix:/nobody

@@ -36,9 +36,9 @@ auth note "wrong passwords of late: 8, addresses they came from: 2; the most, 5,
 rm_auth rate_count
 rm_auth account
 python3 -c 'import socket, sys
-s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); s.settimeout(20)
-s.accept()' "$dir/dovecot" &
-await "[ -S dovecot ]"
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); s.settimeout(120)
+print("up", flush=True); s.accept()' "$dir/dovecot" >up &
+await "[ -s up ]"
 auth ok "accounts: 0, --auth=dovecot:" "--auth=dovecot:$dir/dovecot"
 wait
 

@@ -48,19 +48,19 @@ if of_files; then
 	    SELECT $columns FROM message, n WHERE id = 1;
 	    INSERT INTO recipient (message_id, position, forward_path, mailbox)
 	    SELECT id, 1, 'b@b.example', 'b@b.example' FROM message WHERE id > 1"
-	status 2 timeout 20 python3 interrupt.py 'test -s half' \
+	status 2 timeout 120 python3 interrupt.py 'test -s half' \
 	    "$tool" export --mbox=half
-	status 2 timeout 20 python3 interrupt.py 'test -e halves/100.eml' \
+	status 2 timeout 120 python3 interrupt.py 'test -e halves/100.eml' \
 	    "$tool" export --eml=halves
 	is "no half file after SIGINT" "" \
 	    "$(ls half 2>err; grep -L '^x' halves/*.eml)"
 	# The same where a mail is stored: it says how many.
 	use thousand_more
 	mkfifo pipe
-	sleep 20 >pipe &
+	sleep 300 >pipe &
 	holder=$!
 	"$tool" -d thousands.db export --mbox=- >pipe &
-	timeout 20 python3 interrupt.py "sqlite3 thousand_more.db \
+	timeout 120 python3 interrupt.py "sqlite3 thousand_more.db \
 	    'SELECT 1 FROM message LIMIT 1' 2>&1 | grep -qx 1" \
 	    "$tool" import --mbox=- <pipe >out 2>err
 	is "exit status of an import that was interrupted" 2 $?

@@ -39,7 +39,7 @@ of_values() {
 
 # ends COMMAND...: in time, and not by a signal.
 ends() {
-	timeout 20 "$tool" --database="$bad" "$@" >out 2>err </dev/null
+	timeout 120 "$tool" --database="$bad" "$@" >out 2>err </dev/null
 	status=$?
 	[ $status -lt 124 ]
 	ok "smtpdb $*: $status $(head -c 200 err)" $?

@@ -34,7 +34,7 @@ use() {
 # sql TEXT: what the database answers, "|" between columns.
 sql() {
 	if of_files; then
-		sqlite3 -cmd '.timeout 5000' "$SMTPD_DATABASE" "$1"
+		sqlite3 -cmd '.timeout 60000' "$SMTPD_DATABASE" "$1"
 	else
 		psql -XqtA -d "$SMTPD_DATABASE" -c "$1"
 	fi
@@ -120,12 +120,12 @@ finish() {
 	exit
 }
 
-# await COMMAND: until it succeeds, for ten seconds.
+# await COMMAND: until it succeeds, for two minutes.
 await() {
 	n=0
 	until eval "$1" >/dev/null 2>&1; do
 		n=$((n + 1))
-		[ $n -lt 200 ] || { ok "await $1" 1; return; }
+		[ $n -lt 2400 ] || { ok "await $1" 1; return; }
 		sleep 0.05
 	done
 }
@@ -202,11 +202,16 @@ for line in open("out", encoding="utf-8", newline="\n"):
     if len(re.sub("\033.*?m|[\r\n]", "", line)) > int(sys.argv[1]): print(line)' "$1"
 }
 
-# A shell has its children in the background ignore SIGINT.
+# interrupt.py CONDITION COMMAND...: SIGINT once the condition holds, however fast
+# the command is: it stands still while it is asked.  A shell has its children in
+# the background ignore SIGINT.
 cat >interrupt.py <<'PY'
 import signal, subprocess, sys, time
 p = subprocess.Popen(sys.argv[2:], preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
-while subprocess.call(sys.argv[1], shell=True): time.sleep(0.02)
+p.send_signal(signal.SIGSTOP)
+while subprocess.call(sys.argv[1], shell=True):
+    p.send_signal(signal.SIGCONT); time.sleep(0.005); p.send_signal(signal.SIGSTOP)
 p.send_signal(signal.SIGINT); open('go', 'w').close()
+p.send_signal(signal.SIGCONT)
 sys.exit(abs(p.wait()))
 PY

@@ -34,7 +34,7 @@ sql "WITH RECURSIVE n (i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i 
     SELECT i, 1, 'local', '', 'SMTP', 'MAIL', '', '7BIT', 0, 2, '', 2, $(octets 0d0a) FROM n;
     INSERT INTO recipient (message_id, position, forward_path, mailbox)
     SELECT id, 1, 'b@b.example', 'b@b.example' FROM message WHERE id >= 1000"
-status 2 timeout 20 python3 interrupt.py \
+status 2 timeout 120 python3 interrupt.py \
     "test \$($ask 'SELECT min(id) FROM message WHERE id >= 1000') -gt 1500" "$tool" $taking
 left=$(sql 'SELECT count(*) FROM message')
 [ "$left" -gt 0 ]

@@ -28,7 +28,7 @@ fi
 
 of_files || finish
 status 66 "$tool" -d later.db stats --timeout=0
-timeout 20 "$tool" -d later.db stats >later 2>told &
+timeout 120 "$tool" -d later.db stats >later 2>told &
 waiter=$!
 await 'grep -q waiting told'
 "$tool" -d later.db domain add x.example
