@@ -101,7 +101,7 @@ await test("setReadStatus", async () => {
 await test("getTags", async () => assert.deepEqual(await pit.getTags(), []));
 await test("waitForMessage", async () => {
   setTimeout(() => send(smtp, rich("awaited")), 300);
-  const mail = await pit.waitForMessage({ query: "awaited" }, { timeout: 5000, interval: 100 });
+  const mail = await pit.waitForMessage({ query: "awaited" }, { timeout: 60000, interval: 100 });
   assert.equal(mail.Subject, "awaited");
 });
 await test("deleteMessagesBySearch", async () => {
@@ -152,10 +152,10 @@ await test("mailpitGetSubject and the like", async () => {
   assert.equal((await cypress.mailpitGetAttachments(mail)).length, 1);
 });
 await test("mailpitHasEmailsBySubject, ByTo, BySearch", async () => {
-  await cypress.mailpitHasEmailsBySubject("for cypress", 0, 50, { timeout: 3000 });
-  await cypress.mailpitHasEmailsByTo("carl@c.example", 0, 50, { timeout: 3000 });
-  await cypress.mailpitHasEmailsBySearch("cypress", 0, 50, { timeout: 3000 });
-  await cypress.mailpitNotHasEmailsBySubject("nonsense", 0, 50, { timeout: 3000 });
+  await cypress.mailpitHasEmailsBySubject("for cypress", 0, 50, { timeout: 60000 });
+  await cypress.mailpitHasEmailsByTo("carl@c.example", 0, 50, { timeout: 60000 });
+  await cypress.mailpitHasEmailsBySearch("cypress", 0, 50, { timeout: 60000 });
+  await cypress.mailpitNotHasEmailsBySubject("nonsense", 0, 50, { timeout: 60000 });
   assert.equal((await cypress.mailpitGetEmailsByTo("carl@c.example")).messages_count, 1);
 });
 await test("mailpitSetStatusAsRead and the like", async () => {

@@ -35,7 +35,7 @@ def main():
             continue
         if not os.path.exists(f'{HERE}/node_modules/.package-lock.json'):
             subprocess.run(['npm', 'ci', '--silent'], cwd=HERE, check=True,
-                           timeout=300)
+                           timeout=900)
         with Folder() as folder:
             database = f'{folder}/mail.db'
             with Smtpd(database) as smtpd, \
@@ -43,7 +43,7 @@ def main():
                 status |= subprocess.run(
                     ['node', f'{what}.mjs', f'http://localhost:{web.port}',
                      str(smtpd.port), PICTURES], cwd=HERE,
-                    timeout=300, check=False).returncode
+                    timeout=900, check=False).returncode
     return status
 
 

@@ -42,7 +42,7 @@ class Program:
         self.process = subprocess.Popen(
             [*self.command, f'--listen={self.listen}'],
             stdin=subprocess.DEVNULL, stderr=self.log)
-        for _ in range(200):
+        for _ in range(6000):
             found = re.search(r'listens on (?:\S+:(\d+)|/)', self.said())
             if found or self.process.poll() is not None:
                 break
@@ -59,7 +59,7 @@ class Program:
     def __exit__(self, *_):
         self.process.terminate()
         try:
-            self.status = self.process.wait(15)
+            self.status = self.process.wait(120)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
@@ -80,7 +80,7 @@ class Web(Program):
     def __init__(self, database, *options, **more):
         super().__init__('smtpdb-web', database, *options, **more)
 
-    def ask(self, path, method='GET', body=None, headers=None, timeout=20):
+    def ask(self, path, method='GET', body=None, headers=None, timeout=120):
         """Status, headers, octets."""
         headers = dict(headers or {})
         if body is not None and not isinstance(body, (str, bytes)):
