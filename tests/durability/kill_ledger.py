@@ -281,7 +281,7 @@ def run(name, options, kills, report, root):
     at_random = kill_away(options, kills, server, trace)
     stop.set()
     for sender in senders:
-        sender.join(60)
+        sender.join(120)  # longer than its own patience
         report.check(not sender.is_alive(), "a client got no reply for a minute")
     server.end()
     chosen = count_chosen(trace)

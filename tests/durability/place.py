@@ -140,7 +140,7 @@ class Place:
         server.end()
 
 
-def stopped(pid, deadline=10):
+def stopped(pid, deadline=120):
     """Waits until the process has stopped (SIGSTOP); False: it ended."""
     until = time.monotonic() + deadline
     while time.monotonic() < until:

@@ -34,7 +34,7 @@ for target; do
 	log=$folder/log/$target
 	mkdir -p "$corpus" "$folder/seeds/$target"
 	set -- "$corpus" "$folder/seeds/$target" -print_final_stats=1 \
-	    -max_total_time="$seconds" -timeout=20 -close_fd_mask=1 -rss_limit_mb=2048 \
+	    -max_total_time="$seconds" -timeout=120 -close_fd_mask=1 -rss_limit_mb=2048 \
 	    -max_len=16384 -artifact_prefix="$folder/finds/$target-"
 	dict=tests/fuzz/$target.dict
 	[ ! -f "tests/fuzz/$target.dict" ] ||
