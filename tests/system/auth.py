@@ -26,8 +26,9 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "durability"))
 import auth_clients  # noqa: E402 (where it is was said above)
 import common  # noqa: E402
+import filtering  # noqa: E402
 from auth_clients import MAIL, NAME, PASSWORD  # noqa: E402
-from listener import Listener, open_files, parent_of, until  # noqa: E402
+from listener import Listener, children_of, open_files, until  # noqa: E402
 
 WRONG = "Tr0ub"
 BAD = "535 5.7.8 Credentials not accepted"
@@ -82,7 +83,7 @@ class World:
         self.listener.__exit__()
 
     def run(self, *command, **more):
-        done = subprocess.run(command, timeout=60, capture_output=True,
+        done = subprocess.run(command, timeout=300, capture_output=True,
                               check=False, **more)
         return done.returncode, (done.stdout + done.stderr).decode(errors="replace")
 
@@ -100,10 +101,8 @@ class World:
             db.close()
 
     def await_mail(self):
-        for _ in range(600):
-            if self.query(f"SELECT 1 FROM message WHERE id > {self.last_id}"):
-                return
-            time.sleep(0.05)
+        until(lambda: self.query(
+            f"SELECT 1 FROM message WHERE id > {self.last_id}"))
 
     def expect(self, what, outcome, column="authenticated_as", name=NAME):
         """One more mail has come, and this is whose it is."""
@@ -127,7 +126,7 @@ def refusals(w):
         said = c.say("AUTH PLAIN " + plain(password=WRONG))
         took = time.monotonic() - start
         check(said.startswith("535 5.7.8 "), f"wrong: {said}")
-        check(1 <= took < 1.9, f"the first guess costs a second, and cost {took:.2f}")
+        check(took >= 1, f"the first guess costs a second, and cost {took:.2f}")
         start = time.monotonic()
         said = c.say("AUTH PLAIN " + plain("bob"))
         took = time.monotonic() - start
@@ -155,6 +154,21 @@ def refusals(w):
                          r" mechanism=PLAIN account=ann\n", log)) > 0,
           f"and who it was: {log}")
     check(plain(password=WRONG) not in log and WRONG not in log, "but no password")
+
+
+def first_guess(w):
+    """It costs no second more than one: the quickest of some tells, as the machine
+    may be busy."""
+    quickest = 60
+    for _ in range(20):
+        with Conversation(w.port) as c:
+            start = time.monotonic()
+            c.say("AUTH PLAIN " + plain(password=WRONG))
+            quickest = min(quickest, time.monotonic() - start)
+        if quickest < 1.9:
+            break
+    w.report.check(1 <= quickest < 1.9, f"the first guess costs {quickest:.2f}")
+    forget_guesses(w)
 
 
 def scram_begins(c, name):
@@ -247,37 +261,49 @@ def is_smtpd_auth(pid):
         return False
 
 
+def helpers(w):
+    return [pid for pid in w.listener.children() if is_smtpd_auth(pid)]
+
+
+def exchanges(w):
+    """The children of smtpd-auth, one for each client that authenticates."""
+    return [pid for parent in helpers(w) for pid in children_of(parent)]
+
+
 def processor_time(w):
-    """Of smtpd-auth and its children that have ended, in ticks."""
-    for pid in w.listener.children():
-        if is_smtpd_auth(pid):
-            with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-                fields = f.read().rsplit(")", 1)[1].split()
-            return sum(map(int, fields[11:15]))
+    """Of smtpd-auth and its children, all of which have ended, in ticks."""
+    until(lambda: not exchanges(w))
+    for pid in helpers(w):
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        return sum(map(int, fields[11:15]))
     return 0
 
 
 def time_of_a_guess(w):
-    """What is computed for a name that there is not is no less."""
-    ticks = {}
+    """What is computed for a name that there is not is no less.  As many guesses
+    are made as it takes to measure them on this machine."""
+    ticks = {NAME: 0, "nobody": 0}
 
     def guess(name):
         with Conversation(w.port) as c:
             c.say("AUTH PLAIN " + plain(name, WRONG))
 
-    w.query("INSERT INTO rate_limit (scope, max_messages) VALUES ('auth', 1000)")
-    for name in (NAME, "nobody"):
-        before = processor_time(w)
-        for _ in range(2):
+    w.query("INSERT INTO rate_limit (scope, max_messages) VALUES ('auth', 100000)")
+    for _ in range(50):
+        for name in ticks:
+            before = processor_time(w)
             threads = [threading.Thread(target=guess, args=(name,))
-                       for _ in range(15)]
+                       for _ in range(30)]
             for thread in threads:
                 thread.start()
             for thread in threads:
                 thread.join()
-        ticks[name] = processor_time(w) - before
+            ticks[name] += processor_time(w) - before
+        if max(ticks.values()) > 25:
+            break
     fast, slow = sorted(ticks.values())
-    w.report.check(fast > 5 and slow < 1.7 * fast + 3, f"known and unknown: {ticks}")
+    w.report.check(slow > 25 and slow < 1.7 * fast + 3, f"known and unknown: {ticks}")
     w.query("DELETE FROM rate_limit")
 
 
@@ -330,13 +356,12 @@ def process_of_an_exchange(w):
     check = w.report.check
     with Conversation(w.port) as c:
         check(c.say("AUTH LOGIN").startswith("334 "), "LOGIN")
-        programs = [pid for pid in w.listener.children()
-                    if is_smtpd_auth(pid)]
-        check(len(programs) == 1, f"smtpd-auth: {programs}")
-        exchanges = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
-                     if parent_of(pid) in programs]
-        check(len(exchanges) == 1, f"its children: {exchanges}")
-        for pid in exchanges:
+        check(len(helpers(w)) == 1, f"smtpd-auth: {helpers(w)}")
+        # Those of the sessions before may still be ending.
+        until(lambda: len(exchanges(w)) == 1)
+        found = exchanges(w)
+        check(len(found) == 1, f"its children: {found}")
+        for pid in found:
             with open(f"/proc/{pid}/status", encoding="ascii") as f:
                 status = f.read()
             check("Seccomp:\t2" in status, "it is confined")
@@ -502,10 +527,7 @@ def by_dovecot(options, report):
                                    stdout=subprocess.DEVNULL,
                                    stderr=subprocess.DEVNULL)
         try:
-            for _ in range(200):
-                if os.path.exists(f"{folder}/auth"):
-                    break
-                time.sleep(0.05)
+            filtering.wait_for(f"{folder}/auth", dovecot)
             ask_dovecot(options, report, folder)
         finally:
             dovecot.terminate()
@@ -560,8 +582,8 @@ def silent_dovecot(options, report):
                 said = c.say("AUTH PLAIN " + plain())
             report.check(said[:4] in ("454 ", "421 "), f"a silent Dovecot: {said}")
             first = [pid for pid in listener.children() if is_smtpd_auth(pid)]
-            left = until(lambda: not [pid for pid in filter(str.isdigit, os.listdir("/proc"))
-                                      if parent_of(pid) in first])
+            left = until(lambda: not [pid for parent in first
+                                      for pid in children_of(parent)])
             report.check(len(first) == 1 and left, "a silent Dovecot keeps no process")
 
 
@@ -633,6 +655,7 @@ def by_rows(options, report):
             for client in auth_clients.ALL:
                 client(w)
             refusals(w)
+            first_guess(w)
             scram_that_is_twisted(w)
             salt = unknown_names(w)
             login_beside_a_writer(w)

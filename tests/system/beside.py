@@ -69,7 +69,7 @@ class World:
 
 
 def run(*command, **more):
-    done = subprocess.run(list(map(str, command)), timeout=60, check=False,
+    done = subprocess.run(list(map(str, command)), timeout=300, check=False,
                           capture_output=True, **more)
     return done.returncode, (done.stdout + done.stderr).decode(errors="replace")
 
@@ -85,7 +85,7 @@ class Rows:
     def query(self, sql, *values):
         if not os.path.exists(self.listener.database):
             return []
-        db = sqlite3.connect(self.listener.database, timeout=20)
+        db = sqlite3.connect(self.listener.database, timeout=60)
         with db:
             found = db.execute(sql, values).fetchall()
         db.close()
@@ -197,7 +197,8 @@ class Postfix(contestants.Postfix):
         super().prepare()
         with open(self.folder / "etc/main.cf", "a", encoding="ascii") as f:
             f.write("mynetworks = 192.0.2.1\ndefault_transport = discard\n"
-                    "address_verify_poll_delay = 1\n" + self.settings)
+                    "address_verify_poll_delay = 1\n"
+                    "address_verify_poll_count = 60\n" + self.settings)
         with open(self.folder / "etc/master.cf", "a", encoding="ascii") as f:
             f.write("lmtp unix - - n - - lmtp\n"
                     "discard unix - - n - - discard\n"
@@ -211,7 +212,7 @@ class Postfix(contestants.Postfix):
 
 
 def send_smtp(port, recipients, data=MAIL):
-    with smtplib.SMTP("127.0.0.1", port, "client.example", timeout=30) as s:
+    with smtplib.SMTP("127.0.0.1", port, "client.example", timeout=120) as s:
         return s.sendmail(SENDER, recipients, data)
 
 
@@ -282,7 +283,7 @@ def unpack_peers(w, what):
     folder.mkdir(exist_ok=True)
     folder.chmod(0o755)
     done = subprocess.run([HERE / "../../bench/peers.sh", folder], check=False,
-                          capture_output=True, timeout=120)
+                          capture_output=True, timeout=300)
     if done.returncode != 0:
         print(f"skipped: {what}, since its package cannot be fetched")
     return done.returncode == 0

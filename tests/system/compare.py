@@ -16,7 +16,7 @@ import time
 
 import wire
 
-DEADLINE_SEC = 30
+DEADLINE_SEC = 120
 
 
 def read_file(path):

@@ -34,7 +34,7 @@ class Session:
     """One line of a client, and what became of it."""
 
     def __init__(self, connection):
-        connection.settimeout(20)
+        connection.settimeout(60)
         self.file = connection.makefile('rwb')
         self.file.readline()
 
@@ -61,7 +61,7 @@ class Alone:
             theirs.close()
             said = Session(ours).try_(name, path)
             ours.close()
-            status = process.wait(20)
+            status = process.wait(60)
         return 'killed' if status == -SIGSYS else said or f'status {status}'
 
 
@@ -90,7 +90,7 @@ class Listener:
         with socket.create_connection(('127.0.0.1', self.port),
                                       source_address=(source, 0)) as connection:
             said = Session(connection).try_(name, path)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while not said and self.killed() == before and time.monotonic() < end:
             time.sleep(0.002)
         return said or ('killed' if self.killed() > before else 'silent')
@@ -99,14 +99,14 @@ class Listener:
         """A session as it should be: its replies; nobody is killed."""
         before = self.killed()
         with socket.create_connection(('127.0.0.1', self.port)) as connection:
-            connection.settimeout(20)
+            connection.settimeout(60)
             connection.sendall(b'EHLO x\r\nNOOP\r\nNOPE\r\nQUIT\r\n')
             heard = b''.join(iter(lambda: connection.recv(4096), b''))
         return heard, self.killed() - before
 
     def end(self):
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(60)
 
 
 def landlock():

@@ -39,7 +39,7 @@ def start_apt(*arguments):
 
 
 def end_apt(process, what):
-    said = process.communicate(timeout=120)[0]
+    said = process.communicate(timeout=600)[0]
     check_equal(what, process.returncode, 0) or print(said)
     return said
 
@@ -125,7 +125,7 @@ def install():
         ' FROM message JOIN recipient ON message_id = id'),
         [(1, 'ann@client.example', 'bob@mx.example', 1)])
     elapsed = time.monotonic() - start
-    check('within a minute', elapsed < 60, elapsed)
+    check('soon', elapsed < 300, elapsed)
     print(f'from apt to the row: {elapsed:.1f} s')
     check_mail('second')
     check_equal('nothing failed', failed_units(), [])
@@ -369,7 +369,7 @@ def displays():
 def shell(text):
     done = subprocess.run([*lab.INSIDE, 'sh', '-e'], input=text, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          timeout=120)
+                          timeout=600)
     check_equal(text, done.returncode, 0) or print(done.stdout)
     return done.stdout
 
@@ -489,7 +489,7 @@ GROUPS = {
 
 
 def main():
-    signal.alarm(600)  # a deadline for all
+    signal.alarm(3000)  # a deadline for all
     for group in GROUPS[sys.argv[1]]:
         start = time.monotonic()
         try:

@@ -19,7 +19,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 MAIL = b"Subject: hi\r\nX-Twice: 1\r\nX-Twice: 2\r\n\r\nHello.\r\n"
 
 
-def wait_for(path, process=None, seconds=30):
+def wait_for(path, process=None, seconds=120):
     """Until somebody listens at the socket."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -45,7 +45,7 @@ def program(arguments, path, log=None, kills=True):
         yield process
     finally:
         process.kill() if kills else process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 def milter(folder, name="milter", *arguments):
@@ -75,7 +75,7 @@ class Server:
 
     def __exit__(self, *_):
         self.process.terminate()
-        self.process.wait(60)
+        self.process.wait(120)
 
     def connect(self, helo="client.example"):
         client = common.Client(
@@ -109,7 +109,7 @@ def alone(options, folder, lines, *arguments):
     done = subprocess.run(
         [options.smtpd, "-d", os.path.join(folder, "alone.db"), "-n", "mx.example",
          *arguments], input="".join(line + "\r\n" for line in lines).encode(),
-        capture_output=True, timeout=60, check=False)
+        capture_output=True, timeout=300, check=False)
     return [line[:3] for line in done.stdout.decode().split("\r\n")
             if line[3:4] == " "]
 

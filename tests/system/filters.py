@@ -16,6 +16,7 @@ import time
 sys.path.insert(0, os.path.dirname(__file__))
 import filtering  # noqa: E402 (where it is was said above)
 from filtering import MAIL, Fake, Server, alone, milter  # noqa: E402
+from listener import children_of, until  # noqa: E402
 
 
 # Milters
@@ -290,28 +291,36 @@ def failing_milters(options, report, folder):
 
 
 def filter_that_is_started_again(options, report, folder):
-    """A session that waits for its client notices, and another takes its place."""
+    """A session that waits for its client notices and leaves; the next one has the
+    filter."""
     path = folder + "/fake"
-    talk = fake_milter("", b"")
+    met = []
+
+    def meet(connection):
+        met.append(connection)
+        fake_milter("", b"")(connection)
+
+    def hang_up():
+        for connection in met:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def check_the_next(what):
+        left = until(lambda: len(children_of(server.process.pid)) <= 1)
+        report.check(left, f"{what}: a session leaves, the writer stays")
+        report.check(server.send()[1] == 250, what)
+
     with Server(options, folder, "--milter=unix:" + path) as server:
         report.check(server.send()[1] == 451, "no filter yet")
-        with Fake(path, talk):
-            time.sleep(1.5)
-            report.check(server.send()[1] == 250, "a filter has come")
-        connections = []
-
-        def once(connection):
-            connections.append(connection)
-            talk(connection)
-        with Fake(path, once):
-            time.sleep(1.5)
-            report.check(server.send()[1] == 250, "another filter")
-            time.sleep(0.2)
-            for connection in connections:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
-            time.sleep(0.2)
-            report.check(server.send()[1] == 250, "its connections were closed")
+        with Fake(path, meet):
+            check_the_next("a filter has come")
+            until(lambda: len(met) == 2)  # one more waits for its client
+            hang_up()
+            check_the_next("its connections were closed")
+            until(lambda: len(met) == 4)
+        hang_up()
+        with Fake(path, meet):
+            check_the_next("another filter")
 
 
 def told_at_the_start(options, report, folder):

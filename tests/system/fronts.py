@@ -26,6 +26,7 @@ import contestants
 from listener import Listener, until
 
 CLIENT, REFUSED = "127.0.0.7", "127.0.0.8"
+HEADER_SECONDS = 10  # which a header has to come in, whatever the time-out
 V2 = b"\r\n\r\n\0\r\nQUIT\n"
 
 
@@ -45,7 +46,7 @@ def deliver(where, source=CLIENT):
     """The last reply, and the client's own port."""
     with connect(where, source) as s:
         port = s.getsockname()[1] if s.family != socket.AF_UNIX else 0
-        client = common.Client(s, 20)
+        client = common.Client(s)
         reply = client.greet()
         return (client.mail(MAIL) if reply[0] < 400 else reply), port
 
@@ -87,7 +88,7 @@ class Program:
 
     def __exit__(self, *_):
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait(60)
 
 
 HAPROXY = """\
@@ -100,12 +101,12 @@ defaults
   timeout server 60s
 listen v1
   bind 127.0.0.1:{v1}
-  server rows 127.0.0.1:{smtpd} send-proxy check check-send-proxy
+  server rows 127.0.0.1:{smtpd} send-proxy check fall 1000 check-send-proxy
 listen v2
   bind 127.0.0.1:{v2}
   bind [::1]:{v2}
   bind {folder}/haproxy mode 666
-  server rows 127.0.0.1:{smtpd} send-proxy-v2 check inter 200ms check-send-proxy
+  server rows 127.0.0.1:{smtpd} send-proxy-v2 check inter 200ms fall 1000 check-send-proxy
 listen crc
   bind 127.0.0.1:{crc}
   server rows 127.0.0.1:{smtpd} send-proxy-v2 proxy-v2-options crc32c,unique-id
@@ -130,11 +131,7 @@ stream {{
 
 
 def free_ports(*names):
-    held = {name: socket.create_server(("127.0.0.1", 0)) for name in names}
-    ports = {name: s.getsockname()[1] for name, s in held.items()}
-    for s in held.values():
-        s.close()
-    return ports
+    return {name: contestants.free_port() for name in names}
 
 
 def proxy_haproxy(w, listener, rows):
@@ -173,7 +170,7 @@ def proxy_nginx(w, listener, rows):
 def limits_are_for_clients(w, listener, where):
     """Three at once though one source may have one; a rule for one client."""
     several = [connect(where, f"127.0.0.{i}") for i in (11, 12, 13)]
-    greetings = [common.Client(s, 20).reply()[0] for s in several]
+    greetings = [common.Client(s).reply()[0] for s in several]
     w.report.check(greetings == [220] * 3, f"three by the proxy: {greetings}")
     for s in several:
         s.close()
@@ -184,7 +181,7 @@ def limits_are_for_clients(w, listener, where):
     w.report.check(f"client={REFUSED}" in log, "the log names the client")
 
 
-def speak(listener, octets, source="127.0.0.1", wait=20):
+def speak(listener, octets, source="127.0.0.1", wait=60):
     """All that is said to these octets, and after how long."""
     begun = time.monotonic()
     with connect(("127.0.0.1", listener.port), source) as s:
@@ -214,14 +211,20 @@ def proxy_by_hand(w, listener, _):
             ("a wrong checksum", V2 + b"\x21\x11\0\x13" + b"\xc0\0\2\1" * 3 +
              b"\3\0\4\0\0\0\0")):
         heard, seconds = speak(listener, octets)
-        check(heard == wants and seconds < 1.5, f"{what}: {seconds:.1f} s, {heard}")
-    heard, seconds = speak(listener, b"PROXY TCP4")
-    check(heard == wants and 1.5 < seconds < 8, f"half: {seconds:.1f} s, {heard}")
+        check(heard == wants and seconds < HEADER_SECONDS,
+              f"{what}: {seconds:.1f} s, {heard}")
     heard, _ = speak(listener, line + b"QUIT\r\n", CLIENT)
     check(heard.startswith(b"220 ") and b"\r\n500 " in heard,
           f"a header from others: {heard}")
     with open(listener.log, encoding="utf-8") as f:
         check("client=192.0.2.9" in f.read(), "the log names the client")
+    with Listener(w.options, w.make("impatient"), "--proxy=127.0.0.1",
+                  "--timeout=2") as impatient:
+        for _ in range(20):  # the quickest of some, as the machine may be busy
+            heard, seconds = speak(impatient, b"PROXY TCP4")
+            if seconds < 8:
+                break
+    check(heard == wants and 2 <= seconds < 8, f"half: {seconds:.1f} s, {heard}")
 
 
 def proxy_alone(w):
@@ -238,11 +241,11 @@ def proxy_alone(w):
              "--proxy=127.0.0.1"], stdin=connection, stdout=connection, stderr=log)
     connection.close()
     client.sendall(b"PROXY TCP4 192.0.2.9 198.51.100.1 4000 25\r\n")
-    speaker = common.Client(client, 20)
+    speaker = common.Client(client)
     speaker.greet()
     w.report.check(speaker.mail(MAIL)[0] == 250, "a process of its own")
     client.close()
-    process.wait(30)
+    process.wait(60)
     for s in ends:
         s.close()
 
@@ -270,9 +273,9 @@ def proxy_tls(w):
     with Listener(w.options, str(folder), "--proxy=127.0.0.1", "--tls=immediate",
                   f"--tls-cert={pem}") as listener, \
             connect(("127.0.0.1", listener.port), "127.0.0.1") as s:
-        s.settimeout(20)
+        s.settimeout(60)
         s.sendall(b"PROXY TCP4 192.0.2.9 198.51.100.1 4000 465\r\n")
-        client = common.Client(trusting.wrap_socket(s), 20)
+        client = common.Client(trusting.wrap_socket(s))
         client.greet()
         reply = client.mail(MAIL)
         client.close()
@@ -283,7 +286,7 @@ def proxy_tls(w):
 
 def test_proxy(w):
     with Listener(w.options, w.make("proxy"), "--proxy=127.0.0.1,::1",
-                  "--max-per-source=1", "--timeout=2") as listener:
+                  "--max-per-source=1") as listener:
         rows = Rows(w, listener)
         speak(listener, b"PROXY UNKNOWN\r\nMAIL FROM:<>\r\nQUIT\r\n")
         rows.query("INSERT INTO client_rule (network, allow) VALUES (?, 0)", REFUSED)
@@ -352,7 +355,7 @@ def xclient_nginx(w, listener, rows):
         reply, _ = deliver(where, REFUSED)
         w.report.check(reply[0] == 554, f"a client with a rule: {reply}")
         with connect(where, CLIENT) as s:
-            client = common.Client(s, 20)
+            client = common.Client(s)
             client.greet()
             client.command("MAIL FROM:<ann@client.example>")
             client.command("RSET")
@@ -434,7 +437,7 @@ def xclient_by_hand(w, listener, rows):
 
 def test_xclient(w):
     with Listener(w.options, w.make("xclient"), "--xclient=127.0.0.1",
-                  "--max-per-source=1", "--timeout=5") as listener:
+                  "--max-per-source=1") as listener:
         rows = Rows(w, listener)
         speak(listener, b"MAIL FROM:<>\r\nQUIT\r\n")
         rows.query("INSERT INTO client_rule (network, allow) VALUES (?, 0)", REFUSED)

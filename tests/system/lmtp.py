@@ -11,7 +11,7 @@ import sqlite3
 import sys
 import time
 
-DEADLINE_SEC = 20
+DEADLINE_SEC = 120
 
 
 class Client(smtplib.LMTP):

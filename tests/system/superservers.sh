@@ -155,7 +155,7 @@ hidden=hidden@mx.example
 client_swaks() {
 	set --
 	[ "$kind" = utf8 ] && set -- --pipeline
-	timeout 60 swaks --server 127.0.0.1 --port "$tee_port" "$@" \
+	timeout 300 swaks --server 127.0.0.1 --port "$tee_port" "$@" \
 		--helo swaks.example --suppress-data \
 		--from "$from" --to "$zoe,$ann,$hidden" --data "@$work/$kind.lf"
 }
@@ -169,14 +169,14 @@ client_curl() {
 	/*) to=localhost && set -- "$@" --unix-socket "$direct" ;;
 	*) to=$direct ;;
 	esac
-	timeout 60 curl -q --silent --show-error "$@" \
+	timeout 300 curl -q --silent --show-error "$@" \
 		--mail-from "$from" --mail-rcpt "$zoe" --mail-rcpt "$ann" \
 		--mail-rcpt "$hidden" "smtp://$to/curl.example"
 }
 
 # Finds the recipients in the mail, and takes the Bcc out, or is told them.
 client_msmtp() {
-	set -- timeout 60 msmtp --host=127.0.0.1 --port="$tee_port" \
+	set -- timeout 300 msmtp --host=127.0.0.1 --port="$tee_port" \
 		--domain=msmtp.example --from="$from"
 	if [ "$kind" = plain ]; then
 		sed "/^Cc:/a Bcc: $hidden" "$work/$kind.lf" | "$@" -t
@@ -200,7 +200,7 @@ client_snail() {
 		set -- "$@" -S mime-encoding=8bit
 		;;
 	esac
-	timeout 60 s-nail -:/ -S v15-compat -S DEAD="$folder/dead" \
+	timeout 300 s-nail -:/ -S v15-compat -S DEAD="$folder/dead" \
 		-S mta="smtp://127.0.0.1:$tee_port" -S smtp-auth=none -S sendwait \
 		-S hostname=s-nail.example "$@" \
 		-r "$from" -s "$kind, $kind" -c "$ann" -b "$hidden" "$zoe" \

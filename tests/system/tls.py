@@ -273,7 +273,7 @@ def renegotiating(w, listener):
         client.stdin.flush()
         time.sleep(0.5)
         try:
-            text = client.communicate(b"QUIT\n", timeout=20)[0].decode()
+            text = client.communicate(b"QUIT\n", timeout=60)[0].decode()
         except BrokenPipeError:
             text = client.stdout.read().decode()
     w.report.check("RENEGOTIATING" in text and ("no renegotiation" in text or
@@ -296,7 +296,7 @@ def many(w, _):
 
     def one(listener, number):
         try:
-            with Plain(listener.port, 60) as c:
+            with Plain(listener.port, 300) as c:
                 c.begin()
                 c.secure(w.keys.trust()).say("EHLO client.example")
                 replies = mail_by(c)

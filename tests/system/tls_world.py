@@ -24,7 +24,7 @@ NAME = os.path.basename(sys.argv[0])
 
 
 def run(*command, **more):
-    done = subprocess.run(list(map(str, command)), timeout=60, check=False,
+    done = subprocess.run(list(map(str, command)), timeout=300, check=False,
                           capture_output=True, **more)
     return done.returncode, (done.stdout + done.stderr).decode(errors="replace")
 
@@ -83,7 +83,7 @@ class World:
     def rows(self, listener):
         if not os.path.exists(listener.database):
             return []
-        db = sqlite3.connect(listener.database, timeout=20)
+        db = sqlite3.connect(listener.database, timeout=60)
         try:
             return db.execute(
                 "SELECT id, tls, client_subject, protocol, trace, data, requiretls,"
@@ -119,7 +119,7 @@ class World:
 class Plain:
     """A connection before TLS, by hand."""
 
-    def __init__(self, port, seconds=30):
+    def __init__(self, port, seconds=120):
         self.socket = socket.create_connection(("127.0.0.1", port), seconds)
         self.rest = b""
 
