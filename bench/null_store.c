@@ -116,6 +116,13 @@ store_tidy(struct store *st)
 }
 
 const char *
+store_look(const char *path)
+{
+	(void)path;
+	return NULL;
+}
+
+const char *
 store_error(const struct store *st)
 {
 	(void)st;
