@@ -332,12 +332,19 @@ may_lack_domain(struct reader *r, struct span local, bool routed)
 	       (!routed && scan_equals(local, "postmaster"));
 }
 
+/* Inside the brackets, as a template may leave them: "< a@b >". */
+static void
+skip_blanks(struct reader *r)
+{
+	if (r->mode == ADDRESS_LENIENT)
+		scan_run(&r->in, blank_len);
+}
+
 static bool
 read_path(struct reader *r, struct address_path *ret)
 {
 	struct span start = r->in;
-	bool open = scan_take(&r->in, '<');
-	bool routed = scan_octet(r->in, 0) == '@';
+	bool open = scan_take(&r->in, '<'), routed;
 
 	if (!open && r->mode == ADDRESS_STRICT)
 		return false;
@@ -345,12 +352,17 @@ read_path(struct reader *r, struct address_path *ret)
 	ret->local = ret->domain = ret->mailbox;
 	if (open && scan_take(&r->in, '>'))
 		return true;
+	if (open)
+		skip_blanks(r);
+	routed = scan_octet(r->in, 0) == '@';
 	if (routed && !read_source_route(r))
 		return false;
 	if (!read_mailbox(r, ret))
 		return false;
 	if (!ret->domain.len && !may_lack_domain(r, ret->local, routed))
 		return false;
+	if (open)
+		skip_blanks(r);
 	if (open && !scan_take(&r->in, '>'))
 		return false;
 	/* A bare path is as long as the one that it stands for. */

@@ -22,10 +22,10 @@ enum {
 enum address_mode {
 	ADDRESS_STRICT, /* the grammar and nothing else */
 	/*
-	 * Also: blanks or a name before the path, a path without angle
-	 * brackets (it then ends at a blank), a local part without a domain,
-	 * or longer than ADDRESS_LOCAL_MAX, dots anywhere in an unquoted one
-	 * ("local.@x"), "_" in domain labels.
+	 * Also: blanks or a name before the path, blanks around what its
+	 * brackets hold, a path without brackets (it then ends at a blank), a
+	 * local part without a domain, or longer than ADDRESS_LOCAL_MAX, dots
+	 * anywhere in an unquoted one ("local.@x"), "_" in domain labels.
 	 */
 	ADDRESS_LENIENT,
 };

@@ -85,6 +85,9 @@ static const struct good_path lenient_paths[] = {
 	{ " <a@b>",                 "a",        "b",           "" },
 	{ " \t <a@b> X",            "a",        "b",           " X" },
 	{ " <>",                    "",         "",            "" },
+	{ "< a@b >",                "a",        "b",           "" },
+	{ "<\t a@b>",               "a",        "b",           "" },
+	{ "<@x:a@b > X",            "a",        "b",           " X" },
 	{ "a@b",                    "a",        "b",           "" },
 	{ " a@b\tX",                "a",        "b",           "\tX" },
 	{ "philip",                 "philip",   "",            "" },
@@ -137,8 +140,8 @@ static const struct span followed_paths[] = {
 
 /* Of no use in lenient mode either. */
 static const struct span malformed_paths[] = {
-	T(">"), T("< >"), T("<\t>"), T("<<>>"), T("<<a@b>>"), T("< a@b >"),
-	T("< a@b>"), T("<a@b >"), T("<a @b>"), T("<a@ b>"),
+	T(">"), T("< >"), T("<\t>"), T("<<>>"), T("<<a@b>>"), T("< a@b"),
+	T("< @b>"), T("< a@b c>"), T("<a @b>"), T("<a@ b>"),
 	T("a@b>"), T("a@b,c@d"), T("a@b<c@d>"), T("AUTH=<>"), T("Ann <a@b"),
 	T("Ann <<a@b>>"), T("\"Ann <a@b>"), T("Ann <a b@c>"),
 	T("Ann\r <a@b>"),
