@@ -47,8 +47,9 @@ transfer_find(struct span name)
 	};
 	size_t len = 0;
 
-	/* Blanks, comments and what does not belong there may follow. */
-	while (len < name.len && !strchr(" \t\r\n;(", name.p[len]))
+	/* Quotation marks may stand around it, and other things behind it. */
+	span_skip(&name, "\"");
+	while (len < name.len && !strchr(" \t\r\n;(\"", name.p[len]))
 		len++;
 	name.len = len;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
