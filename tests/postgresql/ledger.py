@@ -148,6 +148,17 @@ class Killer:
         self.signal_one(self.it.primary.processes()[:-1], "process of the primary")
         self.it.primary.come_back()
 
+    def late_writer(self):
+        """It learns that the server was gone when that is there again."""
+        pids = self.choose.choice(self.listeners).writer()
+        for pid in pids:
+            cluster.signal_to(pid, signal.SIGSTOP)
+        self.it.primary.kill()
+        self.it.primary.start()
+        for pid in pids:
+            cluster.signal_to(pid, signal.SIGCONT)
+        self.counts["primary anew, with a late writer"] += 1
+
     def waiting(self):
         """The server processes whose COMMIT waits for a standby."""
         try:
@@ -215,7 +226,7 @@ class Killer:
         self.it.fail_over(cut_off=True)
 
     def kinds(self):
-        return [self.session, self.writer, self.writer, self.backend,
+        return [self.session, self.writer, self.writer, self.backend, self.late_writer,
                 self.standby, self.primary, self.cut_off, self.session_in_commit,
                 self.writer_in_commit, self.backend_in_commit, self.primary_in_commit]
 
