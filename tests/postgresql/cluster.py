@@ -250,6 +250,12 @@ class Node:
         return self.ask("SELECT 1 FROM pg_stat_replication WHERE state = 'streaming'"
                         f" AND application_name = '{node.name}'")
 
+    def catch_up(self, primary):
+        """A standby comes to show what the primary does now."""
+        lsn = primary.ask("SELECT pg_current_wal_flush_lsn()")[0][0]
+        until(lambda: self.ask(f"SELECT pg_last_wal_replay_lsn() >= '{lsn}'")[0][0],
+              f"{self.name} has all that {primary.name} has")
+
     def received(self):
         return self.ask("SELECT greatest(pg_last_wal_receive_lsn(),"
                         " pg_last_wal_replay_lsn()) - '0/0'::pg_lsn")[0][0]

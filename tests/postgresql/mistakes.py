@@ -229,8 +229,7 @@ def old_server(b):
 def only_a_standby(b):
     """It is promoted in the end."""
     b.sql("CREATE ROLE seven LOGIN", "CREATE DATABASE seven OWNER seven")
-    cluster.until(lambda: b.standby.ask(
-        "SELECT 1 FROM pg_database WHERE datname = 'seven'"), "a copy")
+    b.standby.catch_up(b.primary)
     b.wrong("only a standby", b.uri("seven", node=b.standby), 451,
             "session is read-only", lambda: b.standby.ask("SELECT pg_promote()"))
 

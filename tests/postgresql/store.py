@@ -299,7 +299,7 @@ def very_big(b):
     listener = cluster.Listener(b.smtpd, b.it.uri(), b.log, "--max-size=999000000",
                                 env={"SMTPD_POSTGRESQL_TIMEOUT": "1"})
     reply = b.send(listener, size=200 << 20)
-    for _ in range(5):
+    for _ in range(3):
         if not common.is_stored(reply):
             reply = b.send(listener, size=200 << 20)
     b.check(common.is_stored(reply), f"a very big mail: {reply}")
