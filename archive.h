@@ -254,8 +254,6 @@ int archive_count(struct archive *a, int64_t after_id, int64_t *ret);
 int archive_count_done(struct archive *a, const char *consumer, int64_t *ret);
 /* The id of the mail before the newest `n`; 0: there are no more than `n`. */
 int archive_id_behind(struct archive *a, int64_t n, int64_t *ret);
-/* Is there such a mail?  1, 0 or -1. */
-int archive_has(struct archive *a, int64_t id);
 /* Deletes these mails in one transaction: no more than some hundreds. */
 int archive_remove(struct archive *a, const int64_t *ids, size_t n);
 

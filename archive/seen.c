@@ -31,17 +31,6 @@ archive_id_behind(struct archive *a, int64_t n, int64_t *ret)
 }
 
 int
-archive_has(struct archive *a, int64_t id)
-{
-	struct statement *q = statement_take(
-	    a->db, "SELECT count(*) FROM message WHERE id = :id");
-	int64_t n = 0;
-
-	statement_bind_integer(q, ":id", id);
-	return archive_run_integer(a, q, "list", &n) < 0 ? -1 : (int)n;
-}
-
-int
 archive_count_done(struct archive *a, const char *consumer, int64_t *ret)
 {
 	struct statement *q =

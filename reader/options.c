@@ -255,7 +255,6 @@ options_ids(const char *text, struct ids *ret)
 	if (ids.last != OPTIONS_LAST && ids.first > ids.last)
 		return smtpdb_fail(
 		    EX_USAGE, "'%s' ends before it begins", text);
-	ids.is_range = dash != NULL;
 	*ret = ids;
 	return EX_OK;
 }

@@ -38,7 +38,6 @@ enum {
 };
 struct ids {
 	int64_t first, last;
-	bool is_range;
 };
 int options_ids(const char *text, struct ids *ret);
 int options_number(const char *what, const char *text, int64_t *ret);

@@ -22,8 +22,8 @@ request_header(const struct request *r, const char *name)
 	    r->connection, MHD_HEADER_KIND, name);
 }
 
-int64_t
-request_number(const struct request *r, const char *name, int64_t otherwise)
+static int64_t
+read_number(const struct request *r, const char *name, int64_t otherwise)
 {
 	const char *text = request_query(r, name);
 	char *end;
@@ -39,7 +39,7 @@ int64_t
 request_bounded(
     const struct request *r, const char *name, int64_t otherwise, int64_t max)
 {
-	int64_t n = request_number(r, name, otherwise);
+	int64_t n = read_number(r, name, otherwise);
 
 	return n > max ? max : n;
 }

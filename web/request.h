@@ -53,9 +53,7 @@ struct response;
 
 /* Returns a value of the query, "?name=value"; NULL: it is not there. */
 const char *request_query(const struct request *r, const char *name);
-/* The same as a number; request_bounded() returns `max` for a higher one. */
-int64_t request_number(
-    const struct request *r, const char *name, int64_t otherwise);
+/* The same as a number, or `max` for a higher one. */
 int64_t request_bounded(
     const struct request *r, const char *name, int64_t otherwise, int64_t max);
 const char *request_header(const struct request *r, const char *name);
