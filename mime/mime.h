@@ -58,9 +58,9 @@ struct mime_part {
 	bool is_body;
 	/* Is shown in a list with its number, and can be extracted. */
 	bool is_listed;
+	struct span octets; /* of the mail: its content, encoded */
 	/* Private to mime.c. */
-	struct span octets; /* of the mail */
-	char *charset;      /* its label; "" for none */
+	char *charset; /* its label; "" for none */
 	int transfer;
 	bool is_flowed;     /* RFC 3676 */
 	bool deletes_space; /* the same, with DelSp=yes */

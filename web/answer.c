@@ -88,6 +88,7 @@ add_headers(struct MHD_Response *to, const struct response *r)
 		{ "X-Frame-Options", r->is_framed ? "SAMEORIGIN" : "DENY" },
 		{ "X-Content-Type-Options", "nosniff" },
 		{ "Referrer-Policy", "no-referrer" },
+		{ "X-DNS-Prefetch-Control", "off" },
 		{ "Cross-Origin-Resource-Policy", "same-origin" },
 		{ "Cross-Origin-Opener-Policy", "same-origin" },
 		{ "Cache-Control",
@@ -95,6 +96,8 @@ add_headers(struct MHD_Response *to, const struct response *r)
 		{ "Content-Disposition",
 		    *r->disposition ? r->disposition : NULL },
 		{ "WWW-Authenticate", r->challenge },
+		{ "Allow", *r->allow ? r->allow : NULL },
+		{ "Connection", r->is_last ? "close" : NULL },
 	};
 
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {

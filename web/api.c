@@ -251,6 +251,10 @@ api_message(struct request *r, struct response *ret)
 	letter_close(&l);
 }
 
+enum {
+	FIELDS_MAX = 500, /* that are told: each is compared with the others */
+};
+
 /* Does a field of this name stand before the one at `at`? */
 static bool
 is_told(const struct letter *l, struct span name, const char *at)
@@ -271,8 +275,9 @@ add_values(struct json *j, const struct letter *l, struct span name)
 {
 	struct header_fields f = mime_fields(l->mime);
 	struct span other, raw;
+	int n = 0;
 
-	while (header_next(&f, &other, &raw)) {
+	while (n++ < FIELDS_MAX && header_next(&f, &other, &raw)) {
 		char *value;
 
 		if (other.len != name.len ||
@@ -283,10 +288,6 @@ add_values(struct json *j, const struct letter *l, struct span name)
 		free(value);
 	}
 }
-
-enum {
-	FIELDS_MAX = 500, /* fields that are compared with each other */
-};
 
 void
 add_headers(struct json *j, const char *object, const struct letter *l)

@@ -19,27 +19,13 @@ connection_place(struct MHD_Connection *connection)
 	    ->socket_context;
 }
 
-static const struct sockaddr *
-address_of(struct MHD_Connection *connection)
-{
-	return MHD_get_connection_info(
-	    connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
-	    ->client_addr;
-}
-
-bool
-connection_is_by_path(struct MHD_Connection *connection)
-{
-	const struct sockaddr *address = address_of(connection);
-
-	return address && address->sa_family == AF_UNIX;
-}
-
 /* All clients of a socket in the file system are one source. */
 static struct ip
 source_of(struct MHD_Connection *connection)
 {
-	const void *address = address_of(connection);
+	const void *address = MHD_get_connection_info(
+	    connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
+				  ->client_addr;
 	const struct sockaddr_in *in = address;
 	const struct sockaddr_in6 *in6 = address;
 	struct ip ip = { { 0 } };

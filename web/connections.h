@@ -20,8 +20,6 @@ bool connections_have_room(void);
 
 /* The place is the connection's as long as it lasts. */
 struct place *connection_place(struct MHD_Connection *connection);
-/* Has it come by a socket in the file system? */
-bool connection_is_by_path(struct MHD_Connection *connection);
 /*
  * Counts the octets of the answer, up to the end of the request.  If all have
  * too many, one connection is thrown out.

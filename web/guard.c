@@ -14,22 +14,27 @@
  * Host
  */
 
-/* Returns the host's name without the port; false: there is none. */
+/*
+ * Returns the host's name without the port and the brackets of an IPv6 address;
+ * false: it is "name", "name:port" or "[address]:port" not.
+ */
 static bool
 host_name(const char *host, char ret[REQUEST_HOST_SIZE])
 {
-	size_t len = strlen(host);
-	const char *end = host[0] == '[' ? strchr(host, ']') : NULL;
+	bool is_ipv6 = *host == '[';
+	const char *name = host + is_ipv6;
+	size_t len = strcspn(name, is_ipv6 ? "]" : ":");
+	const char *port = name + len;
 
-	if (end)
-		len = (size_t)(end - host) - 1;
-	else if (strrchr(host, ':'))
-		len = (size_t)(strrchr(host, ':') - host);
-	if (len == 0 || len >= REQUEST_HOST_SIZE)
+	if (len == 0 || len >= REQUEST_HOST_SIZE || (is_ipv6 && *port++ != ']'))
 		return false;
-	memcpy(ret, host + (end != NULL), len);
+	memcpy(ret, name, len);
 	ret[len] = '\0';
-	return true;
+	if (is_ipv6 && !strchr(ret, ':'))
+		return false;
+	return *port == '\0' ||
+	       (*port == ':' &&
+		   port[1 + strspn(port + 1, "0123456789")] == '\0');
 }
 
 /* An IP address is always accepted: no DNS can make it another host's. */
@@ -53,8 +58,6 @@ is_for_us(const struct request *r)
 	const char *host = request_header(r, "Host");
 	char name[REQUEST_HOST_SIZE];
 
-	if (r->is_by_path && r->web->options->nhosts == 0)
-		return true;
 	return host && host_name(host, name) &&
 	       is_our_name(r->web->options, name);
 }
@@ -143,6 +146,31 @@ check_password(struct request *r, struct response *ret)
 	}
 	response_text(ret, 401, "A user and a password are needed");
 	ret->challenge = "Basic realm=\"mail\", charset=\"UTF-8\"";
+	return false;
+}
+
+bool
+guard_header(const struct request *r, struct response *ret)
+{
+	/* What says who asks, and where the body ends: for all that read it. */
+	static const char *const once[] = { "Host", "Origin", "Sec-Fetch-Site",
+		"Sec-Fetch-Mode", "Sec-Fetch-Dest", "Authorization",
+		"Content-Type", "Content-Length", "Transfer-Encoding" };
+	const char *transfer = request_header(r, "Transfer-Encoding");
+	const char *why = NULL;
+
+	for (size_t i = 0; i < sizeof once / sizeof *once; i++) {
+		if (request_count(r, once[i]) > 1)
+			why = "A field is there twice";
+	}
+	if (transfer && request_header(r, "Content-Length"))
+		why = "The body has two lengths";
+	else if (transfer && strcasecmp(transfer, "chunked") != 0)
+		why = "The body can be chunked, and nothing else";
+	if (!why)
+		return true;
+	response_text(ret, 400, why);
+	ret->is_last = true;
 	return false;
 }
 

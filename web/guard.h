@@ -9,6 +9,12 @@
 #include "request.h"
 
 /*
+ * To be called before the body comes.  Is the header such that nobody before us
+ * can have read another request in it (RFC 9112 s. 11.2)?  False: `ret` says
+ * why not.
+ */
+bool guard_header(const struct request *r, struct response *ret);
+/*
  * Fills is_cross_site and consumer of the request.  False: `ret` says why not.
  */
 bool guard(struct request *r, struct response *ret);

@@ -11,7 +11,8 @@
 
 enum {
 	LIMIT = 50,
-	LIMIT_MAX = 250, /* of whole mails */
+	LIMIT_MAX = 250,             /* of whole mails */
+	LIST_MAX = 64 * 1024 * 1024, /* octets of JSON; then the list ends */
 };
 
 /* "ann@a.example" in its two halves. */
@@ -175,6 +176,7 @@ find(struct request *r, struct response *ret, const char *words)
 	};
 	struct mails_found found;
 	struct json j = { .to = NULL };
+	size_t n;
 
 	if (mails_find(&r->web->mails, &q, &found) < 0) {
 		response_fail(ret, &r->web->mails);
@@ -183,17 +185,17 @@ find(struct request *r, struct response *ret, const char *words)
 	j.to = response_open(ret);
 	json_open(&j, NULL, '{');
 	json_integer(&j, "total", found.total);
-	json_integer(&j, "count", (int64_t)found.n);
 	json_integer(&j, "start", q.start);
 	json_open(&j, "items", '[');
-	for (size_t i = 0; i < found.n; i++) {
+	for (n = 0; n < found.n && ftell(j.to) < LIST_MAX; n++) {
 		struct letter l = { .mime = NULL };
 
-		if (letter_open(&l, r->web->mails.archive, found.ids[i]) > 0)
+		if (letter_open(&l, r->web->mails.archive, found.ids[n]) > 0)
 			add_mail(&j, &l);
 		letter_close(&l);
 	}
 	json_close(&j, ']');
+	json_integer(&j, "count", (int64_t)n);
 	json_close(&j, '}');
 	response_json(ret, 200, j.to);
 }

@@ -25,6 +25,14 @@ static const char policy[] =
     "base-uri 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'";
 
+bool
+page_is_remote(const struct request *r)
+{
+	const char *remote = request_query(r, "remote");
+
+	return remote && *remote == '1' && !r->is_cross_site;
+}
+
 const char *
 page_number(int64_t n, char ret[PAGE_NUMBER_SIZE])
 {
@@ -321,8 +329,7 @@ page_icon(struct request *r, struct response *ret)
 void
 events(struct request *r, struct response *ret)
 {
-	(void)r;
 	ret->status = 200;
 	ret->type = "text/event-stream";
-	ret->is_events = true;
+	ret->is_events = strcmp(r->method, "HEAD") != 0;
 }

@@ -18,6 +18,12 @@ void page_end(struct request *r, struct response *ret, unsigned status,
 void page_fail(
     struct request *r, struct response *ret, unsigned status, const char *why);
 
+/*
+ * Does the request want pictures of other hosts?  A link on another site cannot
+ * have them fetched.
+ */
+bool page_is_remote(const struct request *r);
+
 const char *page_number(int64_t n, char ret[PAGE_NUMBER_SIZE]);
 /* "1.2 MB" */
 const char *page_size(int64_t octets, char ret[PAGE_SIZE_SIZE]);

@@ -33,15 +33,29 @@ list_addresses(const struct addresses *a)
  * What is read
  */
 
+enum {
+	VIEW_MAX = 256 * 1024, /* octets of a mail that stand in a page */
+};
+
+static bool
+put_some(void *arg, struct span piece)
+{
+	struct text *t = arg;
+
+	text_add(t, piece);
+	return t->len < VIEW_MAX;
+}
+
 /* The text that smtpdb show prints: what a person reads, HTML as text. */
 static char *
-text_view(const struct letter *l)
+text_view(const struct letter *l, bool *ret_cut)
 {
 	struct text plain = { 0 }, t = { 0 };
 
-	for (size_t i = 0; i < mime_nparts(l->mime); i++) {
+	for (size_t i = 0; i < mime_nparts(l->mime) && !*ret_cut; i++) {
 		if (mime_part(l->mime, i)->is_body)
-			mime_text(mime_part(l->mime, i), sink_to_text(&plain));
+			*ret_cut = !mime_text(mime_part(l->mime, i),
+			    (struct sink){ put_some, &plain });
 	}
 	links_add(&t, (struct span){ plain.p, plain.len });
 	text_free(&plain);
@@ -49,13 +63,13 @@ text_view(const struct letter *l)
 }
 
 static char *
-headers_view(const struct letter *l)
+headers_view(const struct letter *l, bool *ret_cut)
 {
 	struct header_fields f = mime_fields(l->mime);
 	struct span name, raw;
 	struct text t = { 0 };
 
-	while (header_next(&f, &name, &raw)) {
+	while (!(*ret_cut = t.len > VIEW_MAX) && header_next(&f, &name, &raw)) {
 		struct text copy = { 0 };
 		char *value = mime_decode(raw), *key;
 
@@ -73,16 +87,13 @@ headers_view(const struct letter *l)
 	return text_take(&t);
 }
 
-enum {
-	SOURCE_MAX = 256 * 1024, /* octets that stand in a page */
-};
-
 static char *
-source_view(const struct letter *l)
+source_view(const struct letter *l, bool *ret_cut)
 {
-	size_t len = l->mail.len < SOURCE_MAX ? l->mail.len : SOURCE_MAX;
+	size_t len = l->mail.len < VIEW_MAX ? l->mail.len : VIEW_MAX;
 	struct text t = { 0 };
 
+	*ret_cut = len < l->mail.len;
 	template_escape(&t, span_of(l->mail.trace));
 	template_escape(&t, (struct span){ l->mail.data, len });
 	return text_take(&t);
@@ -124,10 +135,11 @@ add_part(struct text *to, const struct letter *l, size_t i, const char *file)
 }
 
 static char *
-parts_view(const struct letter *l)
+parts_view(const struct letter *l, bool *ret_cut)
 {
 	struct text t = { 0 };
 
+	(void)ret_cut;
 	for (size_t i = 0; i < mime_nparts(l->mime); i++)
 		add_part(&t, l, i, "part.html");
 	return text_take(&t);
@@ -211,15 +223,23 @@ recipients(struct mails *m, const struct letter *l)
 	return text_take(&t);
 }
 
+static char *
+links_view(const struct letter *l, bool *ret_cut)
+{
+	(void)ret_cut;
+	return links_of_html(l);
+}
+
 /*
  * The page
  */
 
 static const struct view {
 	const char *name;
-	char *(*make)(const struct letter *l);
+	/* Sets `*ret_cut` where the page has not all of it. */
+	char *(*make)(const struct letter *l, bool *ret_cut);
 } views[] = {
-	{ "html", links_of_html }, /* beside the frame, which shows the HTML */
+	{ "html", links_view }, /* beside the frame, which shows the HTML */
 	{ "text", text_view },
 	{ "headers", headers_view },
 	{ "source", source_view },
@@ -264,10 +284,9 @@ static void
 add_body(struct text *to, const struct request *r, const struct letter *l,
     const struct view *view)
 {
-	const char *remote = request_query(r, "remote");
-	/* A link on another site cannot have remote pictures fetched. */
-	bool is_remote = remote && *remote == '1' && !r->is_cross_site;
-	char *made = view->make(l);
+	bool is_remote = page_is_remote(r);
+	bool is_cut = false;
+	char *made = view->make(l, &is_cut);
 	char id[PAGE_NUMBER_SIZE], file[32];
 
 	snprintf(file, sizeof file, "view-%s.html", view->name);
@@ -277,7 +296,7 @@ add_body(struct text *to, const struct request *r, const struct letter *l,
 		{ "content", made },
 		{ "remote", is_remote ? "?remote=1" : "" },
 		{ "local", is_remote ? "" : "yes" },
-		{ "cut", l->mail.len > SOURCE_MAX ? "yes" : "" },
+		{ "cut", is_cut ? "yes" : "" },
 		{ NULL, NULL },
 	    });
 	free(made);

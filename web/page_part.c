@@ -13,8 +13,13 @@
 #include "routes.h"
 
 enum {
-	/* Octets of pictures that stand in one mail's HTML. */
-	PICTURES_MAX = 32 * 1024 * 1024,
+	/*
+	 * Octets of pictures that stand in one mail's HTML, encoded, and how
+	 * often one is looked for: a mail of 70 kB can name a large one ten
+	 * thousand times.
+	 */
+	PICTURES_MAX = 40 * 1024 * 1024,
+	LOOKS_MAX = 1000,
 	CID_MAX = 998,
 };
 
@@ -75,27 +80,35 @@ read_cid(struct span rest, struct text *id)
 	return at;
 }
 
+/* The pictures that a mail's HTML may still have. */
+struct pictures {
+	const struct letter *letter;
+	size_t room;
+	unsigned nlooks;
+};
+
 /*
  * Puts the picture itself in place of "cid:...".  Returns how much of `rest`
  * that was; 0: there is no picture.
  */
 static size_t
-add_picture(
-    struct text *to, const struct letter *l, struct span rest, size_t *room)
+add_picture(struct text *to, struct pictures *p, struct span rest)
 {
 	struct text id = { 0 };
 	const struct mime_part *part = NULL;
 	size_t len;
 
-	if (rest.len < 4 || strncasecmp(rest.p, "cid:", 4) != 0)
+	if (rest.len < 4 || strncasecmp(rest.p, "cid:", 4) != 0 ||
+	    p->nlooks >= LOOKS_MAX)
 		return 0;
+	p->nlooks++;
 	len = read_cid((struct span){ rest.p + 4, rest.len - 4 }, &id);
 	if (id.len > 0)
-		part = find_cid(l, id.p);
+		part = find_cid(p->letter, id.p);
 	text_free(&id);
-	if (!part || mime_size(part) > *room)
+	if (!part || part->octets.len > p->room)
 		return 0;
-	*room -= mime_size(part);
+	p->room -= part->octets.len;
 	text_add(to, span_of("data:"));
 	text_add(to, span_of(part->type));
 	text_add(to, span_of(";base64,"));
@@ -127,13 +140,13 @@ is_unwanted(struct span rest)
 static void
 add_html(struct text *to, const struct letter *l, struct span html)
 {
-	size_t room = PICTURES_MAX;
+	struct pictures pictures = { .letter = l, .room = PICTURES_MAX };
 
 	while (html.len > 0) {
 		size_t len = 0;
 
 		if (*html.p == 'c' || *html.p == 'C')
-			len = add_picture(to, l, html, &room);
+			len = add_picture(to, &pictures, html);
 		if (len == 0) {
 			text_add_char(to, *html.p);
 			if (*html.p == '<' && is_unwanted(html))
@@ -148,7 +161,6 @@ add_html(struct text *to, const struct letter *l, struct span html)
 void
 page_html(struct request *r, struct response *ret)
 {
-	const char *remote = request_query(r, "remote");
 	struct letter l = { .mime = NULL };
 	struct text source = { 0 }, html = { 0 };
 
@@ -165,9 +177,8 @@ page_html(struct request *r, struct response *ret)
 	text_free(&source);
 	letter_close(&l);
 	response_take(ret, 200, "text/html; charset=utf-8", &html);
-	ret->policy = remote && *remote == '1'
-			  ? FRAME_POLICY("data: http: https:")
-			  : FRAME_POLICY("data:");
+	ret->policy = page_is_remote(r) ? FRAME_POLICY("data: http: https:")
+					: FRAME_POLICY("data:");
 	ret->is_framed = true;
 }
 
@@ -253,7 +264,9 @@ static const struct mime_part *
 find_part(
     struct request *r, struct letter *l, struct response *ret, size_t *number)
 {
-	*number = (size_t)strtoul(r->args[1], NULL, 10);
+	uint64_t n;
+
+	*number = span_number(span_of(r->args[1]), &n) ? (size_t)n : 0;
 	if (!request_letter(r, l, ret))
 		return NULL;
 	if (*number >= 1 && *number <= mime_nparts(l->mime))

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 const char *
 request_query(const struct request *r, const char *name)
@@ -20,6 +21,34 @@ request_header(const struct request *r, const char *name)
 {
 	return MHD_lookup_connection_value(
 	    r->connection, MHD_HEADER_KIND, name);
+}
+
+/* The name, and how often it has been seen. */
+struct counting {
+	const char *name;
+	int n;
+};
+
+static enum MHD_Result
+count_one(
+    void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct counting *c = arg;
+
+	(void)kind;
+	(void)value;
+	c->n += strcasecmp(name, c->name) == 0;
+	return MHD_YES;
+}
+
+int
+request_count(const struct request *r, const char *name)
+{
+	struct counting c = { name, 0 };
+
+	MHD_get_connection_values(
+	    r->connection, MHD_HEADER_KIND, count_one, &c);
+	return c.n;
 }
 
 static int64_t

@@ -40,8 +40,6 @@ struct request {
 	const char *path;
 	struct text body;
 	bool is_body_too_big;
-	/* It came by a Unix socket, whose permissions say who may connect. */
-	bool is_by_path;
 	bool is_cross_site; /* another site has led the browser here */
 	char consumer[MAILS_CONSUMER_MAX];
 	/* What "*" stands for in the route. */
@@ -57,6 +55,8 @@ const char *request_query(const struct request *r, const char *name);
 int64_t request_bounded(
     const struct request *r, const char *name, int64_t otherwise, int64_t max);
 const char *request_header(const struct request *r, const char *name);
+/* How many fields of that name there are. */
+int request_count(const struct request *r, const char *name);
 /*
  * Returns the id that the path names, which may be "latest".  0: there is
  * none, and the response says why.
@@ -82,8 +82,10 @@ struct response {
 	bool is_framed;     /* may stand in a frame of our page */
 	char disposition[1024]; /* Content-Disposition; "": none */
 	const char *challenge;  /* WWW-Authenticate */
+	char allow[64];         /* Allow; "": nothing is said */
 	bool is_events;         /* goes on as long as the client wants */
 	bool is_static;         /* changes only with the program */
+	bool is_last; /* no other request follows on this connection */
 };
 
 /* The body is written to the FILE, which response_json() closes. */

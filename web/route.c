@@ -87,18 +87,23 @@ route(struct request *r, struct response *ret)
 {
 	bool is_head = strcmp(r->method, "HEAD") == 0;
 	const char *method = is_head ? "GET" : r->method;
-	bool is_known = false;
+	char *allowed = ret->allow;
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		if (!is_path(rows[i].path, r->path, r->args))
 			continue;
-		is_known = true;
 		if (strcmp(rows[i].method, method) == 0) {
+			*ret->allow = '\0';
 			rows[i].run(r, ret);
 			return;
 		}
+		if (allowed != ret->allow)
+			allowed = stpcpy(allowed, ", ");
+		allowed = stpcpy(allowed, rows[i].method);
 	}
-	if (is_known)
+	if (strncmp(ret->allow, "GET", 3) == 0)
+		stpcpy(allowed, ", HEAD");
+	if (*ret->allow)
 		response_text(ret, 405, "Not with this method");
 	else
 		response_text(ret, 404, "There is no such page");

@@ -58,6 +58,7 @@ handle(void *arg, struct MHD_Connection *connection, const char *url,
     void **state)
 {
 	struct request *r = *state;
+	struct response response = { .status = 0 };
 
 	(void)version;
 	/* Some clients put one slash too many. */
@@ -70,11 +71,11 @@ handle(void *arg, struct MHD_Connection *connection, const char *url,
 			.connection = connection,
 			.method = method,
 			.path = url,
-			.is_by_path = connection_is_by_path(connection),
 			.began_ms = clock_ms(),
 		};
 		*state = r;
-		return MHD_YES;
+		return guard_header(r, &response) ? MHD_YES
+						  : answer(r, &response);
 	}
 	if (*len == 0) {
 		connection_place(connection)->got_on_at = clock_ms();

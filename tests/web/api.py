@@ -138,7 +138,7 @@ def parts(web):
           'sandbox')
     check('thumb', web.ask('/api/v1/message/2/part/2/thumb')[2], PNG)
     check('no part', [web.ask(f'/api/v1/message/2/part/{p}')[0]
-                      for p in ('0', '4', 'x')], [404] * 3)
+                      for p in ('0', '4', 'x', '1x', '+1')], [404] * 5)
     for path in ('/mail/2/html', '/view/2.html'):
         _, headers, octets = web.ask(path)
         check(f'{path}: cid: is the picture', (
@@ -243,6 +243,11 @@ def guard(web):
         (421, 421, {'Host': 'localhost.evil.example'}),
         (421, 421, {'Host': '127.0.0.1.evil.example'}),
         (421, 421, {'Host': ''}),
+        (421, 421, {'Host': '[::1].evil.example'}),
+        (421, 421, {'Host': '[localhost]'}),
+        (421, 421, {'Host': '[evil.example'}),
+        (421, 421, {'Host': f'localhost:{web.port}.evil.example'}),
+        (421, 421, {'Host': 'evil.example:127.0.0.1'}),
         (200, 200, {'Host': here, 'Origin': f'http://{here}'}),
         (403, 403, {'Host': here, 'Origin': 'http://evil.example'}),
         (403, 403, {'Host': here, 'Origin': 'null'}),
@@ -273,13 +278,81 @@ def guard(web):
         '/api/v1/messages', 'OPTIONS')[1]['Access-Control-Allow-Origin'], None)
     check('methods', [web.ask('/', m)[0] for m in ('POST', 'TRACE', 'PUT')],
           [405, 405, 405])
+    check('which are there', [web.ask(p, 'POST')[1]['Allow'] for p in (
+        '/', '/api/v1/messages', '/nowhere')],
+        ['GET, HEAD', 'GET, PUT, DELETE, HEAD', None])
     check('HEAD', web.ask('/', 'HEAD')[::2], (200, b''))
+    check('HEAD of events', raw(
+        web, b'HEAD /events HTTP/1.1\r\nHost: localhost\r\n'
+        b'Connection: close\r\n\r\n').partition(b'\r\n\r\n')[2], b'')
     check('paths', [web.ask(p)[0] for p in (
         '/file/../web/main.c', '/file/%2e%2e%2fmain.c', '/mail/', '/x',
         '/file/layout.html')], [404] * 5)
     policy = web.ask('/')[1]['Content-Security-Policy']
     check('policy of pages', "default-src 'none'" in policy and
           'unsafe' not in policy and "frame-ancestors 'none'" in policy)
+
+
+def raw(web, octets):
+    with socket.create_connection(('127.0.0.1', web.port), 10) as sock:
+        sock.sendall(octets)
+        got = b''
+        while piece := sock.recv(65536):
+            got += piece
+    return got
+
+
+def framing(web):
+    """No field that decides is there twice, and a body has one end: whoever
+    stands before this program may have read another request."""
+    put = b'PUT /api/v1/messages HTTP/1.1\r\nContent-Type: application/json\r\n'
+    body = b'Host: localhost\r\nContent-Length: 2\r\n'
+    hidden = b'GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
+    for name, fields in (
+            ('two lengths', b'Content-Length: 99\r\n' + body),
+            ('a length that no chunk has', b'Transfer-Encoding: chunked\r\n' +
+             body),
+            ('another encoding', b'Host: localhost\r\n'
+             b'Transfer-Encoding: xchunked\r\n'),
+            ('two hosts', b'Host: evil.example\r\n' + body),
+            ('ours first', body + b'Host: evil.example\r\n'),
+            ('two types', b'Content-Type: text/plain\r\n' + body),
+            ('two origins', b'Origin: http://localhost\r\n'
+             b'Origin: http://evil.example\r\n' + body),
+            ('two sites', b'Sec-Fetch-Site: none\r\n'
+             b'Sec-Fetch-Site: cross-site\r\n' + body)):
+        got = raw(web, put + fields + b'\r\n{}' + hidden)
+        check(name, (got[:12], got.count(b'HTTP/1.1 ')), (b'HTTP/1.1 400', 1))
+
+
+def costly(web, smtpd):
+    """A mail names a large picture thousands of times, or one that is not
+    there: no name is looked for without end."""
+    picture = (b'--b\r\nContent-Type: image/png\r\nContent-ID: <p>\r\n'
+               b'Content-Transfer-Encoding: base64\r\n\r\n' +
+               (b'A' * 76 + b'\r\n') * 300000 + b'--b--\r\n')
+    smtpd.send(b'Subject: costly\r\nContent-Type: multipart/related; boundary=b'
+               b'\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n' +
+               b'cid:p\r\n' * 20000 + picture)
+    status, _, page = web.ask('/mail/latest/html', timeout=120)
+    check('a picture, as often as there is room', (
+        status, page.count(b'data:image/png'), page.count(b'cid:p')),
+        (200, 1, 19999))
+    smtpd.send(b'Subject: long\r\nX: y\r\n\r\n' + b'text and more\r\n' * 100000)
+    page = web.ask('/mail/latest?view=text')[2]
+    check('the beginning of a long text', (
+        len(page) < 300000, b'>All of it</a>' in page), (True, True))
+    smtpd.send(b'Subject: long\r\n' + b'X: y\r\n' * 20000 + b'\r\nx\r\n')
+    page = web.ask('/mail/latest?view=headers')[2]
+    check('the first of many fields', (
+        len(page) < 300000, b'>All of it</a>' in page), (True, True))
+    check('no more of them', len(web.json(
+        '/api/v1/message/latest/headers')['X']), 499)
+    for _ in range(5):
+        smtpd.send(b'Subject: long\r\n\r\n' + b'text and more\r\n' * 500000)
+    got = web.json('/api/v2/messages?limit=7', timeout=120)
+    check('MailHog: whole mails, not without end', (
+        got['count'], len(got['items'])), (4, 4))
 
 
 def events(web, smtpd):
@@ -310,6 +383,12 @@ def link(web, smtpd):
             'Sec-Fetch-Dest': 'document'})
     check('nor has it pictures fetched', (status, b'remote=1"></iframe' in page),
           (200, False))
+    for fields, want in (({'Sec-Fetch-Site': 'cross-site'}, False),
+                         ({'Sec-Fetch-Site': 'same-origin'}, True)):
+        policy = web.ask(f'/mail/{last}/html?remote=1', headers={
+            'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document',
+            **fields})[1]['Content-Security-Policy']
+        check(f'nor the HTML alone, {fields}', 'http:' in policy, want)
     web.ask(f'/mail/{last}')
     check('the page marks', web.json('/api/v1/messages')['messages'][0]['Read'])
 
@@ -426,11 +505,14 @@ class UnixConnection(http.client.HTTPConnection):
 
 def starts(folder):
     path = f'{folder}/web.sock'
-    with Web(f'{folder}/mail.db', listen=path):
-        connection = UnixConnection(path)
-        connection.request('GET', '/livez')
-        check('a socket in the file system, behind any name',
-              connection.getresponse().status, 200)
+    for option, host, status in (('--read-only', 'localhost:8025', 200),
+                                 ('--read-only', 'evil.example:8025', 421),
+                                 ('--host=proxy.example', 'proxy.example', 200)):
+        with Web(f'{folder}/mail.db', option, listen=path):
+            connection = UnixConnection(path)
+            connection.request('GET', '/livez', headers={'Host': host})
+            check(f'a socket in the file system, {option}, {host}',
+                  connection.getresponse().status, status)
     check('which is gone', os.path.exists(path), False)
     ours, theirs = socket.socketpair()
     with subprocess.Popen([f'{OUT}/smtpdb-web', '-d', f'{folder}/mail.db'],
@@ -520,11 +602,13 @@ def main():
                                 'rm', 'b.example'], check=True)
                 marks(web)
                 guard(web)
+                framing(web)
                 deletion(web)
                 events(web, smtpd)
                 link(web, smtpd)
                 aside(web, smtpd, database)
                 many(web, smtpd, database)
+                costly(web, smtpd)
                 with open(f'{OUT}/smtpdb-web', 'rb') as program:
                     sanitized = b'__asan_init' in program.read()
                 check('confined', sanitized or [line for line in open(
