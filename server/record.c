@@ -210,8 +210,8 @@ record_begin(struct record *r, const struct session_conf *c)
 	if (!r)
 		return;
 	empty(r->file);
-	fprintf(
-	    r->file, "# Recorded by smtpd %s as %s.\n", VERSION, c->hostname);
+	fprintf(r->file, "# Recorded by smtpd %s.\n! hostname %s\n", VERSION,
+	    c->hostname);
 	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
 		if (settings[i].is_set)
 			fprintf(r->file, "! %s\n", settings[i].line);

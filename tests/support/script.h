@@ -73,6 +73,7 @@ struct script {
 	bool in_process;    /* not for the real program */
 	bool needs_program; /* there is SQL, or an option of its own */
 	/* For the program: an option, and the client's address; or "". */
+	char hostname[256];  /* of `conf`, if it is another than usual */
 	char mechanisms[64]; /* what `conf` offers */
 	char option[64];
 	char client[64];

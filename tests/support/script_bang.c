@@ -203,6 +203,22 @@ read_limit(struct script_parser *p, struct span value, unsigned *ret)
 	return true;
 }
 
+/* The real program is called mx.example. */
+static bool
+read_hostname(struct script_parser *p, struct span value)
+{
+	struct script *s = p->script;
+
+	if (value.len == 0 || value.len >= sizeof s->hostname ||
+	    !script_is_printable(value))
+		return script_wrong(p, "want the name of a host");
+	memcpy(s->hostname, value.p, value.len);
+	s->hostname[value.len] = '\0';
+	s->conf.hostname = s->hostname;
+	s->in_process = true;
+	return true;
+}
+
 /* "any", or who checks is the script: "none", or what is offered. */
 static bool
 read_auth(struct script_parser *p, struct span value)
@@ -239,6 +255,8 @@ read_setting(struct script_parser *p, struct span name, struct span value)
 {
 	struct session_conf *c = &p->script->conf;
 
+	if (span_is(name, "hostname"))
+		return read_hostname(p, value);
 	if (span_is(name, "max-size"))
 		return span_number(value, &c->max_size)
 			   ? true

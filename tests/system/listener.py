@@ -289,7 +289,8 @@ def record_is_played_again(options, report, folder):
     written, the log says so and the session goes on."""
     recorded = os.path.join(folder, "recorded")
     for path, is_told in ((recorded, False), ("/dev/full", True)):
-        with Listener(options, folder, "--record=" + path) as listener:
+        with Listener(options, folder, "--record=" + path,
+                      "--hostname=other.example") as listener:
             client = listener.connect()
             client.greet()
             client.command("VRFY b\xfccher\x07 \\ \u202e")
