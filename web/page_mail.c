@@ -327,6 +327,25 @@ struct pieces {
 };
 
 static void
+make_pieces(struct request *r, const struct letter *l, struct pieces *ret)
+{
+	const struct view *view = find_view(r, l);
+	const struct brief *b = &l->brief;
+
+	*ret = (struct pieces){
+		.from = list_addresses(&b->from),
+		.to = list_addresses(&b->to),
+		.cc = list_addresses(&b->cc),
+		.bcc = list_addresses(&b->bcc),
+		.reply_to = list_addresses(&b->reply_to),
+		.recipients = recipients(&r->web->mails, l),
+		.attachments = attachments(l),
+	};
+	add_tabs(&ret->tabs, l, view);
+	add_body(&ret->body, r, l, view);
+}
+
+static void
 free_pieces(struct pieces *p)
 {
 	char *const texts[] = { p->from, p->to, p->cc, p->bcc, p->reply_to,
@@ -341,26 +360,16 @@ free_pieces(struct pieces *p)
 static void
 add_mail(struct text *to, struct request *r, const struct letter *l)
 {
-	const struct view *view = find_view(r, l);
 	const struct envelope *e = &l->mail.envelope;
 	const struct brief *b = &l->brief;
 	char id[PAGE_NUMBER_SIZE], older[PAGE_NUMBER_SIZE];
 	char newer[PAGE_NUMBER_SIZE], size[PAGE_SIZE_SIZE];
 	char received[PAGE_TIME_SIZE], date[PAGE_TIME_SIZE];
 	int64_t older_id = 0, newer_id = 0;
-	struct pieces p = {
-		.from = list_addresses(&b->from),
-		.to = list_addresses(&b->to),
-		.cc = list_addresses(&b->cc),
-		.bcc = list_addresses(&b->bcc),
-		.reply_to = list_addresses(&b->reply_to),
-		.recipients = recipients(&r->web->mails, l),
-		.attachments = attachments(l),
-	};
+	struct pieces p;
 
+	make_pieces(r, l, &p);
 	find_neighbours(&r->web->mails, l->mail.id, &older_id, &newer_id);
-	add_tabs(&p.tabs, l, view);
-	add_body(&p.body, r, l, view);
 	template_write(to, "mail.html",
 	    (struct value[]){
 		{ "id", page_number(l->mail.id, id) },
