@@ -4,4 +4,4 @@ SMTPD_AUTH = $(call folders,auth) $(call files,cli $(addprefix server/,confine \
 $(eval $(call program,smtpd-auth,libgsasl,$(SMTPD_AUTH) $(call folders,database)))
 # The same over PostgreSQL.
 $(eval $(call program,smtpd-auth-postgresql,libgsasl libpq,$(SMTPD_AUTH) \
-	$(filter-out $(B)/postgresql/main.o,$(call folders,postgresql))))
+	$(call files,database/shorthand) $(filter-out $(B)/postgresql/main.o,$(call folders,postgresql))))

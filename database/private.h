@@ -1,7 +1,8 @@
 /*
  * What the modules of database/ share.  Each uses only those before it: error.c,
- * lockfile.c, statement.c, blob.c, vfs.c, index.c, beside.c; heal.c; wal.c;
- * version.c; open.c; transaction.c, checkpoint.c, copy.c; about.c.
+ * lockfile.c, statement.c, shorthand.c, blob.c, vfs.c, index.c, beside.c;
+ * heal.c; wal.c; version.c; open.c; transaction.c, checkpoint.c, copy.c;
+ * about.c.
  */
 #ifndef DATABASE_PRIVATE_H
 #define DATABASE_PRIVATE_H

@@ -204,23 +204,6 @@ statement_run(struct statement *s)
 }
 
 int
-statement_run_integer(struct statement *s, int64_t *ret)
-{
-	int64_t n = statement_row(s) ? statement_integer(s, 0) : 0;
-	int rc = statement_end(s);
-
-	if (rc == SQLITE_OK)
-		*ret = n;
-	return rc;
-}
-
-int
-database_run(struct database *db, const char *sql)
-{
-	return statement_run(statement_take(db, sql));
-}
-
-int
 statement_exec(struct database *db, const char *sql)
 {
 	return sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL);

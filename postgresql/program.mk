@@ -1,6 +1,6 @@
 # The writer for PostgreSQL, with all of smtpd that it needs but SQLite; and
 # smtpdb in the same way.
-POSTGRESQL = $(call files,store cli) $(call folders,store policy) \
+POSTGRESQL = $(call files,store cli database/shorthand) $(call folders,store policy) \
 	$(filter-out $(B)/postgresql/main.o,$(call folders,postgresql))
 $(eval $(call program,smtpd-postgresql,libpq,$(POSTGRESQL) $(B)/postgresql/main.o \
 	$(MAIL) $(call files,filters/address $(addprefix server/,bind connection elsewhere introduce log \
