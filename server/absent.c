@@ -1,6 +1,11 @@
 #include "absent.h"
 
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "../filters.h"
 #include "log.h"
@@ -32,6 +37,19 @@ note_dovecot(void *arg, const char *address, const char *fault)
 		    address, fault);
 }
 
+static void
+look_at_folder(const char *new_mail)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "%s", new_mail);
+	if (access(dirname(path), W_OK | X_OK) < 0)
+		log_line(LOG_WARNING,
+		    "--new-mail: folder of %s: %s; until that is mended, the "
+		    "file is not made",
+		    new_mail, strerror(errno));
+}
+
 void
 absent_tell(const struct options *o)
 {
@@ -44,6 +62,8 @@ absent_tell(const struct options *o)
 			filters_try(
 			    lists[i], CONNECT_MS, note_filter, (void *)o);
 	}
+	if (o->new_mail)
+		look_at_folder(o->new_mail);
 	if (!o->auth_dovecot)
 		return;
 	snprintf(dovecot, sizeof dovecot, "unix:%s", o->auth_dovecot);

@@ -1,6 +1,6 @@
 /*
- * Programs that the options name, and that a listener can begin without: they
- * may be started later.
+ * What the options name and a listener can begin without, since it may come
+ * later: programs, and a folder.
  */
 #ifndef ABSENT_H
 #define ABSENT_H
@@ -8,8 +8,8 @@
 #include "options.h"
 
 /*
- * Tries to connect to filters and to Dovecot, and logs a warning for each that
- * cannot be reached.
+ * Tries to connect to filters and to Dovecot, looks for the folder of the file
+ * that is made after each mail, and logs a warning for each that fails.
  */
 void absent_tell(const struct options *o);
 

@@ -89,6 +89,7 @@ said 64 "--json, --openmetrics or --plot: say one" \
 said 64 "--allow or --deny: say one" \
     "$bin/smtpdb" -d new.db rule add client ::1 --allow --deny
 said 64 "unknown option --jsn (did you mean --json?); see --help" "$bin/smtpdb" -d new.db list --jsn
+stored "--new-mail: folder of nowhere/new: No such file" new.db --new-mail=nowhere/new
 stored "nowhere/mail.db: No such file or directory" nowhere/mail.db
 said 66 "yet.db is not there yet: smtpd makes it" "$bin/smtpdb" -d yet.db list
 said 78 "folder is a folder; the database is a file" "$bin/smtpdb" -d folder list
