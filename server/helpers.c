@@ -17,6 +17,11 @@
 enum {
 	/* A helper that fails is started again no more often than this. */
 	RESTART_MS = 1000,
+	/*
+	 * One that cannot read what it needs would be there for each client, for
+	 * as long as it takes to see that, and then not do what was offered.
+	 */
+	REPAIR_MS = 60000,
 };
 
 void
@@ -150,6 +155,8 @@ helpers_forget(struct helpers *h, pid_t pid, int status)
 				? " (it is not installed)"
 				: "",
 			    h->confs[i].without);
+		if (WIFEXITED(status) && WEXITSTATUS(status) == EX_CONFIG)
+			h->rows[i].at = clock_ms() + REPAIR_MS;
 		forget(&h->rows[i]);
 		return true;
 	}
@@ -183,9 +190,10 @@ helpers_introduce(const struct helpers *h, struct introduction *i)
 }
 
 void
-helpers_hang_up(const struct helpers *h)
+helpers_hang_up(struct helpers *h)
 {
 	for (int i = 0; i < HELPER__COUNT; i++) {
+		h->rows[i].at = 0;
 		if (h->rows[i].pid > 0)
 			kill(h->rows[i].pid, SIGHUP);
 	}

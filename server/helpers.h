@@ -57,8 +57,8 @@ void helpers_introduce(const struct helpers *h, struct introduction *i);
  */
 void helper_become(const struct helper_conf *conf, int fd);
 
-/* Passes SIGHUP on. */
-void helpers_hang_up(const struct helpers *h);
+/* Passes SIGHUP on; who cannot be there is started again at once. */
+void helpers_hang_up(struct helpers *h);
 
 /* When the listener ends: waits until they have. */
 void helpers_wait(struct helpers *h);
