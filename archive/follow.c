@@ -63,23 +63,6 @@ insert_field(struct rewrite *w, size_t at, struct field field)
 	w->nfields++;
 }
 
-/* Cuts off a field: a line, and those that continue it. */
-static struct span
-take_field(struct span *rest)
-{
-	struct span field = { rest->p, 0 };
-
-	do {
-		const char *from = rest->p + field.len;
-		const char *lf = memchr(from, '\n', rest->len - field.len);
-
-		field.len = lf ? (size_t)(lf + 1 - rest->p) : rest->len;
-	} while (field.len < rest->len && memchr(" \t", rest->p[field.len], 2));
-	rest->p += field.len;
-	rest->len -= field.len;
-	return field;
-}
-
 /* Cuts off the empty line, or one of blanks, that ends a header section. */
 static struct span
 cut_end(struct span *header)
@@ -107,7 +90,7 @@ read_fields(struct rewrite *w, struct span header)
 		struct span field = header;
 
 		if (w->nfields < FIELDS_MAX)
-			field = take_field(&header);
+			field = header_take_field(&header);
 		else
 			header.len = 0;
 		insert_field(w, w->nfields, (struct field){ field, NULL });

@@ -402,9 +402,8 @@ header_end(struct header *h)
  * Fields
  */
 
-/* Cuts the next line off, with the lines that continue it. */
-static struct span
-take_field(struct span *rest)
+struct span
+header_take_field(struct span *rest)
 {
 	struct span field = { rest->p, 0 };
 
@@ -447,7 +446,7 @@ take_first(struct span *rest, struct span *ret_name, struct span *ret_value)
 
 	if (len > 0) {
 		*ret_name = span_of("From_");
-		*ret_value = take_field(rest);
+		*ret_value = header_take_field(rest);
 		ret_value->p += len;
 		ret_value->len -= len;
 		return true;
@@ -470,7 +469,7 @@ header_next(
 			return true;
 	}
 	while (f->rest.len > 0) {
-		struct span field = take_field(&f->rest);
+		struct span field = header_take_field(&f->rest);
 		const char *colon = memchr(field.p, ':', field.len);
 		struct span name = { field.p,
 			colon ? (size_t)(colon - field.p) : 0 };

@@ -76,5 +76,7 @@ struct header_fields {
  */
 bool header_next(
     struct header_fields *f, struct span *ret_name, struct span *ret_value);
+/* Cuts the next line off, with the lines that continue it. */
+struct span header_take_field(struct span *rest);
 
 #endif
