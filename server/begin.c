@@ -7,12 +7,12 @@
 int
 start_begin(struct start *start, const struct options *o, struct bound *ret)
 {
-	bool is_asked =
-	    o->nlisten == 0 || start->nlistening > 0 || start_is_network(start);
+	bool is_asked = o->listen.n == 0 || start->nlistening > 0 ||
+			start_is_network(start);
 	int status = EX_OK;
 
-	if (o->nlisten > 0)
-		status = start_listen(start, o->listen, o->nlisten, ret);
+	if (o->listen.n > 0)
+		status = start_listen(start, o->listen.texts, o->listen.n, ret);
 	if (status == EX_OK)
 		status =
 		    user_become(o->user, o->database, start_is_network(start));

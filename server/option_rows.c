@@ -11,7 +11,7 @@ const struct cli_option option_rows[] = {
 	{ 'l', "listen", "[ADDRESS:]PORT",
 	  "listen there, or on the socket PATH, without a\n"
 	  "superserver; may be given several times",
-	  KIND_LISTEN, 0, 0, 0 },
+	  KIND_LIST, FIELD(listen), 0, 0 },
 	{ 'n', "hostname", "NAME",
 	  "what to call this host (its full name)",
 	  KIND_TEXT, FIELD(hostname), 0, 0 },

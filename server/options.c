@@ -109,14 +109,6 @@ take(const struct cli *c, const struct cli_option *row, const char *value,
 	case KIND_TEXT:
 		*(const char **)(void *)field = value;
 		return 0;
-	case KIND_LISTEN:
-		if (o->nlisten < LISTENERS_MAX) {
-			o->listen[o->nlisten++] = value;
-			return 0;
-		}
-		log_line(LOG_ERR, "--listen: %d are enough", LISTENERS_MAX);
-		*ret_status = EX_USAGE;
-		return -1;
 	case KIND_AUTH:
 		return read_auth(value, o, ret_status);
 	case KIND_NETWORKS:
@@ -255,7 +247,7 @@ options_read(int argc, char **argv, struct options *ret, int *ret_status)
 		return -1;
 	if (read_filters(ret, ret_status) < 0)
 		return -1;
-	if (ret->nlisten > 0)
+	if (ret->listen.n > 0)
 		ret->idle_exit_sec = 0; /* nothing would start it again */
 	if (!ret->database)
 		ret->database = cli_database();

@@ -57,8 +57,7 @@ struct options {
 	uint64_t milter_timeout_sec;
 	bool no_confine;   /* sessions keep what they give up (confine.h) */
 	bool allow_unsafe; /* of a server that may lose mails */
-	const char *listen[LISTENERS_MAX]; /* addresses (bind.h) */
-	size_t nlisten;
+	struct text_list listen; /* addresses (bind.h) */
 
 	/* For smtpd-tls, if there is a certificate. */
 	struct text_list tls_certs;
