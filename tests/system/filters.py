@@ -310,7 +310,8 @@ def filter_that_is_started_again(options, report, folder):
         report.check(left, f"{what}: a session leaves, the writer stays")
         report.check(server.send()[1] == 250, what)
 
-    with Server(options, folder, "--milter=unix:" + path) as server:
+    with Server(options, folder, "--milter=unix:" + path,
+                "--idle-exit=0") as server:
         report.check(server.send()[1] == 451, "no filter yet")
         with Fake(path, meet):
             check_the_next("a filter has come")

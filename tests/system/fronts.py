@@ -220,7 +220,7 @@ def proxy_by_hand(w, listener, _):
         check("client=192.0.2.9" in f.read(), "the log names the client")
     with Listener(w.options, w.make("impatient"), "--proxy=127.0.0.1",
                   "--timeout=2") as impatient:
-        for _ in range(20):  # the quickest of some, as the machine may be busy
+        for _ in range(5):  # the quickest of some, as the machine may be busy
             heard, seconds = speak(impatient, b"PROXY TCP4")
             if seconds < 8:
                 break
