@@ -101,8 +101,9 @@ begin_mail(struct source *s, struct span sender, int64_t date)
 {
 	snprintf(
 	    s->of.from, sizeof s->of.from, "%.*s", (int)sender.len, sender.p);
+	/* Thunderbird writes "From - ". */
 	if (strcmp(s->of.from, "MAILER-DAEMON") == 0 ||
-	    !envelope_is_path(s->of.from))
+	    strcmp(s->of.from, "-") == 0 || !envelope_is_path(s->of.from))
 		s->of.from[0] = '\0';
 	s->of.date = date * INT64_C(1000000);
 }
@@ -155,6 +156,8 @@ read_mbox(struct source *s, FILE *f)
 		struct span sender;
 		int64_t date;
 
+		if (!begun)
+			span_skip(&text, "\xEF\xBB\xBF"); /* an editor's mark */
 		if (after_empty && mbox_read_from(text, &sender, &date)) {
 			if (begun)
 				status = end_mail(s, &mail);
@@ -163,6 +166,8 @@ read_mbox(struct source *s, FILE *f)
 			after_empty = false;
 			continue;
 		}
+		if (!begun && is_empty(text))
+			continue;
 		if (!begun)
 			status =
 			    smtpdb_fail(EX_DATAERR, "%s is no mbox", s->name);

@@ -33,6 +33,11 @@ use crlf
 status 0 "$tool" import --recipient=b@b.example --mbox=crlf.mbox
 is "lines that end in CRLF" "10:54:24|a@b.example|s1|626f64790d0a
 10:54:24|c@d.example|s2|626f64790d0a" "$(rows)"
+printf '\357\273\277\n\r\nFrom - Tue Dec 24 10:54:24 2024\nSubject: s1\n\nbody\n' >mozilla.mbox
+use mozilla
+status 0 "$tool" import --recipient=b@b.example --mbox=mozilla.mbox
+is "a mark and empty lines in front, and no sender" \
+    "10:54:24||s1|626f64790d0a" "$(rows)"
 printf 'From nobody at all\n\nx\n' >none.mbox
 status 65 "$tool" import --recipient=b@b.example --mbox=none.mbox
 holds "is no mbox" err
