@@ -206,6 +206,18 @@ put_utf8(struct charset *c, struct span octets, bool *ret_more)
  * iconv
  */
 
+/* Some converters keep a letter back until they know what follows. */
+static bool
+flush_iconv(struct charset *c)
+{
+	char out[64];
+	char *to = out;
+	size_t room = sizeof out;
+
+	iconv(c->iconv, NULL, NULL, &to, &room);
+	return give(c, (struct span){ out, sizeof out - room });
+}
+
 /* As put_utf8(). */
 static size_t
 put_iconv(struct charset *c, struct span octets, bool *ret_more)
@@ -226,6 +238,8 @@ put_iconv(struct charset *c, struct span octets, bool *ret_more)
 		*ret_more = give(c, (struct span){ out, sizeof out - room });
 		if (error == EINVAL)
 			break;
+		if (error == EILSEQ && c->kind == CHARSET_COMPOSED)
+			*ret_more = flush_iconv(c);
 		if (error == EILSEQ && *ret_more) {
 			*ret_more = give_code(c, 0xFFFD);
 			in++;
@@ -284,8 +298,9 @@ charset_begin(
 static size_t
 put_some(struct charset *c, struct span octets, bool *ret_more)
 {
-	return c->kind == CHARSET_ICONV ? put_iconv(c, octets, ret_more)
-					: put_utf8(c, octets, ret_more);
+	return c->kind == CHARSET_ICONV || c->kind == CHARSET_COMPOSED
+		   ? put_iconv(c, octets, ret_more)
+		   : put_utf8(c, octets, ret_more);
 }
 
 /* One octet more of the character that is held. */
@@ -344,18 +359,6 @@ charset_put(struct charset *c, struct span octets)
 		octets.len -= len;
 	}
 	return more;
-}
-
-/* Some converters keep a letter back until they know what follows. */
-static bool
-flush_iconv(struct charset *c)
-{
-	char out[64];
-	char *to = out;
-	size_t room = sizeof out;
-
-	iconv(c->iconv, NULL, NULL, &to, &room);
-	return give(c, (struct span){ out, sizeof out - room });
 }
 
 bool

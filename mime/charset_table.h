@@ -11,6 +11,7 @@ enum charset_way {
 	CHARSET_JIS, /* ISO-2022-JP, by way of EUC-JP */
 	CHARSET_HZ,  /* by way of EUC-CN */
 	CHARSET_ICONV,
+	CHARSET_COMPOSED, /* iconv, which waits for a mark behind a letter */
 };
 
 struct charset_kind {
