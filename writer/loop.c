@@ -236,8 +236,8 @@ give(struct loop *l, bool is_idle)
 		l->has_new = false;
 	/* Our connection is closed before the one that writes. */
 	order.leave = store_leave_if_moved(w->store);
-	/* With one client, there is nothing else to do meanwhile. */
-	if (order.job == JOB_COMMIT && l->nclients == 1)
+	/* With one client, there is nothing else to do in that short time. */
+	if (l->nclients == 1 && !is_slow(&order))
 		committer_do(w->committer, order);
 	else
 		committer_give(w->committer, order);

@@ -367,3 +367,21 @@ scratch_is_cause(const char *text)
 	return *text && !strpbrk(text, "\r\n") && !strstr(text, "Success") &&
 	       !strstr(text, "not an error");
 }
+
+int
+scratch_waiters(int fd)
+{
+	struct stat file;
+	char inode[32], line[256];
+	FILE *locks = fopen("/proc/locks", "r");
+	int n = 0;
+
+	fstat(fd, &file);
+	snprintf(
+	    inode, sizeof inode, ":%llu ", (unsigned long long)file.st_ino);
+	while (locks && fgets(line, sizeof line, locks))
+		n += strstr(line, "-> FLOCK") && strstr(line, inode);
+	if (locks)
+		fclose(locks);
+	return n;
+}

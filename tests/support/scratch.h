@@ -101,4 +101,7 @@ bool scratch_is_cause(const char *text);
 		    "%s: want \"%s\", got \"%s\"", sql, want, got_);           \
 	} while (0)
 
+/* How many wait for a lock of flock(2) on this file? */
+int scratch_waiters(int fd);
+
 #endif

@@ -209,25 +209,6 @@ Test(store_locks, leaves_no_timer_running)
 	close(holder);
 }
 
-/* How many wait for a lock on this file? */
-static int
-waiters(int fd)
-{
-	struct stat file;
-	char inode[32], line[256];
-	FILE *locks = fopen("/proc/locks", "r");
-	int n = 0;
-
-	fstat(fd, &file);
-	snprintf(
-	    inode, sizeof inode, ":%llu ", (unsigned long long)file.st_ino);
-	while (locks && fgets(line, sizeof line, locks))
-		n += strstr(line, "-> FLOCK") && strstr(line, inode);
-	if (locks)
-		fclose(locks);
-	return n;
-}
-
 /* Holds the write lock until somebody waits there. */
 static int
 make_wait(void *arg)
@@ -239,7 +220,7 @@ make_wait(void *arg)
 
 	if (fd < 0 || flock(fd, LOCK_EX) < 0 || write(*ready, &octet, 1) != 1)
 		return 1;
-	while (waiters(fd) == 0) {
+	while (scratch_waiters(fd) == 0) {
 		if (!scratch_poll(deadline))
 			return 2;
 	}
@@ -282,7 +263,7 @@ log_made_by(int n)
 	holder = hold_lock();
 	for (int i = 0; i < n; i++)
 		pids[i] = scratch_start(open_new, NULL);
-	while (waiters(holder) < n)
+	while (scratch_waiters(holder) < n)
 		cr_assert(scratch_poll(deadline));
 	flock(holder, LOCK_UN); /* which the children have open too */
 	close(holder);

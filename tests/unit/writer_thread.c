@@ -2,6 +2,7 @@
  * What the writer does while its thread commits a mail.
  */
 #include <sys/file.h>
+#include <sys/wait.h>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -63,6 +64,44 @@ Test(writer_thread, answers_questions_while_a_mail_is_committed)
 	EXPECT_QUERY(&sessions_box, "SELECT count(*) FROM message", "3");
 	close(fd);
 	close(other);
+}
+
+static void
+await_waiter(int lock)
+{
+	int64_t deadline = scratch_now_ms() + 10000;
+
+	while (scratch_waiters(lock) == 0 && scratch_now_ms() < deadline)
+		poll(NULL, 0, 10);
+}
+
+/* The only one at that time; a big mail takes long. */
+Test(writer_thread, answers_who_comes_while_a_big_mail_is_committed)
+{
+	struct store *st = sessions_connect_store(), *other;
+	const struct answer *answer;
+	int64_t id = 0;
+	pid_t sender;
+	int lock, status = -1;
+
+	EXPECT_RESULT(st, VERDICT_OK, sessions_put(st, 10, &id));
+	lock = hold_the_lock();
+	sender = fork();
+	cr_assert(ge(int, sender, 0));
+	if (sender == 0) {
+		close(lock);
+		_exit(sessions_put(st, 300000, &id) != VERDICT_OK);
+	}
+	store_free(st);
+	await_waiter(lock);
+	other = sessions_connect_store();
+	answer = sessions_ask(other, QUESTION_MAIL, "ann@a.example");
+	cr_expect(eq(int, answer->verdict, VERDICT_OK));
+	cr_expect(zero(int, waitpid(sender, &status, WNOHANG)), "it waits");
+	close(lock);
+	cr_assert(eq(int, waitpid(sender, &status, 0), sender));
+	cr_expect(zero(int, status));
+	store_free(other);
 }
 
 Test(writer_thread, keeps_a_mail_whose_session_goes_while_it_is_committed)
