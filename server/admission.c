@@ -104,17 +104,23 @@ find_source(struct admission *a, const struct ip *from)
 	return sources_find(&a->sources, from, clock_ms());
 }
 
-/* Without a writer, the session answers 451 and 421. */
-static void
+/*
+ * Without a writer, the session answers 451 and 421.  False: the writer is busy,
+ * and as many wait for it as there is room for.
+ */
+static bool
 introduce_to_writer(const struct admission *a, const struct introduction *i)
 {
 	struct introduction told = *i;
 
 	told.fds[INTRODUCE_CONNECTION] = -1;
 	told.fds[INTRODUCE_LINK] = a->worker.fd;
-	if (introduce(a->writer, &told, true) < 0)
-		log_line(LOG_ERR, "the writer cannot be reached: %s",
-		    strerror(errno));
+	if (introduce(a->writer, &told, false) == 0)
+		return true;
+	if (errno == EAGAIN)
+		return false;
+	log_line(LOG_ERR, "the writer cannot be reached: %s", strerror(errno));
+	return true;
 }
 
 /*
@@ -134,7 +140,8 @@ give_connection(struct admission *a, const struct newcomer *who)
 	i.tls_first = who->tls_first;
 	i.fds[INTRODUCE_CONNECTION] = who->fd;
 	if (a->worker.pid > 0) {
-		introduce_to_writer(a, &i);
+		if (!introduce_to_writer(a, &i))
+			return -1;
 		helpers_introduce(&a->helpers, &i);
 	}
 	pid = worker_give(&a->worker, &i);

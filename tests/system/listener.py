@@ -570,6 +570,27 @@ def none_takes_the_processor(options, report, folder):
                      set(found.values()) == {os.SCHED_BATCH}, f"policies: {found}")
 
 
+def busy_writer(options, report, folder):
+    """Its listener does not wait until it takes another session."""
+    with Listener(options, folder, "--max-per-source=1000",
+                  "--max-connections=400") as listener:
+        report.check(listener.deliver()[0] == 250, "mail")
+        writer = listener.writer()
+        os.kill(writer, signal.SIGSTOP)
+        codes = []
+        try:
+            for _ in range(310):
+                client = listener.connect()
+                codes.append(client.reply()[0])
+                client.close()
+        except TimeoutError:
+            report.check(False, f"no greeting behind {len(codes)} others")
+        os.kill(writer, signal.SIGCONT)
+        report.check(set(codes) <= {220, 421}, f"greetings: {set(codes)}")
+        report.check(until(lambda: listener.deliver()[0] == 250),
+                     "a mail behind them")
+
+
 def descriptors(options, report, folder):
     def limit(soft, hard):
         return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
@@ -610,7 +631,7 @@ def main():
                  sigterm_ends_a_write, listens_itself, ends_with_its_terminal,
                  stays_behind_nohup,
                  words_for_what_cannot_be_listened_at, record_is_played_again,
-                 crashing_source_is_delayed, descriptors):
+                 crashing_source_is_delayed, busy_writer, descriptors):
         with tempfile.TemporaryDirectory() as folder:
             test(options, report, folder)
     report.end()
