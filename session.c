@@ -389,7 +389,8 @@ session_add_recipient(
 bool
 session_has_mail(const struct session *s)
 {
-	return s->mail.state != ST_START && s->mail.state != ST_IDLE;
+	/* A chunk without a mail is read, too. */
+	return s->mail.envelope.reverse_path != NULL;
 }
 
 bool

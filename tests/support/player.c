@@ -329,6 +329,10 @@ run(struct player *p, size_t input_len)
 			free_answer(p);
 			expect(p, !p->ended, "nothing is read after the end");
 			expect(p,
+			    !session_has_mail(p->session) ||
+				session_envelope(p->session)->reverse_path,
+			    "a mail begun has a sender");
+			expect(p,
 			    p->body.len == 0 ||
 				(session_has_mail(p->session) &&
 				    session_has_text(p->session)),

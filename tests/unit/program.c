@@ -487,7 +487,11 @@ Test(program, most_transcripts_are_for_the_program)
  * Prefixes
  */
 
-static const char short_session[] = "EHLO c.example\r\n"
+static const char short_session[] = "BDAT 2\r\n"
+				    "\r\n"
+				    "EHLO c.example\r\n"
+				    "BDAT 2\r\n"
+				    "\r\n"
 				    "MAIL FROM:<a@c.example> SIZE=9\r\n"
 				    "RCPT TO:<b@mx.example>\r\n"
 				    "DATA\r\n"
