@@ -4,6 +4,7 @@ also when it is killed at a COMMIT, or the log says why none does."""
 
 import os
 import signal
+import socket
 import subprocess
 import threading
 
@@ -44,8 +45,11 @@ class Pooler:
         self.process = subprocess.Popen(
             [PROGRAM, self.conf], preexec_fn=cluster.as_nobody,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        cluster.until(lambda: ".s.PGSQL.6432" in os.listdir(self.folder),
-                      "pgbouncer")
+        cluster.until(self.listens, "pgbouncer")
+
+    def listens(self):
+        with socket.socket(socket.AF_UNIX) as sock:
+            return sock.connect_ex(os.path.join(self.folder, ".s.PGSQL.6432")) == 0
 
     def kill(self):
         self.process.kill()
