@@ -283,8 +283,7 @@ count_spooled(const struct writer *w)
 	uint64_t octets = 0;
 
 	for (const struct client *c = w->clients; c; c = c->behind)
-		octets +=
-		    c->granted ? c->granted : store_kept_octets(c->store);
+		octets += c->granted ? c->granted : store_kept_octets(c->store);
 	return octets;
 }
 

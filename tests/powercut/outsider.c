@@ -12,7 +12,7 @@
 enum {
 	PAUSE_US = 200, /* between two looks at a condition */
 	SNAPSHOT_LOOKS = 20,
-	LONG_LOG = 40, /* pages; the more, the longer the way to the loss */
+	LONG_LOG = 40,  /* pages; the more, the longer the way to the loss */
 	HOLD_MS = 5000, /* at most, where the machine is busy */
 	BUSY_MS = 1000,
 };
