@@ -207,6 +207,7 @@ database_is_torn(struct database *db)
 		   is.st_mtim.tv_nsec != was->st_mtim.tv_nsec);
 }
 
+/* Trouble may have closed one that is to be written to. */
 enum verdict
 copy_follow(struct database *db)
 {
@@ -215,7 +216,8 @@ copy_follow(struct database *db)
 		return VERDICT_OK;
 	database_close(db);
 	db->times_followed++;
-	return open_with_patience(db);
+	return db->is_for_reading ? open_with_patience(db)
+				  : database_open_as_it_is(db);
 }
 
 enum verdict

@@ -155,3 +155,14 @@ Test(statement, has_failed_when_the_database_is_closed)
 	EXPECT_RESULT(st, VERDICT_OK, store_open(st));
 	cr_expect(eq(i64, answer("SELECT 3"), 3));
 }
+
+/* Only what was opened for reading is opened so again. */
+Test(statement, writes_when_a_closed_database_has_been_asked_for_its_version)
+{
+	int64_t version = 0;
+
+	database_close(db);
+	EXPECT_RESULT(st, VERDICT_OK, database_data_version(db, &version));
+	EXPECT_RESULT(st, VERDICT_OK, database_begin(db));
+	EXPECT_RESULT(st, VERDICT_OK, database_commit(db));
+}
