@@ -257,7 +257,8 @@ for (const name of ["rules", "stats", "doctor", "help"])
 await test("narrow, and dark", async () => {
   const phone = await browser.newContext({ viewport: { width: 390, height: 800 } });
   const small = await phone.newPage();
-  for (const [path, name] of [["/", "list"], ["/mail/latest", "mail"]]) {
+  for (const [path, name] of [["/", "list"], ["/mail/latest", "mail"], ["/rules", "rules"], ["/stats", "stats"],
+    ["/doctor", "doctor"], ["/help", "help"]]) {
     for (const colorScheme of ["light", "dark"]) {
       await small.emulateMedia({ colorScheme });
       await small.goto(url + path);
@@ -266,6 +267,10 @@ await test("narrow, and dark", async () => {
       await picture(`${name}-narrow-${colorScheme}`, small);
     }
   }
+  await small.goto(url + "/doctor");
+  assert.ok(await small.locator(".findings li").evaluateAll((all) => all.length > 0 && all.every((li) =>
+    li.querySelector(".said").getBoundingClientRect().left >= li.querySelector(".check").getBoundingClientRect().left)),
+    "what a check says runs under its verdict");
   await phone.close();
   await page.emulateMedia({ colorScheme: "dark" });
   await page.goto(url);
