@@ -176,7 +176,8 @@ read_mbox(struct source *s, FILE *f)
 	}
 	if (status == EX_OK && stop_asked())
 		status = EX_TEMPFAIL; /* not all of the mail was read */
-	if (status == EX_OK && ferror(f))
+	/* Memory may lack for a line, which is no error of the stream. */
+	if (status == EX_OK && !feof(f))
 		status = smtpdb_fail_errno(EX_IOERR, s->name);
 	if (status == EX_OK && begun)
 		status = end_mail(s, &mail);

@@ -47,4 +47,15 @@ is "their envelopes" "229|229|1|1" \
 	forward_path = 'r77@b.example' AND reverse_path = 's77@a.example'
 	THEN 1 ELSE 0 END), min(id) FROM message JOIN recipient ON id = message_id")"
 is "in their order" "mail 229" "$("$tool" raw --data last | tail -n 1 | tr -d '\r')"
+
+# No mail ends where memory ends in the middle of a line.
+use long
+if (ulimit -v 200000 && "$tool" --version) >/dev/null 2>&1; then
+	printf 'From a@b.example Tue Dec 24 10:54:24 2024\nSubject: s\n\nbody\n' >long.mbox
+	truncate -s 300M long.mbox
+	status 74 sh -c "ulimit -v 200000; exec '$tool' import --recipient=b@b.example --mbox=long.mbox"
+	holds "long.mbox: Cannot allocate memory" err
+	holds "imported 0 mails" out
+	rm long.mbox
+fi
 finish
