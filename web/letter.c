@@ -80,6 +80,19 @@ put_snippet(void *arg, struct span piece)
 	return t->len < SNIPPET_MAX;
 }
 
+/* Drops the beginning of a character at the end. */
+static void
+drop_cut(struct text *t)
+{
+	for (size_t n = 1; n <= t->len && n < 4; n++) {
+		if (text_is_cut((struct span){ t->p + t->len - n, n })) {
+			t->len -= n;
+			t->p[t->len] = '\0';
+			return;
+		}
+	}
+}
+
 static char *
 make_snippet(const struct mime *mime)
 {
@@ -90,9 +103,7 @@ make_snippet(const struct mime *mime)
 			mime_text(mime_part(mime, i),
 			    (struct sink){ put_snippet, &t });
 	}
-	while (t.len > 0 && text_is_cut((struct span){ t.p + t.len - 1, 1 }) &&
-	       t.len >= SNIPPET_MAX)
-		t.p[--t.len] = '\0';
+	drop_cut(&t);
 	return text_take(&t);
 }
 

@@ -579,6 +579,16 @@ def pages(web):
         '/', '/file/style.css', '/file/page.js', '/file/icon.svg')) < 60000)
 
 
+def snippets(web, smtpd):
+    """They end behind a whole character, wherever the limit is."""
+    for n in range(246, 251):
+        smtpd.send(b'Content-Type: text/plain; charset=utf-8\r\n\r\n' +
+                   b'a' * n + '\N{GRINNING FACE} and so on\r\n'.encode())
+        last = web.json('/api/v1/messages?limit=1')['messages'][0]
+        check(f'a snippet of {n} letters', last['Snippet'],
+              'a' * n + '\N{GRINNING FACE}' * (n == 246))
+
+
 def main():
     if not os.path.exists(f'{OUT}/smtpdb-web'):
         print('skipped: web/api, since smtpdb-web was not built '
@@ -609,6 +619,7 @@ def main():
                 aside(web, smtpd, database)
                 many(web, smtpd, database)
                 costly(web, smtpd)
+                snippets(web, smtpd)
                 with open(f'{OUT}/smtpdb-web', 'rb') as program:
                     sanitized = b'__asan_init' in program.read()
                 check('confined', sanitized or [line for line in open(
