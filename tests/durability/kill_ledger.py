@@ -6,6 +6,7 @@ chosen ones.  Afterwards every number acknowledged must be a row, with exact oct
 
 import argparse
 import collections
+import collections
 import os
 import random
 import signal
@@ -295,9 +296,10 @@ def run(name, options, kills, report, root):
     report.check(not missing(chosen), f"none was killed {missing(chosen)}")
     check(report, ledger, database)
     with open(os.path.join(root, "log"), encoding="utf-8", errors="replace") as f:
-        for line in f:
-            if "cause=" in line:
-                print("  " + line.strip())
+        told = collections.Counter(
+            line.partition("reply=")[2].strip() for line in f if "cause=" in line)
+    for what, times in told.most_common(10):
+        print(f"  {times:5} {what}")
 
 
 def main():
