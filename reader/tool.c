@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -77,7 +78,8 @@ smtpdb_try_open(struct smtpdb *t, bool make)
 		    "and smtpdb with the first domain or rule",
 		    t->path);
 	if (archive_is_file() && !make && access(t->path, F_OK) < 0)
-		return smtpdb_fail_errno(EX_NOINPUT, t->path);
+		return smtpdb_fail(EX_NOINPUT, "%s: %s (-d names another)",
+		    t->path, strerror(errno));
 	t->conf.path = t->path;
 	t->conf.wait_ms = STORE_WAIT_MS;
 	t->conf.holds = mime_holds;

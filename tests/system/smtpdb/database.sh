@@ -9,6 +9,8 @@ holds "newer" err
 mkdir a-folder
 status 78 "$tool" --database=a-folder list
 holds "a-folder is a folder" err
+status 66 env -u SMTPD_DATABASE STATE_DIRECTORY="$dir/nowhere" "$tool" list
+holds "nowhere/mail.db: No such file or directory (-d names another)" err
 status 78 "$tool" --database=/dev/null list
 is "and nothing is left beside it" "" "$(ls /dev/null?* 2>/dev/null)"
 sqlite3 older.db "PRAGMA application_id = 0x736d7464; PRAGMA user_version = 1; CREATE TABLE t (a)"
