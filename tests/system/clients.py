@@ -75,7 +75,7 @@ class World:
         return path
 
     def run(self, *command, **more):
-        done = subprocess.run(command, timeout=60, capture_output=True,
+        done = subprocess.run(command, timeout=600, capture_output=True,
                               check=False, **more)
         return done.returncode, (done.stdout + done.stderr).decode(errors="replace")
 

@@ -170,6 +170,7 @@ def run(tests, may_run=lambda test: True):
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     report = common.Report()
+    os.umask(0o022)  # what is in the folders is for other users too
     for test in tests:
         if options.names and test.__name__ not in options.names or not may_run(test):
             continue
