@@ -218,7 +218,7 @@ def reader():
 
 ASK = """use IO::Socket::UNIX;
 $s = IO::Socket::UNIX->new("/run/smtpdb-web.sock") or die $!;
-print $s "GET $ARGV[0] HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+print $s "GET $ARGV[0] HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 print <$s>;"""
 
 
