@@ -122,8 +122,8 @@ put(void *arg, struct span piece)
 	while (piece.len > 0) {
 		size_t len = piece.len < PIECE_MAX ? piece.len : PIECE_MAX;
 
-		/* The cut is between two characters. */
-		while (len < piece.len && len > 1 &&
+		/* The cut is between two characters, if they are such. */
+		while (len < piece.len && len > PIECE_MAX - 4 &&
 		       ((unsigned char)piece.p[len] & 0xC0) == 0x80)
 			len--;
 		safe.len = 0;

@@ -27,6 +27,15 @@ is "raw of a range" "$(columns 2 trace data)$(columns 3 trace data)" \
 if have script "raw on a terminal"; then
 	on_terminal 80 "'$tool' raw 1 4"
 	lacks "$(printf '\033')" out
+	# A line of octets that begin no character takes no longer than others.
+	{
+		printf 'Subject: s\n'
+		head -c 1000000 /dev/zero | tr '\0' '\200'
+	} >dull.eml
+	status 0 "$tool" import --eml=dull.eml --recipient=b@b.example
+	on_terminal 80 "ulimit -t 2; '$tool' raw --data last"
+	is "all of a mail without characters" 1000000 \
+	    "$(tr -cd '\277' <out | wc -c)"
 fi
 
 finish
