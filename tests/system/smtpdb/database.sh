@@ -97,13 +97,16 @@ elif have setpriv "other users"; then
 	sqlite3 -cmd '.timeout 60000' readonly/mail.db \
 	    'PRAGMA wal_checkpoint(TRUNCATE)' >checkpointed
 	use mail
+	wait $watcher
+	holds "	in between" watched
+	# With a watcher beside it, the session was not the last who had it open.
+	sqlite3 readonly/mail.db 'PRAGMA wal_checkpoint' >/dev/null
 	cat <&9 >/dev/null
 	exec 9<&-
 	is "written to meanwhile" 75 "$(cat torn)"
 	holds "was written to meanwhile" err
-	wait $watcher
-	holds "	in between" watched
-	# Others may come and go all the time, and make and delete files.
+	# Others may come and go all the time, and make and delete files; at worst
+	# it is to be tried again (75).
 	: >some
 	(
 		use readonly/mail
@@ -112,14 +115,18 @@ elif have setpriv "other users"; then
 		done
 	) &
 	others=$!
-	for i in 1 2 3 4 5 6 7 8 9 10; do
-		for j in 1 2 3 4 5; do
-			$stranger "$tool" --database=readonly/mail.db domain list
-		done
-	done >seen 2>err
+	: >wrong
+	for i in $(seq 50); do
+		$stranger "$tool" --database=readonly/mail.db domain list \
+		    >seen 2>err
+		case $?/$(cat seen) in
+		0/live.example* | 75/*) ;;
+		*) cat err seen >>wrong ;;
+		esac
+	done
 	rm some
 	wait $others
-	is "while others come and go" "50 " "$(grep -c live seen) $(cat err)"
+	is "while others come and go" "" "$(cat wrong)"
 	rm readonly/mail.db-lock
 	chmod 000 readonly/mail.db
 	status 74 $stranger "$tool" --database=readonly/mail.db list
