@@ -178,6 +178,7 @@ teller_read(struct teller *t)
 	close(t->fd);
 	t->fd = -1;
 	end_answer(t);
+	ask_next(t); /* in vain: the others are not asked either */
 	return true;
 }
 
