@@ -107,44 +107,27 @@ add_headers(struct MHD_Response *to, const struct response *r)
 	}
 }
 
-/* An answer in pieces. */
-struct sending {
-	struct place *place;
-	struct response what;
-};
-
+/* Gives a piece of the answer that the place keeps. */
 static ssize_t
 read_piece(void *arg, uint64_t position, char *ret, size_t max)
 {
-	struct sending *s = arg;
-	size_t left = s->what.len - (size_t)position;
+	struct place *place = arg;
+	size_t left = place->octets - (size_t)position;
 	size_t len = left < max ? left : max;
 
-	if (s->place->is_leaving)
+	if (place->is_leaving)
 		return MHD_CONTENT_READER_END_WITH_ERROR;
-	memcpy(ret, s->what.body + position, len);
-	s->place->got_on_at = clock_ms();
+	memcpy(ret, place->answer + position, len);
+	place->got_on_at = clock_ms();
 	return (ssize_t)len;
 }
 
-static void
-end_sending(void *arg)
-{
-	struct sending *s = arg;
-
-	free(s->what.body);
-	free(s);
-}
-
 static struct MHD_Response *
-make_sending(struct MHD_Connection *connection, const struct response *response)
+make_pieces(struct MHD_Connection *connection, const struct response *response)
 {
-	struct sending *s = text_resize(NULL, sizeof *s);
-
-	connection_hold(connection, response->len);
-	*s = (struct sending){ connection_place(connection), *response };
-	return MHD_create_response_from_callback(
-	    response->len, PIECE, read_piece, s, end_sending);
+	connection_hold(connection, response->body, response->len);
+	return MHD_create_response_from_callback(response->len, PIECE,
+	    read_piece, connection_place(connection), NULL);
 }
 
 static struct MHD_Response *
@@ -153,7 +136,7 @@ make_answer(const struct request *r, const struct response *response)
 	if (response->is_events)
 		return make_events(r);
 	if (response->len > PIECE)
-		return make_sending(r->connection, response);
+		return make_pieces(r->connection, response);
 	return MHD_create_response_from_buffer(
 	    response->len, response->body, MHD_RESPMEM_MUST_FREE);
 }

@@ -3,6 +3,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <stdlib.h>
+
 #include "../clock.h"
 
 enum {
@@ -87,6 +89,18 @@ connections_wait(void)
 }
 
 /*
+ * The answer goes at once: many may come before libmicrohttpd closes one of
+ * those that have to leave.
+ */
+static void
+drop_answer(struct place *place)
+{
+	free(place->answer);
+	place->answer = NULL;
+	place->octets = 0;
+}
+
+/*
  * Has libmicrohttpd close one connection when it runs next.  What has not been
  * sent is dropped, so the kernel does not keep it.  False: there is none.
  */
@@ -100,6 +114,7 @@ throw_out(enum places_held held)
 	if (!place)
 		return false;
 	place->is_leaving = true;
+	drop_answer(place);
 	fd = MHD_get_connection_info(
 	    place->connection, MHD_CONNECTION_INFO_CONNECTION_FD)
 		 ->connect_fd;
@@ -121,12 +136,21 @@ connections_have_room(void)
 }
 
 void
-connection_hold(struct MHD_Connection *connection, size_t octets)
+connection_hold(struct MHD_Connection *connection, char *answer, size_t len)
 {
-	while (places_octets(&places) + octets > OCTETS_MAX &&
+	struct place *place = connection_place(connection);
+
+	while (places_octets(&places) + len > OCTETS_MAX &&
 	       throw_out(PLACES_OCTETS))
 		;
-	connection_place(connection)->octets = octets;
+	place->answer = answer;
+	place->octets = len;
+}
+
+void
+connection_release(struct MHD_Connection *connection)
+{
+	drop_answer(connection_place(connection));
 }
 
 size_t

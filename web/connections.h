@@ -21,10 +21,12 @@ bool connections_have_room(void);
 /* The place is the connection's as long as it lasts. */
 struct place *connection_place(struct MHD_Connection *connection);
 /*
- * Counts the octets of the answer, up to the end of the request.  If all have
- * too many, one connection is thrown out.
+ * Keeps the answer for its place, up to the end of the request.  If all have
+ * too much, others are thrown out, and theirs are freed.
  */
-void connection_hold(struct MHD_Connection *connection, size_t octets);
+void connection_hold(
+    struct MHD_Connection *connection, char *answer, size_t len);
+void connection_release(struct MHD_Connection *connection);
 
 /* Suspends it, until connections_resume() or the time. */
 void connection_put_aside(struct MHD_Connection *connection, int64_t until_ms);

@@ -28,7 +28,8 @@ struct place {
 	struct ip source; /* ip_source(); all 0: it has no address */
 	int64_t got_on_at;
 	int64_t waits_until; /* it is suspended, for that long; 0: it is not */
-	size_t octets;       /* of its answer, which are in memory */
+	char *answer;        /* that is sent in pieces; its own; or NULL */
+	size_t octets;       /* of it */
 	bool is_leaving;
 };
 

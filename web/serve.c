@@ -98,7 +98,7 @@ end_request(void *arg, struct MHD_Connection *connection, void **state,
 	(void)arg;
 	(void)why;
 	connection_place(connection)->got_on_at = clock_ms();
-	connection_place(connection)->octets = 0;
+	connection_release(connection);
 	if (!r)
 		return;
 	text_free(&r->body);

@@ -6,6 +6,7 @@ read slowly, or not at all.
 """
 
 import os
+import signal
 import socket
 import sys
 
@@ -102,6 +103,21 @@ def going_on(web):
     close([sock, *slow, *more])
 
 
+def at_once(web):
+    """What a hundred ask for in one moment is not all kept until they have
+    been told to leave."""
+    socks = holds_on(web, WAYS[3][1], True)
+    web.process.send_signal(signal.SIGSTOP)
+    for sock in socks:
+        try:
+            sock.sendall(WAYS[4][1])
+        except OSError:
+            pass  # it had to leave for the others
+    web.process.send_signal(signal.SIGCONT)
+    check('200 that ask at once', is_answered(web), 200)
+    close(socks)
+
+
 def sources(web, smtpd):
     """The source that has the most loses, however young what it has is."""
     stream = connect(web, WAYS[5][1], True)
@@ -136,6 +152,7 @@ def main():
             smtpd.send(MAIL)
             ways(web)
             going_on(web)
+            at_once(web)
             sources(web, smtpd)
             with open(f'{OUT}/smtpdb-web', 'rb') as program:
                 sanitized = b'__asan_init' in program.read()
