@@ -57,6 +57,7 @@ inetd_lines() {
 
 xinetd_service() {
 	sed -e "s,= smtpd\$,= $(id -un)," \
+		-e "s,per_source *= 20,per_source = UNLIMITED," \
 		-e "s,/usr/local/sbin/smtpd,$program," \
 		-e "s,--hostname=mx.example,$1 $(arguments)," \
 		-e "s,^{,{ type = UNLISTED port = $port bind = $2 id = $2-$port," \
