@@ -163,7 +163,7 @@ def encodings(b):
 
 def addresses(b):
     """That lead nowhere, or mean nothing; and tell no password."""
-    gone = "/nonexistent"
+    gone = "/no-such-folder"
     b.wrong("no server", f"postgresql://smtpd@/mail?host={gone}", 451,
             "No such file or directory")
     b.wrong("nobody listens", "postgresql://smtpd@127.0.0.1:1/mail", 451,

@@ -440,8 +440,8 @@ def do_terminal(program, database):
             type_mail(program, database).end(end), status)
         wrong += compare.hint("rows of half a mail",
             compare.new_rows(database), [])
-    terminal = Terminal(program, "--database=/nonexistent/mail.db")
-    terminal.type(b"", b"no mail can be stored in /nonexistent/mail.db: "
+    terminal = Terminal(program, "--database=/no-such-folder/mail.db")
+    terminal.type(b"", b"no mail can be stored in /no-such-folder/mail.db: "
         b"No such file or directory; .*(\r\n.*)*220 ")
     return wrong + compare.hint("status", terminal.end(b"QUIT\n"), 0)
 

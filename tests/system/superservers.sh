@@ -458,7 +458,7 @@ run_all listen ::ffff:127.0.0.1 40 plain
 run_recordio 127.0.0.1
 run_recordio ::1
 run_broken "unknown option" --no-such-option
-run_broken "no folder for the database" --database=/nonexistent/mail.db
+run_broken "no folder for the database" --database=/no-such-folder/mail.db
 run_variables
 prepare hand 127.0.0.1
 check "by hand at a terminal" python dialogue terminal "$program" "$database"
