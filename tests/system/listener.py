@@ -133,8 +133,15 @@ def writer_that_is_killed(options, report, folder):
                    for _ in range(2)]
         report.check(replies == [451, 421], f"its session: {replies}")
         client.close()
-        reply = listener.deliver()
-        report.check(reply[0] == 250, f"the next one: {reply}")
+        # The listener may not have heard of the end yet.
+        replies = []
+
+        def is_stored():
+            replies.append(listener.deliver()[0])
+            return replies[-1] == 250
+        until(is_stored)
+        report.check(set(replies[:-1]) <= {451} and replies[-1] == 250,
+                     f"the next ones: {replies}")
         rows = sqlite3.connect(listener.database).execute(
             "SELECT count(*) FROM message").fetchone()[0]
         report.check(rows == 2, f"{rows} rows of 2 mails")
@@ -612,8 +619,9 @@ def descriptors(options, report, folder):
         report.check(set(found) == {250}, f"140 of 80 descriptors: {found}")
     with Listener(options, folder, "--max-per-source=300", "--max-connections=200",
                   preexec_fn=limit(80, 100)) as listener:
+        # Where places are short, who is silent makes place for others.
         found = replies(listener, 60)
-        report.check(found[0] == 250 and set(found) == {250, 421},
+        report.check(set(found) == {250, 421},
                      f"60 of 100 descriptors: {found}")
         report.check("100 descriptors are enough for 18 connections" in
                      read(listener.log), read(listener.log))
