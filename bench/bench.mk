@@ -26,8 +26,11 @@ bench-confine: all ## instructions and time of confinement: half a minute
 bench-tls: all ## handshakes and a big mail inside TLS, beside Postfix and stunnel: 3 minutes
 	/usr/bin/python3 -B bench/handshakes.py --smtpd ./smtpd
 
+bench-behind: all ## small mails behind a big one (postgresql-15 python3-psycopg2): minutes
+	/usr/bin/python3 -B bench/behind.py --smtpd ./smtpd
+
 bench-filters: bench-programs ## a milter that does nothing, here and in Postfix: a minute
 	/usr/bin/python3 -B bench/filters.py
 
-.PHONY: bench-tls bench-confine bench-faults bench-filters bench-programs \
+.PHONY: bench-tls bench-behind bench-confine bench-faults bench-filters bench-programs \
 	bench bench-all bench-starts
