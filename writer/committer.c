@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -119,6 +120,8 @@ committer_start(const struct store_conf *conf)
 
 	if (!k)
 		return NULL;
+	/* What the loop has freed is there for the thread, and the reverse. */
+	mallopt(M_ARENA_MAX, 1);
 	k->store = store_new(conf);
 	k->go = eventfd(0, EFD_CLOEXEC);
 	k->done = eventfd(0, EFD_CLOEXEC);
