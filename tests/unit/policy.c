@@ -13,84 +13,87 @@ TestSuite(policy, .init = rows_begin, .fini = rows_end, .timeout = 600);
  * Shape
  */
 
+static const char *const wrong_rows[] = {
+	"INSERT INTO domain (name) VALUES ('')",
+	"INSERT INTO domain (name) VALUES ('a@b')",
+	"INSERT INTO domain (name) VALUES (x'78')",
+	"INSERT INTO mailbox (address) VALUES (x'614062')",
+	"INSERT INTO alias (address, target)"
+	" VALUES (x'614062', 'a@b')",
+	"INSERT INTO alias (address, target)"
+	" VALUES ('a@b', x'614062')",
+	"INSERT INTO sender_rule (pattern) VALUES (x'78')",
+	"INSERT INTO client_rule (network) VALUES (x'313233')",
+	"INSERT INTO mailbox (address) VALUES ('bob')",
+	"INSERT INTO mailbox (address) VALUES ('@mx.example')",
+	"INSERT INTO mailbox (address, state) VALUES ('a@b', 'gone')",
+	"INSERT INTO mailbox (address, state) VALUES ('a@b', 'moved')",
+	"INSERT INTO mailbox (address, quota_octets)"
+	" VALUES ('a@b', -1)",
+	"INSERT INTO mailbox (address, quota_octets)"
+	" VALUES ('a@b', '10G')",
+	"INSERT INTO mailbox (address, quota_messages)"
+	" VALUES ('a@b', '1k')",
+	"INSERT INTO quota (id, max_octets) VALUES (1, '10G')",
+	"INSERT INTO quota (id, max_messages) VALUES (1, '1k')",
+	"INSERT INTO rate_limit (scope, max_messages)"
+	" VALUES ('total', '1k')",
+	"INSERT INTO rate_limit (scope, max_recipients)"
+	" VALUES ('total', '1k')",
+	"INSERT INTO rate_limit (scope, max_octets)"
+	" VALUES ('total', '10G')",
+	"INSERT INTO alias (address, target) VALUES ('a@b', 'c')",
+	"INSERT INTO alias (address, target) VALUES ('a@b', NULL)",
+	"INSERT INTO quota (id) VALUES (2)",
+	"INSERT INTO rate_limit (scope) VALUES ('planet')",
+	"INSERT INTO rate_limit (scope, window_sec)"
+	" VALUES ('total', 0)",
+	"INSERT INTO client_rule (network) VALUES ('mx.example')",
+};
+
+/* Of a sender's rule, and of a client's. */
+static const char *const wrong_rules[] = {
+	"code) VALUES ('x', 250",
+	"code) VALUES ('x', 354",
+	"code, enhanced) VALUES ('x', 421, '4.3.2'",
+	"code, enhanced) VALUES ('x', 600, '6.0.0'",
+	"code, enhanced) VALUES ('x', 560, '5.0.0'",
+	"code) VALUES ('x', 550.5",
+	"code, enhanced) VALUES ('x', 5, '505.7.1'",
+	"code, enhanced) VALUES ('x', 55, '55.7.1'",
+	"code) VALUES ('x', 450",
+	"enhanced) VALUES ('x', '4.7.1'",
+	"enhanced) VALUES ('x', '5.7'",
+	"enhanced) VALUES ('x', '5.7.'",
+	"enhanced) VALUES ('x', '5..1'",
+	"enhanced) VALUES ('x', '5.7.1.'",
+	"enhanced) VALUES ('x', '5.7.1 x'",
+	"enhanced) VALUES ('x', '5.7777.777'",
+	"enhanced) VALUES ('x', '5.1234.1'",
+	"enhanced) VALUES ('x', '5.1.1234'",
+	"enhanced) VALUES ('x', '5.07.1'",
+	"enhanced) VALUES ('x', '5.7.01'",
+	"text) VALUES ('x', ''",
+	"text) VALUES ('x', 'a' || char(13, 10) || '250 ok'",
+	"text) VALUES ('x', 'a' || char(7)",
+	"text) VALUES ('x', char(252)",
+	"text) VALUES ('x', x'41'",
+	"text) VALUES ('x', hex(zeroblob(201))",
+};
+
 /* No row may lead to a reply that is none. */
 Test(policy, refuses_rows_of_the_wrong_shape)
 {
-	static const char *const wrong[] = {
-		"INSERT INTO domain (name) VALUES ('')",
-		"INSERT INTO domain (name) VALUES ('a@b')",
-		"INSERT INTO domain (name) VALUES (x'78')",
-		"INSERT INTO mailbox (address) VALUES (x'614062')",
-		"INSERT INTO alias (address, target)"
-		" VALUES (x'614062', 'a@b')",
-		"INSERT INTO alias (address, target)"
-		" VALUES ('a@b', x'614062')",
-		"INSERT INTO sender_rule (pattern) VALUES (x'78')",
-		"INSERT INTO client_rule (network) VALUES (x'313233')",
-		"INSERT INTO mailbox (address) VALUES ('bob')",
-		"INSERT INTO mailbox (address) VALUES ('@mx.example')",
-		"INSERT INTO mailbox (address, state) VALUES ('a@b', 'gone')",
-		"INSERT INTO mailbox (address, state) VALUES ('a@b', 'moved')",
-		"INSERT INTO mailbox (address, quota_octets)"
-		" VALUES ('a@b', -1)",
-		"INSERT INTO mailbox (address, quota_octets)"
-		" VALUES ('a@b', '10G')",
-		"INSERT INTO mailbox (address, quota_messages)"
-		" VALUES ('a@b', '1k')",
-		"INSERT INTO quota (id, max_octets) VALUES (1, '10G')",
-		"INSERT INTO quota (id, max_messages) VALUES (1, '1k')",
-		"INSERT INTO rate_limit (scope, max_messages)"
-		" VALUES ('total', '1k')",
-		"INSERT INTO rate_limit (scope, max_recipients)"
-		" VALUES ('total', '1k')",
-		"INSERT INTO rate_limit (scope, max_octets)"
-		" VALUES ('total', '10G')",
-		"INSERT INTO alias (address, target) VALUES ('a@b', 'c')",
-		"INSERT INTO alias (address, target) VALUES ('a@b', NULL)",
-		"INSERT INTO quota (id) VALUES (2)",
-		"INSERT INTO rate_limit (scope) VALUES ('planet')",
-		"INSERT INTO rate_limit (scope, window_sec)"
-		" VALUES ('total', 0)",
-		"INSERT INTO client_rule (network) VALUES ('mx.example')",
-	};
-	static const char *const rules[] = {
-		"code) VALUES ('x', 250",
-		"code) VALUES ('x', 354",
-		"code, enhanced) VALUES ('x', 421, '4.3.2'",
-		"code, enhanced) VALUES ('x', 600, '6.0.0'",
-		"code, enhanced) VALUES ('x', 560, '5.0.0'",
-		"code) VALUES ('x', 550.5",
-		"code, enhanced) VALUES ('x', 5, '505.7.1'",
-		"code, enhanced) VALUES ('x', 55, '55.7.1'",
-		"code) VALUES ('x', 450",
-		"enhanced) VALUES ('x', '4.7.1'",
-		"enhanced) VALUES ('x', '5.7'",
-		"enhanced) VALUES ('x', '5.7.'",
-		"enhanced) VALUES ('x', '5..1'",
-		"enhanced) VALUES ('x', '5.7.1.'",
-		"enhanced) VALUES ('x', '5.7.1 x'",
-		"enhanced) VALUES ('x', '5.7777.777'",
-		"enhanced) VALUES ('x', '5.1234.1'",
-		"enhanced) VALUES ('x', '5.1.1234'",
-		"enhanced) VALUES ('x', '5.07.1'",
-		"enhanced) VALUES ('x', '5.7.01'",
-		"text) VALUES ('x', ''",
-		"text) VALUES ('x', 'a' || char(13, 10) || '250 ok'",
-		"text) VALUES ('x', 'a' || char(7)",
-		"text) VALUES ('x', char(252)",
-		"text) VALUES ('x', x'41'",
-		"text) VALUES ('x', hex(zeroblob(201))",
-	};
 	char sql[256];
 
-	for (size_t i = 0; i < COUNT(wrong); i++)
-		cr_expect(!rows_run(wrong[i]), "taken: %s", wrong[i]);
-	for (size_t i = 0; i < COUNT(rules); i++) {
+	for (size_t i = 0; i < COUNT(wrong_rows); i++)
+		cr_expect(!rows_run(wrong_rows[i]), "taken: %s", wrong_rows[i]);
+	for (size_t i = 0; i < COUNT(wrong_rules); i++) {
 		snprintf(sql, sizeof sql,
-		    "INSERT INTO sender_rule (pattern, %s)", rules[i]);
+		    "INSERT INTO sender_rule (pattern, %s)", wrong_rules[i]);
 		cr_expect(!rows_run(sql), "taken: %s", sql);
 		snprintf(sql, sizeof sql,
-		    "INSERT INTO client_rule (network, %s)", rules[i]);
+		    "INSERT INTO client_rule (network, %s)", wrong_rules[i]);
 		memcpy(strstr(sql, "'x'"), "'1'", 3);
 		cr_expect(!rows_run(sql), "taken: %s", sql);
 	}
